@@ -1,0 +1,288 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// Decide is the sequencer's half of the rule book: it says whether by may do what c asks, and returns the event that
+// does it. It changes nothing; the caller stores the event, then applies it. A command that asks for what is
+// so already gives ErrNoChange: whoever repeats a command after a lost answer may take it for success.
+func (s *State) Decide(by doc.Author, c Command, now time.Time) (Event, error) {
+	if err := c.check(); err != nil {
+		return Event{}, err
+	}
+	if c.Room != s.Charter.Room {
+		return Event{}, ErrOtherRoom
+	}
+	if s.Seq == 0 {
+		return Event{}, fmt.Errorf("%w: the room is not open yet", ErrSeq)
+	}
+	ev, err := s.rule(Event{
+		Room: c.Room, Term: s.Term, Seq: s.Seq + 1,
+		Time: max(now.UnixMilli(), s.Time), // the clock may be set back, the room's time may not
+		Kind: c.Kind, By: by.Person, Device: by.Device, To: c.To, Name: c.Name, Program: c.Program,
+	})
+	if err != nil {
+		return Event{}, err
+	}
+	return ev, nil
+}
+
+// Apply is the rule book of a room: no clock, no I/O, no locks, no goroutines. It changes s only if it returns no
+// error, and returns the effects that the caller must carry out.
+func (s *State) Apply(ev Event) ([]Effect, error) {
+	if err := ev.check(); err != nil {
+		return nil, err
+	}
+	switch {
+	case ev.Room != s.Charter.Room:
+		return nil, ErrOtherRoom
+	case ev.Seq != s.Seq+1:
+		return nil, fmt.Errorf("%w: have %d, got %d", ErrSeq, s.Seq, ev.Seq)
+	case ev.Time < s.Time:
+		return nil, fmt.Errorf("%w: time runs backwards", ErrEvent)
+	case s.Seq == 0:
+		return s.open(ev)
+	case ev.Term != s.Term:
+		return nil, fmt.Errorf("%w: have %v, got %v", ErrTerm, s.Term, ev.Term)
+	}
+	want, err := s.rule(ev)
+	if err != nil {
+		return nil, err
+	}
+	if ev != want {
+		return nil, fmt.Errorf("%w: %v", ErrEvent, ev.Kind)
+	}
+	s.Seq, s.Time = ev.Seq, ev.Time
+	return s.change(ev), nil
+}
+
+// open applies event 1.
+func (s *State) open(ev Event) ([]Effect, error) {
+	if err := s.Charter.check(); err != nil {
+		return nil, err
+	}
+	want := Event{
+		Room: ev.Room, Term: Term{Reign: 1}, Seq: 1, Time: ev.Time, Kind: Opened,
+		By: s.Charter.Host, Device: ev.Device, Name: ev.Name, Slot: hostSlot, KeyEpoch: 1, Key: ev.Key,
+	}
+	if ev != want || ev.Name == "" {
+		return nil, fmt.Errorf("%w: not the opening of this room", ErrEvent)
+	}
+	seat := Seat{Person: ev.By, Device: ev.Device, Name: ev.Name, Role: Host, Slot: hostSlot}
+	s.Term, s.Seq, s.Time = ev.Term, ev.Seq, ev.Time
+	s.KeyEpoch, s.Key = ev.KeyEpoch, ev.Key
+	s.Program = Program{Device: ev.Device}
+	s.Seats = []Seat{seat}
+	return []Effect{Seated{seat}}, nil
+}
+
+// rule says whether ev.By may do ev now, and returns ev as it must be: with its target, slot and incarnation filled in
+// and every field that its kind does not have at zero. Decide passes in a wish; Apply passes in a finished event and
+// expects it back unchanged.
+func (s *State) rule(ev Event) (Event, error) {
+	refuse := func(err error) (Event, error) { return Event{}, err }
+	if s.Ended {
+		return refuse(ErrEnded)
+	}
+	if s.IsRemoved(ev.By) {
+		return refuse(ErrRemoved)
+	}
+	to := ev.To
+	if to.IsZero() {
+		to = ev.By
+	}
+	isHost, self := ev.By == s.Charter.Host, ev.By == to
+	seat := s.seat(to)
+	hand := s.hand(to)
+	want := Event{Room: ev.Room, Term: ev.Term, Seq: ev.Seq, Time: ev.Time, Kind: ev.Kind, By: ev.By, Device: ev.Device}
+
+	switch ev.Kind {
+	case RaiseHand:
+		switch {
+		case !self:
+			return refuse(ErrNotAllowed)
+		case ev.Name == "":
+			return refuse(fmt.Errorf("%w: a hand needs a name", ErrField))
+		case seat != nil || hand >= 0:
+			return refuse(ErrNoChange)
+		case s.deviceTaken(ev.Device, ev.By):
+			return refuse(ErrDeviceBusy)
+		case len(s.Hands) >= MaxHands:
+			return refuse(ErrFull)
+		}
+		want.Name = ev.Name
+
+	case LowerHand:
+		switch {
+		case !isHost && !self:
+			return refuse(ErrNotAllowed)
+		case hand < 0:
+			return refuse(ErrNoChange)
+		}
+		want.To = to
+
+	case Grant:
+		switch {
+		case !isHost:
+			return refuse(ErrNotAllowed)
+		case seat != nil:
+			return refuse(ErrNoChange)
+		case s.IsRemoved(to):
+			return refuse(ErrRemoved)
+		case hand < 0:
+			return refuse(ErrNoHand)
+		}
+		want.To, want.Slot = to, s.freeSlot()
+		if want.Slot == 0 {
+			return refuse(ErrFull)
+		}
+
+	case Return:
+		switch {
+		case !isHost && !self, to == s.Charter.Host: // a room without its host on stage would have no sequencer
+			return refuse(ErrNotAllowed)
+		case seat == nil:
+			return refuse(ErrNoChange)
+		}
+		want.To = to
+
+	case Mute, Unmute:
+		switch {
+		case !self && !(isHost && ev.Kind == Mute):
+			return refuse(ErrNotAllowed)
+		case seat == nil:
+			return refuse(ErrNotSeated)
+		case seat.Muted == (ev.Kind == Mute):
+			return refuse(ErrNoChange)
+		}
+		want.To = to
+
+	case Remove:
+		switch {
+		case !isHost || to == s.Charter.Host:
+			return refuse(ErrNotAllowed)
+		case s.IsRemoved(to):
+			return refuse(ErrNoChange)
+		}
+		want.To = to
+
+	case Publish:
+		switch {
+		case ev.Program && (!isHost || ev.Device != s.Program.Device): // the mix is made where the room is led
+			return refuse(ErrNotAllowed)
+		case seat == nil || !self:
+			return refuse(ErrNotSeated)
+		case s.deviceTaken(ev.Device, ev.By):
+			return refuse(ErrDeviceBusy)
+		case s.Incarnation >= MaxIncarnation:
+			return refuse(ErrIncarnation)
+		}
+		want.Program, want.Incarnation = ev.Program, s.Incarnation+1
+		if !ev.Program {
+			want.Slot = seat.Slot
+		}
+
+	case Leave:
+		// Only the device's own place is given up: a listener on a second device may go without taking the
+		// speaker on the first one off the stage.
+		switch {
+		case seat != nil && seat.Device == ev.Device && isHost:
+			return refuse(ErrNotAllowed) // a host ends the room instead
+		case seat != nil && seat.Device == ev.Device:
+		case hand >= 0 && s.Hands[hand].Device == ev.Device:
+		default:
+			return refuse(ErrNoChange)
+		}
+
+	case End:
+		if !isHost {
+			return refuse(ErrNotAllowed)
+		}
+
+	default:
+		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
+	}
+	return want, nil
+}
+
+// change carries out an event that the rules allow.
+func (s *State) change(ev Event) []Effect {
+	switch ev.Kind {
+	case RaiseHand:
+		h := Hand{Person: ev.By, Device: ev.Device, Name: ev.Name, Since: ev.Time}
+		s.Hands = append(s.Hands, h)
+		return []Effect{Raised{h}}
+
+	case LowerHand:
+		return s.lower(ev.To, nil)
+
+	case Grant:
+		h, _ := s.HandOf(ev.To)
+		effects := s.lower(ev.To, nil)
+		seat := Seat{Person: h.Person, Device: h.Device, Name: h.Name, Role: Speaker, Slot: ev.Slot}
+		at := slices.IndexFunc(s.Seats, func(x Seat) bool { return x.Slot > seat.Slot })
+		if at < 0 {
+			at = len(s.Seats)
+		}
+		s.Seats = slices.Insert(s.Seats, at, seat)
+		return append(effects, Seated{seat})
+
+	case Return:
+		return s.unseat(ev.To, nil)
+
+	case Mute, Unmute:
+		seat := s.seat(ev.To)
+		seat.Muted = ev.Kind == Mute
+		return []Effect{Muted{Seat: *seat, Muted: seat.Muted}}
+
+	case Remove:
+		if len(s.Removed) >= MaxRemoved {
+			// The first removed may come back: better than a host who can remove nobody.
+			s.Removed = slices.Delete(s.Removed, 0, 1)
+		}
+		s.Removed = append(s.Removed, ev.To)
+		return append(s.unseat(ev.To, s.lower(ev.To, nil)), Drop{ev.To})
+
+	case Publish:
+		s.Incarnation = ev.Incarnation
+		if ev.Program {
+			s.Program.Incarnation = ev.Incarnation
+			return []Effect{Published{Device: ev.Device, Incarnation: ev.Incarnation}}
+		}
+		// A person who publishes from another device moves there with the seat.
+		seat := s.seat(ev.By)
+		seat.Device, seat.Incarnation = ev.Device, ev.Incarnation
+		return []Effect{Published{Slot: seat.Slot, Device: ev.Device, Incarnation: ev.Incarnation, Seat: *seat}}
+
+	case Leave:
+		return s.unseat(ev.By, s.lower(ev.By, nil))
+
+	case End:
+		s.Ended = true
+		return []Effect{Closed{}}
+	}
+	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))
+}
+
+// lower takes p's hand down, if it is up.
+func (s *State) lower(p Person, effects []Effect) []Effect {
+	if i := s.hand(p); i >= 0 {
+		effects = append(effects, Lowered{s.Hands[i]})
+		s.Hands = slices.Delete(s.Hands, i, i+1)
+	}
+	return effects
+}
+
+// unseat takes p off the stage, if there.
+func (s *State) unseat(p Person, effects []Effect) []Effect {
+	if i := slices.IndexFunc(s.Seats, func(seat Seat) bool { return seat.Person == p }); i >= 0 {
+		effects = append(effects, Unseated{s.Seats[i]})
+		s.Seats = slices.Delete(s.Seats, i, i+1)
+	}
+	return effects
+}

@@ -1,0 +1,401 @@
+package room
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// The people of the tests. Each has two devices; only the first has a place in the room.
+type actor struct {
+	name string
+	id   byte
+}
+
+var (
+	anaA = actor{"ana", 1} // hosts
+	boA  = actor{"bo", 2}  // speaks
+	cyA  = actor{"cy", 3}  // has a hand up
+	danA = actor{"dan", 4} // listens
+	eveA = actor{"eve", 5} // was removed
+	fayA = actor{"fay", 6} // speaks, for others to act on
+	gilA = actor{"gil", 7} // has a hand up, for others to act on
+	halA = actor{"hal", 8} // speaks, muted
+)
+
+// Rules never look at signatures, so keys need not be real.
+func (a actor) person() Person { return Person{a.id} }
+func (a actor) first() doc.Author {
+	return doc.Author{Person: a.person(), Device: Device{a.id, 1}}
+}
+func (a actor) second() doc.Author {
+	return doc.Author{Person: a.person(), Device: Device{a.id, 2}}
+}
+
+func opened(t testing.TB) *State {
+	t.Helper()
+	c, err := NewCharter(anaA.person(), "Evening talk", "en", Talk, noon, [16]byte{7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := Open(c, anaA.first(), "ana", [32]byte{42}, noon)
+	return s
+}
+
+// do decides and applies, and fails the test when either refuses.
+func do(t testing.TB, s *State, by doc.Author, c Command) (Event, []Effect) {
+	t.Helper()
+	c.Room = s.Charter.Room
+	ev, err := s.Decide(by, c, noon)
+	if err != nil {
+		t.Fatalf("%v: %v", c.Kind, err)
+	}
+	effects, err := s.Apply(ev)
+	if err != nil {
+		t.Fatalf("%v decided, but: %v", c.Kind, err)
+	}
+	return ev, effects
+}
+
+func raise(t testing.TB, s *State, a actor) {
+	do(t, s, a.first(), Command{Kind: RaiseHand, Name: a.name})
+}
+
+func seat(t testing.TB, s *State, a actor) {
+	raise(t, s, a)
+	do(t, s, anaA.first(), Command{Kind: Grant, To: a.person()})
+}
+
+// busy returns the room that the actors above describe.
+func busy(t testing.TB) *State {
+	t.Helper()
+	s := opened(t)
+	for _, a := range []actor{boA, fayA, halA} {
+		seat(t, s, a)
+	}
+	raise(t, s, cyA)
+	raise(t, s, gilA)
+	do(t, s, boA.first(), Command{Kind: Publish})
+	do(t, s, halA.first(), Command{Kind: Mute})
+	do(t, s, anaA.first(), Command{Kind: Remove, To: eveA.person()})
+	do(t, s, anaA.first(), Command{Kind: Publish, Program: true})
+	return s
+}
+
+func TestWhatCommandsDo(t *testing.T) {
+	s := busy(t)
+	cy, bo := cyA.person(), boA.person()
+
+	_, effects := do(t, s, anaA.first(), Command{Kind: Grant, To: cy})
+	seated := Seat{Person: cy, Device: cyA.first().Device, Name: "cy", Role: Speaker, Slot: 5}
+	hand := Hand{Person: cy, Device: cyA.first().Device, Name: "cy", Since: noon.UnixMilli()}
+	if want := []Effect{Lowered{hand}, Seated{seated}}; !reflect.DeepEqual(effects, want) {
+		t.Errorf("grant: %+v", effects)
+	}
+	if _, _, ok := s.MaySend(seated.Device); ok || s.RoleOf(cy) != Speaker {
+		t.Error("a new speaker may send without having asked for an incarnation")
+	}
+
+	ev, effects := do(t, s, cyA.first(), Command{Kind: Publish})
+	seated.Incarnation = 3 // bo had 1, the program 2
+	if want := []Effect{Published{5, seated.Device, 3, seated}}; ev.Slot != 5 || ev.Incarnation != 3 || !reflect.DeepEqual(effects, want) {
+		t.Errorf("publish: %+v", effects)
+	}
+	if slot, inc, ok := s.MaySend(seated.Device); !ok || slot != 5 || inc != 3 {
+		t.Errorf("cy may send slot %d, %d, %v", slot, inc, ok)
+	}
+	if d, ok := s.SourceOf(5, 3); !ok || d != seated.Device {
+		t.Errorf("slot 5 is %v, %v", d, ok)
+	}
+
+	_, effects = do(t, s, anaA.first(), Command{Kind: Mute, To: cy})
+	seated.Muted = true
+	if want := []Effect{Muted{seated, true}}; !reflect.DeepEqual(effects, want) {
+		t.Errorf("mute: %+v", effects)
+	}
+	if _, _, ok := s.MaySend(seated.Device); ok {
+		t.Error("a muted speaker may send")
+	}
+	do(t, s, cyA.second(), Command{Kind: Unmute})
+
+	// The seat moves with the person; the old device is silent from then on.
+	do(t, s, cyA.second(), Command{Kind: Publish})
+	if _, _, ok := s.MaySend(cyA.first().Device); ok {
+		t.Error("the device that was left behind may send")
+	}
+	if slot, inc, ok := s.MaySend(cyA.second().Device); !ok || slot != 5 || inc != 4 {
+		t.Errorf("the new device may send slot %d, %d, %v", slot, inc, ok)
+	}
+	if _, ok := s.SourceOf(5, 3); ok {
+		t.Error("the replaced incarnation still has a source")
+	}
+
+	_, effects = do(t, s, anaA.first(), Command{Kind: Remove, To: bo})
+	if _, isDrop := effects[len(effects)-1].(Drop); !isDrop || len(effects) != 2 || !s.IsRemoved(bo) || s.RoleOf(bo) != Listener {
+		t.Errorf("remove: %+v", effects)
+	}
+	if _, _, ok := s.MaySend(boA.first().Device); ok {
+		t.Error("a removed speaker may send")
+	}
+
+	// The lowest slot that became free is given next.
+	if ev, _ := do(t, s, anaA.first(), Command{Kind: Grant, To: gilA.person()}); ev.Slot != 2 {
+		t.Errorf("gil has slot %d", ev.Slot)
+	}
+	_, effects = do(t, s, gilA.first(), Command{Kind: Leave})
+	if _, isUnseated := effects[0].(Unseated); !isUnseated || len(effects) != 1 {
+		t.Errorf("leave: %+v", effects)
+	}
+
+	if d, ok := s.SourceOf(0, 2); !ok || d != anaA.first().Device {
+		t.Errorf("the program comes from %v, %v", d, ok)
+	}
+	if _, ok := s.SourceOf(0, 1); ok {
+		t.Error("an incarnation of another slot is taken for the program")
+	}
+	if _, ok := s.SourceOf(1, 0); ok {
+		t.Error("a host who never published is a source")
+	}
+	if _, ok := s.SourceOf(31, 1); ok {
+		t.Error("an empty slot is a source")
+	}
+
+	_, effects = do(t, s, anaA.second(), Command{Kind: End})
+	if want := []Effect{Closed{}}; !s.Ended || !reflect.DeepEqual(effects, want) {
+		t.Errorf("end: %+v", effects)
+	}
+	if _, _, ok := s.MaySend(cyA.second().Device); ok {
+		t.Error("a speaker may send in a room that has ended")
+	}
+	for k := RaiseHand; k < kinds; k++ {
+		c := Command{Room: s.Charter.Room, Kind: k}
+		if k == Grant || k == Remove {
+			c.To = bo
+		}
+		if k == RaiseHand {
+			c.Name = "x"
+		}
+		for _, a := range []actor{anaA, danA} {
+			if _, err := s.Decide(a.first(), c, noon); !errors.Is(err, ErrEnded) {
+				t.Errorf("%v by %s after the end: %v", k, a.name, err)
+			}
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	crowd := func(i int) actor { return actor{"x", byte(i)} }
+	t.Run("seats", func(t *testing.T) {
+		s := opened(t)
+		for i := range MaxSeats - 1 {
+			seat(t, s, crowd(10+i))
+		}
+		raise(t, s, danA)
+		grant := Command{Room: s.Charter.Room, Kind: Grant, To: danA.person()}
+		if _, err := s.Decide(anaA.first(), grant, noon); !errors.Is(err, ErrFull) {
+			t.Errorf("a seat too many: %v", err)
+		}
+		do(t, s, crowd(12).first(), Command{Kind: Return})
+		if ev, _ := do(t, s, anaA.first(), grant); ev.Slot != 4 {
+			t.Errorf("dan has slot %d, want the one that became free", ev.Slot)
+		}
+	})
+	many := func(i int) doc.Author {
+		return doc.Author{Person: Person{100, byte(i), byte(i >> 8)}, Device: Device{100, byte(i), byte(i >> 8)}}
+	}
+	t.Run("hands", func(t *testing.T) {
+		s := opened(t)
+		c := Command{Room: s.Charter.Room, Kind: RaiseHand, Name: "x"}
+		for i := range MaxHands {
+			do(t, s, many(i), c)
+		}
+		if _, err := s.Decide(danA.first(), c, noon); !errors.Is(err, ErrFull) {
+			t.Errorf("a hand too many: %v", err)
+		}
+	})
+	t.Run("removed", func(t *testing.T) {
+		s := opened(t)
+		for i := range MaxRemoved + 1 {
+			do(t, s, anaA.first(), Command{Kind: Remove, To: many(i).Person})
+		}
+		if len(s.Removed) != MaxRemoved || s.IsRemoved(many(0).Person) || !s.IsRemoved(many(MaxRemoved).Person) {
+			t.Errorf("%d removed", len(s.Removed))
+		}
+	})
+	t.Run("incarnations", func(t *testing.T) {
+		s := opened(t)
+		s.Incarnation = MaxIncarnation - 1
+		do(t, s, anaA.first(), Command{Kind: Publish})
+		if _, err := s.Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: Publish}, noon); !errors.Is(err, ErrIncarnation) {
+			t.Errorf("one too many: %v", err)
+		}
+	})
+}
+
+// A device that two people have certified must not get two places.
+func TestOneDeviceOnePlace(t *testing.T) {
+	s := busy(t)
+	shared := boA.first().Device
+	c := Command{Room: s.Charter.Room, Kind: RaiseHand, Name: "dan"}
+	if _, err := s.Decide(doc.Author{Person: danA.person(), Device: shared}, c, noon); !errors.Is(err, ErrDeviceBusy) {
+		t.Errorf("raised a hand: %v", err)
+	}
+	c = Command{Room: s.Charter.Room, Kind: Publish}
+	if _, err := s.Decide(doc.Author{Person: fayA.person(), Device: shared}, c, noon); !errors.Is(err, ErrDeviceBusy) {
+		t.Errorf("published: %v", err)
+	}
+}
+
+func TestDecideRefusesNonsense(t *testing.T) {
+	s := busy(t)
+	for name, c := range map[string]Command{
+		"another room":                   {Room: ID{1}, Kind: Mute},
+		"no kind":                        {},
+		"opened":                         {Kind: Opened},
+		"an unknown kind":                {Kind: kinds},
+		"grant to nobody":                {Kind: Grant},
+		"a hand without a name":          {Kind: RaiseHand},
+		"a hand for another":             {Kind: RaiseHand, Name: "x", To: boA.person()},
+		"a hand with a bidi control":     {Kind: RaiseHand, Name: "a\u202eb"},
+		"mute with a name":               {Kind: Mute, Name: "x"},
+		"mute the program":               {Kind: Mute, Program: true},
+		"publish for another":            {Kind: Publish, To: boA.person()},
+		"a time that would overflow":     {Kind: Mute, Time: 1<<63 - 1},
+		"a time before there were times": {Kind: Mute, Time: -1},
+	} {
+		if c.Room == (ID{}) {
+			c.Room = s.Charter.Room
+		}
+		if ev, err := s.Decide(anaA.first(), c, noon); err == nil {
+			t.Errorf("%s became %+v", name, ev)
+		}
+	}
+	if _, err := NewState(s.Charter).Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: End}, noon); !errors.Is(err, ErrSeq) {
+		t.Errorf("before the room was opened: %v", err)
+	}
+	// A clock that was set back does not turn the room's time back.
+	ev, err := s.Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: Mute}, noon.Add(-time.Hour))
+	if err != nil || ev.Time != noon.UnixMilli() {
+		t.Errorf("time %d, %v", ev.Time, err)
+	}
+}
+
+func TestApplyRefusesWhatTheRulesDoNotGive(t *testing.T) {
+	s := busy(t)
+	good, err := s.Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: Grant, To: gilA.person()}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := ok(s.Bytes())
+	for _, c := range []struct {
+		name   string
+		change func(*Event)
+		want   error
+	}{
+		{"another room", func(ev *Event) { ev.Room[0]++ }, ErrOtherRoom},
+		{"a gap", func(ev *Event) { ev.Seq++ }, ErrSeq},
+		{"the past", func(ev *Event) { ev.Seq-- }, ErrSeq},
+		{"number 0", func(ev *Event) { ev.Seq = 0 }, ErrField},
+		{"time backwards", func(ev *Event) { ev.Time-- }, ErrEvent},
+		{"time without end", func(ev *Event) { ev.Time = maxTime + 1 }, ErrField},
+		{"an older term", func(ev *Event) { ev.Term = Term{} }, ErrTerm},
+		{"a newer term", func(ev *Event) { ev.Term.Epoch++ }, ErrTerm},
+		{"a kind of the future", func(ev *Event) { ev.Kind = kinds }, ErrField},
+		{"opening again", func(ev *Event) { ev.Kind = Opened }, ErrNotAllowed},
+		{"by nobody", func(ev *Event) { ev.By = Person{} }, ErrField},
+		{"by a speaker", func(ev *Event) { ev.By = boA.person() }, ErrNotAllowed},
+		{"another slot", func(ev *Event) { ev.Slot++ }, ErrEvent},
+		{"the program's slot", func(ev *Event) { ev.Slot = 0 }, ErrEvent},
+		{"an incarnation", func(ev *Event) { ev.Incarnation = 9 }, ErrEvent},
+		{"a large incarnation", func(ev *Event) { ev.Incarnation = 1 << 24 }, ErrField},
+		{"a name", func(ev *Event) { ev.Name = "x" }, ErrEvent},
+		{"a bad name", func(ev *Event) { ev.Name = " " }, ErrField},
+		{"a key", func(ev *Event) { ev.Key[0] = 1 }, ErrEvent},
+		{"a key epoch", func(ev *Event) { ev.KeyEpoch = 2 }, ErrEvent},
+		{"program", func(ev *Event) { ev.Program = true }, ErrEvent},
+	} {
+		ev := good
+		c.change(&ev)
+		if effects, err := s.Apply(ev); !errors.Is(err, c.want) || effects != nil {
+			t.Errorf("%s: %v, %v, want %v", c.name, effects, err, c.want)
+		}
+		if !bytes.Equal(ok(s.Bytes()), before) {
+			t.Fatalf("%s changed the room", c.name)
+		}
+	}
+	if _, err := s.Apply(good); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	c := charter(t)
+	host := ana(t).Author()
+	s, ev := Open(c, host, "  Ana  ", [32]byte{42}, noon)
+	replayed := NewState(c)
+	effects, err := replayed.Apply(ev)
+	if err != nil || len(effects) != 1 || !bytes.Equal(ok(replayed.Bytes()), ok(s.Bytes())) {
+		t.Errorf("replayed: %v, %v", effects, err)
+	}
+	want := Seat{Person: host.Person, Device: host.Device, Name: "Ana", Role: Host, Slot: 1}
+	if got, ok := s.SeatOf(host.Person); !ok || got != want || s.Program.Device != host.Device || s.KeyEpoch != 1 || s.Seq != 1 {
+		t.Errorf("opened: %+v", s)
+	}
+	if s, _ := Open(c, host, "\x00", [32]byte{}, noon); s.Seats[0].Name != host.Person.Short() {
+		t.Errorf("a name that cannot be shown became %q", s.Seats[0].Name)
+	}
+	for name, change := range map[string]func(*Event){
+		"another host":  func(ev *Event) { ev.By = bo(t).Author().Person },
+		"no name":       func(ev *Event) { ev.Name = "" },
+		"another slot":  func(ev *Event) { ev.Slot = 2 },
+		"another term":  func(ev *Event) { ev.Term.Reign = 2 },
+		"another key":   func(ev *Event) { ev.KeyEpoch = 0 },
+		"a second seq":  func(ev *Event) { ev.Seq = 2 },
+		"another kind":  func(ev *Event) { ev.Kind = Mute },
+		"an addressee":  func(ev *Event) { ev.To = ev.By },
+		"an inc":        func(ev *Event) { ev.Incarnation = 1 },
+		"program":       func(ev *Event) { ev.Program = true },
+		"another room":  func(ev *Event) { ev.Room = ID{} },
+		"no device":     func(ev *Event) { ev.Device = Device{} },
+		"negative time": func(ev *Event) { ev.Time = -1 },
+	} {
+		bad := ev
+		change(&bad)
+		fresh := NewState(c)
+		if _, err := fresh.Apply(bad); err == nil || fresh.Seq != 0 {
+			t.Errorf("opened with %s", name)
+		}
+	}
+	if _, err := NewState(Charter{}).Apply(ev); err == nil {
+		t.Error("opened without a charter")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("somebody else opened the room")
+		}
+	}()
+	Open(c, bo(t).Author(), "Bo", [32]byte{}, noon)
+}
+
+func TestCloneSharesNothing(t *testing.T) {
+	s := busy(t)
+	before := ok(s.Bytes())
+	c := s.Clone()
+	do(t, c, boA.first(), Command{Kind: Mute})
+	do(t, c, anaA.first(), Command{Kind: LowerHand, To: cyA.person()})
+	do(t, c, anaA.first(), Command{Kind: Remove, To: danA.person()})
+	if !bytes.Equal(ok(s.Bytes()), before) {
+		t.Error("changing the copy changed the original")
+	}
+	if h, ok := s.HandOf(cyA.person()); !ok || h.Name != "cy" {
+		t.Errorf("cy's hand is %+v, %v", h, ok)
+	}
+	if _, ok := s.HandOf(danA.person()); ok || slices.ContainsFunc(s.Seats, func(x Seat) bool { return x.Person == danA.person() }) {
+		t.Error("dan has a place")
+	}
+}

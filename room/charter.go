@@ -1,0 +1,97 @@
+package room
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// A Charter holds what hardly changes about a room. The host signs it.
+type Charter struct {
+	Room     ID
+	Nonce    [16]byte // chosen at random by the host, once a room
+	Host     Person
+	Title    string
+	Language string // BCP 47, lower case; Undetermined when unknown
+	Mode     Mode
+	Access   Access
+	Created  int64  // unix milliseconds
+	Version  uint64 // from 1; a reader keeps the highest
+}
+
+const kindCharter = "charter"
+
+// NewCharter makes the first charter of a new room. The language may be empty.
+func NewCharter(host Person, title, language string, mode Mode, now time.Time, nonce [16]byte) (Charter, error) {
+	title, err := CleanTitle(title)
+	if err != nil {
+		return Charter{}, err
+	}
+	language = strings.ToLower(strings.TrimSpace(language))
+	if language == "" {
+		language = Undetermined
+	}
+	c := Charter{
+		Room: NewID(host, nonce), Nonce: nonce, Host: host,
+		Title: title, Language: language, Mode: mode, Access: Anyone,
+		Created: now.UnixMilli(), Version: 1,
+	}
+	return c, c.check()
+}
+
+func (c Charter) check() error {
+	if c.Host.IsZero() || c.Room != NewID(c.Host, c.Nonce) {
+		return ErrRoomID
+	}
+	if err := isClean("title", c.Title, CleanTitle); err != nil {
+		return err
+	}
+	if err := checkLanguage(c.Language); err != nil {
+		return err
+	}
+	if err := checkTime(c.Created); err != nil {
+		return err
+	}
+	switch {
+	case c.Mode >= modes:
+		return fmt.Errorf("%w: mode %d", ErrField, c.Mode)
+	case c.Access >= accesses:
+		return fmt.Errorf("%w: access %d", ErrField, c.Access)
+	case c.Version == 0:
+		return fmt.Errorf("%w: version 0", ErrField)
+	}
+	return nil
+}
+
+// SignCharter signs c as the host's device.
+func SignCharter(id *doc.Identity, c Charter) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if id.Author().Person != c.Host {
+		return nil, ErrNotHost
+	}
+	return id.Sign(kindCharter, charterWire(c))
+}
+
+// OpenCharter checks a charter: its fields, that its author is the host it names, and the signatures.
+func OpenCharter(raw []byte, now time.Time) (Charter, error) {
+	var w charterWire
+	author, err := doc.Peek(raw, &w)
+	if err != nil {
+		return Charter{}, err
+	}
+	c := Charter(w)
+	if err := c.check(); err != nil {
+		return Charter{}, err
+	}
+	if author.Person != c.Host {
+		return Charter{}, ErrNotHost
+	}
+	if err := doc.Verify(kindCharter, raw, now); err != nil {
+		return Charter{}, err
+	}
+	return c, nil
+}

@@ -1,0 +1,144 @@
+package room
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"salon/ledger/doc"
+)
+
+// What somebody has in a room, as a text to compare.
+func standing(s *State, p Person) string {
+	seat, _ := s.SeatOf(p)
+	hand, _ := s.HandOf(p)
+	return fmt.Sprintf("%+v %+v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p))
+}
+
+// Any people send any commands, in any order; what the package promises holds after every step.
+func TestRulesHold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c, err := NewCharter(anaA.person(), "Evening talk", "en", Talk, noon, [16]byte{7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, first := Open(c, anaA.first(), "ana", [32]byte{42}, noon)
+		events := []Event{first}
+		everyone := []actor{anaA, boA, cyA, danA, eveA}
+		handedOut := map[uint32]bool{}
+		now := noon
+
+		steps := rapid.IntRange(1, 60).Draw(t, "steps")
+		for range steps {
+			now = now.Add(time.Duration(rapid.IntRange(-100, 1000).Draw(t, "ms")) * time.Millisecond)
+			who := rapid.SampledFrom(everyone).Draw(t, "who")
+			by := who.first()
+			// The host is drawn more often, or nothing would ever be granted.
+			if rapid.Bool().Draw(t, "host") {
+				who, by = anaA, anaA.first()
+			}
+			switch rapid.IntRange(0, 5).Draw(t, "device") {
+			case 0:
+				by = who.second()
+			case 1:
+				by.Device = rapid.SampledFrom(everyone).Draw(t, "borrowed").first().Device
+			}
+			cmd := Command{Room: c.Room, Kind: Kind(rapid.IntRange(1, int(kinds)-2).Draw(t, "kind"))}
+			if rapid.IntRange(0, 19).Draw(t, "end") == 0 {
+				cmd.Kind = End
+			}
+			switch cmd.Kind {
+			case RaiseHand:
+				cmd.Name = who.name
+			case LowerHand, Grant, Return, Mute, Unmute, Remove:
+				cmd.To = rapid.SampledFrom(append(everyone, actor{})).Draw(t, "to").person()
+			case Publish:
+				cmd.Program = rapid.Bool().Draw(t, "program")
+			}
+
+			before := s.Clone()
+			ev, err := s.Decide(by, cmd, now)
+			if err != nil {
+				continue
+			}
+			if _, err := s.Apply(ev); err != nil {
+				t.Fatalf("%+v was decided, then refused: %v", ev, err)
+			}
+			events = append(events, ev)
+
+			if err := s.check(); err != nil {
+				t.Fatalf("after %v: %v", ev.Kind, err)
+			}
+			for _, p := range everyone {
+				was, is := standing(before, p.person()), standing(s, p.person())
+				if was != is && p != who && who != anaA {
+					t.Fatalf("%v by %s changed %s from %s to %s", ev.Kind, who.name, p.name, was, is)
+				}
+				wasSeat, wasOn := before.SeatOf(p.person())
+				isSeat, isOn := s.SeatOf(p.person())
+				if _, hand := before.HandOf(p.person()); !wasOn && isOn && !hand {
+					t.Fatalf("%s is on stage without a hand up", p.name)
+				}
+				if wasOn && isOn && wasSeat.Muted && !isSeat.Muted && p != who {
+					t.Fatalf("%s opened %s's microphone", who.name, p.name)
+				}
+			}
+			if who != anaA && (s.Ended != before.Ended || s.Program != before.Program) {
+				t.Fatalf("%v by %s changed the room", ev.Kind, who.name)
+			}
+			if ev.Kind == Publish {
+				if handedOut[ev.Incarnation] || ev.Incarnation == 0 {
+					t.Fatalf("incarnation %d twice", ev.Incarnation)
+				}
+				handedOut[ev.Incarnation] = true
+			}
+			if s.RoleOf(anaA.person()) != Host {
+				t.Fatal("the host lost the room")
+			}
+		}
+
+		// Somebody who joins at any time gets the same room from the events and from a snapshot.
+		cut := rapid.IntRange(1, len(events)).Draw(t, "cut")
+		replayed, newcomer := NewState(c), (*State)(nil)
+		for i, ev := range events {
+			if _, err := replayed.Apply(ev); err != nil {
+				t.Fatal(err)
+			}
+			if newcomer != nil {
+				if _, err := newcomer.Apply(ev); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if i+1 == cut {
+				b, err := replayed.Bytes()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if newcomer, err = parseState(b); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		want, err := s.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, x := range map[string]*State{"replayed": replayed, "newcomer": newcomer} {
+			if got, err := x.Bytes(); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("%s has %x, want %x, %v", name, got, want, err)
+			}
+		}
+	})
+}
+
+func parseState(b []byte) (*State, error) {
+	var w snapshotWire
+	if err := doc.Unmarshal(b, &w); err != nil {
+		return nil, err
+	}
+	s := w.state()
+	return s, s.check()
+}

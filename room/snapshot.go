@@ -1,0 +1,123 @@
+package room
+
+import (
+	"fmt"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// MaxSnapshot is the size in bytes of the largest signed snapshot, so that it fits a control message of 64 KiB
+// with a charter beside it.
+const MaxSnapshot = 60 << 10
+
+const kindSnapshot = "snapshot"
+
+// SignSnapshot signs the state as the sequencer, for newcomers.
+func SignSnapshot(id *doc.Identity, s *State) ([]byte, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	raw, err := id.Sign(kindSnapshot, wireSnapshot(s))
+	if err == nil && len(raw) > MaxSnapshot {
+		return nil, fmt.Errorf("%w: snapshot of %d bytes", ErrTooLarge, len(raw))
+	}
+	return raw, err
+}
+
+// OpenSnapshot checks a snapshot: encoding, signatures, and that the rules could have led to it. That its author leads
+// the room is for the caller to check.
+func OpenSnapshot(raw []byte, now time.Time) (*State, doc.Author, error) {
+	if len(raw) > MaxSnapshot {
+		return nil, doc.Author{}, fmt.Errorf("%w: snapshot of %d bytes", ErrTooLarge, len(raw))
+	}
+	var w snapshotWire
+	author, err := doc.Peek(raw, &w)
+	if err != nil {
+		return nil, doc.Author{}, err
+	}
+	s := w.state()
+	if err := s.check(); err != nil {
+		return nil, doc.Author{}, err
+	}
+	if err := doc.Verify(kindSnapshot, raw, now); err != nil {
+		return nil, doc.Author{}, err
+	}
+	return s, author, nil
+}
+
+// check holds what is true of every state after event 1. Apply keeps it true; a snapshot from a peer must prove it.
+func (s *State) check() error {
+	if err := s.Charter.check(); err != nil {
+		return err
+	}
+	if err := checkTime(s.Time); err != nil {
+		return err
+	}
+	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrSnapshot, what) }
+	switch {
+	case s.Seq == 0:
+		return bad("no event yet")
+	case len(s.Seats) == 0 || len(s.Seats) > MaxSeats:
+		return bad("number of seats")
+	case len(s.Hands) > MaxHands:
+		return bad("number of hands")
+	case len(s.Removed) > MaxRemoved:
+		return bad("number of removed")
+	case s.Program.Device.IsZero():
+		return bad("no program device")
+	case s.Incarnation > MaxIncarnation || s.Program.Incarnation > s.Incarnation:
+		return bad("incarnation")
+	}
+	// A person has one place: a seat, a hand or the list of the removed. A device has one, too.
+	people, devices := map[Person]bool{}, map[Device]bool{}
+	claim := func(p Person, d Device) error {
+		if p.IsZero() || d.IsZero() || people[p] || devices[d] {
+			return bad("somebody has two places")
+		}
+		people[p], devices[d] = true, true
+		return nil
+	}
+	incarnations := map[uint32]bool{0: true, s.Program.Incarnation: true}
+	slot := uint8(0)
+	for i, seat := range s.Seats {
+		if err := claim(seat.Person, seat.Device); err != nil {
+			return err
+		}
+		if err := isClean("name", seat.Name, CleanName); err != nil {
+			return err
+		}
+		role := Speaker
+		if i == 0 {
+			role = Host
+		}
+		switch {
+		case seat.Role != role, (seat.Person == s.Charter.Host) != (i == 0):
+			return bad("role")
+		case seat.Slot <= slot, seat.Slot > MaxSeats, i == 0 && seat.Slot != hostSlot:
+			return bad("slot")
+		case seat.Incarnation > s.Incarnation, seat.Incarnation != 0 && incarnations[seat.Incarnation]:
+			return bad("incarnation")
+		}
+		slot = seat.Slot
+		incarnations[seat.Incarnation] = true
+	}
+	for _, h := range s.Hands {
+		if err := claim(h.Person, h.Device); err != nil {
+			return err
+		}
+		if err := isClean("name", h.Name, CleanName); err != nil {
+			return err
+		}
+		if err := checkTime(h.Since); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.Removed {
+		if p.IsZero() || people[p] {
+			return bad("somebody has two places")
+		}
+		people[p] = true
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// MaxIncarnation is the last one: a KID has 24 bits for it.
+const MaxIncarnation = 1<<24 - 1
+
+// A Seat is a place on the stage.
+type Seat struct {
+	Person      Person
+	Device      Device // the one that sends
+	Name        string
+	Role        Role   // Host or Speaker
+	Slot        uint8  // 1 to MaxSlot
+	Incarnation uint32 // 0: not publishing
+	Muted       bool
+}
+
+// A Hand is raised by somebody who wants to speak.
+type Hand struct {
+	Person Person
+	Device Device // gets the seat
+	Name   string
+	Since  int64 // unix milliseconds
+}
+
+// A Program is who sends slot 0, the mix for the audience.
+type Program struct {
+	Device      Device // the host's device that sequences and mixes
+	Incarnation uint32 // 0: not publishing
+}
+
+// A State is a room as everybody sees it. Its caller serialises every call; it has no lock. Only Apply changes it.
+type State struct {
+	Charter     Charter
+	Term        Term
+	Seq         uint64 // of the last event applied; 0 before the first
+	Time        int64  // of the last event, unix milliseconds
+	Program     Program
+	Seats       []Seat   // by slot, the host first; at most MaxSeats
+	Hands       []Hand   // as raised; at most MaxHands
+	Removed     []Person // as removed; at most MaxRemoved
+	KeyEpoch    uint32   // which room key
+	Key         [32]byte // public, because the room is open
+	Incarnation uint32   // the last handed out
+	Ended       bool
+}
+
+const hostSlot = 1
+
+// NewState returns the state before event 1, for somebody who replays all events.
+func NewState(c Charter) *State { return &State{Charter: c} }
+
+// Open returns the state of a new room and event 1 that led to it. host is the host's author on the device that will
+// sequence and mix; key is the room's first key. A name that may not be shown gives way to the key's short form.
+// Open panics when host is not the charter's host: that is a bug of the caller.
+func Open(c Charter, host doc.Author, name string, key [32]byte, now time.Time) (*State, Event) {
+	clean, err := CleanName(name)
+	if err != nil {
+		clean = host.Person.Short()
+	}
+	s := NewState(c)
+	ev := Event{
+		Room: c.Room, Term: Term{Reign: 1}, Seq: 1, Time: now.UnixMilli(), Kind: Opened,
+		By: host.Person, Device: host.Device, Name: clean, Slot: hostSlot, KeyEpoch: 1, Key: key,
+	}
+	if _, err := s.Apply(ev); err != nil {
+		panic(fmt.Sprintf("open room %v: %v", c.Room, err))
+	}
+	return s, ev
+}
+
+// Clone returns a copy that shares nothing with s.
+func (s *State) Clone() *State {
+	c := *s
+	c.Seats = slices.Clone(s.Seats)
+	c.Hands = slices.Clone(s.Hands)
+	c.Removed = slices.Clone(s.Removed)
+	return &c
+}
+
+// RoleOf returns what p is in the room. Whoever is not on stage is a listener, even one who was removed (see IsRemoved).
+func (s *State) RoleOf(p Person) Role {
+	if seat := s.seat(p); seat != nil {
+		return seat.Role
+	}
+	return Listener
+}
+
+// IsRemoved reports whether p must be kept out.
+func (s *State) IsRemoved(p Person) bool { return slices.Contains(s.Removed, p) }
+
+// SeatOf returns p's seat.
+func (s *State) SeatOf(p Person) (Seat, bool) {
+	if seat := s.seat(p); seat != nil {
+		return *seat, true
+	}
+	return Seat{}, false
+}
+
+// HandOf returns p's raised hand.
+func (s *State) HandOf(p Person) (Hand, bool) {
+	if i := s.hand(p); i >= 0 {
+		return s.Hands[i], true
+	}
+	return Hand{}, false
+}
+
+// MaySend says which slot a device may send, and under which incarnation: it is seated, publishing and not muted.
+func (s *State) MaySend(d Device) (slot uint8, incarnation uint32, ok bool) {
+	if s.Ended {
+		return 0, 0, false
+	}
+	for i := range s.Seats {
+		if seat := &s.Seats[i]; seat.Device == d && seat.Incarnation != 0 && !seat.Muted {
+			return seat.Slot, seat.Incarnation, true
+		}
+	}
+	return 0, 0, false
+}
+
+// SourceOf returns the device whose key signs the frames of a slot and incarnation. Frames of an incarnation that has
+// been replaced have no source any more.
+func (s *State) SourceOf(slot uint8, incarnation uint32) (Device, bool) {
+	if incarnation == 0 {
+		return Device{}, false
+	}
+	if slot == 0 {
+		return s.Program.Device, s.Program.Incarnation == incarnation
+	}
+	for i := range s.Seats {
+		if seat := &s.Seats[i]; seat.Slot == slot {
+			return seat.Device, seat.Incarnation == incarnation
+		}
+	}
+	return Device{}, false
+}
+
+// seat returns p's seat in s, nil when there is none.
+func (s *State) seat(p Person) *Seat {
+	if i := slices.IndexFunc(s.Seats, func(seat Seat) bool { return seat.Person == p }); i >= 0 {
+		return &s.Seats[i]
+	}
+	return nil
+}
+
+func (s *State) hand(p Person) int {
+	return slices.IndexFunc(s.Hands, func(h Hand) bool { return h.Person == p })
+}
+
+// deviceTaken reports whether a person other than p has a seat or a hand with the device. A device certified
+// for two people must not have two places: what it sends would be two people's.
+func (s *State) deviceTaken(d Device, p Person) bool {
+	return slices.ContainsFunc(s.Seats, func(seat Seat) bool { return seat.Device == d && seat.Person != p }) ||
+		slices.ContainsFunc(s.Hands, func(h Hand) bool { return h.Device == d && h.Person != p })
+}
+
+// freeSlot returns the lowest slot without a seat, 0 when the stage is full.
+func (s *State) freeSlot() uint8 {
+	if len(s.Seats) >= MaxSeats {
+		return 0
+	}
+	slot := uint8(hostSlot)
+	for _, seat := range s.Seats { // by slot, so the first gap is the lowest
+		if seat.Slot != slot {
+			break
+		}
+		slot++
+	}
+	return slot
+}
