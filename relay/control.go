@@ -1,0 +1,180 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+
+	"salon/ledger/doc"
+)
+
+// MaxControl is the longest control message in bytes.
+const MaxControl = 64 << 10
+
+// ControlVersion is what Join.Version carries. A change of any message's bytes changes it.
+const ControlVersion = 1
+
+// ErrControl means bytes that are not a control message.
+var ErrControl = errors.New("relay: malformed control message")
+
+// Messages of the control stream, which is reliable and ordered. On the wire each is one byte of kind, then the struct in
+// deterministic CBOR, a map with the integer keys below. A signed payload is opaque here: room opens it.
+type (
+	// Join asks for a place; it is the first message, from child to parent.
+	Join struct {
+		Version uint32   `cbor:"1,keyasint"`
+		Room    [16]byte `cbor:"2,keyasint"`
+		Name    string   `cbor:"3,keyasint"`
+		Cert    []byte   `cbor:"4,keyasint"` // of the device that asks
+		HaveSeq uint64   `cbor:"5,keyasint"` // the last event it knows, 0 for none
+	}
+	// Accept gives the place.
+	Accept struct {
+		Depth    uint8    `cbor:"1,keyasint"` // of the child: 1 under the host
+		Path     [][]byte `cbor:"2,keyasint"` // peers from the parent up to the host
+		Charter  []byte   `cbor:"3,keyasint"` // signed
+		Snapshot []byte   `cbor:"4,keyasint"` // signed
+	}
+	// Refuse does not give it. Code is a constant word, Text is for a person.
+	Refuse struct {
+		Code string `cbor:"1,keyasint"`
+		Text string `cbor:"2,keyasint"`
+	}
+	// Event carries a signed event of the room down.
+	Event struct {
+		Payload []byte `cbor:"1,keyasint"`
+	}
+	// Command carries a signed command up. ID is its sender's, for the Answer.
+	Command struct {
+		ID      uint64 `cbor:"1,keyasint"`
+		Payload []byte `cbor:"2,keyasint"`
+	}
+	// Answer tells what became of a Command; the empty Code means that it was carried out.
+	Answer struct {
+		ID   uint64 `cbor:"1,keyasint"`
+		Code string `cbor:"2,keyasint"`
+		Text string `cbor:"3,keyasint"`
+	}
+	// Counts goes up with the listeners at and below a node, and down with the whole room's.
+	Counts struct {
+		Listeners uint32 `cbor:"1,keyasint"`
+	}
+	// Ping asks for the time. Times are in unix microseconds, by the clock of the side that reads it.
+	Ping struct {
+		T0 int64 `cbor:"1,keyasint"` // when it left
+	}
+	// Pong answers a Ping.
+	Pong struct {
+		T0 int64 `cbor:"1,keyasint"` // of the Ping
+		T1 int64 `cbor:"2,keyasint"` // when the Ping came
+		T2 int64 `cbor:"3,keyasint"` // when the Pong left
+	}
+	// Report tells the parent how it is heard, in frames since the last Report.
+	Report struct {
+		Expected  uint64 `cbor:"1,keyasint"`
+		Received  uint64 `cbor:"2,keyasint"`
+		Resent    uint64 `cbor:"3,keyasint"`
+		Concealed uint64 `cbor:"4,keyasint"`
+		Late      uint64 `cbor:"5,keyasint"`
+	}
+	// Bye is the last message of either side.
+	Bye struct {
+		Code string `cbor:"1,keyasint"`
+		Text string `cbor:"2,keyasint"`
+	}
+)
+
+// Kinds of control message: the first byte.
+const (
+	kindJoin byte = iota + 1
+	kindAccept
+	kindRefuse
+	kindEvent
+	kindCommand
+	kindAnswer
+	kindCounts
+	kindPing
+	kindPong
+	kindReport
+	kindBye
+)
+
+// EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
+// Pong, Report or Bye. The error means it is none of these, or is longer than MaxControl.
+func EncodeControl(m any) ([]byte, error) {
+	var kind byte
+	switch m.(type) {
+	case Join:
+		kind = kindJoin
+	case Accept:
+		kind = kindAccept
+	case Refuse:
+		kind = kindRefuse
+	case Event:
+		kind = kindEvent
+	case Command:
+		kind = kindCommand
+	case Answer:
+		kind = kindAnswer
+	case Counts:
+		kind = kindCounts
+	case Ping:
+		kind = kindPing
+	case Pong:
+		kind = kindPong
+	case Report:
+		kind = kindReport
+	case Bye:
+		kind = kindBye
+	default:
+		return nil, fmt.Errorf("%w: %T", ErrControl, m)
+	}
+	body, err := doc.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %T: %w", ErrControl, m, err)
+	}
+	if len(body)+1 > MaxControl {
+		return nil, fmt.Errorf("%w: %T of %d bytes", ErrControl, m, len(body)+1)
+	}
+	return append([]byte{kind}, body...), nil
+}
+
+// DecodeControl decodes a control message into the value that EncodeControl was given. It keeps nothing of b. The error
+// wraps ErrControl.
+func DecodeControl(b []byte) (any, error) {
+	if len(b) == 0 || len(b) > MaxControl {
+		return nil, fmt.Errorf("%w: %d bytes", ErrControl, len(b))
+	}
+	switch b[0] {
+	case kindJoin:
+		return decode[Join](b[1:])
+	case kindAccept:
+		return decode[Accept](b[1:])
+	case kindRefuse:
+		return decode[Refuse](b[1:])
+	case kindEvent:
+		return decode[Event](b[1:])
+	case kindCommand:
+		return decode[Command](b[1:])
+	case kindAnswer:
+		return decode[Answer](b[1:])
+	case kindCounts:
+		return decode[Counts](b[1:])
+	case kindPing:
+		return decode[Ping](b[1:])
+	case kindPong:
+		return decode[Pong](b[1:])
+	case kindReport:
+		return decode[Report](b[1:])
+	case kindBye:
+		return decode[Bye](b[1:])
+	}
+	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
+}
+
+func decode[M any](b []byte) (any, error) {
+	var m M
+	if err := doc.Unmarshal(b, &m); err != nil {
+		return nil, fmt.Errorf("%w: %T: %w", ErrControl, m, err)
+	}
+	return m, nil
+}

@@ -1,0 +1,88 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// controlVectors are written by hand: the kind, then a CBOR map with integer keys (RFC 8949).
+var controlVectors = []struct {
+	name string
+	hex  string
+	m    any
+}{
+	{"join", "01 a5 01 01 02 50" + strings.Repeat("52", 16) + "03 63 416e61 04 42 c0c1 05 00",
+		Join{Version: 1, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}}},
+	{"accept", "02 a4 01 01 02 81 42 0102 03 41 aa 04 41 bb",
+		Accept{Depth: 1, Path: [][]byte{{1, 2}}, Charter: []byte{0xaa}, Snapshot: []byte{0xbb}}},
+	{"refuse", "03 a2 01 64 66756c6c 02 60", Refuse{Code: "full"}},
+	{"event", "04 a1 01 43 010203", Event{Payload: []byte{1, 2, 3}}},
+	{"command", "05 a2 01 18 2a 02 41 ff", Command{ID: 42, Payload: []byte{0xff}}},
+	{"answer", "06 a3 01 18 2a 02 60 03 60", Answer{ID: 42}},
+	{"counts", "07 a1 01 1a 000186a0", Counts{Listeners: 100_000}},
+	{"ping", "08 a1 01 20", Ping{T0: -1}},
+	{"pong", "09 a3 01 01 02 02 03 03", Pong{T0: 1, T1: 2, T2: 3}},
+	{"report", "0a a5 01 18 64 02 18 63 03 01 04 01 05 00", Report{Expected: 100, Received: 99, Resent: 1, Concealed: 1}},
+	{"bye", "0b a2 01 65 656e646564 02 62 6f6b", Bye{Code: "ended", Text: "ok"}},
+}
+
+func TestControlVectors(t *testing.T) {
+	for _, v := range controlVectors {
+		t.Run(v.name, func(t *testing.T) {
+			want := unhex(t, v.hex)
+			if got, err := EncodeControl(v.m); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("encodes to\n%x, want\n%x, %v", got, want, err)
+			}
+			if got, err := DecodeControl(want); err != nil || !reflect.DeepEqual(got, v.m) {
+				t.Errorf("decodes to %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestMalformedControl(t *testing.T) {
+	for name, s := range map[string]string{
+		"nothing":                "",
+		"kind zero":              "00 a0",
+		"unknown kind":           "0c a0",
+		"no body":                "07",
+		"a missing field":        "08 a0",
+		"an unknown field":       "08 a2 01 01 02 01",
+		"a field twice":          "08 a2 01 01 01 01",
+		"a longer integer":       "08 a1 01 1801",
+		"an indefinite map":      "08 bf 01 01 ff",
+		"something after it":     "08 a1 01 01 00",
+		"text that is a number":  "03 a2 01 07 02 60",
+		"a room of 15 bytes":     "01 a5 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00",
+		"more than can be":       "07 a1 01 1b 0000000100000000",
+		"longer than 64 KiB":     "04 a1 01 5a 00010000" + strings.Repeat("00", 65536),
+		"a promise of much more": "04 a1 01 5b 7fffffffffffffff",
+	} {
+		if m, err := DecodeControl(unhex(t, s)); !errors.Is(err, ErrControl) || m != nil {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+	for _, m := range []any{nil, 7, &Ping{}, Event{Payload: make([]byte, MaxControl)}} {
+		if b, err := EncodeControl(m); !errors.Is(err, ErrControl) || b != nil {
+			t.Errorf("encode %T: %d bytes, %v", m, len(b), err)
+		}
+	}
+}
+
+func FuzzControl(f *testing.F) {
+	for _, v := range controlVectors {
+		f.Add(unhex(f, v.hex))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := DecodeControl(b)
+		if err != nil {
+			return
+		}
+		if again, err := EncodeControl(m); err != nil || !bytes.Equal(again, b) {
+			t.Fatalf("%x decodes to %+v and encodes to %x, %v", b, m, again, err)
+		}
+	})
+}

@@ -1,0 +1,637 @@
+package relay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// testTree is a tree that notes what it does.
+type testTree struct {
+	*Tree
+	now   time.Time
+	sent  []sent
+	heard []heard
+	auths []Auth
+}
+
+type sent struct {
+	to Peer
+	p  Packet
+}
+
+type heard struct {
+	f      Frame
+	from   Peer
+	resent bool
+}
+
+func newTestTree(opt Options) *testTree {
+	t := &testTree{now: start}
+	t.Tree = New(opt, t)
+	return t
+}
+
+func clonePacket(p *Packet) (c Packet) {
+	for _, f := range p.Frames {
+		c.Frames = append(c.Frames, *cloneFrame(f))
+	}
+	for i := range p.Auths {
+		c.Auths = append(c.Auths, *p.Auths[i].Clone())
+	}
+	c.Resends = append(c.Resends, p.Resends...)
+	c.Beacons = append(c.Beacons, p.Beacons...)
+	return c
+}
+
+func (t *testTree) Send(to Peer, p *Packet) { t.sent = append(t.sent, sent{to, clonePacket(p)}) }
+func (t *testTree) Deliver(f Frame, from Peer, resent bool) {
+	t.heard = append(t.heard, heard{*cloneFrame(f), from, resent})
+}
+func (t *testTree) DeliverAuth(a *Auth, from Peer) { t.auths = append(t.auths, *a.Clone()) }
+
+func (t *testTree) advance(d time.Duration) { t.now = t.now.Add(d) }
+
+// join adds a child that hears and may send.
+func (t *testTree) join(p Peer, hears, sends uint32) {
+	if err := t.AddChild(p, t.now); err != nil {
+		panic(err)
+	}
+	if err := t.Subscribe(p, hears, t.now); err != nil {
+		panic(err)
+	}
+	if err := t.Allow(p, sends); err != nil {
+		panic(err)
+	}
+}
+
+// numbers are the frames sent to a peer in a slot, in order.
+func (t *testTree) numbers(to Peer, slot Slot) (n []uint64) {
+	for _, s := range t.sent {
+		for _, f := range s.p.Frames {
+			if s.to == to && f.Slot == slot {
+				n = append(n, f.Number)
+			}
+		}
+	}
+	return n
+}
+
+func (t *testTree) publish(slot Slot, from, to uint64) {
+	for i := from; i <= to; i++ {
+		t.Publish(sealedFrame(slot, i), t.now)
+		t.advance(FrameDuration)
+	}
+}
+
+// feed lets a peer send frames, one a packet.
+func (t *testTree) feed(from Peer, slot Slot, numbers ...uint64) {
+	for _, n := range numbers {
+		t.Receive(from, &Packet{Frames: []Frame{sealedFrame(slot, n)}}, t.now)
+		t.advance(FrameDuration)
+	}
+}
+
+func (t *testTree) asked(to Peer) (r []Range) {
+	for _, s := range t.sent {
+		if s.to == to {
+			r = append(r, s.p.Resends...)
+		}
+	}
+	return r
+}
+
+func want[T any](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: %v, want %v", what, got, want)
+	}
+}
+
+func upTo(from, to uint64) (n []uint64) {
+	for i := from; i <= to; i++ {
+		n = append(n, i)
+	}
+	return n
+}
+
+func TestAFrameGoesToEachChildOnceAndNeverBack(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", AllSlots, Slots(1))
+	tree.join("bob", AllSlots, Slots(2))
+	tree.join("cyd", Slots(Program), 0)
+	tree.feed("ann", 1, 10, 11, 11, 12, 10)
+	want(t, "to bob", tree.numbers("bob", 1), []uint64{10, 11, 12})
+	want(t, "back to ann", tree.numbers("ann", 1), nil)
+	want(t, "to cyd, who does not hear it", tree.numbers("cyd", 1), nil)
+	want(t, "delivered", len(tree.heard), 3)
+	want(t, "duplicates", tree.Stats().Drops["duplicate"], 2)
+	for _, s := range tree.sent {
+		for _, f := range s.p.Frames {
+			want(t, "content", f, sealedFrame(1, f.Number))
+		}
+	}
+	tree.publish(Program, 5, 7)
+	for _, p := range []Peer{"ann", "bob", "cyd"} {
+		want(t, "program to "+string(p), tree.numbers(p, Program), []uint64{5, 6, 7})
+	}
+}
+
+func TestFramesFromBelowGoUpAndThoseFromAboveOnlyDown(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.join("ann", AllSlots, Slots(1))
+	tree.publish(2, 1, 3)
+	tree.feed("ann", 1, 7)
+	tree.feed("host", Program, 9)
+	want(t, "own, up", tree.numbers("host", 2), []uint64{1, 2, 3})
+	want(t, "own, down", tree.numbers("ann", 2), []uint64{1, 2, 3})
+	want(t, "ann's, up", tree.numbers("host", 1), []uint64{7})
+	want(t, "the host's, down", tree.numbers("ann", Program), []uint64{9})
+	want(t, "the host's, up", tree.numbers("host", Program), nil)
+}
+
+func TestAPeerIsHeardOnlyInItsSlots(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", AllSlots, Slots(1))
+	tree.join("bob", AllSlots, 0)
+	said := speak(1, kidA, keyA, 1, 6)
+	tree.Receive("bob", &Packet{Frames: said.frames, Auths: []Auth{*said.auths[0]}, Beacons: []Beacon{{1, 9}}}, tree.now)
+	tree.feed("ann", 2, 1)
+	tree.feed("eve", 1, 1)
+	want(t, "delivered", len(tree.heard)+len(tree.auths), 0)
+	want(t, "sent", len(tree.sent), 0)
+	want(t, "not allowed", tree.Stats().Drops["not_allowed"], 6+1+1+1)
+	want(t, "unknown", tree.Stats().Drops["unknown_peer"], 1)
+	// A right that ends, ends at once.
+	tree.feed("ann", 1, 1)
+	if err := tree.Allow("ann", 0); err != nil {
+		t.Fatal(err)
+	}
+	tree.feed("ann", 1, 2)
+	want(t, "delivered", len(tree.heard), 1)
+}
+
+func TestNobodySendsInASlotOfOurs(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.publish(3, 1, 2)
+	tree.feed("host", 3, 1<<40)
+	tree.publish(3, 3, 4)
+	want(t, "sent up", tree.numbers("host", 3), upTo(1, 4))
+	want(t, "delivered", len(tree.heard), 0)
+	tree.advance(3 * time.Second) // the seat may since be another's
+	tree.feed("host", 3, 9)
+	want(t, "delivered later", len(tree.heard), 1)
+}
+
+func TestChildrenAreLimited(t *testing.T) {
+	tree := newTestTree(Options{Fanout: 2})
+	tree.SetParent("host", tree.now)
+	tree.join("a", 0, 0)
+	tree.join("b", 0, 0)
+	want(t, "a third", tree.AddChild("c", tree.now), ErrFull)
+	want(t, "a again", tree.AddChild("a", tree.now), nil)
+	want(t, "the parent", tree.AddChild("host", tree.now), ErrPeer)
+	tree.RemoveChild("a")
+	want(t, "c now", tree.AddChild("c", tree.now), nil)
+	want(t, "children", tree.Children(), 2)
+	want(t, "a subscribes", tree.Subscribe("a", 1, tree.now), ErrPeer)
+	want(t, "a is allowed", tree.Allow("a", 1), ErrPeer)
+	want(t, "none", New(Options{Fanout: -1}, tree).AddChild("a", tree.now), ErrFull)
+}
+
+func TestANewcomerGetsTheLast300ms(t *testing.T) {
+	tree := newTestTree(Options{})
+	said := speak(Program, kidA, keyA, 1, 60)
+	for i, f := range said.frames {
+		if (i+1)%AuthBatch == 0 {
+			tree.PublishAuth(said.auths[i/AuthBatch], tree.now)
+		}
+		tree.Publish(f, tree.now)
+		tree.advance(FrameDuration)
+	}
+	tree.join("ann", Slots(Program), 0)
+	want(t, "burst", tree.numbers("ann", Program), upTo(46, 60))
+	var auths int
+	for _, s := range tree.sent {
+		auths += len(s.p.Auths)
+		if n := len(s.p.Append(nil)); n > PacketSize {
+			t.Errorf("a packet of %d bytes", n)
+		}
+	}
+	want(t, "auths in it", auths, 3) // of the frames 43-48, 49-54, 55-60
+	// Leaving and coming back sends nothing twice.
+	for _, slots := range []uint32{0, Slots(Program), AllSlots} {
+		if err := tree.Subscribe("ann", slots, tree.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree.publish(Program, 61, 61)
+	want(t, "in all", tree.numbers("ann", Program), upTo(46, 61))
+}
+
+func TestABurstOfAnEndedStreamIsEmpty(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.publish(Program, 1, 60)
+	tree.advance(10 * time.Second)
+	tree.join("ann", Slots(Program), 0)
+	want(t, "burst", tree.numbers("ann", Program), nil)
+}
+
+func TestAnAuthRidesWithTheFrameThatCompletesIt(t *testing.T) {
+	host, relay := newTestTree(Options{}), newTestTree(Options{})
+	host.join("relay", Slots(Program), 0)
+	relay.SetParent("host", relay.now)
+	relay.join("ann", Slots(Program), 0)
+	said := speak(Program, kidA, keyA, 1, 6)
+	for i, f := range said.frames {
+		if i == 5 {
+			host.PublishAuth(said.auths[0], host.now)
+		}
+		host.Publish(f, host.now)
+	}
+	for _, s := range host.sent {
+		relay.Receive("host", &s.p, relay.now)
+	}
+	for _, tree := range []*testTree{host, relay} {
+		want(t, "packets", len(tree.sent), 6)
+		last := tree.sent[5].p
+		want(t, "frames of the last", len(last.Frames), 1)
+		want(t, "its auths", last.Auths, []Auth{*said.auths[0]})
+	}
+	want(t, "delivered", relay.auths, []Auth{*said.auths[0]})
+	// Without its frame it leaves all the same.
+	host.PublishAuth(speak(Program, kidA, keyA, 7, 6).auths[0], host.now)
+	want(t, "before the tick", len(host.sent), 6)
+	host.Tick(host.now)
+	want(t, "after it", len(host.sent), 7)
+}
+
+func TestTheAudienceIsBundledAndTheStageIsNot(t *testing.T) {
+	tree := newTestTree(Options{Bundle: 3})
+	tree.join("audience", Slots(Program), 0)
+	tree.join("stage", AllSlots, 0)
+	said := speak(Program, kidA, keyA, 1, 12)
+	for i, f := range said.frames {
+		if (i+1)%AuthBatch == 0 {
+			tree.PublishAuth(said.auths[i/AuthBatch], tree.now)
+		}
+		tree.Publish(f, tree.now)
+		tree.advance(FrameDuration)
+	}
+	shape := map[Peer][]string{}
+	for _, s := range tree.sent {
+		shape[s.to] = append(shape[s.to], fmt.Sprint(len(s.p.Frames), "+", len(s.p.Auths)))
+	}
+	want(t, "audience", shape["audience"], []string{"3+0", "3+1", "3+0", "3+1"})
+	want(t, "stage", len(shape["stage"]), 12)
+	tree.publish(Program, 13, 13)
+	want(t, "a lone frame waits", len(tree.numbers("audience", Program)), 12)
+	tree.advance(3 * FrameDuration)
+	tree.Tick(tree.now)
+	want(t, "not for ever", len(tree.numbers("audience", Program)), 13)
+}
+
+func TestALostFrameIsAskedForWithinAFrame(t *testing.T) {
+	tree := newTestTree(Options{Retry: 80 * time.Millisecond, Retries: 3})
+	tree.SetParent("host", tree.now)
+	tree.feed("host", Program, 1, 2)
+	tree.Receive("host", &Packet{Frames: []Frame{sealedFrame(Program, 6)}}, tree.now)
+	tree.Tick(tree.now)
+	want(t, "at once, it may be reordering", tree.asked("host"), nil)
+	tree.advance(10 * time.Millisecond)
+	tree.Tick(tree.now)
+	lost := Range{Slot: Program, From: 3, To: 5}
+	want(t, "within a frame", tree.asked("host"), []Range{lost})
+	tree.Receive("host", &Packet{Frames: []Frame{sealedFrame(Program, 4)}}, tree.now)
+	if last := tree.heard[len(tree.heard)-1]; last.f.Number != 4 || !last.resent {
+		t.Errorf("delivered %+v", last)
+	}
+	for range 100 {
+		tree.advance(10 * time.Millisecond)
+		tree.Tick(tree.now)
+	}
+	var frames int
+	for _, r := range tree.asked("host") {
+		if !r.AuthsOnly {
+			frames += int(r.To - r.From + 1)
+		}
+	}
+	want(t, "asked in all", frames, 3+2*2)
+	s := tree.Stats()
+	want(t, "recovered and lost", []uint64{s.Recovered, s.Lost}, []uint64{1, 2})
+}
+
+func TestALostAuthIsAskedForAlone(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	said := speak(Program, kidA, keyA, 1, 18)
+	for i, f := range said.frames {
+		p := Packet{Frames: []Frame{f}}
+		if i == 5 || i == 17 {
+			p.Auths = []Auth{*said.auths[i/AuthBatch]}
+		}
+		tree.Receive("host", &p, tree.now)
+		tree.advance(FrameDuration)
+		tree.Tick(tree.now)
+	}
+	want(t, "asked", tree.asked("host"), []Range{{Slot: Program, From: 7, To: 12, AuthsOnly: true}})
+	tree.Receive("host", &Packet{Auths: []Auth{*said.auths[1]}}, tree.now)
+	for range 50 {
+		tree.advance(10 * time.Millisecond)
+		tree.Tick(tree.now)
+	}
+	want(t, "asked once", len(tree.asked("host")), 1)
+	want(t, "delivered", len(tree.auths), 3)
+}
+
+func TestARequestIsAnsweredFromTheRing(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", Slots(Program), 0)
+	said := speak(Program, kidA, keyA, 1, 120)
+	for i, f := range said.frames {
+		tree.Publish(f, tree.now)
+		if (i+1)%AuthBatch == 0 {
+			tree.PublishAuth(said.auths[i/AuthBatch], tree.now)
+		}
+		tree.advance(FrameDuration)
+	}
+	ask := func(r Range) (frames []uint64, auths []uint64) {
+		tree.sent = nil
+		tree.Receive("ann", &Packet{Resends: []Range{r}}, tree.now)
+		for _, s := range tree.sent {
+			for _, a := range s.p.Auths {
+				auths = append(auths, a.First)
+			}
+		}
+		return tree.numbers("ann", Program), auths
+	}
+	frames, auths := ask(Range{Slot: Program, From: 100, To: 103})
+	want(t, "frames", frames, upTo(100, 103))
+	want(t, "auths that they complete", auths, []uint64{97})
+	frames, auths = ask(Range{Slot: Program, From: 104, To: 109, AuthsOnly: true})
+	want(t, "frames", frames, nil)
+	want(t, "auths that cover them", auths, []uint64{103, 109})
+	frames, _ = ask(Range{Slot: Program, From: 0, To: 1 << 63})
+	want(t, "everything, which is the last 2 s", frames, upTo(21, 120))
+	frames, _ = ask(Range{Slot: 5, From: 0, To: 1})
+	want(t, "a slot that ann does not hear", frames, nil)
+	want(t, "counted", tree.Stats().Drops["not_subscribed"], 1)
+}
+
+func TestRequestsAreLimited(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", Slots(Program), 0)
+	tree.publish(Program, 1, 100)
+	tree.sent = nil
+	for range 100 {
+		tree.Receive("ann", &Packet{Resends: []Range{{Slot: Program, From: 1, To: 100}}}, tree.now)
+	}
+	if n := len(tree.numbers("ann", Program)); n != 200 {
+		t.Errorf("%d frames for 100 greedy requests", n)
+	}
+	want(t, "limited", tree.Stats().Drops["resend_limited"], 9800)
+}
+
+func TestABeaconTellsTheEnd(t *testing.T) {
+	host, ann := newTestTree(Options{}), newTestTree(Options{})
+	host.join("ann", Slots(1), 0)
+	ann.SetParent("host", ann.now)
+	host.publish(1, 1, 10)
+	for i, s := range host.sent {
+		if i < 8 { // the last two are lost
+			ann.Receive("host", &s.p, ann.now)
+		}
+	}
+	ann.now = host.now
+	var asked bool
+	for range 20 {
+		host.sent, ann.sent = nil, nil
+		host.advance(10 * time.Millisecond)
+		host.Tick(host.now)
+		for _, s := range host.sent {
+			ann.Receive("host", &s.p, host.now)
+		}
+		ann.Tick(host.now.Add(askAfter))
+		for _, s := range ann.sent {
+			asked = true
+			host.sent = nil
+			host.Receive("ann", &s.p, host.now)
+			for _, s := range host.sent {
+				ann.Receive("host", &s.p, host.now)
+			}
+		}
+	}
+	want(t, "asked", asked, true)
+	want(t, "heard", len(ann.heard), 10)
+	host.sent = nil
+	host.advance(5 * time.Second)
+	host.Tick(host.now)
+	want(t, "beacons of a stream that is long over", len(host.sent), 0)
+}
+
+func TestTwoSecondsAreKeptAndNoMore(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.feed("host", Program, upTo(1000, 1150)...)
+	tree.feed("host", Program, 1050, 900)
+	want(t, "too old", tree.Stats().Drops["too_old"], 2)
+	tree.Receive("host", &Packet{Beacons: []Beacon{{Program, 1 << 50}}}, tree.now)
+	want(t, "beacon ahead", tree.Stats().Drops["beacon_ahead"], 1)
+	want(t, "ring", len(tree.streams[Program].ring), 100)
+}
+
+func TestAStreamThatJumpsOrStartsOverIsFollowed(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.feed("host", 1, 10, 11, 100_000, 100_001)
+	want(t, "jumped ahead", len(tree.heard), 4)
+	tree.advance(3 * time.Second)
+	tree.feed("host", 1, 50, 51)
+	want(t, "started over after a silence", len(tree.heard), 6)
+	tree.feed("host", 1, 100_000)
+	tree.Reset(1)
+	tree.feed("host", 1, 3)
+	want(t, "started over after Reset", len(tree.heard), 8)
+	want(t, "jumps", tree.Stats().Jumps, 3)
+}
+
+func TestANewParentIsAskedForWhatIsMissing(t *testing.T) {
+	tree := newTestTree(Options{Retries: 1})
+	tree.SetParent("host", tree.now)
+	tree.feed("host", Program, 1, 4)
+	tree.Tick(tree.now)
+	want(t, "the old one", tree.asked("host"), []Range{{Slot: Program, From: 2, To: 3}})
+	tree.SetParent("other", tree.now)
+	tree.Tick(tree.now)
+	want(t, "the new one", tree.asked("other"), []Range{{Slot: Program, From: 2, To: 3}})
+	tree.feed("host", Program, 5)
+	want(t, "the old one is a stranger", tree.Stats().Drops["unknown_peer"], 1)
+}
+
+func TestMalformedFramesAreCounted(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", AllSlots, AllSlots)
+	tree.Receive("ann", &Packet{
+		Frames:  []Frame{{Slot: 32, Sealed: []byte{1}}, {Slot: 1}, {Slot: 1, Sealed: make([]byte, MaxSealed+1)}},
+		Auths:   []Auth{{Slot: 40, Hashes: make([][16]byte, 1)}, {Slot: 1}, {Slot: 1, First: 1<<64 - 1, Hashes: make([][16]byte, 2)}},
+		Resends: []Range{{Slot: 99}, {Slot: 1, From: 2, To: 1}},
+		Beacons: []Beacon{{Slot: 200, Last: 1}},
+	}, tree.now)
+	tree.Publish(Frame{Slot: 32, Sealed: []byte{1}}, tree.now)
+	tree.PublishAuth(&Auth{}, tree.now)
+	want(t, "malformed", tree.Stats().Drops["malformed"], 3+3+2+1+2)
+}
+
+func TestTheLastNumbersDoNotWrap(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.join("ann", AllSlots, 0)
+	const last = 1<<64 - 1
+	tree.feed("host", 1, last-3, last-2, last, last-1, last)
+	tree.Tick(tree.now)
+	tree.Receive("ann", &Packet{Resends: []Range{{1, 0, last, false}, {1, 0, last, true}, {1, last, last, true}}}, tree.now)
+	tree.Receive("host", &Packet{Beacons: []Beacon{{1, last}}}, tree.now)
+	tree.Subscribe("ann", 0, tree.now)
+	tree.Subscribe("ann", AllSlots, tree.now)
+	want(t, "delivered", len(tree.heard), 4)
+}
+
+// TestALossyTreeDeliversEverything runs host, relay and listener over links that lose and reorder a tenth.
+func TestALossyTreeDeliversEverything(t *testing.T) {
+	for seed := range uint64(8) {
+		rng := rand.New(rand.NewPCG(seed, 7))
+		nodes := map[Peer]*testTree{"host": newTestTree(Options{Bundle: 3}), "relay": newTestTree(Options{Bundle: 3}), "ann": newTestTree(Options{})}
+		nodes["host"].join("relay", AllSlots, Slots(2))
+		nodes["relay"].SetParent("host", start)
+		nodes["relay"].join("ann", AllSlots, Slots(2))
+		nodes["ann"].SetParent("relay", start)
+		v := NewVerifier(theRoom, Program, keysOf(kidA, keyA))
+		up := NewVerifier(theRoom, 2, keysOf(kidA, keyB))
+		program, speaker := speak(Program, kidA, keyA, 1, 600), speak(2, kidA, keyB, 1, 600)
+		type flight struct {
+			from, to Peer
+			p        Packet
+			at       time.Time
+		}
+		var air []flight
+		var got, gotUp []Verified
+		for step := range 2600 {
+			now := start.Add(time.Duration(step) * 5 * time.Millisecond)
+			if i := step / 4; step%4 == 0 && i < 600 {
+				for _, s := range []struct {
+					node Peer
+					speech
+				}{{"host", program}, {"ann", speaker}} {
+					if (i+1)%AuthBatch == 0 {
+						nodes[s.node].PublishAuth(s.auths[i/AuthBatch], now)
+					}
+					nodes[s.node].Publish(s.frames[i], now)
+				}
+			}
+			var later []flight
+			for _, f := range air {
+				if f.at.After(now) {
+					later = append(later, f)
+				} else {
+					nodes[f.to].Receive(f.from, &f.p, now)
+				}
+			}
+			air = later
+			for _, name := range []Peer{"host", "relay", "ann"} {
+				n := nodes[name]
+				n.Tick(now)
+				for _, s := range n.sent {
+					if rng.IntN(10) > 0 {
+						air = append(air, flight{name, s.to, s.p, now.Add(time.Duration(5+rng.IntN(25)) * time.Millisecond)})
+					}
+				}
+				n.sent = nil
+			}
+			for i := range nodes["ann"].auths {
+				got, _ = v.AddAuth(got, &nodes["ann"].auths[i], now)
+			}
+			for _, h := range nodes["ann"].heard {
+				got, _ = v.AddFrame(got, h.f, now)
+			}
+			for i := range nodes["host"].auths {
+				gotUp, _ = up.AddAuth(gotUp, &nodes["host"].auths[i], now)
+			}
+			for _, h := range nodes["host"].heard {
+				gotUp, _ = up.AddFrame(gotUp, h.f, now)
+			}
+			for _, n := range nodes {
+				n.heard, n.auths = nil, nil
+			}
+		}
+		if len(got) < 598 || len(gotUp) < 598 {
+			t.Errorf("seed %d: %d and %d of 600 frames verified; ann %+v, %+v; host %+v", seed, len(got), len(gotUp), nodes["ann"].Stats(), v.Stats(), nodes["host"].Stats())
+		}
+	}
+}
+
+// quiet is an Out that does nothing.
+type quiet struct{}
+
+func (quiet) Send(Peer, *Packet)        {}
+func (quiet) Deliver(Frame, Peer, bool) {}
+func (quiet) DeliverAuth(*Auth, Peer)   {}
+
+// fanout feeds a tree with children, one frame a call and an auth every six.
+func fanout(tb testing.TB, children int, bundle int) func() {
+	tree := New(Options{Fanout: children, Bundle: bundle}, quiet{})
+	for i := range children {
+		p := Peer(fmt.Sprint("child ", i))
+		if err := tree.AddChild(p, start); err != nil {
+			tb.Fatal(err)
+		}
+		if err := tree.Subscribe(p, Slots(Program), start); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	tree.SetParent("host", start)
+	var p Packet
+	auth := *speak(Program, kidA, keyA, 0, 6).auths[0]
+	f, now := sealedFrame(Program, 0), start
+	step := func() {
+		p.Frames = append(p.Frames[:0], f)
+		p.Auths = p.Auths[:0]
+		if f.Number%AuthBatch == AuthBatch-1 {
+			auth.First = f.Number - (AuthBatch - 1)
+			p.Auths = append(p.Auths, auth)
+		}
+		tree.Receive("host", &p, now)
+		f.Number++
+		now = now.Add(FrameDuration)
+		tree.Tick(now)
+	}
+	for range 300 {
+		step() // the ring has its memory
+	}
+	return step
+}
+
+func TestFanOutAllocatesNothing(t *testing.T) {
+	for _, bundle := range []int{1, 3} {
+		if n := testing.AllocsPerRun(600, fanout(t, 50, bundle)); n != 0 {
+			t.Errorf("bundle %d: %v allocations a frame", bundle, n)
+		}
+	}
+}
+
+func BenchmarkFanOut(b *testing.B) {
+	for _, bundle := range []int{1, 3} {
+		b.Run(fmt.Sprint("bundle=", bundle), func(b *testing.B) {
+			const children = 200
+			step := fanout(b, children, bundle)
+			b.ReportAllocs()
+			for b.Loop() {
+				step()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/children, "ns/child")
+		})
+	}
+}
