@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"salon/node"
+	"salon/node/media"
+)
+
+// tail is how long a room stays open after its file has been played: what is in the listeners' buffers is still heard.
+const tail = 2 * time.Second
+
+func hostCommand(f *flags) *cobra.Command {
+	var title, mode, language, play string
+	var loop, allow, asJSON bool
+	var lasts time.Duration
+	cmd := &cobra.Command{
+		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
+		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if title == "" {
+				return usagef("host wants a --title")
+			}
+			if mode != "talk" && mode != "concert" {
+				return usagef("--mode %s: it is talk or concert", mode)
+			}
+			if loop && play == "" {
+				return usagef("--loop needs --play FILE")
+			}
+			var mic *media.Mic
+			if play != "" {
+				if mic, err = openMic(play, mode, loop); err != nil {
+					return err
+				}
+				defer mic.Close()
+			}
+			s, err := f.connect(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = firstErr(err, s.close()) }()
+			v, err := s.StartRoom(cmd.Context(), title, mode, language)
+			if err != nil {
+				return err
+			}
+			id := v.ID.String()
+			defer func() { err = firstErr(err, s.leave(id)) }()
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"room": id, "link": v.Link})
+			} else {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), v.Link)
+			}
+			if err != nil {
+				return err
+			}
+			ctx, cancel := limited(cmd.Context(), lasts)
+			defer cancel()
+			return s.host(ctx, id, mic, allow, lasts == 0)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&title, "title", "", "what the room is about")
+	fl.StringVar(&mode, "mode", "talk", "talk (voice) or concert (stereo)")
+	fl.StringVar(&language, "language", "en", "language that is spoken")
+	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to play into the room")
+	fl.BoolVar(&loop, "loop", false, "play the file again and again")
+	fl.BoolVar(&allow, "allow-speakers", false, "bring everybody who raises a hand on stage")
+	fl.DurationVar(&lasts, "for", 0, "end the room after this time")
+	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
+	return cmd
+}
+
+// host plays mic, if any, and grants hands, until ctx ends, the room does, or, if untilPlayed, the file has been played.
+func (s *session) host(ctx context.Context, id string, mic *media.Mic, allow, untilPlayed bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	played := make(chan error, 1)
+	if mic != nil {
+		go func() {
+			err := s.Speak(ctx, id, mic)
+			played <- firstErr(mic.Err(), err)
+		}()
+	}
+	watched := make(chan error, 1)
+	go func() {
+		asked := make(map[string]bool)
+		watched <- s.Watch(ctx, id, func(v node.RoomView) bool {
+			if allow {
+				s.grantAll(ctx, v, asked)
+			}
+			return !v.Phase.Over()
+		})
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-watched:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		case err := <-played:
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if untilPlayed {
+				pause(ctx, tail)
+				return nil
+			}
+		}
+	}
+}
+
+// grantAll brings on stage everybody whose hand is up. One that the stage has no place for keeps it up and is asked
+// again when somebody leaves, for then the room changes.
+func (s *session) grantAll(ctx context.Context, v node.RoomView, asked map[string]bool) {
+	up := make(map[string]bool)
+	for _, h := range v.Hands {
+		p := h.Person.String()
+		up[p] = true
+		if !asked[p] {
+			asked[p] = s.Act(ctx, v.ID.String(), "grant", p) == nil
+		}
+	}
+	for p := range asked {
+		if !up[p] {
+			delete(asked, p)
+		}
+	}
+}
+
+// openMic opens a file as a room of that mode wants it.
+func openMic(path, mode string, loop bool) (*media.Mic, error) {
+	o := media.Options{Channels: 1, Loop: loop}
+	if mode == "concert" {
+		o.Channels = 2
+	}
+	src, err := media.OpenSource(path, o)
+	if err != nil {
+		return nil, err
+	}
+	return media.NewMic(src), nil
+}
+
+// limited ends a context after d, if d is not 0.
+func limited(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, d, errTimeUp)
+}
+
+var errTimeUp = errors.New("the time is up")
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

@@ -1,0 +1,106 @@
+// Command salon is social audio without a company in the middle: it finds rooms, hosts them, listens and speaks.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"salon/node"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// Exit codes: 0 done, 1 failure, 2 wrong usage.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// A usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newCommand().ExecuteContext(ctx)
+	stop()
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "salon: "+err.Error())
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintln(os.Stderr, "Run 'salon --help' for the commands and their flags.")
+		os.Exit(exitUsage)
+	}
+	os.Exit(exitFailure)
+}
+
+// flags are what goes with every command.
+type flags struct {
+	home     string
+	name     string
+	peers    []string
+	noMDNS   bool
+	listen   []string
+	announce []string
+	verbose  bool
+}
+
+func newCommand() *cobra.Command {
+	f := &flags{}
+	up := upCommand(f)
+	root := &cobra.Command{
+		Use:           "salon",
+		Short:         "Social audio without a company in the middle",
+		Long:          "salon finds live rooms, hosts them, listens and speaks, from this computer to others, with no server between.\nWithout a command it does what 'salon up' does: start the node and open its page.",
+		Args:          noArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          up.RunE,
+	}
+	root.Flags().AddFlagSet(up.Flags())
+	p := root.PersistentFlags()
+	p.StringVar(&f.home, "home", "", "folder of keys, name and peers (default "+node.DefaultHome()+")")
+	p.StringVar(&f.name, "name", "", "your display name, stored for next time")
+	p.StringArrayVar(&f.peers, "peer", nil, "another node's multiaddr or a share link, dialled at start; repeatable")
+	p.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for nodes on the local network")
+	p.StringArrayVar(&f.listen, "listen", nil, "multiaddr to listen on; repeatable (default port 4773, QUIC and TCP, all addresses)")
+	p.StringArrayVar(&f.announce, "announce", nil, "multiaddr to tell others instead of those listened on; repeatable")
+	p.BoolVar(&f.verbose, "verbose", false, "log to standard error what the node does")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), demoCommand(f), openCommand(f))
+	return root
+}
+
+// noArgs and oneArg refuse as wrong usage what cobra would call failure.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("there is no command %q", args[0])
+	}
+	return nil
+}
+
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usagef("%s wants one %s, not %d", cmd.Name(), what, len(args))
+		}
+		return nil
+	}
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: noArgs,
+		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "salon "+version) },
+	}
+}

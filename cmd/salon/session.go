@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"salon/node"
+	"salon/node/client"
+	"salon/node/web"
+)
+
+// A session is a node to work with: the one that runs on the home, or one started for this command.
+type session struct {
+	*client.Client
+	own *node.Node // nil if it ran before
+	web *web.Server
+}
+
+func (f *flags) homeDir() string {
+	if f.home == "" {
+		return node.DefaultHome()
+	}
+	return f.home
+}
+
+func (f *flags) options() node.Options {
+	o := node.Options{Home: f.homeDir(), Name: f.name, Listen: f.listen, Announce: f.announce, Peers: f.peers, NoMDNS: f.noMDNS}
+	if f.verbose {
+		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	return o
+}
+
+// connect uses the running node of the home, or starts one.
+func (f *flags) connect(ctx context.Context) (*session, error) {
+	if c, err := client.Running(ctx, f.homeDir()); err == nil {
+		if err := f.tellRunning(ctx, c); err != nil {
+			return nil, err
+		}
+		return &session{Client: c}, nil
+	}
+	n, err := node.New(f.options())
+	if errors.Is(err, node.ErrInUse) {
+		return nil, fmt.Errorf("a salon runs on %s but does not answer; end it and try again", f.homeDir())
+	}
+	if err != nil {
+		return nil, asUsage(err)
+	}
+	s, err := web.New(n, web.Options{Addr: "127.0.0.1:0", Version: version})
+	if err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
+	key, err := n.Home().Secret()
+	if err != nil {
+		return nil, errors.Join(err, s.Close(), n.Close())
+	}
+	return &session{Client: client.New(s.URL(), key), own: n, web: s}, nil
+}
+
+// tellRunning passes on the flags that a running node can still follow.
+func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
+	if f.name != "" {
+		if err := c.Call(ctx, "PUT", "/api/v1/name", map[string]string{"name": f.name}, nil); err != nil {
+			return err
+		}
+	}
+	if len(f.listen) > 0 || len(f.announce) > 0 {
+		return usagef("a salon runs on this home: --listen and --announce are for when it starts")
+	}
+	for _, p := range f.peers {
+		if err := c.Call(ctx, "POST", "/api/v1/peers", map[string]string{"addr": p}, nil); err != nil {
+			return fmt.Errorf("peer %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// asUsage marks errors that only the command line can have caused.
+func asUsage(err error) error {
+	if errors.Is(err, node.ErrOption) {
+		return usageError{err}
+	}
+	return err
+}
+
+// close ends a node that was started for this command.
+func (s *session) close() error {
+	if s.own == nil {
+		return nil
+	}
+	return errors.Join(s.web.Close(), s.own.Close())
+}
+
+// findFor is how long a room named by ID or title may take to be heard of.
+const findFor = 15 * time.Second
+
+// join enters a room, waiting for it to be heard of, and for the host if it does not answer at once.
+func (s *session) join(ctx context.Context, ref string) (node.RoomView, error) {
+	find, cancel := context.WithTimeout(ctx, findFor)
+	defer cancel()
+	v, err := s.Join(ctx, ref)
+	if isCode(err, "no_room") && !strings.HasPrefix(ref, "salon:") {
+		noRoom := err
+		err = s.Events(find, func(e client.Event) bool {
+			if e.Name == "rooms" {
+				v, noRoom = s.Join(ctx, ref)
+			}
+			return isCode(noRoom, "no_room")
+		})
+		if ctx.Err() != nil {
+			return v, ctx.Err()
+		}
+		if err == nil || noRoom != nil {
+			err = noRoom
+		}
+	}
+	if err != nil {
+		return v, err
+	}
+	if v.Phase == node.Live {
+		return v, nil
+	}
+	err = s.Watch(find, v.ID.String(), func(now node.RoomView) bool {
+		v = now
+		return v.Phase == node.Connecting || v.Phase == node.Reconnecting
+	})
+	if ctx.Err() != nil {
+		return v, ctx.Err()
+	}
+	if v.Phase != node.Live {
+		if v.Reason != "" {
+			return v, errors.New(v.Reason)
+		}
+		return v, errors.Join(errors.New("the room's host does not answer"), err)
+	}
+	return v, nil
+}
+
+func isCode(err error, code string) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// leave goes politely, also when the command was interrupted.
+func (s *session) leave(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	err := s.Act(ctx, id, "leave", "")
+	if isCode(err, "not_in_room") {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,206 @@
+// Package client calls the loopback API of a node: the shell's commands do everything through it, whether the node runs
+// already or was started for one command.
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"salon/node"
+)
+
+// An Error is what the node answered.
+type Error struct {
+	Status int
+	Code   string `json:"code"`
+	Text   string `json:"text"`
+}
+
+func (e *Error) Error() string { return e.Text }
+
+// A Client talks to one node.
+type Client struct {
+	url, key string
+	http     *http.Client
+}
+
+// New returns a client of the API at url, such as http://127.0.0.1:7766.
+func New(url, key string) *Client {
+	return &Client{url: url, key: key, http: &http.Client{}}
+}
+
+// Running returns a client of the node that runs on a home, or an error if none answers.
+func Running(ctx context.Context, home string) (*Client, error) {
+	url, key, err := node.RunningAPI(home)
+	if err != nil {
+		return nil, err
+	}
+	c := New(url, key)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err = c.Status(ctx)
+	return c, err
+}
+
+// Call sends in as JSON, if it is not nil, and reads the answer into out, if that is not nil.
+func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	resp, err := c.Do(ctx, method, path, "application/json", body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+		return err
+	}
+	return json.NewDecoder(resp.Body).Decode(out)
+}
+
+// Do sends a request and returns its answer, or the node's refusal as an *Error.
+func (c *Client) Do(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.url+path, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.key)
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, fmt.Errorf("the node does not answer: %w", err)
+	}
+	if resp.StatusCode < 400 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var e struct {
+		Error Error `json:"error"`
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil || json.Unmarshal(b, &e) != nil || e.Error.Text == "" {
+		return nil, &Error{Status: resp.StatusCode, Code: "http", Text: "the node answered " + resp.Status}
+	}
+	e.Error.Status = resp.StatusCode
+	return nil, &e.Error
+}
+
+// Status asks for the node at a glance.
+func (c *Client) Status(ctx context.Context) (s node.Status, err error) {
+	return s, c.Call(ctx, http.MethodGet, "/api/v1/status", nil, &s)
+}
+
+// Rooms lists the live rooms the node knows of.
+func (c *Client) Rooms(ctx context.Context) ([]node.RoomCard, error) {
+	var list struct {
+		Rooms []node.RoomCard `json:"rooms"`
+	}
+	return list.Rooms, c.Call(ctx, http.MethodGet, "/api/v1/rooms", nil, &list)
+}
+
+// StartRoom opens a room with the node as its host.
+func (c *Client) StartRoom(ctx context.Context, title, mode, language string) (v node.RoomView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/rooms", map[string]string{"title": title, "mode": mode, "language": language}, &v)
+}
+
+// Join enters a room by share link, ID, or the beginning of ID or title.
+func (c *Client) Join(ctx context.Context, ref string) (v node.RoomView, err error) {
+	key := "room"
+	if strings.HasPrefix(strings.TrimSpace(ref), "salon:") {
+		key = "link"
+	}
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/join", map[string]string{key: ref}, &v)
+}
+
+// Room asks how a room stands.
+func (c *Client) Room(ctx context.Context, id string) (v node.RoomView, err error) {
+	return v, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id, nil, &v)
+}
+
+// Stats asks what was heard in a room.
+func (c *Client) Stats(ctx context.Context, id string) (s node.HearStats, err error) {
+	return s, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id+"/stats", nil, &s)
+}
+
+// Act does something in a room; person is empty for oneself.
+func (c *Client) Act(ctx context.Context, id, action, person string) error {
+	body := map[string]string{"action": action}
+	if person != "" {
+		body["person"] = person
+	}
+	return c.Call(ctx, http.MethodPost, "/api/v1/rooms/"+id+"/do", body, nil)
+}
+
+// An Event is one line of news from the node.
+type Event struct {
+	ID, Name string
+	Data     []byte
+}
+
+// ErrNoNews means that the event stream ended.
+var ErrNoNews = errors.New("the node's news ended")
+
+// Events calls f for every event, the whole state first, until f returns false or ctx ends.
+func (c *Client) Events(ctx context.Context, f func(Event) bool) error {
+	resp, err := c.Do(ctx, http.MethodGet, "/api/v1/events", "", nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 1<<20)
+	var e Event
+	for lines.Scan() {
+		line := lines.Text()
+		if line == "" {
+			if e.Name != "" && !f(e) {
+				return nil
+			}
+			e = Event{}
+			continue
+		}
+		field, value, _ := strings.Cut(line, ": ")
+		switch field {
+		case "id":
+			e.ID = value
+		case "event":
+			e.Name = value
+		case "data":
+			e.Data = append(e.Data, value...)
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return ErrNoNews
+}
+
+// Watch calls f with the room's view now and at every change, until f returns false or ctx ends.
+func (c *Client) Watch(ctx context.Context, id string, f func(node.RoomView) bool) error {
+	return c.Events(ctx, func(e Event) bool {
+		var v node.RoomView
+		if e.Name != "room" || json.Unmarshal(e.Data, &v) != nil || v.ID.String() != id {
+			return true
+		}
+		return f(v)
+	})
+}

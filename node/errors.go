@@ -1,0 +1,66 @@
+package node
+
+import (
+	"errors"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+// A UserError is a refusal in words for a person. Code is constant and for programs.
+type UserError struct{ Code, Text string }
+
+func (e *UserError) Error() string { return e.Text }
+
+var errNotConnected = &UserError{Code: "not_connected", Text: "The host cannot be reached just now. Your place is kept while the node tries again."}
+
+// explained pairs the rule book's sentinels with what a person is told.
+var explained = []struct {
+	err error
+	UserError
+}{
+	{room.ErrNotAllowed, UserError{"not_allowed", "Only the host can do that."}},
+	{room.ErrNotSeated, UserError{"not_on_stage", "That works only for people on stage."}},
+	{room.ErrFull, UserError{"full", "There is no place left."}},
+	{room.ErrNoHand, UserError{"no_hand", "That hand is not raised."}},
+	{room.ErrRemoved, UserError{"removed", "The host removed this person from the room."}},
+	{room.ErrEnded, UserError{"ended", "The room has ended."}},
+	{room.ErrNoChange, UserError{"no_change", "It is so already."}},
+	{room.ErrDeviceBusy, UserError{"device_busy", "This device has a place under another person."}},
+	{room.ErrBusy, UserError{"busy", "Too many commands at once. Wait a moment."}},
+	{room.ErrReplay, UserError{"replayed", "This command was sent before."}},
+	{room.ErrStale, UserError{"clock", "Your computer's clock is more than two minutes slow."}},
+	{room.ErrFuture, UserError{"clock", "Your computer's clock is more than two minutes fast."}},
+	{room.ErrField, UserError{"bad_field", "A value is out of range."}},
+	{doc.ErrText, UserError{"bad_text", "That text cannot be shown: use visible characters only."}},
+	{doc.ErrTextLong, UserError{"bad_text", "That text is too long."}},
+}
+
+// explain turns any error into words for a person.
+func explain(err error) *UserError {
+	var u *UserError
+	if errors.As(err, &u) {
+		return u
+	}
+	for i := range explained {
+		if errors.Is(err, explained[i].err) {
+			return &explained[i].UserError
+		}
+	}
+	return &UserError{Code: "refused", Text: "That did not work: " + err.Error() + "."}
+}
+
+// Explain turns any error of this package into words for a person.
+func Explain(err error) *UserError { return explain(err) }
+
+// answered is the way back from a host's answer to an error, so that both sides test the same sentinel. The words are
+// ours where we know the code: a host's text is a stranger's.
+func answered(a relay.Answer) error {
+	for i := range explained {
+		if explained[i].Code == a.Code {
+			return explained[i].err
+		}
+	}
+	return &UserError{Code: "refused", Text: "The host refused."}
+}

@@ -1,0 +1,201 @@
+package node
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// ErrInUse means another process runs a node on this home.
+var ErrInUse = errors.New("node: this home is in use by a running salon")
+
+const (
+	certLife  = 2 * 365 * 24 * time.Hour
+	certRenew = 180 * 24 * time.Hour
+	maxName   = 40 // runes of a display name
+)
+
+// A Home is the folder that holds one person's keys and settings on this device.
+// Files are written whole under another name and renamed, so a crash leaves the old or the new.
+type Home struct {
+	Dir    string
+	person doc.PrivateKey
+	id     *doc.Identity
+	unlock func()
+}
+
+// OpenHome locks dir, creating it with fresh keys at the first start.
+// It returns ErrInUse, wrapped, if another process holds it.
+func OpenHome(dir string, now time.Time) (*Home, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("home %s: %w", dir, err)
+	}
+	unlock, err := lockFile(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("home %s: %w", dir, err)
+	}
+	h := &Home{Dir: dir, unlock: unlock}
+	if err := h.load(now); err != nil {
+		unlock()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *Home) load(now time.Time) error {
+	person, err := h.key("person.key")
+	if err != nil {
+		return err
+	}
+	device, err := h.key("device.key")
+	if err != nil {
+		return err
+	}
+	h.person = person
+	raw, err := os.ReadFile(h.path("device.cert"))
+	if err == nil {
+		c, err := doc.OpenCert(raw, now)
+		if err != nil || c.NotAfter < now.Add(certRenew).Unix() || c.Person != person.Public() || c.Device != device.Public() {
+			raw = nil // ours, old or of other keys: issue a new one
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if raw == nil {
+		label, _ := os.Hostname()
+		if label, err = doc.CleanText(label, 32); err != nil {
+			label = "device"
+		}
+		raw, err = doc.SignCert(person, doc.Cert{
+			Person: person.Public(), Device: device.Public(), Label: label,
+			NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(certLife).Unix(),
+		})
+		if err != nil {
+			return err
+		}
+		if err := writeFile(h.path("device.cert"), raw); err != nil {
+			return err
+		}
+	}
+	h.id, err = doc.NewIdentity(device, raw)
+	return err
+}
+
+// Identity signs for the person on this device.
+func (h *Home) Identity() *doc.Identity { return h.id }
+
+// Close releases the home to other processes.
+func (h *Home) Close() { h.unlock() }
+
+func (h *Home) path(name string) string { return filepath.Join(h.Dir, name) }
+
+// key reads a hex seed, or makes one. A damaged key is an error, never replaced: it is who the person is.
+func (h *Home) key(name string) (doc.PrivateKey, error) {
+	b, err := os.ReadFile(h.path(name))
+	if errors.Is(err, os.ErrNotExist) {
+		k := doc.NewPrivateKey()
+		seed := k.Seed()
+		return k, writeFile(h.path(name), []byte(hex.EncodeToString(seed[:])+"\n"))
+	}
+	if err != nil {
+		return doc.PrivateKey{}, err
+	}
+	seed, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || len(seed) != 32 {
+		return doc.PrivateKey{}, fmt.Errorf("%s is damaged: restore it from a backup, or move the folder away to start as a new person", h.path(name))
+	}
+	return doc.PrivateKeyFromSeed([32]byte(seed)), nil
+}
+
+// settings is what a person chose; the file may be edited while the node is down.
+type settings struct {
+	Name string `json:"name"`
+}
+
+// Name is the display name, "" until the person chose one.
+func (h *Home) Name() string {
+	var s settings
+	b, err := os.ReadFile(h.path("settings.json"))
+	if err != nil || json.Unmarshal(b, &s) != nil {
+		return ""
+	}
+	return s.Name
+}
+
+// SetName stores a display name of at most 40 characters.
+func (h *Home) SetName(name string) (string, error) {
+	clean, err := doc.CleanText(name, maxName)
+	if err != nil {
+		return "", fmt.Errorf("a name has 1 to %d visible characters: %w", maxName, err)
+	}
+	b, err := json.Marshal(settings{Name: clean})
+	if err != nil {
+		return "", err
+	}
+	return clean, writeFile(h.path("settings.json"), append(b, '\n'))
+}
+
+// Secret is the key of the loopback API, made at the first call.
+func (h *Home) Secret() (string, error) {
+	b, err := os.ReadFile(h.path(keyFile))
+	if err == nil && len(strings.TrimSpace(string(b))) >= 32 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	raw := make([]byte, 24)
+	if _, err := rand.Read(raw); err != nil {
+		return "", err
+	}
+	s := hex.EncodeToString(raw)
+	return s, writeFile(h.path(keyFile), []byte(s+"\n"))
+}
+
+// SetAPI notes where the running node's API is, for the shell's commands.
+func (h *Home) SetAPI(url string) error { return writeFile(h.path(apiFile), []byte(url+"\n")) }
+
+const (
+	apiFile = "api.url"
+	keyFile = "api.key"
+)
+
+// RunningAPI is where the node of a home answers and the key it wants. It is of use only while a node runs there.
+func RunningAPI(dir string) (url, key string, err error) {
+	u, err := os.ReadFile(filepath.Join(dir, apiFile))
+	if err != nil {
+		return "", "", err
+	}
+	k, err := os.ReadFile(filepath.Join(dir, keyFile))
+	return strings.TrimSpace(string(u)), strings.TrimSpace(string(k)), err
+}
+
+// writeFile replaces path by data, readable by its owner only, durable before the rename.
+func writeFile(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // no file of that name once the rename is done
+	if err := f.Chmod(0o600); err != nil {
+		f.Close()
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,431 @@
+package node
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+const (
+	joinTimeout  = 5 * time.Second
+	seatGrace    = 10 * time.Second // how long a seat waits for a speaker whose connection broke
+	parkedMax    = 64               // media streams that came before their join was answered
+	countsEvery  = time.Second
+	deadAfter    = 15 * time.Second // without a ping: children ping every two seconds
+	hostileLimit = 64               // frames a child may send without the right to, before it is let go
+)
+
+// hosting is what only the host of a room has. Room.mu guards the fields.
+type hosting struct {
+	children map[peer.ID]*child
+	parked   map[peer.ID]*streamLink
+	replay   *room.Replay
+	absent   map[doc.PublicKey]*time.Timer // speakers whose connection broke, by person
+	told     uint32                        // listener count last sent
+	news     chan struct{}                 // holds one: announce soon
+}
+
+// A child is a node that hears the room from us.
+type child struct {
+	id     peer.ID
+	author doc.Author
+	name   string
+	ctl    *controlConn
+	heard  time.Time // last message
+}
+
+// welcome serves the control stream of a node that wants in. It returns when the child is gone.
+func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) {
+	id := s.Conn().RemotePeer()
+	c, refuse := r.admit(id, ctl, j)
+	if refuse != nil {
+		r.n.counts.Add("join_refused_" + refuse.Code)
+		ctl.Finish(*refuse)
+		return
+	}
+	r.n.protect(id)
+	defer r.n.unprotect(id)
+	defer r.dismiss(c, nil)
+	stop := context.AfterFunc(ctx, ctl.Close)
+	defer stop()
+	for {
+		m, err := ctl.Receive()
+		if err != nil {
+			return
+		}
+		if bye := r.hear(c, m); bye {
+			return
+		}
+	}
+}
+
+// admit decides on a join and, if it is granted, makes the joiner a child before any event can pass it by.
+func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay.Refuse) {
+	device, err := deviceOf(id)
+	if err != nil {
+		return nil, &relay.Refuse{Code: "identity", Text: "This node does not name its device."}
+	}
+	cert, err := doc.OpenCert(j.Cert, time.Now())
+	if err != nil || cert.Device != device {
+		return nil, &relay.Refuse{Code: "identity", Text: "The certificate is not of this device, or your clock is wrong."}
+	}
+	name, err := doc.CleanText(j.Name, maxName)
+	if err != nil {
+		name = "Guest " + cert.Person.Short()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.phase.Over() {
+		return nil, &relay.Refuse{Code: "ended", Text: "This room has ended."}
+	}
+	if r.state.IsRemoved(cert.Person) {
+		return nil, &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
+	}
+	old := r.host.children[id]
+	if old == nil && len(r.host.children) >= r.n.o.MaxListeners {
+		return nil, &relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
+	}
+	charter, err := room.SignCharter(r.n.id(), r.charter)
+	if err != nil {
+		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
+	}
+	snapshot, err := room.SignSnapshot(r.n.id(), r.state)
+	if err != nil {
+		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
+	}
+	if old != nil {
+		old.ctl.Close() // the same device came back before its old connection was given up
+	}
+	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: time.Now()}
+	r.host.children[id] = c
+	if t := r.host.absent[cert.Person]; t != nil {
+		t.Stop()
+		delete(r.host.absent, cert.Person)
+	}
+	ctl.Send(relay.Accept{Depth: 1, Path: [][]byte{[]byte(r.n.host.ID())}, Charter: charter, Snapshot: snapshot})
+	ctl.Send(relay.Counts{Listeners: r.audience()})
+	if l := r.host.parked[id]; l != nil {
+		delete(r.host.parked, id)
+		r.attach(c, l)
+	}
+	r.listeners = r.audience()
+	r.n.roomChanged(r)
+	return c, nil
+}
+
+// takeMedia gives a child its media link; one that comes before its join is answered waits a moment.
+func (r *Room) takeMedia(id peer.ID, l *streamLink) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.host.children[id]; c != nil {
+		r.attach(c, l)
+		return
+	}
+	if len(r.host.parked) >= parkedMax || r.phase.Over() {
+		r.n.counts.Add("media_without_join")
+		l.Close()
+		return
+	}
+	if old := r.host.parked[id]; old != nil {
+		old.Close()
+	}
+	r.host.parked[id] = l
+	time.AfterFunc(joinTimeout, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.host.parked[id] == l {
+			delete(r.host.parked, id)
+			r.n.counts.Add("media_without_join")
+			l.Close()
+		}
+	})
+}
+
+// attach starts feeding a child. r.mu is held.
+func (r *Room) attach(c *child, l *streamLink) {
+	p := relay.Peer(c.id)
+	r.media.setLink(p, l)
+	var err error
+	r.media.do(func(t *relay.Tree, now time.Time) {
+		t.RemoveChild(p) // a link anew starts with a burst anew
+		err = t.AddChild(p, now)
+	})
+	if err != nil {
+		r.n.counts.Add("child_refused")
+		l.Close()
+		return
+	}
+	r.settleChild(c)
+	r.wg.Go(func() { r.media.carry(p, l) })
+}
+
+// settleChildren grants every child what its role allows, and no more. r.mu is held.
+func (r *Room) settleChildren() {
+	for _, c := range r.host.children {
+		r.settleChild(c)
+	}
+}
+
+func (r *Room) settleChild(c *child) {
+	hears, sends := uint32(1)<<relay.Program, uint32(0)
+	for _, s := range r.state.Seats {
+		if s.Device == c.author.Device {
+			hears = ^uint32(0) &^ (1<<relay.Program | 1<<s.Slot) // the stage, never oneself
+		}
+	}
+	if slot, _, ok := r.state.MaySend(c.author.Device); ok {
+		sends = 1 << slot
+	}
+	p := relay.Peer(c.id)
+	r.media.do(func(t *relay.Tree, now time.Time) {
+		// Errors mean that the child has no media link yet: attach settles it then.
+		_ = t.Subscribe(p, hears, now)
+		_ = t.Allow(p, sends)
+	})
+}
+
+// hear takes one control message of a child and reports whether it was the last.
+func (r *Room) hear(c *child, m any) (bye bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	c.heard = now
+	switch m := m.(type) {
+	case relay.Ping:
+		t := now.UnixMicro()
+		c.ctl.Send(relay.Pong{T0: m.T0, T1: t, T2: t})
+	case relay.Command:
+		c.ctl.Send(r.answer(c, m, now))
+	case relay.Report:
+	case relay.Bye:
+		if r.host.children[c.id] == c && !r.elsewhere(c) {
+			_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
+		}
+		return true
+	default:
+		r.n.counts.Add("control_unexpected")
+		return true
+	}
+	return r.phase.Over()
+}
+
+// answer decides on a child's signed command. r.mu is held.
+func (r *Room) answer(c *child, m relay.Command, now time.Time) relay.Answer {
+	cmd, author, err := room.OpenCommand(m.Payload, now)
+	switch {
+	case err != nil:
+		r.n.counts.Add("command_malformed")
+	case author != c.author:
+		r.n.counts.Add("command_of_another")
+		err = room.ErrNotAllowed
+	default:
+		if err = r.host.replay.Check(author, cmd, now); err != nil {
+			r.n.counts.Add("command_replayed")
+			break
+		}
+		err = r.decide(author, cmd, now)
+	}
+	if err == nil {
+		return relay.Answer{ID: m.ID}
+	}
+	u := explain(err)
+	return relay.Answer{ID: m.ID, Code: u.Code, Text: u.Text}
+}
+
+// decide runs the rule book and tells everyone. r.mu is held.
+func (r *Room) decide(by doc.Author, c room.Command, now time.Time) error {
+	ev, err := r.state.Decide(by, c, now)
+	if err != nil {
+		return err
+	}
+	return r.commit(ev)
+}
+
+// commit applies an event of ours and carries out what follows. r.mu is held.
+func (r *Room) commit(ev room.Event) error {
+	raw, err := room.SignEvent(r.n.id(), ev)
+	if err != nil {
+		return err
+	}
+	msg, err := relay.EncodeControl(relay.Event{Payload: raw})
+	if err != nil {
+		return err
+	}
+	effects, err := r.state.Apply(ev)
+	if err != nil {
+		return err
+	}
+	for _, c := range r.host.children {
+		c.ctl.sendRaw(msg)
+	}
+	r.settle()
+	for _, e := range effects {
+		switch e := e.(type) {
+		case room.Drop:
+			for _, c := range r.host.children {
+				if c.author.Person == e.Person {
+					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
+				}
+			}
+		case room.Closed:
+			for _, c := range r.host.children {
+				r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "ended", Text: "The host ended the room."}) })
+			}
+			r.setPhase(Ended, "You ended the room.")
+		}
+	}
+	r.announceSoon()
+	return nil
+}
+
+// dismiss takes a child out: with a word if bye is set, else because it is gone.
+func (r *Room) dismiss(c *child, bye *relay.Bye) {
+	if bye != nil {
+		c.ctl.Finish(*bye)
+	} else {
+		c.ctl.Close()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host.children[c.id] != c {
+		return
+	}
+	delete(r.host.children, c.id)
+	r.media.dropLink(relay.Peer(c.id))
+	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
+	r.listeners = r.audience()
+	r.n.roomChanged(r)
+	if r.elsewhere(c) || r.phase.Over() {
+		return
+	}
+	_, seated := r.state.SeatOf(c.author.Person)
+	_, raised := r.state.HandOf(c.author.Person)
+	if !seated && !raised || r.host.absent[c.author.Person] != nil {
+		return
+	}
+	// A broken connection often comes back: seat and hand wait a little for it.
+	r.host.absent[c.author.Person] = time.AfterFunc(seatGrace, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.host.absent[c.author.Person] == nil || r.phase.Over() {
+			return
+		}
+		delete(r.host.absent, c.author.Person)
+		now := time.Now()
+		_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
+	})
+}
+
+// elsewhere reports whether the person is here by another connection than c's. r.mu is held.
+func (r *Room) elsewhere(c *child) bool {
+	for _, o := range r.host.children {
+		if o != c && o.author.Person == c.author.Person {
+			return true
+		}
+	}
+	return false
+}
+
+// audience counts the people who listen: everyone connected who is not on stage. r.mu is held.
+func (r *Room) audience() uint32 {
+	people := make(map[doc.PublicKey]bool, len(r.host.children))
+	for _, c := range r.host.children {
+		if r.state.RoleOf(c.author.Person) == room.Listener {
+			people[c.author.Person] = true
+		}
+	}
+	return uint32(len(people))
+}
+
+// tend runs a hosted room's clock: counts to the children, dead children, announcements.
+func (r *Room) tend(ctx context.Context) {
+	second := time.NewTicker(countsEvery)
+	defer second.Stop()
+	var version uint64
+	announce := time.NewTimer(0)
+	defer announce.Stop()
+	last := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			version = r.announce(version, true)
+			return
+		case <-second.C:
+			r.everySecond(time.Now())
+		case <-r.host.news:
+			// A burst of changes is one announcement, at most two a second.
+			announce.Reset(max(0, 500*time.Millisecond-time.Since(last)))
+		case <-announce.C:
+			last = time.Now()
+			version = r.announce(version, false)
+			every := r.n.o.AnnounceEvery
+			announce.Reset(every - every/10 + rand.N(every/5))
+		}
+	}
+}
+
+func (r *Room) everySecond(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listeners = r.audience()
+	if r.listeners != r.host.told {
+		r.host.told = r.listeners
+		if msg, err := relay.EncodeControl(relay.Counts{Listeners: r.listeners}); err == nil {
+			for _, c := range r.host.children {
+				c.ctl.sendRaw(msg)
+			}
+		}
+		r.n.roomChanged(r)
+		r.announceSoon()
+	}
+	for _, c := range r.host.children {
+		if now.Sub(c.heard) > deadAfter {
+			r.n.counts.Add("child_silent")
+			c.ctl.Close() // its reader ends and dismisses it
+		}
+	}
+}
+
+func (r *Room) announceSoon() {
+	select {
+	case r.host.news <- struct{}{}:
+	default:
+	}
+}
+
+// announce publishes the room as it stands; version is the last one used.
+func (r *Room) announce(version uint64, ended bool) uint64 {
+	if r.n.o.Hidden {
+		return version
+	}
+	r.mu.Lock()
+	now := time.Now()
+	version = max(version+1, uint64(now.UnixMilli()))
+	ttl := r.n.o.AnnounceEvery * 5 / 2
+	a := room.Announcement{
+		Room: r.id, Nonce: r.charter.Nonce, Host: r.charter.Host, HostName: r.n.displayName(),
+		Title: r.charter.Title, Language: r.charter.Language, Mode: r.charter.Mode, Access: r.charter.Access,
+		Listeners: r.listeners, Speakers: uint32(len(r.state.Seats)),
+		Version: version, Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended,
+	}
+	r.mu.Unlock()
+	for _, m := range r.n.entryPoints(6) {
+		a.Entries = append(a.Entries, m.Bytes())
+	}
+	r.n.publish(a)
+	return version
+}
+
+// entryPoints are the addresses a room's link carries, at most n.
+func (n *Node) entryPoints(max int) []multiaddr.Multiaddr {
+	addrs := rankAddrs(n.host.Addrs())
+	return addrs[:min(len(addrs), max)]
+}

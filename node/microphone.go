@@ -1,0 +1,144 @@
+package node
+
+import (
+	"time"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+	"salon/room/mix"
+	"salon/room/opus"
+)
+
+// maxMicGap is how many lost frames of a microphone are passed on as lost; after more it is a new beginning.
+const maxMicGap = 50
+
+// A microphone is what this person says: 20 ms Opus packets from a browser or a file. Muted or without the right to
+// send, nothing of it leaves this node. voice.mu guards it.
+type microphone struct {
+	link   relay.Link // nil when none is connected
+	person doc.PublicKey
+	sealer
+	incarnation uint32 // the sealer's; 0 when it may not send
+	last        uint64 // number of the link's last frame
+	begun       bool   // last means something
+	own         uint64 // number in the host's own source
+	decoder     *opus.Decoder
+	pcm         []float32
+	level       uint8
+	spoke       time.Time
+}
+
+// follow takes up a new incarnation and lays down a lost seat.
+func (m *microphone) follow(v *voice) {
+	r := v.route
+	if r.slot == 0 {
+		m.incarnation = 0
+		v.setAside(m.swap(nil))
+		return
+	}
+	if r.incarnation != 0 && r.incarnation != m.incarnation {
+		m.start(v, r.slot, r.incarnation, time.Now())
+		m.incarnation = r.incarnation
+	}
+}
+
+// swap replaces the connected microphone and returns the old one, to be closed.
+func (m *microphone) swap(l relay.Link) relay.Link {
+	old := m.link
+	m.link, m.begun, m.level = l, false, mix.Silence
+	return old
+}
+
+// levelAt is how loud the microphone is.
+func (m *microphone) levelAt(now time.Time) uint8 {
+	if now.Sub(m.spoke) > silentFor {
+		return mix.Silence
+	}
+	return m.level
+}
+
+// setMic makes l the microphone until it ends.
+func (v *voice) setMic(l relay.Link) {
+	v.mu.Lock()
+	stopped := v.stopped
+	if !stopped {
+		v.setAside(v.mic.swap(l))
+	}
+	v.mu.Unlock()
+	if stopped {
+		l.Close()
+		return
+	}
+	go func() {
+		var p relay.Packet
+		for l.Receive(&p) == nil {
+			for _, f := range p.Frames {
+				v.speak(l, f, time.Now())
+			}
+		}
+		v.mu.Lock()
+		ours := v.mic.link == l
+		if ours {
+			v.mic.swap(nil)
+		}
+		v.mu.Unlock()
+		if ours {
+			v.changed()
+		}
+	}()
+}
+
+// speak takes one 20 ms packet of the microphone.
+func (v *voice) speak(from relay.Link, f relay.Frame, now time.Time) {
+	v.mu.Lock()
+	m := &v.mic
+	if m.link != from {
+		v.mu.Unlock()
+		return
+	}
+	gap := uint64(0)
+	if m.begun && f.Number > m.last && f.Number-m.last <= maxMicGap {
+		gap = f.Number - m.last - 1
+	}
+	m.last, m.begun = f.Number, true
+	if v.route.muted || v.route.slot == 0 {
+		m.level, m.spoke = mix.Silence, now
+		v.mu.Unlock()
+		return
+	}
+	m.listen(v, f.Sealed, now)
+	if own := v.stage.ownIn; own != nil {
+		m.own += 1 + gap
+		own.src.Push(m.own, f.Sealed, now)
+	}
+	var out outgoing
+	if m.incarnation != 0 {
+		m.number += gap
+		var err error
+		if out, err = m.seal(&room.Sound{Level: m.level, Opus: f.Sealed}, now); err != nil {
+			v.counts.Add("microphone_packet_refused")
+		}
+	}
+	v.mu.Unlock()
+	if out.frame.Sealed != nil {
+		v.media.publish(out.frame, out.auth)
+	}
+}
+
+// listen measures the level, which travels with the frame.
+func (m *microphone) listen(v *voice, packet []byte, now time.Time) {
+	if m.decoder == nil {
+		dec, err := opus.NewDecoder(v.channels())
+		if err != nil {
+			v.log.Error("decoder", "err", err)
+			return
+		}
+		m.decoder = dec
+		m.pcm = make([]float32, 6*mix.FrameSamples*v.channels())
+	}
+	if n, err := m.decoder.Decode(packet, m.pcm); err == nil {
+		m.level = mix.Level(m.pcm[:n*v.channels()])
+	}
+	m.spoke = now
+}

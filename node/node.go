@@ -1,0 +1,471 @@
+// Package node is one person's salon: it finds rooms, hosts and joins them, and carries their sound.
+//
+// It wires the pure cores of room, relay and ledger to libp2p, to clocks and to files. Always:
+//
+//   - Whoever starts a goroutine waits for it; Close returns after the last.
+//   - Locks are taken in this order: Node.mu, Room.mu, media.mu, voice.mu. Nothing that blocks runs under them.
+//   - Every queue and table that a peer can fill is bounded, and what does not fit is counted.
+//   - A room's rights are enforced where its bytes arrive, never asked for.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+// maxRooms is how many rooms a node may be in at once, ended ones that were not left included.
+const maxRooms = 16
+
+// A Node is one person on one device.
+type Node struct {
+	o      Options
+	home   *Home
+	host   host.Host
+	book   *peerBook
+	dir    *directory
+	gossip *gossip // nil when hidden
+	counts *counters
+	ctx    context.Context
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+	watch  watchers
+
+	mu    sync.Mutex // guards the fields below
+	name  string
+	rooms map[room.ID]*Room
+	peers map[peer.ID]bool // connected nodes of salon
+}
+
+// New starts a node. It is ready to be dialled when New returns.
+func New(o Options) (*Node, error) {
+	if err := o.setDefaults(); err != nil {
+		return nil, err
+	}
+	home, err := OpenHome(o.Home, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{o: o, home: home, dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	if err := n.start(); err != nil {
+		n.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Node) start() error {
+	var err error
+	n.name = n.home.Name()
+	if n.o.Name != "" {
+		if n.name, err = n.home.SetName(n.o.Name); err != nil {
+			return err
+		}
+	}
+	seeds, err := parsePeers(n.o.Peers)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOption, err)
+	}
+	if n.book, err = openPeerBook(n.home.path("peers.json")); err != nil {
+		return err
+	}
+	if n.host, err = newHost(n.o, n.id().Device()); err != nil {
+		return err
+	}
+	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
+	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
+	if n.o.Hidden {
+		return nil
+	}
+	n.host.SetStreamHandler(protoDirectory, func(s network.Stream) {
+		n.serve(s, func(s network.Stream) { serveDirectory(s, n.dir, n.counts) })
+	})
+	if n.gossip, err = newGossip(n.ctx, n.host, n.counts, n.take); err != nil {
+		return err
+	}
+	n.wg.Go(func() { n.gossip.Run(n.ctx) })
+	return n.discover(seeds)
+}
+
+// serve runs a stream handler as one of the node's goroutines.
+func (n *Node) serve(s network.Stream, f func(network.Stream)) {
+	n.mu.Lock()
+	closing := n.ctx.Err() != nil
+	if !closing {
+		n.wg.Add(1)
+	}
+	n.mu.Unlock()
+	if closing {
+		s.Reset()
+		return
+	}
+	defer n.wg.Done()
+	f(s)
+}
+
+// Close ends hosted rooms, leaves the others, and returns when everything has stopped, within about two seconds.
+func (n *Node) Close() error {
+	n.mu.Lock()
+	rooms := make([]*Room, 0, len(n.rooms))
+	for _, r := range n.rooms {
+		rooms = append(rooms, r)
+	}
+	n.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, r := range rooms {
+		wg.Go(func() { n.leave(r) })
+	}
+	wg.Wait()
+	n.mu.Lock()
+	n.stop()
+	n.mu.Unlock()
+	var err error
+	if n.host != nil {
+		err = n.host.Close()
+	}
+	n.wg.Wait()
+	if n.book != nil {
+		err = errors.Join(err, n.book.Save())
+	}
+	n.home.Close()
+	return err
+}
+
+func (n *Node) id() *doc.Identity { return n.home.Identity() }
+
+func (n *Node) author() doc.Author { return n.home.Identity().Author() }
+
+// Home is the folder the node lives in.
+func (n *Node) Home() *Home { return n.home }
+
+// Log is where the node writes what happens.
+func (n *Node) Log() *slog.Logger { return n.o.Log }
+
+// Person is whose node this is.
+func (n *Node) Person() doc.PublicKey { return n.author().Person }
+
+// displayName is what others see: the chosen name, or Guest and the key's first letters.
+func (n *Node) displayName() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.name != "" {
+		return n.name
+	}
+	return "Guest " + n.author().Person.Short()
+}
+
+// SetName changes the display name; rooms show it from the next join or raised hand on.
+func (n *Node) SetName(name string) error {
+	clean, err := n.home.SetName(name)
+	if err != nil {
+		return &UserError{Code: "bad_name", Text: fmt.Sprintf("A name has 1 to %d visible characters.", maxName)}
+	}
+	n.mu.Lock()
+	n.name = clean
+	n.mu.Unlock()
+	n.watch.tell(Change{Kind: StatusChanged})
+	return nil
+}
+
+// nonce is a random number for a command.
+func (n *Node) nonce() uint64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// Status is the node at a glance. Version is the caller's to fill in.
+func (n *Node) Status() Status {
+	a := n.author()
+	n.mu.Lock()
+	s := Status{Person: a.Person, Short: a.Person.Short(), Device: a.Device, Name: n.name, Peers: len(n.peers), Nearby: !n.o.NoMDNS && !n.o.Hidden, Addrs: []string{}}
+	n.mu.Unlock()
+	for _, m := range n.entryPoints(8) {
+		s.Addrs = append(s.Addrs, m.String()+"/p2p/"+n.host.ID().String())
+	}
+	return s
+}
+
+// Counts are what was refused or dropped so far, each under a constant name, the rooms' relay counts included.
+func (n *Node) Counts() map[string]uint64 {
+	out := n.counts.Snapshot()
+	for _, r := range n.Rooms() {
+		r.media.do(func(t *relay.Tree, _ time.Time) {
+			for name, c := range t.Stats().Drops {
+				out["relay_"+name] += c
+			}
+		})
+	}
+	return out
+}
+
+// take keeps an announcement if it holds and tells who watches.
+func (n *Node) take(raw []byte) error {
+	changed, err := n.dir.Take(raw, time.Now())
+	if changed {
+		n.watch.tell(Change{Kind: RoomsChanged})
+	}
+	return err
+}
+
+// publish signs an announcement of ours and sends it into the mesh.
+func (n *Node) publish(a room.Announcement) {
+	raw, err := room.SignAnnouncement(n.id(), a)
+	if err != nil {
+		n.o.Log.Error("announcement", "room", a.Room.String(), "err", err)
+		return
+	}
+	if err := n.take(raw); err != nil {
+		n.o.Log.Warn("own announcement", "room", a.Room.String(), "err", err)
+	}
+	if err := n.gossip.Publish(context.WithoutCancel(n.ctx), a.Language, raw); err != nil {
+		n.counts.Add("announcement_unsent")
+	}
+}
+
+// Directory lists the live rooms we know of.
+func (n *Node) Directory() []RoomCard {
+	out := []RoomCard{}
+	for _, l := range n.dir.Live(time.Now()) {
+		a := l.ann
+		r := n.Room(a.Room)
+		out = append(out, RoomCard{
+			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
+			Host: PersonView{a.Host, a.HostName}, Listeners: a.Listeners, Speakers: a.Speakers, Started: l.since.UnixMilli(),
+			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(),
+		})
+	}
+	return out
+}
+
+// Rooms are the rooms we are in.
+func (n *Node) Rooms() []*Room {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	out := make([]*Room, 0, len(n.rooms))
+	for _, r := range n.rooms {
+		out = append(out, r)
+	}
+	return out
+}
+
+// Room is a room we are in, or nil.
+func (n *Node) Room(id room.ID) *Room {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.rooms[id]
+}
+
+// hosted is a room of ours that lives, or nil.
+func (n *Node) hosted(id room.ID) *Room {
+	if r := n.Room(id); r != nil && r.host != nil {
+		return r
+	}
+	return nil
+}
+
+// Find turns what a person typed, a prefix of a room's ID or title, into a live room. Several matches are an error
+// that lists them.
+func (n *Node) Find(prefix string) (room.ID, error) {
+	want := strings.ToLower(strings.TrimSpace(prefix))
+	var found []RoomCard
+	for _, c := range n.Directory() {
+		if id := c.ID.String(); id == want {
+			return c.ID, nil
+		} else if want != "" && (strings.HasPrefix(id, want) || strings.HasPrefix(strings.ToLower(c.Title), want)) {
+			found = append(found, c)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return room.ID{}, &UserError{Code: "no_room", Text: fmt.Sprintf("There is no live room %q here. List the rooms, or use a share link.", prefix)}
+	case 1:
+		return found[0].ID, nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d rooms match %q:", len(found), prefix)
+	for _, c := range found {
+		fmt.Fprintf(&b, "\n  %s  %s (%s)", c.ID.String()[:10], c.Title, c.Host.Name)
+	}
+	return room.ID{}, &UserError{Code: "ambiguous", Text: b.String()}
+}
+
+// Start is how a new room should be.
+type Start struct {
+	Title, Language string
+	Mode            room.Mode
+	Demo            bool
+}
+
+// StartRoom opens a room with us as its host.
+func (n *Node) StartRoom(s Start) (*Room, error) {
+	now := time.Now()
+	var nonce [16]byte
+	var key [32]byte
+	rand.Read(nonce[:])
+	// The key lives only in memory and dies with the room: no key and counter can meet again after a restart.
+	rand.Read(key[:])
+	charter, err := room.NewCharter(n.author().Person, s.Title, s.Language, s.Mode, now, nonce)
+	if err != nil {
+		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters and a language such as en.", room.MaxTitle)}
+	}
+	r := n.newRoom(charter.Room)
+	r.demo = s.Demo
+	r.charter = charter
+	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]*streamLink), replay: &room.Replay{}, absent: make(map[doc.PublicKey]*time.Timer), news: make(chan struct{}, 1)}
+	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
+	r.state, r.phase = state, Live
+	r.link = n.shareLink(charter)
+	if err := n.add(r); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	err = r.decide(n.author(), room.Command{Room: r.id, Kind: room.Publish, Program: true, Time: now.UnixMilli()}, now)
+	r.mu.Unlock()
+	if err != nil {
+		n.leave(r)
+		return nil, err
+	}
+	r.run(func(ctx context.Context) { r.tend(ctx) })
+	return r, nil
+}
+
+func (n *Node) shareLink(c room.Charter) room.Link {
+	l := room.Link{Room: c.Room, Host: c.Host, Device: n.author().Device}
+	for _, m := range n.entryPoints(room.MaxEntries) {
+		l.Addrs = append(l.Addrs, m.Bytes())
+	}
+	return l
+}
+
+// Join enters a room by ID, prefix or share link. It returns when the first attempt has ended; the room's phase says how.
+func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
+	link, err := n.resolve(ref)
+	if err != nil {
+		return nil, err
+	}
+	if r := n.Room(link.Room); r != nil {
+		if !r.Phase().Over() {
+			return r, nil
+		}
+		n.leave(r)
+	}
+	if link.Device == n.author().Device {
+		return nil, &UserError{Code: "own_room", Text: "This was a room of yours, and it is over."}
+	}
+	id, err := peerOf(link.Device)
+	if err != nil {
+		return nil, &UserError{Code: "bad_link", Text: "This link is damaged."}
+	}
+	parent := peer.AddrInfo{ID: id}
+	for _, b := range link.Addrs {
+		if m, err := multiaddr.NewMultiaddrBytes(b); err == nil {
+			parent.Addrs = append(parent.Addrs, m)
+		}
+	}
+	r := n.newRoom(link.Room)
+	r.link = link
+	r.phase = Connecting
+	r.guest = &visiting{parent: parent, waiting: make(map[uint64]chan relay.Answer), ready: make(chan struct{})}
+	if l, ok := n.dir.Get(link.Room, time.Now()); ok {
+		r.charter.Title, r.charter.Language = l.ann.Title, l.ann.Language
+	}
+	r.charter.Room, r.charter.Host = link.Room, link.Host
+	if err := n.add(r); err != nil {
+		return nil, err
+	}
+	r.run(r.visit)
+	select {
+	case <-r.guest.ready:
+	case <-ctx.Done():
+	}
+	return r, nil
+}
+
+// resolve finds whom to dial for a reference.
+func (n *Node) resolve(ref string) (room.Link, error) {
+	ref = strings.TrimSpace(ref)
+	if strings.HasPrefix(ref, "salon:") {
+		link, err := room.ParseLink(ref)
+		if err != nil {
+			return room.Link{}, &UserError{Code: "bad_link", Text: "This share link is damaged or cut off. Ask for it again."}
+		}
+		return link, nil
+	}
+	id, err := n.Find(ref)
+	if err != nil {
+		return room.Link{}, err
+	}
+	l, ok := n.dir.Get(id, time.Now())
+	if !ok {
+		return room.Link{}, &UserError{Code: "no_room", Text: "This room has just ended."}
+	}
+	return room.Link{Room: id, Host: l.ann.Host, Device: l.device, Addrs: l.ann.Entries}, nil
+}
+
+func (n *Node) newRoom(id room.ID) *Room {
+	return &Room{n: n, id: id, cancel: func(error) {}}
+}
+
+// add makes r one of our rooms.
+func (n *Node) add(r *Room) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ctx.Err() != nil {
+		return errors.New("node: closing")
+	}
+	if len(n.rooms) >= maxRooms {
+		return &UserError{Code: "too_many_rooms", Text: "You are in too many rooms. Leave one first."}
+	}
+	r.sound()
+	n.rooms[r.id] = r
+	return nil
+}
+
+// leave takes us out of a room: for a host that ends it.
+func (n *Node) leave(r *Room) {
+	if r.host != nil {
+		r.mu.Lock()
+		if !r.phase.Over() {
+			now := time.Now()
+			if err := r.decide(n.author(), room.Command{Room: r.id, Kind: room.End, Time: now.UnixMilli()}, now); err != nil {
+				r.setPhase(Ended, "You ended the room.")
+			}
+		}
+		r.mu.Unlock()
+	} else {
+		r.leaveRoom()
+	}
+	r.close()
+	n.mu.Lock()
+	if n.rooms[r.id] == r {
+		delete(n.rooms, r.id)
+	}
+	n.mu.Unlock()
+	n.watch.tell(Change{Kind: RoomChanged, Room: r.id, Gone: true})
+	n.watch.tell(Change{Kind: RoomsChanged})
+}
+
+func (n *Node) roomChanged(r *Room) { n.watch.tell(Change{Kind: RoomChanged, Room: r.id}) }
+
+const protectTag = "salon-room"
+
+// protect keeps the connection manager from closing a connection that carries a room.
+func (n *Node) protect(p peer.ID)   { n.host.ConnManager().Protect(p, protectTag) }
+func (n *Node) unprotect(p peer.ID) { n.host.ConnManager().Unprotect(p, protectTag) }

@@ -1,0 +1,71 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/adrg/xdg"
+	"github.com/multiformats/go-multiaddr"
+)
+
+// Options configures New. The zero value works: a person's node on a laptop.
+type Options struct {
+	Home     string   // keys, peer book, name; "" means "salon" under the platform's data directory
+	Name     string   // display name to store; "" keeps the stored one
+	Listen   []string // multiaddrs; nil means port 4773 (a free one if taken) on all addresses, QUIC and TCP
+	Announce []string // multiaddrs told to others instead of the ones we listen on; nil means those
+	Peers    []string // multiaddrs with /p2p/ID, or share links, dialled at start and kept connected
+	NoMDNS   bool     // do not look for nodes on the local network, and do not answer
+	Hidden   bool     // never announce rooms, never gossip: for the demo's nodes
+
+	MaxPeers     int // connections kept, 0 means 256; more are refused, twice as many in passing
+	MaxPerSubnet int // inbound connections from one IPv4 address or IPv6 /56, 0 means 128: a school behind one NAT
+	MaxListeners int // children a hosted room feeds, 0 means 200
+
+	AnnounceEvery time.Duration // 0 means 10 s; an announcement expires after 2.5 times that
+	Log           *slog.Logger  // nil means discard
+}
+
+// DefaultHome is where a person's node lives unless Options.Home says otherwise.
+func DefaultHome() string { return filepath.Join(xdg.DataHome, "salon") }
+
+// defaultPort is fixed so that peer books and share links survive a restart.
+const defaultPort = 4773
+
+// ErrOption means that an option cannot be meant: wrong usage rather than a failure.
+var ErrOption = errors.New("wrong option")
+
+func (o *Options) setDefaults() error {
+	if o.Home == "" {
+		o.Home = DefaultHome()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.MaxPeers = defaultTo(o.MaxPeers, 256)
+	o.MaxPerSubnet = defaultTo(o.MaxPerSubnet, 128)
+	o.MaxListeners = defaultTo(o.MaxListeners, 200)
+	o.AnnounceEvery = defaultTo(o.AnnounceEvery, 10*time.Second)
+	if o.MaxPeers < 1 || o.MaxPerSubnet < 1 || o.MaxListeners < 1 {
+		return fmt.Errorf("%w: limits must be positive: max peers %d, per subnet %d, listeners %d", ErrOption, o.MaxPeers, o.MaxPerSubnet, o.MaxListeners)
+	}
+	for _, list := range [][]string{o.Listen, o.Announce} {
+		for _, a := range list {
+			if _, err := multiaddr.NewMultiaddr(a); err != nil {
+				return fmt.Errorf("%w: %q is not a multiaddr such as /ip4/0.0.0.0/udp/%d/quic-v1: %w", ErrOption, a, defaultPort, err)
+			}
+		}
+	}
+	return nil
+}
+
+func defaultTo[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

@@ -1,0 +1,280 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+// A Room is one room this node is in, as its host or as a guest. Its state is the rule book's; what differs between
+// host and guest is where commands go: the host decides, a guest asks.
+type Room struct {
+	n      *Node
+	id     room.ID
+	demo   bool
+	media  *media
+	voice  *voice
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+
+	host  *hosting  // in a room of ours, else nil
+	guest *visiting // in somebody else's, else nil
+
+	mu        sync.Mutex // guards the fields below; taken before media's and voice's
+	charter   room.Charter
+	link      room.Link
+	state     *room.State // nil until the first snapshot came
+	phase     Phase
+	reason    string
+	listeners uint32
+}
+
+// An Action is something a person does in a room.
+type Action struct {
+	Kind   string        // raise_hand, lower_hand, grant, return, mute, unmute, remove, end, leave, volume
+	Person doc.PublicKey // whom it is about; the zero key means oneself
+	Volume float64       // for volume, 0 to 2
+}
+
+var errOver = &UserError{Code: "over", Text: "This room is over."}
+
+// ID names the room.
+func (r *Room) ID() room.ID { return r.id }
+
+// sound makes the parts that carry and play sound.
+func (r *Room) sound() {
+	r.voice = newVoice(r.id, r.host != nil, r.n)
+	r.media = newMedia(relay.Options{Fanout: r.n.o.MaxListeners, Bundle: audienceBundle}, r.voice)
+	r.voice.media = r.media
+	r.voice.levels = func(levels map[doc.PublicKey]uint8) {
+		r.n.watch.tell(Change{Kind: LevelsHeard, Room: r.id, Levels: levels})
+	}
+	r.voice.changed = r.changed
+	if r.guest != nil {
+		r.voice.distrust = r.reconnect
+	}
+}
+
+// audienceBundle is how many frames an audience link carries in a packet: 60 ms, which divides packets, headers and
+// the CPU that they cost by three.
+const audienceBundle = 3
+
+// run starts the room's goroutines; they end when the room is over.
+func (r *Room) run(main func(context.Context)) {
+	ctx, cancel := context.WithCancelCause(r.n.ctx)
+	r.mu.Lock()
+	r.cancel = cancel
+	if r.phase.Over() {
+		cancel(errRoomOver)
+	}
+	r.mu.Unlock()
+	r.wg.Go(func() { main(ctx) })
+	r.wg.Go(func() { r.media.run(ctx) })
+	r.wg.Go(func() { r.voice.run(ctx) })
+}
+
+// close ends the room's goroutines and waits for them.
+func (r *Room) close() {
+	r.mu.Lock()
+	cancel := r.cancel
+	r.mu.Unlock()
+	cancel(errRoomOver)
+	r.wg.Wait()
+}
+
+// Do carries out an action, or says why not. Leaving and ending take effect even when nobody can be told.
+func (r *Room) Do(ctx context.Context, a Action) error {
+	switch a.Kind {
+	case "leave":
+		r.n.leave(r)
+		return nil
+	case "volume":
+		if a.Volume < 0 || a.Volume > 2 {
+			return &UserError{Code: "bad_volume", Text: "Volume is between 0 and 2."}
+		}
+		r.voice.setVolume(a.Person, float32(a.Volume))
+		r.changed()
+		return nil
+	}
+	kinds := map[string]room.Kind{
+		"raise_hand": room.RaiseHand, "lower_hand": room.LowerHand, "grant": room.Grant, "return": room.Return,
+		"mute": room.Mute, "unmute": room.Unmute, "remove": room.Remove, "end": room.End,
+	}
+	kind, ok := kinds[a.Kind]
+	if !ok {
+		return &UserError{Code: "bad_action", Text: fmt.Sprintf("There is no action %q.", a.Kind)}
+	}
+	c := room.Command{Kind: kind, To: a.Person}
+	switch {
+	case kind == room.RaiseHand:
+		c.To, c.Name = room.Person{}, r.n.displayName()
+	case kind == room.End:
+		c.To = room.Person{}
+	case (kind == room.Grant || kind == room.Remove) && a.Person.IsZero():
+		return &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
+	}
+	err := r.command(ctx, c)
+	if errors.Is(err, room.ErrNoChange) {
+		return nil
+	}
+	return err
+}
+
+// command has the rule book decide on c: here, or at the host.
+func (r *Room) command(ctx context.Context, c room.Command) error {
+	c.Room = r.id
+	now := time.Now()
+	c.Time = now.UnixMilli()
+	c.Nonce = r.n.nonce()
+	if r.host != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.phase.Over() {
+			return errOver
+		}
+		return r.decide(r.n.author(), c, now)
+	}
+	return r.ask(ctx, c)
+}
+
+// settle brings everything that depends on the state into line with it. r.mu is held.
+func (r *Room) settle() {
+	if r.state == nil {
+		return
+	}
+	if r.host != nil {
+		r.settleChildren()
+	}
+	r.voice.update(r.routing())
+	r.n.roomChanged(r)
+}
+
+// routing is what the sounding side needs to know of the state. r.mu is held.
+func (r *Room) routing() routing {
+	me := r.n.author()
+	rt := routing{mode: r.state.Charter.Mode, epoch: r.state.KeyEpoch, secret: r.state.Key, program: r.state.Program.Incarnation, seats: make(map[uint8]seatRoute)}
+	if ok := r.state.Program.Incarnation != 0; ok {
+		rt.programKey = r.state.Program.Device
+	}
+	for _, s := range r.state.Seats {
+		if s.Device == me.Device {
+			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, s.Muted
+			continue
+		}
+		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, incarnation: s.Incarnation, muted: s.Muted}
+	}
+	return rt
+}
+
+// Publish makes l our microphone: its frames are 20 ms Opus packets. It needs a seat on stage.
+func (r *Room) Publish(ctx context.Context, l relay.Link) error {
+	if !r.seated() {
+		return &UserError{Code: "not_on_stage", Text: "Raise a hand first: only people on stage can speak."}
+	}
+	if err := r.command(ctx, room.Command{Kind: room.Publish}); err != nil && !errors.Is(err, room.ErrNoChange) {
+		return err
+	}
+	r.voice.setMic(l)
+	r.changed()
+	return nil
+}
+
+// seated reports whether this device has a seat.
+func (r *Room) seated() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state != nil && !r.phase.Over() && r.mySeat() != nil
+}
+
+// mySeat is this device's seat, or nil. r.mu is held.
+func (r *Room) mySeat() *room.Seat {
+	me := r.n.author().Device
+	i := slices.IndexFunc(r.state.Seats, func(s room.Seat) bool { return s.Device == me })
+	if i < 0 {
+		return nil
+	}
+	return &r.state.Seats[i]
+}
+
+// Play sends what this person should hear to l as 20 ms Opus frames, until l ends or the room does.
+func (r *Room) Play(l relay.Link) {
+	r.voice.addOutput(l)
+	r.changed()
+}
+
+// Stats is what was heard since joining.
+func (r *Room) Stats() HearStats { return r.voice.hearStats(1) }
+
+// Mode is what the room's sound is made for; Talk until the host's charter is known.
+func (r *Room) Mode() room.Mode {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.charter.Mode
+}
+
+// Phase says how we stand with the room.
+func (r *Room) Phase() Phase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.phase
+}
+
+// changed tells the page to look again.
+func (r *Room) changed() { r.n.roomChanged(r) }
+
+// setPhase moves the room on; what is over stays over. r.mu is held.
+func (r *Room) setPhase(p Phase, reason string) {
+	if r.phase.Over() {
+		return
+	}
+	r.phase, r.reason = p, reason
+	if p.Over() {
+		r.cancel(errRoomOver)
+	}
+	r.n.roomChanged(r)
+}
+
+var errRoomOver = errors.New("node: the room is over")
+
+// View is the room as its page shows it.
+func (r *Room) View() RoomView {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	me := r.n.author()
+	v := RoomView{
+		ID: r.id, Title: r.charter.Title, Mode: r.charter.Mode.String(), Language: r.charter.Language, Created: r.charter.Created,
+		Host: PersonView{Person: r.charter.Host}, Link: r.link.String(), Demo: r.demo, Phase: r.phase, Reason: r.reason,
+		Me:    MeView{PersonView: PersonView{me.Person, r.n.displayName()}, Role: room.Listener.String()},
+		Stage: []SeatView{}, Hands: []HandView{}, Listeners: r.listeners,
+	}
+	v.Me.Publishing, v.Me.Playing = r.voice.attached()
+	v.Quality = r.voice.quality()
+	if r.state == nil {
+		return v
+	}
+	v.Me.Role = r.state.RoleOf(me.Person).String()
+	for _, s := range r.state.Seats {
+		if s.Role == room.Host {
+			v.Host.Name = s.Name
+		}
+		if s.Device == me.Device {
+			v.Me.Muted = s.Muted
+		}
+		v.Stage = append(v.Stage, SeatView{
+			PersonView: PersonView{s.Person, s.Name}, Role: s.Role.String(), Muted: s.Muted,
+			Publishing: s.Incarnation != 0, Volume: float64(r.voice.volume(s.Person)),
+		})
+	}
+	for _, h := range r.state.Hands {
+		v.Me.Hand = v.Me.Hand || h.Person == me.Person
+		v.Hands = append(v.Hands, HandView{PersonView{h.Person, h.Name}, h.Since})
+	}
+	return v
+}

@@ -1,0 +1,378 @@
+package node
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+	"salon/room/mix"
+	"salon/room/opus"
+	"salon/room/seal"
+)
+
+const (
+	talkingLevel = 60 // -dBov: quieter than this is not shown as talking
+)
+
+// A stage is what people on stage hear of each other: each stream in its own buffer, mixed here, without one's own.
+// At the host it also makes the program. voice.mu guards it.
+type stage struct {
+	in      [maxSlots]*voiceIn // by slot; nil where nobody publishes
+	monitor *mixdown           // what this person hears; nil until somebody listens
+	program *programOut        // at the host, once it may publish
+	ownIn   *voiceIn           // at the host: our own microphone, in the program only
+}
+
+// A voiceIn is one stream of the stage. Its sound is read once a tick and mixed from there as often as need be.
+type voiceIn struct {
+	person      doc.PublicKey
+	slot        uint8
+	incarnation uint32
+	muted       bool
+	forged      bool // a batch of it did not verify: nothing more of this incarnation is heard
+	src         *mix.Source
+	verifier    *relay.Verifier
+	verified    []relay.Verified // reused
+	arrived     time.Time
+	pcm         []float32
+	heard       *mix.Input // in monitor
+	mixed       *mix.Input // in the program
+}
+
+// Channels makes a voiceIn a mix.Reader of what was read in this tick.
+func (in *voiceIn) Channels() int { return in.src.Channels() }
+
+// Read copies this tick's sound.
+func (in *voiceIn) Read(pcm []float32, _ time.Time) { copy(pcm, in.pcm) }
+
+func newVoiceIn(v *voice, slot uint8) (*voiceIn, error) {
+	dec, err := opus.NewDecoder(v.channels())
+	if err != nil {
+		return nil, err
+	}
+	return &voiceIn{
+		slot: slot, src: mix.NewSource(dec, v.channels(), mix.Stage()),
+		pcm: make([]float32, mix.FrameSamples*v.channels()),
+	}, nil
+}
+
+// A mixdown is a mixer and the encoder behind it.
+type mixdown struct {
+	mixer   *mix.Mixer
+	encoder *opus.Encoder
+	pcm     []float32
+	packet  [opus.MaxPacket]byte
+}
+
+func newMixdown(o opus.Options) (*mixdown, error) {
+	enc, err := opus.NewEncoder(o)
+	if err != nil {
+		return nil, err
+	}
+	return &mixdown{mixer: mix.NewMixer(o.Channels), encoder: enc, pcm: make([]float32, mix.FrameSamples*o.Channels)}, nil
+}
+
+// next mixes and encodes one frame; the packet is valid until the next call.
+func (m *mixdown) next(now time.Time) ([]byte, error) {
+	m.mixer.Mix(m.pcm, now)
+	n, err := m.encoder.Encode(m.pcm, m.packet[:])
+	return m.packet[:n], err
+}
+
+// programOut seals, signs and numbers the host's mix.
+type programOut struct {
+	*mixdown
+	sealer
+	incarnation uint32
+}
+
+// A sealer turns sound into signed frames of one stream.
+type sealer struct {
+	sender *seal.Sender
+	signer *relay.Signer
+	slot   uint8
+	number uint64 // of the next frame
+	plain  []byte
+}
+
+// start begins a new incarnation. Numbers go on, and begin where the clock stands so that they exceed those of
+// whoever had the slot before.
+func (s *sealer) start(v *voice, slot uint8, incarnation uint32, now time.Time) {
+	kid := seal.NewKID(v.route.epoch, slot, incarnation)
+	s.sender, s.signer, s.slot = seal.NewSender(v.route.secret, kid), relay.NewSigner(v.room, slot, kid, v.device.Ed25519()), slot
+	s.number = max(s.number, relay.FirstNumber(now))
+}
+
+// seal makes the next frame. Its bytes are its own: the tree keeps them.
+func (s *sealer) seal(sound *room.Sound, captured time.Time) (outgoing, error) {
+	var err error
+	if s.plain, err = room.AppendSound(s.plain[:0], sound); err != nil {
+		return outgoing{}, err
+	}
+	f := relay.Frame{Slot: s.slot, Number: s.number}
+	var meta [16]byte
+	if f.Sealed, _, err = s.sender.Seal(make([]byte, 0, len(s.plain)+48), f.AppendMeta(meta[:0]), s.plain); err != nil {
+		return outgoing{}, err
+	}
+	s.number++
+	a, _ := s.signer.Add(f, captured)
+	return outgoing{f, a}, nil
+}
+
+// outgoing is a frame for the tree, to be published without voice.mu, and the auth that it completed, if any.
+type outgoing struct {
+	frame relay.Frame
+	auth  *relay.Auth
+}
+
+// follow brings the streams in line with the routing.
+func (s *stage) follow(v *voice) {
+	for slot := range s.in {
+		in := s.in[slot]
+		seat, seated := v.route.seats[uint8(slot)]
+		if in != nil && (!seated || !v.onStage() || seat.incarnation != in.incarnation) {
+			s.drop(uint8(slot))
+			in = nil
+		}
+		if !seated || seat.incarnation == 0 || !v.onStage() {
+			continue
+		}
+		if in == nil {
+			in = s.open(v, uint8(slot), seat)
+			if in == nil {
+				continue
+			}
+		}
+		in.muted = seat.muted
+		if in.heard != nil {
+			in.heard.SetGain(v.volumeOf(seat.person))
+		}
+	}
+	if !v.onStage() {
+		s.monitor = nil
+	}
+	if v.hosting && v.route.program != 0 && (s.program == nil || s.program.incarnation != v.route.program) {
+		s.startProgram(v)
+	}
+}
+
+func (s *stage) open(v *voice, slot uint8, seat seatRoute) *voiceIn {
+	in, err := newVoiceIn(v, slot)
+	if err != nil {
+		v.log.Error("decoder", "err", err)
+		return nil
+	}
+	in.person, in.incarnation = seat.person, seat.incarnation
+	in.verifier = relay.NewVerifier(v.room, slot, func(kid uint64) (ed25519.PublicKey, bool) {
+		_, s, inc := seal.SplitKID(kid)
+		return seat.device[:], s == slot && inc == seat.incarnation
+	})
+	if s.monitor != nil {
+		in.heard = s.monitor.mixer.Add(in, v.volumeOf(seat.person))
+	}
+	if s.program != nil {
+		in.mixed = s.program.mixer.Add(in, 1)
+	}
+	s.in[slot] = in
+	return in
+}
+
+func (s *stage) drop(slot uint8) {
+	in := s.in[slot]
+	clear(in.pcm)
+	if s.monitor != nil && in.heard != nil {
+		s.monitor.mixer.Remove(in.heard)
+	}
+	if s.program != nil && in.mixed != nil {
+		s.program.mixer.Remove(in.mixed)
+	}
+	s.in[slot] = nil
+}
+
+func (s *stage) startProgram(v *voice) {
+	if s.program == nil {
+		m, err := newMixdown(v.profile())
+		if err != nil {
+			v.log.Error("encoder", "err", err)
+			return
+		}
+		s.program = &programOut{mixdown: m}
+		for _, in := range s.in {
+			if in != nil {
+				in.mixed = m.mixer.Add(in, 1)
+			}
+		}
+		if s.ownIn, err = newVoiceIn(v, v.route.slot); err != nil {
+			v.log.Error("decoder", "err", err)
+			return
+		}
+		m.mixer.Add(s.ownIn, 1)
+	}
+	s.program.start(v, relay.Program, v.route.program, time.Now())
+	s.program.incarnation = v.route.program
+}
+
+// frame takes a frame of somebody on stage: heard at once, verified behind.
+func (s *stage) frame(v *voice, f relay.Frame, now time.Time) {
+	if int(f.Slot) >= len(s.in) || s.in[f.Slot] == nil {
+		v.counts.Add("stage_frame_not_allowed")
+		return
+	}
+	in := s.in[f.Slot]
+	if in.muted || in.forged {
+		v.counts.Add("stage_frame_muted")
+		return
+	}
+	kid, _, ok := v.open(f)
+	if !ok {
+		return
+	}
+	if epoch, slot, inc := seal.SplitKID(kid); slot != f.Slot || inc != in.incarnation || epoch != v.route.epoch {
+		v.counts.Add("stage_frame_of_another")
+		return
+	}
+	in.arrived = now
+	in.src.Push(f.Number, v.sound.Opus, now)
+	var err error
+	in.verified, err = in.verifier.AddFrame(in.verified[:0], f, now)
+	in.judge(v, err)
+}
+
+func (s *stage) auth(v *voice, a *relay.Auth, now time.Time) {
+	if int(a.Slot) >= len(s.in) || s.in[a.Slot] == nil {
+		return
+	}
+	in := s.in[a.Slot]
+	var err error
+	in.verified, err = in.verifier.AddAuth(in.verified[:0], a, now)
+	in.judge(v, err)
+}
+
+// judge mutes a source whose signatures do not fit.
+func (in *voiceIn) judge(v *voice, err error) {
+	if err != nil && !in.forged {
+		in.forged = true
+		v.counts.Add("stage_forged")
+		v.log.Warn("stage stream forged", "slot", in.slot, "err", err)
+	}
+}
+
+// tickStage makes the 20 ms that begin at now, which is on the mixer's clock: the program, if we are the host, and
+// what this person hears, if they are on stage.
+func (v *voice) tickStage(now time.Time) {
+	v.mu.Lock()
+	s := &v.stage
+	if !v.onStage() && !v.hosting {
+		v.mu.Unlock()
+		return
+	}
+	for _, in := range s.in {
+		if in != nil {
+			in.src.Read(in.pcm, now)
+			var err error
+			in.verified, err = in.verifier.Tick(in.verified[:0], now)
+			in.judge(v, err)
+		}
+	}
+	if s.ownIn != nil {
+		s.ownIn.src.Read(s.ownIn.pcm, now)
+	}
+	var out outgoing
+	var err error
+	if s.program != nil && s.program.sender != nil {
+		out, err = s.nextProgram(v, now)
+		if err != nil {
+			v.log.Error("program frame", "err", err)
+		}
+	}
+	if len(v.out.list) > 0 {
+		if s.monitor == nil {
+			s.startMonitor(v)
+		}
+		if s.monitor != nil {
+			if packet, err := s.monitor.next(now); err == nil {
+				v.out.send(packet, 0)
+			}
+		}
+	}
+	v.mu.Unlock()
+	if out.frame.Sealed != nil {
+		v.media.publish(out.frame, out.auth)
+	}
+}
+
+func (s *stage) nextProgram(v *voice, now time.Time) (outgoing, error) {
+	packet, err := s.program.next(now)
+	if err != nil {
+		return outgoing{}, err
+	}
+	sound := room.Sound{Level: mix.Level(s.program.pcm), Opus: packet}
+	for _, in := range s.in {
+		sound.Talking = appendTalker(sound.Talking, in)
+	}
+	sound.Talking = appendTalker(sound.Talking, s.ownIn)
+	slices.SortFunc(sound.Talking, func(a, b room.Talker) int { return cmp.Compare(a.Level, b.Level) })
+	sound.Talking = sound.Talking[:min(len(sound.Talking), room.MaxTalking)]
+	return s.program.seal(&sound, now)
+}
+
+func appendTalker(list []room.Talker, in *voiceIn) []room.Talker {
+	if in == nil || in.src.Level() > talkingLevel {
+		return list
+	}
+	return append(list, room.Talker{Slot: in.slot, Level: in.src.Level()})
+}
+
+// startMonitor begins the mix for this person: over loopback to a browser, so richer than what the room sends.
+func (s *stage) startMonitor(v *voice) {
+	o := opus.Options{Channels: v.channels(), Bitrate: 64000 * v.channels(), Complexity: 7}
+	m, err := newMixdown(o)
+	if err != nil {
+		v.log.Error("encoder", "err", err)
+		return
+	}
+	s.monitor = m
+	for _, in := range s.in {
+		if in != nil {
+			in.heard = m.mixer.Add(in, v.volumeOf(in.person))
+		}
+	}
+}
+
+// levels fills in how loud everybody on stage is, ourselves included.
+func (s *stage) levels(v *voice, levels map[doc.PublicKey]uint8, now time.Time) {
+	for _, in := range s.in {
+		if in != nil {
+			levels[in.person] = in.src.Level()
+		}
+	}
+	if v.mic.link != nil {
+		levels[v.mic.person] = v.mic.levelAt(now)
+	}
+}
+
+// quality sums up the worst of the streams.
+func (s *stage) quality(v *voice, now time.Time) QualityView {
+	q := QualityView{State: "good", Text: "Sound is clear."}
+	for _, in := range s.in {
+		if in == nil || in.muted {
+			continue
+		}
+		st := in.src.Stats()
+		q.BufferMS = max(q.BufferMS, int(st.Target.Milliseconds()))
+		q.DelayMS = max(q.DelayMS, int(st.Delay.Milliseconds()))
+		if all := st.Played + st.Concealed + st.FEC; all > 0 {
+			q.Concealed = max(q.Concealed, float64(st.Concealed)/float64(all))
+		}
+		if in.forged {
+			q.State, q.Text = "poor", "Somebody's sound was tampered with on the way and is not played."
+		} else if !in.arrived.IsZero() && now.Sub(in.arrived) > silentFor && in.src.Playing() {
+			q.State, q.Text = "silent", "No sound arrives from somebody on stage. Trying to mend the connection."
+		}
+	}
+	return q
+}

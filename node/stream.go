@@ -1,0 +1,145 @@
+package node
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"salon/relay"
+)
+
+// streamQueue is how many packets wait for a slow connection: half a second of a stage of five.
+const streamQueue = 128
+
+// byteStream is what a stream link needs of a libp2p stream.
+type byteStream interface {
+	io.ReadWriteCloser
+	SetWriteDeadline(time.Time) error
+	Reset() error
+}
+
+// A streamLink is a relay.Link over one reliable stream, of QUIC or TCP alike. It always works; its price is that a
+// lost datagram delays the packets behind it. What the stream cannot take in time waits in a short queue that drops
+// its oldest: stale audio is worth less than fresh audio.
+type streamLink struct {
+	s    byteStream
+	in   *bufio.Reader
+	buf  []byte
+	done chan struct{}
+	once sync.Once
+
+	mu    sync.Mutex // guards the fields below
+	queue [][]byte   // ring of encoded packets, reused
+	head  int
+	size  int
+	wake  chan struct{} // holds one
+
+	sent, received, dropped, malformed atomic.Uint64
+}
+
+// newStreamLink starts carrying packets over s. in must be the reader of s if some of it was read ahead, else nil.
+func newStreamLink(s byteStream, in *bufio.Reader) *streamLink {
+	if in == nil {
+		in = bufio.NewReaderSize(s, 8<<10)
+	}
+	l := &streamLink{s: s, in: in, done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
+	go l.write()
+	return l
+}
+
+// Send queues a copy of p. It never blocks.
+func (l *streamLink) Send(p *relay.Packet) {
+	l.mu.Lock()
+	if l.size == len(l.queue) {
+		l.head = (l.head + 1) % len(l.queue)
+		l.size--
+		l.dropped.Add(1)
+	}
+	at := (l.head + l.size) % len(l.queue)
+	b := p.Append(l.queue[at][:0])
+	if len(b) > maxMedia {
+		l.mu.Unlock()
+		l.dropped.Add(1)
+		return
+	}
+	l.queue[at] = b
+	l.size++
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write is the only writer of the stream. It gathers what waits into one write: one datagram, one system call.
+func (l *streamLink) write() {
+	var out []byte
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-l.wake:
+		}
+		for {
+			out = out[:0]
+			l.mu.Lock()
+			n := 0
+			for ; l.size > 0 && len(out) < 4<<10; n++ {
+				out = appendMessage(out, l.queue[l.head])
+				l.head = (l.head + 1) % len(l.queue)
+				l.size--
+			}
+			l.mu.Unlock()
+			if n == 0 {
+				break
+			}
+			// A connection that takes nothing for so long is dead; until then the queue above stays fresh.
+			_ = l.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			if _, err := l.s.Write(out); err != nil {
+				l.Close()
+				return
+			}
+			l.sent.Add(uint64(n))
+		}
+	}
+}
+
+// Receive reads the next packet into p, whose slices alias a buffer that the next call reuses.
+// A packet that cannot be parsed is counted and skipped; a stream that sends many is closed.
+func (l *streamLink) Receive(p *relay.Packet) error {
+	for range 16 {
+		b, err := readMessage(l.in, l.buf, maxMedia)
+		if err != nil {
+			l.Close()
+			if errors.Is(err, errTooLong) {
+				l.malformed.Add(1)
+			}
+			return io.EOF
+		}
+		l.buf = b
+		if err := p.Parse(b); err == nil {
+			l.received.Add(1)
+			return nil
+		}
+		l.malformed.Add(1)
+	}
+	l.Close()
+	return io.EOF
+}
+
+// Stats counts packets since the start.
+func (l *streamLink) Stats() relay.LinkStats {
+	return relay.LinkStats{Sent: l.sent.Load(), Received: l.received.Load(), Dropped: l.dropped.Load(), Malformed: l.malformed.Load()}
+}
+
+// Close ends the link; a blocked Receive returns io.EOF.
+func (l *streamLink) Close() error {
+	l.once.Do(func() {
+		close(l.done)
+		l.s.Reset()
+	})
+	return nil
+}

@@ -1,0 +1,388 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+
+	"salon/relay"
+	"salon/room"
+)
+
+const (
+	holdRoom  = 2 * time.Minute // an open room holds its people so long for a host that is gone
+	pingEvery = 2 * time.Second
+	hostGone  = 6 * time.Second // without any message: pings are answered every two seconds
+)
+
+// visiting is what only a guest of a room has. Room.mu guards the fields.
+type visiting struct {
+	parent  peer.AddrInfo
+	ctl     *controlConn // nil while there is no connection
+	nextID  uint64
+	waiting map[uint64]chan relay.Answer // each holds one
+	depth   int
+	ready   chan struct{} // closed when the first attempt is decided, well or badly
+	decided sync.Once     // closes ready
+}
+
+// errFinal ends the attempts to come back: the host has spoken.
+type errFinal struct {
+	phase Phase
+	text  string
+}
+
+func (e *errFinal) Error() string { return e.text }
+
+// visit keeps us in somebody's room until it is over or ctx ends.
+func (r *Room) visit(ctx context.Context) {
+	defer r.guest.decided.Do(func() { close(r.guest.ready) })
+	lost := time.Now()
+	for attempt := 0; ; attempt++ {
+		joined, err := r.visitOnce(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if joined {
+			lost, attempt = time.Now(), 0
+		}
+		var final *errFinal
+		if errors.As(err, &final) {
+			r.mu.Lock()
+			r.setPhase(final.phase, final.text)
+			r.mu.Unlock()
+			return
+		}
+		r.guest.decided.Do(func() { close(r.guest.ready) })
+		if time.Since(lost) > holdRoom {
+			r.mu.Lock()
+			r.setPhase(Ended, "The host has been gone for two minutes.")
+			r.mu.Unlock()
+			return
+		}
+		r.mu.Lock()
+		if r.state == nil && attempt >= 3 {
+			r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err))
+			r.mu.Unlock()
+			return
+		}
+		if r.state != nil {
+			r.setPhase(Reconnecting, "")
+		}
+		r.mu.Unlock()
+		r.n.o.Log.Info("room connection lost", "room", r.id.String(), "err", err)
+		wait := min(100*time.Millisecond<<min(attempt, 6), 3*time.Second)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait + rand.N(wait/4)):
+		}
+	}
+}
+
+// visitOnce joins and stays until the connection ends. joined reports whether the host let us in.
+func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	parent := r.guest.parent
+	dial, stopDial := context.WithTimeout(ctx, 10*time.Second)
+	defer stopDial()
+	r.n.host.Peerstore().AddAddrs(parent.ID, parent.Addrs, peerstore.TempAddrTTL)
+	if err := connect(dial, r.n.host, parent); err != nil {
+		return false, err
+	}
+	r.n.protect(parent.ID)
+	defer r.n.unprotect(parent.ID)
+	// Both streams start at once: the host keeps the media stream until it has answered the join.
+	cs, err := r.n.host.NewStream(dial, parent.ID, protoControl)
+	if err != nil {
+		return false, err
+	}
+	ctl := newControlConn(cs, nil)
+	defer ctl.Close()
+	stop := context.AfterFunc(ctx, ctl.Close)
+	defer stop()
+	r.mu.Lock()
+	join := relay.Join{Version: 1, Room: r.id, Name: r.n.displayName(), Cert: r.n.id().Cert()}
+	if r.state != nil {
+		join.HaveSeq = r.state.Seq
+	}
+	r.mu.Unlock()
+	ctl.Send(join)
+	ms, err := r.n.host.NewStream(dial, parent.ID, protoMedia)
+	if err != nil {
+		return false, err
+	}
+	if _, err := ms.Write(appendMessage(nil, r.id[:])); err != nil {
+		ms.Reset()
+		return false, err
+	}
+	link := newStreamLink(ms, nil)
+	defer link.Close()
+
+	answered := time.AfterFunc(joinTimeout, ctl.Close)
+	m, err := ctl.Receive()
+	answered.Stop()
+	if err != nil {
+		return false, fmt.Errorf("the host did not answer: %w", err)
+	}
+	switch m := m.(type) {
+	case relay.Accept:
+		if err := r.enter(ctl, m); err != nil {
+			return false, &errFinal{Failed, "The host's answer cannot be trusted: " + err.Error()}
+		}
+	case relay.Refuse:
+		return false, refusal(m)
+	default:
+		return false, fmt.Errorf("the host answered a join with %T", m)
+	}
+	defer r.exit(ctl)
+	p := relay.Peer(parent.ID)
+	r.media.setLink(p, link)
+	r.media.do(func(t *relay.Tree, now time.Time) { t.SetParent(p, now) })
+	r.wg.Go(func() { r.media.carry(p, link); ctl.Close() })
+	r.wg.Go(func() { r.ping(ctx, ctl) })
+	return true, r.listenTo(ctl)
+}
+
+func refusal(m relay.Refuse) error {
+	switch m.Code {
+	case "removed":
+		return &errFinal{Removed, m.Text}
+	case "ended", "no_room":
+		return &errFinal{Ended, m.Text}
+	case "full", "identity":
+		return &errFinal{Failed, m.Text}
+	}
+	return errors.New(m.Text)
+}
+
+// enter takes the host's snapshot as the room's state.
+func (r *Room) enter(ctl *controlConn, m relay.Accept) error {
+	now := time.Now()
+	charter, err := room.OpenCharter(m.Charter, now)
+	if err != nil {
+		return fmt.Errorf("charter: %w", err)
+	}
+	state, author, err := room.OpenSnapshot(m.Snapshot, now)
+	if err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if charter.Room != r.id || state.Charter.Room != r.id || author.Person != charter.Host || (!r.link.Host.IsZero() && charter.Host != r.link.Host) {
+		return errors.New("it is signed by somebody who is not the host")
+	}
+	r.charter, r.state = charter, state
+	r.link.Host = charter.Host
+	r.guest.ctl = ctl
+	r.guest.depth = int(m.Depth)
+	r.setPhase(Live, "")
+	r.settle()
+	r.guest.decided.Do(func() { close(r.guest.ready) })
+	return nil
+}
+
+// reconnect leaves the connection that feeds us; visit makes another.
+func (r *Room) reconnect() {
+	r.mu.Lock()
+	ctl := r.guest.ctl
+	r.mu.Unlock()
+	if ctl != nil {
+		ctl.Close()
+	}
+}
+
+// exit forgets a connection; commands that wait for its answer get none.
+func (r *Room) exit(ctl *controlConn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.guest.ctl != ctl {
+		return
+	}
+	r.guest.ctl = nil
+	for id, ch := range r.guest.waiting {
+		ch <- relay.Answer{ID: id, Code: errNotConnected.Code, Text: errNotConnected.Text}
+		delete(r.guest.waiting, id)
+	}
+}
+
+// listenTo takes the host's control messages until the connection ends.
+func (r *Room) listenTo(ctl *controlConn) error {
+	silent := time.AfterFunc(hostGone, ctl.Close)
+	defer silent.Stop()
+	for {
+		m, err := ctl.Receive()
+		if err != nil {
+			return err
+		}
+		silent.Reset(hostGone)
+		switch m := m.(type) {
+		case relay.Event:
+			if err := r.witness(m.Payload); err != nil {
+				return err
+			}
+		case relay.Answer:
+			r.mu.Lock()
+			if ch := r.guest.waiting[m.ID]; ch != nil {
+				ch <- m
+				delete(r.guest.waiting, m.ID)
+			}
+			r.mu.Unlock()
+		case relay.Counts:
+			r.mu.Lock()
+			r.listeners = m.Listeners
+			r.mu.Unlock()
+			r.changed()
+		case relay.Pong:
+			r.voice.clock(m.T0, m.T1, m.T2, time.Now())
+		case relay.Bye:
+			if m.Code == "removed" {
+				return &errFinal{Removed, m.Text}
+			}
+			return &errFinal{Ended, m.Text}
+		default:
+			return fmt.Errorf("the host sent %T", m)
+		}
+	}
+}
+
+// witness applies one of the host's events. One that does not follow makes us come back for a snapshot.
+func (r *Room) witness(raw []byte) error {
+	ev, author, err := room.OpenEvent(raw, time.Now())
+	if err != nil {
+		return fmt.Errorf("event: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if author.Person != r.charter.Host {
+		return errors.New("node: event signed by somebody who is not the host")
+	}
+	if ev.Seq <= r.state.Seq {
+		return nil // the snapshot held it already
+	}
+	if _, err := r.state.Apply(ev); err != nil {
+		return fmt.Errorf("event %d: %w", ev.Seq, err)
+	}
+	r.settle()
+	return nil
+}
+
+// ask sends a signed command to the host and waits for its answer.
+func (r *Room) ask(ctx context.Context, c room.Command) error {
+	raw, err := room.SignCommand(r.n.id(), c)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	if r.phase.Over() {
+		r.mu.Unlock()
+		return errOver
+	}
+	ctl := r.guest.ctl
+	if ctl == nil || len(r.guest.waiting) >= 64 {
+		r.mu.Unlock()
+		return errNotConnected
+	}
+	r.guest.nextID++
+	id := r.guest.nextID
+	answer := make(chan relay.Answer, 1)
+	r.guest.waiting[id] = answer
+	r.mu.Unlock()
+	ctl.Send(relay.Command{ID: id, Payload: raw})
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	select {
+	case a := <-answer:
+		if a.Code == "" {
+			return nil
+		}
+		return answered(a)
+	case <-ctx.Done():
+		r.mu.Lock()
+		delete(r.guest.waiting, id)
+		r.mu.Unlock()
+		return errNotConnected
+	}
+}
+
+func (r *Room) ping(ctx context.Context, ctl *controlConn) {
+	t := time.NewTicker(pingEvery)
+	defer t.Stop()
+	for {
+		ctl.Send(relay.Ping{T0: time.Now().UnixMicro()})
+		select {
+		case <-ctx.Done():
+			return
+		case <-ctl.done:
+			return
+		case <-t.C:
+			s := r.voice.hearStats(0)
+			ctl.Send(relay.Report{Expected: s.Expected, Received: s.Received, Resent: s.Resent, Concealed: s.Concealed})
+		}
+	}
+}
+
+// serveControl is the handler of every control stream: its first message says which room.
+func (n *Node) serveControl(s network.Stream) {
+	ctl := newControlConn(s, nil)
+	defer ctl.Close()
+	late := time.AfterFunc(joinTimeout, func() {
+		n.counts.Add("join_slow")
+		ctl.Close()
+	})
+	m, err := ctl.Receive()
+	if !late.Stop() {
+		return
+	}
+	j, ok := m.(relay.Join)
+	if err != nil || !ok {
+		n.counts.Add("join_malformed")
+		return
+	}
+	r := n.hosted(room.ID(j.Room))
+	if r == nil {
+		n.counts.Add("join_no_room")
+		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not hosted here."})
+		return
+	}
+	r.welcome(n.ctx, s, ctl, j)
+}
+
+// serveMedia is the handler of every media stream.
+func (n *Node) serveMedia(s network.Stream) {
+	in := bufio.NewReaderSize(s, 8<<10)
+	_ = s.SetReadDeadline(time.Now().Add(joinTimeout))
+	b, err := readMessage(in, nil, len(room.ID{}))
+	_ = s.SetReadDeadline(time.Time{})
+	if err != nil || len(b) != len(room.ID{}) {
+		n.counts.Add("media_malformed")
+		s.Reset()
+		return
+	}
+	r := n.hosted(room.ID(b))
+	if r == nil {
+		n.counts.Add("media_no_room")
+		s.Reset()
+		return
+	}
+	r.takeMedia(s.Conn().RemotePeer(), newStreamLink(s, in))
+}
+
+// leaveRoom tells the host that we go.
+func (r *Room) leaveRoom() {
+	r.mu.Lock()
+	ctl := r.guest.ctl
+	r.mu.Unlock()
+	if ctl != nil {
+		ctl.Finish(relay.Bye{Code: "left"})
+	}
+}

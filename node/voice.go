@@ -1,0 +1,346 @@
+package node
+
+import (
+	"context"
+	"crypto/ed25519"
+	"log/slog"
+	"sync"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+	"salon/room/mix"
+	"salon/room/opus"
+	"salon/room/seal"
+)
+
+const (
+	levelsEvery = 100 * time.Millisecond
+	maxSlots    = 32
+)
+
+// A voice is the sounding side of one room at this node: what comes in is verified, opened and buffered, what the
+// person says is sealed and signed, and what they should hear goes to the players. It knows who may speak from the
+// routing it is given, and nothing else of the rules.
+type voice struct {
+	room     room.ID
+	hosting  bool // we mix the program
+	device   doc.PrivateKey
+	log      *slog.Logger
+	counts   *counters
+	media    *media
+	levels   func(map[doc.PublicKey]uint8) // called ten times a second while something sounds
+	distrust func()                        // called, without locks, when what fed us forged the program
+	changed  func()                        // called when players, microphone or quality changed
+
+	mu      sync.Mutex // guards the fields below; taken after media's
+	mode    room.Mode
+	route   routing
+	opener  seal.Opener
+	plain   []byte // reused for opened frames
+	sound   room.Sound
+	stage   stage
+	program audience
+	mic     microphone
+	out     outputs
+	stopped bool         // nothing is taken any more
+	forged  uint32       // slots whose stream turned out to be forged and must be begun anew by run
+	aside   []relay.Link // to be closed by run: closing a browser's session waits for it
+	volumes map[doc.PublicKey]float32
+	offset  time.Duration // the host's clock less ours
+	rtt     time.Duration // of the ping that offset is from; 0 means none yet
+	said    string        // quality state last told
+}
+
+// routing is what the state of a room means for its sound.
+type routing struct {
+	mode        room.Mode // never changes once known
+	epoch       uint32
+	secret      [32]byte
+	program     uint32 // incarnation of slot 0, 0 means none
+	programKey  doc.PublicKey
+	seats       map[uint8]seatRoute // the others on stage, by slot
+	slot        uint8               // ours; 0 means in the audience
+	incarnation uint32              // ours; 0 means not publishing
+	muted       bool
+}
+
+type seatRoute struct {
+	person, device doc.PublicKey
+	incarnation    uint32
+	muted          bool
+}
+
+func newVoice(id room.ID, hosting bool, n *Node) *voice {
+	v := &voice{room: id, hosting: hosting, device: n.id().Device(), log: n.o.Log, counts: n.counts, volumes: make(map[doc.PublicKey]float32)}
+	v.program.reset(v)
+	return v
+}
+
+// channels is how many the room's sound has.
+func (v *voice) channels() int {
+	if v.mode == room.Concert {
+		return 2
+	}
+	return 1
+}
+
+func (v *voice) profile() opus.Options {
+	if v.mode == room.Concert {
+		return opus.Concert()
+	}
+	return opus.Talk()
+}
+
+// update follows the room's state.
+func (v *voice) update(r routing) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	was := v.route
+	v.route = r
+	v.mode = r.mode
+	if r.epoch != was.epoch || r.secret != was.secret {
+		if err := v.opener.SetEpoch(r.epoch, r.secret); err != nil {
+			v.counts.Add("key_epoch_refused")
+		}
+	}
+	v.stage.follow(v)
+	v.mic.follow(v)
+	if (was.slot == 0) != (r.slot == 0) {
+		v.program.reset(v) // what was buffered before we went on stage, or came back, is not to be heard now
+	}
+}
+
+// onStage reports whether we hear the stage rather than the program.
+func (v *voice) onStage() bool { return v.route.slot != 0 }
+
+// frame takes what the tree delivers.
+func (v *voice) frame(f relay.Frame, resent bool, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if f.Slot == relay.Program {
+		if !v.onStage() {
+			v.program.frame(v, f, resent, now)
+		}
+		return
+	}
+	if v.onStage() {
+		v.stage.frame(v, f, now)
+	}
+}
+
+func (v *voice) auth(a *relay.Auth, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if a.Slot == relay.Program {
+		if !v.onStage() {
+			v.program.auth(v, a, now)
+		}
+		return
+	}
+	if v.onStage() {
+		v.stage.auth(v, a, now)
+	}
+}
+
+// open unseals a frame and parses it into v.sound, whose bytes are valid until the next call.
+func (v *voice) open(f relay.Frame) (kid, ctr uint64, ok bool) {
+	var meta [relay.MetaSize]byte
+	plain, kid, ctr, err := v.opener.Open(v.plain[:0], f.AppendMeta(meta[:0]), f.Sealed)
+	if err != nil {
+		v.counts.Add("frame_unsealed")
+		return 0, 0, false
+	}
+	v.plain = plain
+	if err := room.ParseSound(plain, &v.sound); err != nil {
+		v.counts.Add("frame_malformed")
+		return 0, 0, false
+	}
+	return kid, ctr, true
+}
+
+// programVerifyKey is the key that signs the program under kid.
+func (v *voice) programVerifyKey(kid uint64) (ed25519.PublicKey, bool) {
+	_, slot, incarnation := seal.SplitKID(kid)
+	if slot != relay.Program || incarnation != v.route.program || incarnation == 0 {
+		return nil, false
+	}
+	return v.route.programKey[:], true
+}
+
+// run gives out sound until ctx ends: 50 times a second, by the clock and not by what arrives.
+func (v *voice) run(ctx context.Context) {
+	tick := time.NewTicker(mix.FrameDuration / 4)
+	defer tick.Stop()
+	next := time.Now()
+	lastLevels := next
+	for {
+		select {
+		case <-ctx.Done():
+			v.stop()
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		if now.Sub(next) > time.Second {
+			next = now // the machine slept: what is past is past
+		}
+		for ; !next.After(now); next = next.Add(mix.FrameDuration) {
+			v.tickStage(next)
+		}
+		v.tickProgram(now)
+		v.closeAside()
+		v.renounce()
+		if now.Sub(lastLevels) >= levelsEvery {
+			lastLevels = now
+			v.tellLevels(now)
+		}
+	}
+}
+
+// stop ends microphone and players.
+func (v *voice) stop() {
+	v.mu.Lock()
+	v.setAside(v.mic.swap(nil))
+	for _, o := range v.out.list {
+		v.setAside(o.link)
+	}
+	v.out.list = nil
+	v.stopped = true
+	v.mu.Unlock()
+	v.closeAside()
+}
+
+// renounce begins anew the streams that were forged, and leaves whoever fed us a forged program: a stream whose true
+// frames lost their numbers to forged ones cannot go on.
+func (v *voice) renounce() {
+	v.mu.Lock()
+	forged := v.forged
+	v.forged = 0
+	v.mu.Unlock()
+	if forged == 0 {
+		return
+	}
+	v.media.do(func(t *relay.Tree, _ time.Time) {
+		for slot := range relay.Slot(maxSlots) {
+			if forged&(1<<slot) != 0 {
+				t.Reset(slot)
+			}
+		}
+	})
+	if forged&(1<<relay.Program) != 0 && v.distrust != nil {
+		v.distrust()
+	}
+}
+
+// setAside leaves a link to be closed without locks. v.mu is held.
+func (v *voice) setAside(l relay.Link) {
+	if l != nil {
+		v.aside = append(v.aside, l)
+	}
+}
+
+func (v *voice) closeAside() {
+	v.mu.Lock()
+	links := v.aside
+	v.aside = nil
+	v.mu.Unlock()
+	for _, l := range links {
+		l.Close()
+	}
+}
+
+// addOutput starts a player; it is let go when its link ends.
+func (v *voice) addOutput(l relay.Link) {
+	v.mu.Lock()
+	stopped := v.stopped
+	if !stopped {
+		v.out.add(l)
+	}
+	v.mu.Unlock()
+	if stopped {
+		l.Close()
+		return
+	}
+	go func() {
+		var p relay.Packet
+		for l.Receive(&p) == nil { // a player says nothing: this ends when the link does
+			p = relay.Packet{}
+		}
+		v.mu.Lock()
+		gone := v.out.remove(l)
+		v.mu.Unlock()
+		if gone {
+			v.changed()
+		}
+	}()
+}
+
+// attached reports whether a microphone and a player are connected.
+func (v *voice) attached() (mic, player bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.mic.link != nil, len(v.out.list) > 0
+}
+
+func (v *voice) setVolume(p doc.PublicKey, gain float32) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.volumes) < 1024 {
+		v.volumes[p] = gain
+	}
+	v.stage.follow(v)
+}
+
+func (v *voice) volume(p doc.PublicKey) float32 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.volumeOf(p)
+}
+
+func (v *voice) volumeOf(p doc.PublicKey) float32 {
+	if g, ok := v.volumes[p]; ok {
+		return g
+	}
+	return 1
+}
+
+// clock learns how the host's clock stands to ours from one ping (as NTP does, RFC 5905 section 8): t0 and now are ours,
+// t1 and t2 the host's, all but now in unix microseconds. The quickest ping is the most exact.
+func (v *voice) clock(t0, t1, t2 int64, now time.Time) {
+	t3 := now.UnixMicro()
+	rtt := time.Duration((t3-t0)-(t2-t1)) * time.Microsecond
+	if rtt < 0 || rtt > 10*time.Second {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.rtt != 0 && rtt > v.rtt+v.rtt/4 {
+		v.rtt += v.rtt / 64 // so that an old best does not rule for ever
+		return
+	}
+	v.rtt = max(rtt, time.Microsecond)
+	v.offset = time.Duration((t1-t0)+(t2-t3)) / 2 * time.Microsecond
+}
+
+// tellLevels reports who is heard how loud.
+func (v *voice) tellLevels(now time.Time) {
+	v.mu.Lock()
+	levels := make(map[doc.PublicKey]uint8)
+	if v.onStage() {
+		v.stage.levels(v, levels, now)
+	} else {
+		v.program.levels(v, levels, now)
+	}
+	state := v.qualityNow(now).State
+	news := state != v.said
+	v.said = state
+	v.mu.Unlock()
+	if len(levels) > 0 && v.levels != nil {
+		v.levels(levels)
+	}
+	if news && v.changed != nil {
+		v.changed()
+	}
+}

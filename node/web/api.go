@@ -1,0 +1,297 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"rsc.io/qr"
+
+	"salon/ledger/doc"
+	"salon/node"
+	"salon/room"
+)
+
+const (
+	maxBody    = 64 << 10
+	bodyWithin = 5 * time.Second
+)
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", files())
+	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.status()) })
+	mux.HandleFunc("PUT /api/v1/name", s.setName)
+	mux.HandleFunc("GET /api/v1/rooms", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.rooms()) })
+	mux.HandleFunc("POST /api/v1/rooms", s.startRoom)
+	mux.HandleFunc("POST /api/v1/join", s.join)
+	mux.HandleFunc("GET /api/v1/rooms/{id}", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+		writeJSON(w, http.StatusOK, rm.View())
+	}))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/stats", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+		writeJSON(w, http.StatusOK, rm.Stats())
+	}))
+	mux.HandleFunc("POST /api/v1/rooms/{id}/do", s.inRoom(s.do))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/qr.svg", s.inRoom(s.qr))
+	mux.HandleFunc("/api/v1/rooms/{id}/whip", s.inRoom(s.whip))
+	mux.HandleFunc("/api/v1/rooms/{id}/whep", s.inRoom(s.whep))
+	mux.HandleFunc("PUT /api/v1/rooms/{id}/speak", s.inRoom(s.speak))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/listen", s.inRoom(s.listen))
+	mux.HandleFunc("/api/v1/media/{session}", func(w http.ResponseWriter, r *http.Request) {
+		s.rtc.ServeSession(w, r, r.PathValue("session"))
+	})
+	mux.HandleFunc("POST /api/v1/peers", s.addPeer)
+	mux.HandleFunc("POST /api/v1/demo", s.demo.start)
+	mux.HandleFunc("DELETE /api/v1/demo", s.demo.end)
+	mux.HandleFunc("POST /api/v1/check", s.checks.create)
+	mux.HandleFunc("/api/v1/check/{id}/whip", s.checks.whip)
+	mux.HandleFunc("/api/v1/check/{id}/whep", s.checks.whep)
+	mux.HandleFunc("DELETE /api/v1/check/{id}", s.checks.remove)
+	mux.HandleFunc("GET /api/v1/events", s.hub.serve)
+	mux.HandleFunc("GET /api/v1/counts", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) })
+	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
+		writeError(w, http.StatusNotFound, "no_such_call", fmt.Sprintf("There is no %s %s.", r.Method, r.URL.Path))
+	})
+	return mux
+}
+
+func (s *Server) status() node.Status {
+	st := s.n.Status()
+	st.Version = s.o.Version
+	return st
+}
+
+type roomList struct {
+	Rooms []node.RoomCard `json:"rooms"`
+}
+
+func (s *Server) rooms() roomList { return roomList{s.n.Directory()} }
+
+// counts gathers what was refused and dropped, by name, in all parts of the node.
+func (s *Server) counts() map[string]uint64 {
+	out := s.n.Counts()
+	maps.Copy(out, s.refused.snapshot())
+	st := s.rtc.Stats()
+	for name, n := range st.Refused {
+		out["media_refused_"+name] = n
+	}
+	for name, n := range st.Ended {
+		out["media_ended_"+name] = n
+	}
+	for name, n := range st.Dropped {
+		out["media_dropped_"+name] = n
+	}
+	return out
+}
+
+// inRoom finds the room of the path among those we are in.
+func (s *Server) inRoom(f func(http.ResponseWriter, *http.Request, *node.Room)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		id, err := room.ParseID(r.PathValue("id"))
+		if err != nil {
+			writeError(w, http.StatusBadRequest, "bad_room", "That is not a room's ID: it has 26 letters and digits.")
+			return
+		}
+		rm := s.n.Room(id)
+		if rm == nil {
+			writeError(w, http.StatusNotFound, "not_in_room", "You are not in that room. Join it first.")
+			return
+		}
+		f(w, r, rm)
+	}
+}
+
+// decode reads a JSON body strictly, bounded in size and time.
+func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) bool {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
+	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(ct) != "application/json" {
+		s.refused.add("api_content_type")
+		writeError(w, http.StatusUnsupportedMediaType, "content_type", "Send application/json.")
+		return false
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(v)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("more than one value")
+		}
+	}
+	var tooLong *http.MaxBytesError
+	switch {
+	case err == nil:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		return true
+	case errors.As(err, &tooLong):
+		s.refused.add("api_body_too_long")
+		writeError(w, http.StatusRequestEntityTooLarge, "too_long", "The request is longer than 64 KiB.")
+	default:
+		s.refused.add("api_body_malformed")
+		writeError(w, http.StatusBadRequest, "bad_json", "The request is not the JSON this call takes: "+err.Error()+".")
+	}
+	return false
+}
+
+// fail answers with the words the node has for an error.
+func fail(w http.ResponseWriter, err error) {
+	u := node.Explain(err)
+	status := http.StatusConflict
+	switch u.Code {
+	case "not_allowed", "not_on_stage", "removed":
+		status = http.StatusForbidden
+	case "no_room", "no_hand":
+		status = http.StatusNotFound
+	case "not_connected", "unreachable":
+		status = http.StatusServiceUnavailable
+	case "bad_action", "bad_volume", "bad_link", "bad_addr", "bad_name", "bad_room", "bad_field", "bad_text", "no_person":
+		status = http.StatusBadRequest
+	}
+	writeError(w, status, u.Code, u.Text)
+}
+
+func (s *Server) setName(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if !s.decode(w, r, &body) {
+		return
+	}
+	if err := s.n.SetName(body.Name); err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, s.status())
+}
+
+func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Title    string `json:"title"`
+		Mode     string `json:"mode"`
+		Language string `json:"language"`
+	}
+	if !s.decode(w, r, &body) {
+		return
+	}
+	mode := room.Talk
+	if body.Mode != "" {
+		var err error
+		if mode, err = room.ParseMode(body.Mode); err != nil {
+			writeError(w, http.StatusBadRequest, "bad_mode", `A room's mode is "talk" or "concert".`)
+			return
+		}
+	}
+	rm, err := s.n.StartRoom(node.Start{Title: body.Title, Mode: mode, Language: body.Language})
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, rm.View())
+}
+
+func (s *Server) join(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Room string `json:"room"`
+		Link string `json:"link"`
+	}
+	if !s.decode(w, r, &body) {
+		return
+	}
+	ref := body.Link
+	if ref == "" {
+		ref = body.Room
+	}
+	if ref == "" {
+		writeError(w, http.StatusBadRequest, "no_room", "Say which room: its ID, the beginning of its title, or a share link.")
+		return
+	}
+	rm, err := s.n.Join(r.Context(), ref)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, rm.View())
+}
+
+func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+	var body struct {
+		Action string         `json:"action"`
+		Person *doc.PublicKey `json:"person"`
+		Volume *float64       `json:"volume"`
+	}
+	if !s.decode(w, r, &body) {
+		return
+	}
+	a := node.Action{Kind: body.Action}
+	if body.Person != nil {
+		a.Person = *body.Person
+	}
+	if a.Volume = 1; body.Volume != nil {
+		a.Volume = *body.Volume
+	}
+	if err := rm.Do(r.Context(), a); err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, rm.View())
+}
+
+// qr draws the share link. Level L: a phone's camera is close to a bright screen, and fewer modules are larger ones.
+func (s *Server) qr(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
+	code, err := qr.Encode(rm.View().Link, qr.L)
+	if err != nil {
+		writeError(w, http.StatusInternalServerError, "qr", "The link is too long for a QR code.")
+		return
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	const quiet = 4 // modules around the code, as the standard asks
+	size := code.Size + 2*quiet
+	var path strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x+quiet, y+quiet)
+			}
+		}
+	}
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%dv%dH0z"/><path d="%s"/></svg>`, size, size, size, size, path.String())
+}
+
+func (s *Server) addPeer(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Addr string `json:"addr"`
+	}
+	if !s.decode(w, r, &body) {
+		return
+	}
+	if err := s.n.AddPeer(r.Context(), body.Addr); err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]int{"peers": s.n.Status().Peers})
+}
+
+// counts of refusals by constant name.
+type counts struct {
+	mu sync.Mutex // guards the field below
+	n  map[string]uint64
+}
+
+func newCounts() *counts { return &counts{n: make(map[string]uint64)} }
+
+func (c *counts) add(name string) {
+	c.mu.Lock()
+	c.n[name]++
+	c.mu.Unlock()
+}
+
+func (c *counts) snapshot() map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.n)
+}
