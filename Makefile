@@ -1,0 +1,91 @@
+# salon. "make run" starts a node with its page; "make test" checks everything. Both install what is missing first.
+
+# One set of build flags for everything: other flags compile all of libp2p once more (about a minute each time).
+# nolibopusfile: the Opus binding then needs libopus alone. A preset GOFLAGS keeps its other flags.
+export GOFLAGS := $(strip $(filter-out -buildvcs=% -tags=%,$(GOFLAGS)) -buildvcs=false -tags=nolibopusfile)
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+LDFLAGS ?= -X main.version=$(VERSION)
+
+ARGS     ?=# make run ARGS='--name Ana --no-open'
+FUZZTIME ?= 10s# for each fuzz target
+TIMEOUT  ?= 20m# for the tests of one package
+BENCH    ?= $(GO) test -run='^$$' -bench=. -benchmem -timeout=30m ./...
+
+# What a node builds on without a C compiler: all that is below node, but the one cgo package.
+PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
+
+.PHONY: build run test quick bench fuzz page clean help \
+	check-format check-vet check-staticcheck check-page check-types check-vulnerabilities test-pure test-race
+.NOTPARALLEL:
+
+build: ## bin/salon
+	@.ci/install run
+	@.ci/build -ldflags '$(LDFLAGS)' -o bin/salon ./cmd/salon
+
+run: build ## a node, and its page in the browser (ARGS='--name Ana')
+	@exec bin/salon up $(ARGS)
+
+test: ## everything: format, vet, staticcheck, page, types, all tests with the race detector (up to 25 minutes)
+	@.ci/install test
+	@$(MAKE) --no-print-directory --keep-going check-format check-vet check-staticcheck check-page check-types \
+		check-vulnerabilities test-pure test-race
+	@echo '== all checks passed'
+
+quick: ## go test -short: no browser, nothing long (under 3 minutes)
+	@.ci/install run
+	$(GO) test -short -timeout=5m ./...
+
+bench: ## the benchmarks (BENCH='command' for others)
+	@.ci/install run
+	$(BENCH)
+
+fuzz: ## every fuzz target for FUZZTIME
+	@.ci/install run
+	@.ci/fuzz $(FUZZTIME)
+
+page: ## bundles node/web/page into node/web/dist, which is committed
+	node/web/page/build.sh
+
+clean: ## what was built here; not Go's caches
+	rm -rf bin node/web/page/node_modules
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+check-format:
+	@echo '== gofmt'
+	@found=$$(gofmt -l cmd node room relay ledger) && test -z "$$found" || { echo "not gofmt-ed:"; echo "$$found"; exit 1; }
+
+check-vet:
+	@echo '== go vet'
+	@$(GO) vet ./...
+
+check-staticcheck:
+	@echo '== staticcheck'
+	@$(GO) tool staticcheck ./...
+
+check-page:
+	@echo '== page bundle'
+	@.ci/page-check
+
+check-types:
+	@echo '== tsc'
+	@.ci/types
+
+check-vulnerabilities:
+	@echo '== govulncheck'
+	@.ci/vulnerabilities
+
+test-pure:
+	@echo '== without cgo'
+	@CGO_ENABLED=0 $(GO) build $(PURE)
+	@CGO_ENABLED=0 $(GO) test -timeout=$(TIMEOUT) $(PURE)
+
+# Building first, on every core, and then one package's tests at a time: the tests with real sound measure gaps and
+# delays, and would otherwise share the machine with a compiler. -count=1: a cached result says nothing about those.
+test-race:
+	@echo '== all tests, race detector on'
+	@$(GO) build -race ./...
+	$(GO) test -race -count=1 -p=1 -timeout=$(TIMEOUT) ./...
