@@ -3,11 +3,13 @@ package node
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -125,7 +127,7 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 func (r *Room) takeMedia(id peer.ID, l *streamLink) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := r.host.children[id]; c != nil {
+	if c := r.host.children[id]; c != nil && !r.phase.Over() {
 		r.attach(c, l)
 		return
 	}
@@ -424,8 +426,12 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 	return version
 }
 
-// entryPoints are the addresses a room's link carries, at most n.
-func (n *Node) entryPoints(max int) []multiaddr.Multiaddr {
+// entryPoints are the addresses a room's link carries, at most limit, loopback only when there is nothing else: to
+// another machine it would name that machine.
+func (n *Node) entryPoints(limit int) []multiaddr.Multiaddr {
 	addrs := rankAddrs(n.host.Addrs())
-	return addrs[:min(len(addrs), max)]
+	if i := slices.IndexFunc(addrs, manet.IsIPLoopback); i > 0 {
+		addrs = addrs[:i] // ranked last
+	}
+	return addrs[:min(len(addrs), limit)]
 }

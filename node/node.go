@@ -3,7 +3,8 @@
 // It wires the pure cores of room, relay and ledger to libp2p, to clocks and to files. Always:
 //
 //   - Whoever starts a goroutine waits for it; Close returns after the last.
-//   - Locks are taken in this order: Node.mu, Room.mu, media.mu, voice.mu. Nothing that blocks runs under them.
+//   - Locks are taken in this order: Room.mu, media.mu, voice.mu; every other lock is taken last and alone. Nothing that
+//     blocks runs under any.
 //   - Every queue and table that a peer can fill is bounded, and what does not fit is counted.
 //   - A room's rights are enforced where its bytes arrive, never asked for.
 package node
