@@ -358,7 +358,7 @@ func (r *Room) tend(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			version = r.announce(version, true)
+			r.announce(version, true)
 			return
 		case <-second.C:
 			r.everySecond(time.Now())

@@ -1,0 +1,104 @@
+package heard
+
+import "math"
+
+// align returns how many windows later than in s the same thing is in h, at most of its length: the shift at which the
+// loudness of their bands rises and falls together best.
+func align(s, h *spectrogram) int {
+	var sum []float64
+	for b := 0; b < bands; b += 4 {
+		c := correlate(contour(s, b, 1), contour(h, b, fine))
+		if sum == nil {
+			sum = make([]float64, len(c))
+		}
+		for i, v := range c {
+			sum[i] += v
+		}
+	}
+	best := 0
+	for i, v := range sum {
+		if v > sum[best] {
+			best = i
+		}
+	}
+	if best > len(sum)/2 {
+		best -= len(sum)
+	}
+	return best
+}
+
+// contour is the loudness of four bands over time, of every step-th window, without its mean and without what lies far
+// below the loud moments.
+func contour(s *spectrogram, b, step int) []float64 {
+	floor := s.loud() - voicedBelow - 5
+	out := make([]float64, 0, s.n/step)
+	mean := 0.0
+	for t := step / 2; t < s.n; t += step {
+		v := 0.0
+		for i := b; i < min(b+4, bands); i++ {
+			v += max(float64(s.at(t)[i]), floor) / 4
+		}
+		out = append(out, v)
+		mean += v
+	}
+	for i := range out {
+		out[i] -= mean / float64(len(out))
+	}
+	return out
+}
+
+// follow returns the place in h of each window of s: near the given lag, and changing as little as fits, because a
+// jitter buffer puts frames in and out, and clocks drift. It is the cheapest path (Viterbi), where a difference in the
+// spectrum costs its decibels, and so does a change of the delay: little in silence, where buffers do it, and much in
+// mid-word, or the path would go around each gap by repeating what lies beside it.
+func follow(s, h *spectrogram, lag int, voiced []bool) []int {
+	const inSilence, inSpeech = 0.6, 7.5 // dB for each 2.5 ms
+	reach := fine * (15 + s.n*3/10000)   // 150 ms and 300 ppm
+	states := 2*reach + 1
+	gain := h.loud() - s.loud()
+	place := func(t, o int) int { return fine*(t+lag) + fine/2 + o - reach }
+
+	cost, from := make([]float64, states), make([]int16, s.n*states)
+	for t := range s.n {
+		change := inSilence
+		if voiced[t] {
+			change = inSpeech
+		}
+		back := from[t*states:][:states]
+		for o := range back {
+			back[o] = int16(o)
+		}
+		for o := 1; o < states; o++ {
+			if c := cost[o-1] + change; c < cost[o] {
+				cost[o], back[o] = c, back[o-1]
+			}
+		}
+		for o := states - 2; o >= 0; o-- {
+			if c := cost[o+1] + change; c < cost[o] {
+				cost[o], back[o] = c, back[o+1]
+			}
+		}
+		if !voiced[t] {
+			continue
+		}
+		for o := range cost {
+			cost[o] += min(distance(s, t, h, place(t, o), gain), differsMost)
+		}
+	}
+	best := 0
+	least := math.Inf(1)
+	for o, c := range cost {
+		// Of equals the middle one: nothing speaks for a change.
+		if c < least || c == least && abs(o-reach) < abs(best-reach) {
+			best, least = o, c
+		}
+	}
+	path := make([]int, s.n)
+	for t := s.n - 1; t >= 0; t-- {
+		path[t] = place(t, best)
+		best = int(from[t*states+best])
+	}
+	return path
+}
+
+func abs(x int) int { return max(x, -x) }
