@@ -42,6 +42,7 @@ type child struct {
 	name   string
 	ctl    *controlConn
 	heard  time.Time // last message
+	loss   float64   // share of frames it lost, by its own word, smoothed
 }
 
 // welcome serves the control stream of a node that wants in. It returns when the child is gone.
@@ -207,6 +208,9 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Command:
 		c.ctl.Send(r.answer(c, m, now))
 	case relay.Report:
+		if m.Expected > 0 {
+			c.loss += (float64(min(m.Concealed, m.Expected))/float64(m.Expected) - c.loss) / 4
+		}
 	case relay.Bye:
 		if r.host.children[c.id] == c && !r.elsewhere(c) {
 			_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
@@ -388,12 +392,15 @@ func (r *Room) everySecond(now time.Time) {
 		r.n.roomChanged(r)
 		r.announceSoon()
 	}
+	worst := 0.0
 	for _, c := range r.host.children {
+		worst = max(worst, c.loss)
 		if now.Sub(c.heard) > deadAfter {
 			r.n.counts.Add("child_silent")
 			c.ctl.Close() // its reader ends and dismisses it
 		}
 	}
+	r.voice.expectLoss(worst)
 }
 
 func (r *Room) announceSoon() {

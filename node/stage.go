@@ -88,6 +88,7 @@ type programOut struct {
 	*mixdown
 	sealer
 	incarnation uint32
+	loss        int // percent, that the encoder expects
 }
 
 // A sealer turns sound into signed frames of one stream.
@@ -325,6 +326,19 @@ func appendTalker(list []room.Talker, in *voiceIn) []room.Talker {
 		return list
 	}
 	return append(list, room.Talker{Slot: in.slot, Level: in.src.Level()})
+}
+
+// expectLoss has the program carry as much error correction as the listener needs who loses most.
+func (v *voice) expectLoss(share float64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	o := v.profile()
+	if percent := max(o.LossPercent, int(100*share)); o.FEC && v.stage.program != nil && percent != v.stage.program.loss {
+		v.stage.program.loss = percent
+		if err := v.stage.program.encoder.SetLoss(percent); err != nil {
+			v.log.Error("expected loss", "err", err)
+		}
+	}
 }
 
 // startMonitor begins the mix for this person: over loopback to a browser, so richer than what the room sends.

@@ -317,6 +317,7 @@ func (r *Room) ask(ctx context.Context, c room.Command) error {
 func (r *Room) ping(ctx context.Context, ctl *controlConn) {
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
+	told := r.voice.hearStats(0)
 	for {
 		ctl.Send(relay.Ping{T0: time.Now().UnixMicro()})
 		select {
@@ -326,7 +327,8 @@ func (r *Room) ping(ctx context.Context, ctl *controlConn) {
 			return
 		case <-t.C:
 			s := r.voice.hearStats(0)
-			ctl.Send(relay.Report{Expected: s.Expected, Received: s.Received, Resent: s.Resent, Concealed: s.Concealed})
+			ctl.Send(relay.Report{Expected: s.Expected - told.Expected, Received: s.Received - told.Received, Resent: s.Resent - told.Resent, Concealed: s.Concealed - told.Concealed})
+			told = s
 		}
 	}
 }
