@@ -1,0 +1,11 @@
+#!/bin/sh
+# Bundles the page into ../dist, which is committed, so that "go build" alone gives a node with its page.
+# Needs only Go: esbuild is a tool of this module, Preact is in vendor/.
+set -eu
+cd "$(dirname "$0")"
+go tool esbuild src/main.tsx --outfile=../dist/app.js --bundle --minify --format=esm --target=es2022 \
+	--jsx=automatic --jsx-import-source=preact --charset=utf8 --legal-comments=none \
+	--banner:js="/* Includes Preact, (c) Jason Miller, MIT: see licence-preact.txt */" --log-level=warning
+go tool esbuild style/index.css --outfile=../dist/app.css --bundle --minify --log-level=warning
+cp index.html icon.svg ../dist/
+cp vendor/preact/LICENSE ../dist/licence-preact.txt

@@ -1,0 +1,98 @@
+// Calls to the node on this machine. Every one carries the key; no cookie exists that another site could ride on.
+import { t } from "../words";
+import type { Action, Mode, RoomView, Status } from "./types";
+
+/** Why the node did not do what it was asked. The text is made to be shown. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number, // 0: the node did not answer at all
+    readonly code: string,
+    text: string,
+  ) {
+    super(text);
+  }
+}
+
+let key = "";
+
+export function useKey(secret: string): void {
+  key = secret;
+}
+
+export interface Call {
+  method?: string;
+  json?: unknown;
+  sdp?: string;
+  headers?: Record<string, string>;
+  keepalive?: boolean;
+  signal?: AbortSignal;
+}
+
+/** Sends a request and returns its answer if the node did what was asked; otherwise throws a Refusal. */
+export async function call(path: string, request: Call = {}): Promise<Response> {
+  const headers: Record<string, string> = { Authorization: `Bearer ${key}`, ...request.headers };
+  let body: string | undefined;
+  if (request.json !== undefined) {
+    headers["Content-Type"] = "application/json";
+    body = JSON.stringify(request.json);
+  } else if (request.sdp !== undefined) {
+    headers["Content-Type"] = "application/sdp";
+    body = request.sdp;
+  }
+  let answer: Response;
+  try {
+    answer = await fetch(path, {
+      method: request.method ?? (body === undefined ? "GET" : "POST"),
+      headers,
+      body,
+      signal: request.signal ?? null,
+      keepalive: request.keepalive ?? false,
+      cache: "no-store",
+      credentials: "omit",
+    });
+  } catch (cause) {
+    if (request.signal?.aborted) throw cause;
+    throw new Refusal(0, "unreachable", t.error.unreachable);
+  }
+  if (answer.ok) return answer;
+  throw await refusal(answer);
+}
+
+async function refusal(answer: Response): Promise<Refusal> {
+  try {
+    const { error } = await answer.json();
+    if (typeof error?.text === "string" && error.text) return new Refusal(answer.status, String(error.code), error.text);
+  } catch {
+    // Not every refusal is JSON: WHIP and WHEP answer in plain text.
+  }
+  return new Refusal(answer.status, "http", t.error.status(answer.status));
+}
+
+async function json<T>(path: string, request: Call = {}): Promise<T> {
+  return (await call(path, request)).json();
+}
+
+const room = (id: string) => `/api/v1/rooms/${encodeURIComponent(id)}`;
+
+export const paths = {
+  events: "/api/v1/events",
+  whip: (id: string) => `${room(id)}/whip`,
+  whep: (id: string) => `${room(id)}/whep`,
+  checkWhip: (id: string) => `/api/v1/check/${encodeURIComponent(id)}/whip`,
+  checkWhep: (id: string) => `/api/v1/check/${encodeURIComponent(id)}/whep`,
+};
+
+export const api = {
+  setName: (name: string) => json<Status>("/api/v1/name", { method: "PUT", json: { name } }),
+  start: (charter: { title: string; mode: Mode; language: string }) =>
+    json<RoomView>("/api/v1/rooms", { json: charter }),
+  join: (where: { room: string } | { link: string }) => json<RoomView>("/api/v1/join", { json: where }),
+  act: (id: string, action: Action, more: { person?: string; volume?: number } = {}) =>
+    json<RoomView>(`${room(id)}/do`, { json: { action, ...more } }),
+  qr: async (id: string): Promise<Blob> => (await call(`${room(id)}/qr.svg`)).blob(),
+  addPeer: (addr: string) => json<{ peers: number }>("/api/v1/peers", { json: { addr } }),
+  startCheck: () => json<{ id: string }>("/api/v1/check", { method: "POST", json: {} }),
+  endCheck: (id: string) => call(`/api/v1/check/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true }),
+  startDemo: () => json<{ room: string }>("/api/v1/demo", { method: "POST", json: {} }),
+  stopDemo: () => call("/api/v1/demo", { method: "DELETE" }),
+};

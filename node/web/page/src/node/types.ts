@@ -1,0 +1,123 @@
+// What the node's loopback API says, as the page reads it.
+
+export type Mode = "talk" | "concert";
+export type Role = "host" | "speaker" | "listener";
+export type Phase = "connecting" | "live" | "reconnecting" | "ended" | "removed" | "failed";
+
+export interface Named {
+  person: string;
+  name: string;
+}
+
+export interface Status extends Named {
+  short: string;
+  device: string;
+  version: string;
+  peers: number;
+  nearby: boolean;
+  addrs: string[] | null;
+}
+
+export interface RoomCard {
+  id: string;
+  title: string;
+  mode: Mode;
+  language: string;
+  host: Named;
+  listeners: number;
+  speakers: number;
+  started: number; // unix ms
+  mine: boolean;
+  joined: boolean;
+}
+
+export interface Me extends Named {
+  role: Role;
+  muted: boolean;
+  hand: boolean;
+  publishing: boolean;
+  playing: boolean;
+}
+
+export interface Seat extends Named {
+  role: Role;
+  muted: boolean;
+  publishing: boolean;
+  volume: number; // 1 is as it comes
+}
+
+export interface Hand extends Named {
+  since: number; // unix ms
+}
+
+export interface Quality {
+  state: "good" | "poor" | "silent" | "waiting";
+  text: string;
+  buffer_ms: number;
+  delay_ms: number;
+  concealed: number; // share of frames, 0 to 1
+}
+
+export interface RoomView {
+  id: string;
+  title: string;
+  mode: Mode;
+  language: string;
+  created: number; // unix ms
+  host: Named;
+  link: string;
+  demo: boolean;
+  phase: Phase;
+  reason?: string; // when the phase is over
+  me: Me;
+  stage: Seat[] | null;
+  hands: Hand[] | null;
+  listeners: number;
+  quality: Quality | null;
+}
+
+export type Action =
+  | "raise_hand"
+  | "lower_hand"
+  | "grant"
+  | "return"
+  | "mute"
+  | "unmute"
+  | "remove"
+  | "end"
+  | "leave"
+  | "volume";
+
+export interface CheckEvent {
+  id: string;
+  phase: "recording" | "ready" | "playing" | "done";
+  left_ms: number;
+  level: number; // dBFS peak
+}
+
+export interface DemoEvent {
+  step: string; // host, join, hand, granted, guest, measured, over
+  text: string;
+  done: boolean; // the last one
+  failed: boolean;
+  heard?: number; // share of the voice that was heard, 0 to 1
+  gap_ms?: number; // the longest that was not
+}
+
+export interface LevelsEvent {
+  room: string;
+  levels: Record<string, number>; // -dBov, 127 is silence
+}
+
+export interface NoticeEvent {
+  level: "info" | "warn";
+  text: string;
+}
+
+/** Whoever sits on the stage may send sound. */
+export const onStage = (role: Role): boolean => role !== "listener";
+
+/** Whoever runs the room decides who is on its stage. */
+export const runsRoom = (me: Me): boolean => me.role === "host";
+
+export const isOver = (phase: Phase): boolean => phase === "ended" || phase === "removed" || phase === "failed";

@@ -1,0 +1,18 @@
+// Says changes aloud to those who hear the page rather than see it.
+import { Store, useStore } from "../store";
+
+const spoken = new Store<{ text: string; turn: number }>({ text: "", turn: 0 });
+
+export function say(text: string): void {
+  spoken.set({ text, turn: spoken.get().turn + 1 });
+}
+
+export function Announcer() {
+  const { text, turn } = useStore(spoken, (s) => s);
+  // The same words twice are said twice only if the text differs, so every other one ends in a space nobody hears.
+  return (
+    <div class="unseen" role="status" aria-live="polite" data-test="announcer">
+      {text + (turn % 2 ? "\u00a0" : "")}
+    </div>
+  );
+}

@@ -1,0 +1,131 @@
+// The sound check: five seconds go the way that a room's sound goes, and come back.
+import { api, paths } from "../node/api";
+import { world } from "../node/world";
+import type { CheckEvent } from "../node/types";
+import { Store } from "../store";
+import { Microphone } from "./microphone";
+import { Session } from "./session";
+
+export interface CheckState {
+  phase: "idle" | "starting" | "recording" | "playing" | "done" | "failed";
+  left: number; // ms
+  level: number | null; // dBFS, the loudest so far
+  reason: string;
+  blocked: boolean; // the browser waits for a click before it plays
+}
+
+const begun = { left: 5000, level: null, reason: "", blocked: false };
+
+export class Check {
+  readonly state = new Store<CheckState>({ phase: "idle", ...begun });
+  readonly mic = new Microphone();
+  private id = "";
+  private turn = 0;
+  private session: Session | null = null;
+  private readonly audio = new Audio();
+  private readonly unfollow: () => void;
+
+  constructor() {
+    let last: CheckEvent | null = world.get().check;
+    this.unfollow = world.subscribe(() => {
+      const event = world.get().check;
+      if (event === last) return;
+      last = event;
+      if (event && event.id === this.id) this.heed(event);
+    });
+    // One talks first and wants to hear it as others would: as speech, in either mode.
+    this.mic.onTrack = (track) => void this.session?.replaceTrack(track);
+  }
+
+  /** Records; the microphone must be on. */
+  async record(): Promise<void> {
+    this.drop();
+    const turn = this.turn;
+    this.state.set({ phase: "starting", ...begun });
+    try {
+      const { id } = await api.startCheck();
+      if (turn !== this.turn) {
+        void api.endCheck(id).catch(() => {});
+        return;
+      }
+      this.id = id;
+      await this.hold(turn, Session.publish(paths.checkWhip(id), this.mic.track, false));
+    } catch (error) {
+      this.fail(turn, error);
+    }
+  }
+
+  async replay(): Promise<void> {
+    const turn = ++this.turn;
+    this.session?.close();
+    this.state.set({ phase: "playing" });
+    try {
+      const session = await this.hold(turn, Session.play(paths.checkWhep(this.id), false));
+      if (!session) return;
+      this.audio.srcObject = session.stream;
+      await this.play();
+    } catch (error) {
+      this.fail(turn, error);
+    }
+  }
+
+  async play(): Promise<void> {
+    try {
+      await this.audio.play();
+      this.state.set({ blocked: false });
+    } catch (error) {
+      if (error instanceof DOMException && error.name === "NotAllowedError") this.state.set({ blocked: true });
+    }
+  }
+
+  end(): void {
+    this.drop();
+    this.unfollow();
+    this.mic.unwant();
+  }
+
+  // What was opened for an earlier turn is closed again.
+  private async hold(turn: number, opening: Promise<Session>): Promise<Session | null> {
+    const session = await opening;
+    if (turn !== this.turn) {
+      session.close();
+      return null;
+    }
+    this.session = session;
+    return session;
+  }
+
+  private heed(event: CheckEvent): void {
+    const { phase } = this.state.get();
+    switch (event.phase) {
+      case "recording":
+        this.state.set({ phase: "recording", left: event.left_ms, level: event.level });
+        break;
+      case "ready":
+        this.state.set({ level: event.level });
+        if (phase === "starting" || phase === "recording") void this.replay();
+        break;
+      case "done":
+        this.session?.close();
+        this.session = null;
+        this.audio.srcObject = null;
+        this.state.set({ phase: "done" });
+        break;
+    }
+  }
+
+  private fail(turn: number, error: unknown): void {
+    if (turn !== this.turn) return;
+    this.drop();
+    this.state.set({ phase: "failed", reason: error instanceof Error ? error.message : "" });
+  }
+
+  private drop(): void {
+    this.turn++;
+    this.session?.close();
+    this.session = null;
+    this.audio.srcObject = null;
+    if (this.id) void api.endCheck(this.id).catch(() => {});
+    this.id = "";
+  }
+}

@@ -1,0 +1,88 @@
+// A Keeper keeps one session up for as long as it is wanted, and starts it again when it breaks.
+import { NoPath, refused, type Session } from "./session";
+
+export type KeeperState = "off" | "connecting" | "on" | "retrying" | "no_path" | "refused";
+
+const backoff = [300, 700, 1500, 3000]; // ms; the last one repeats
+
+export class Keeper {
+  state: KeeperState = "off";
+  reason = ""; // what the node said when it refused
+  session: Session | null = null;
+  private wanted = ""; // names what is wanted; empty: nothing
+  private open: () => Promise<Session> = () => Promise.reject(new Error("nothing wanted"));
+  private turn = 0; // goes up with every start and stop, so that a late answer knows it is late
+  private failures = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** `changed` hears of each change of state and session. */
+  constructor(private readonly changed: () => void) {}
+
+  /** Wants the session of that name, which `open` opens; an empty name wants none. */
+  want(name: string, open: () => Promise<Session>): void {
+    this.open = open;
+    if (name === this.wanted) return;
+    this.wanted = name;
+    this.stop();
+    if (name) void this.start();
+    else this.become("off");
+  }
+
+  /** Does not wait any longer for the next attempt. */
+  retryNow(): void {
+    if (this.wanted && !this.session && this.state !== "connecting") {
+      clearTimeout(this.timer);
+      void this.start();
+    }
+  }
+
+  /** Starts afresh although the session may look well from here. */
+  renew(): void {
+    if (!this.wanted) return;
+    this.stop();
+    void this.start();
+  }
+
+  private stop(): void {
+    this.turn++;
+    clearTimeout(this.timer);
+    this.failures = 0;
+    this.session?.close();
+    this.session = null;
+  }
+
+  private async start(): Promise<void> {
+    const turn = ++this.turn;
+    this.become(this.failures === 0 ? "connecting" : this.state);
+    try {
+      const session = await this.open();
+      if (turn !== this.turn) {
+        session.close();
+        return;
+      }
+      this.session = session;
+      this.failures = 0;
+      session.whenBroken(() => {
+        if (turn === this.turn) this.fail(new NoPath());
+      });
+      this.become("on");
+    } catch (error) {
+      if (turn === this.turn) this.fail(error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    const wasOn = this.session !== null;
+    this.session = null;
+    this.reason = error instanceof Error ? error.message : "";
+    const wait = wasOn ? 0 : backoff[Math.min(this.failures++, backoff.length - 1)]!;
+    this.timer = setTimeout(() => void this.start(), wait);
+    if (refused(error)) this.become("refused");
+    else this.become(error instanceof NoPath && !wasOn ? "no_path" : "retrying");
+  }
+
+  private become(state: KeeperState): void {
+    this.state = state;
+    this.changed();
+  }
+}

@@ -1,0 +1,169 @@
+// The sound of the room that the person is in: it plays as long as they are in it, and publishes as long as they have a
+// seat. Views only show it; it goes on while they look elsewhere in the page.
+import { api, paths } from "../node/api";
+import { onRoomChange, putRoom, world } from "../node/world";
+import { isOver, onStage, type RoomView } from "../node/types";
+import { Store } from "../store";
+import { Keeper, type KeeperState } from "./keeper";
+import { Microphone } from "./microphone";
+import { playStream } from "./output";
+import { Session } from "./session";
+import { claim, tab } from "./tab";
+
+export interface RoomSoundState {
+  room: string; // empty: none
+  play: KeeperState;
+  playReason: string;
+  publish: KeeperState;
+  mutedHere: boolean; // muted in this page, whether or not the node knows yet
+  talkingMuted: boolean;
+}
+
+const talkingFrom = -32; // dBFS
+const talkingHints = 4000; // ms that the hint stays
+
+class RoomSound {
+  readonly state = new Store<RoomSoundState>({
+    room: "",
+    play: "off",
+    playReason: "",
+    publish: "off",
+    mutedHere: false,
+    talkingMuted: false,
+  });
+  readonly mic = new Microphone();
+  private readonly playing = new Keeper(() => this.changed());
+  private readonly publishing = new Keeper(() => this.changed());
+  private muting: Promise<void> | null = null; // a mute command on its way
+  private talked = 0; // reports in a row that were loud while muted
+  private hint: ReturnType<typeof setTimeout> | undefined;
+  private checkNode = false; // after the event stream broke off: is the node the one that has our sessions?
+
+  constructor() {
+    let stream = world.get().stream;
+    world.subscribe(() => {
+      const now = world.get().stream;
+      if (now === "open" && stream === "lost") {
+        this.checkNode = true;
+        this.retry();
+      }
+      stream = now;
+      this.follow();
+    });
+    onRoomChange((before, room) => {
+      if (room.phase === "live" && before?.phase !== "live" && room.id === this.state.get().room) this.retry();
+      this.confirm(room);
+    });
+    // A page that comes back from the browser's cache has given its sessions back when it went.
+    addEventListener("pageshow", (event) => {
+      if (!event.persisted) return;
+      this.playing.renew();
+      this.publishing.renew();
+    });
+    tab.subscribe(() => this.follow());
+    this.mic.onTrack = (track) => {
+      void this.publishing.session?.replaceTrack(track);
+      this.follow();
+    };
+    this.mic.onLevel = (peak) => this.hintWhenTalkingMuted(peak);
+  }
+
+  /** Turns to the sound of a room. */
+  enter(id: string): void {
+    if (!tab.get().here) void claim();
+    if (this.state.get().room === id) return;
+    this.state.set({ room: id, mutedHere: false });
+    this.follow();
+  }
+
+  exit(): void {
+    this.state.set({ room: "", mutedHere: false });
+    this.follow();
+  }
+
+  /** Mutes at once in this page, whatever becomes of the command. */
+  async mute(): Promise<void> {
+    const { room } = this.state.get();
+    this.state.set({ mutedHere: true, talkingMuted: false });
+    this.follow();
+    await this.sendMute(room);
+  }
+
+  async unmute(): Promise<void> {
+    await this.muting?.catch(() => {}); // or its answer would mute again after this
+    this.state.set({ mutedHere: false, talkingMuted: false });
+    const room = world.get().joined[this.state.get().room];
+    if (room?.me.muted) putRoom(await api.act(room.id, "unmute"));
+    this.follow();
+  }
+
+  private sendMute(room: string): Promise<void> {
+    this.muting ??= api
+      .act(room, "mute")
+      .then(putRoom)
+      .finally(() => (this.muting = null));
+    return this.muting;
+  }
+
+  retry(): void {
+    this.playing.retryNow();
+    this.publishing.retryNow();
+  }
+
+  private follow(): void {
+    const { room: id, mutedHere } = this.state.get();
+    const room = world.get().joined[id];
+    const alive = room !== undefined && !isOver(room.phase) && tab.get().here;
+    const music = room?.mode === "concert";
+
+    this.playing.want(alive ? id : "", () => Session.play(paths.whep(id), music));
+    playStream(this.playing.session?.stream ?? null);
+
+    // The demonstration is heard and seen; nobody's microphone takes part.
+    const seated = alive && onStage(room.me.role) && room.phase !== "connecting" && !room.demo;
+    if (seated) this.mic.want(room.mode);
+    else this.mic.unwant();
+    this.mic.setMuted(!seated || room.me.muted || mutedHere);
+    // A session begins with a track and then outlives it: a microphone that is changed is exchanged in it.
+    const ready = seated && (this.mic.track !== null || this.publishing.state !== "off");
+    this.publishing.want(ready ? id : "", () => Session.publish(paths.whip(id), this.mic.track, music));
+  }
+
+  private confirm(room: RoomView): void {
+    if (room.id !== this.state.get().room) return;
+    if (room.me.muted && this.state.get().mutedHere) this.state.set({ mutedHere: false });
+    if (this.checkNode && room.phase === "live") {
+      // A node that was restarted meanwhile knows nothing of our sessions, and ICE would notice only after seconds.
+      this.checkNode = false;
+      if (!room.me.playing && this.playing.state === "on") this.playing.renew();
+      if (onStage(room.me.role) && !room.me.publishing && this.publishing.state === "on") this.publishing.renew();
+    }
+    // Being muted here and not there can only be a command that got lost.
+    if (!room.me.muted && this.state.get().mutedHere && onStage(room.me.role) && world.get().stream === "open") {
+      this.sendMute(room.id).catch(() => {});
+    }
+    this.follow();
+  }
+
+  private changed(): void {
+    const before = this.state.get();
+    const { state: play, reason: playReason } = this.playing;
+    const { state: publish } = this.publishing;
+    if (before.play !== play || before.publish !== publish) this.state.set({ play, playReason, publish });
+    playStream(this.playing.session?.stream ?? null);
+    // The microphone may have been changed while the session was being opened.
+    if (publish === "on") void this.publishing.session?.replaceTrack(this.mic.track);
+  }
+
+  private hintWhenTalkingMuted(peak: number): void {
+    const { room, mutedHere } = this.state.get();
+    const muted = mutedHere || world.get().joined[room]?.me.muted === true;
+    this.talked = muted && peak > talkingFrom ? this.talked + 1 : 0;
+    if (this.talked < 8) return;
+    if (!this.state.get().talkingMuted) this.state.set({ talkingMuted: true });
+    clearTimeout(this.hint);
+    this.hint = setTimeout(() => this.state.set({ talkingMuted: false }), talkingHints);
+  }
+}
+
+export const sound = new RoomSound();

@@ -1,0 +1,161 @@
+import { useMemo, useState } from "preact/hooks";
+import { api } from "../node/api";
+import { putRoom } from "../node/world";
+import { onStage, runsRoom, type RoomView } from "../node/types";
+import { complain, useAction } from "../parts/action";
+import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
+import { Dialog } from "../parts/dialog";
+import { Icon, type IconName } from "../parts/icon";
+import { Meter } from "../parts/meter";
+import { leave } from "../rooms";
+import { go } from "../route";
+import { output, setVolume } from "../sound/output";
+import { sound } from "../sound/room";
+import { useStore } from "../store";
+import { t, wholePercent } from "../words";
+
+/** What one does oneself in a room: speak, ask to speak, go. */
+export function Controls({ room, onSound }: { room: RoomView; onSound: () => void }) {
+  const [ending, setEnding] = useState(false);
+  const [busy, run] = useAction();
+  const seated = onStage(room.me.role);
+  const goAway = () =>
+    run(async () => {
+      go({ view: "home" });
+      await leave(room);
+    });
+  const hand = () => run(async () => putRoom(await api.act(room.id, room.me.hand ? "lower_hand" : "raise_hand")));
+  return (
+    <nav class="controls" aria-label={t.room.controls} data-test="controls">
+      {seated ? (
+        <MuteButton room={room} />
+      ) : (
+        <Control
+          icon="hand"
+          text={room.me.hand ? t.room.lower : t.room.raise}
+          test={room.me.hand ? "lower-hand" : "raise-hand"}
+          look={room.me.hand ? "on" : "primary"}
+          pressed={room.me.hand}
+          busy={busy || room.phase !== "live"}
+          onClick={() => void hand()}
+        />
+      )}
+      <Control icon="sliders" text={t.room.sound} test="sound-settings" onClick={onSound} />
+      {runsRoom(room.me) ? (
+        <Control icon="stop" text={t.room.end} test="end" look="danger" onClick={() => setEnding(true)} />
+      ) : (
+        <Control icon="leave" text={t.room.leave} test="leave" look="danger" turns onClick={() => void goAway()} />
+      )}
+      {ending && <EndDialog room={room} onClose={() => setEnding(false)} />}
+    </nav>
+  );
+}
+
+function MuteButton({ room }: { room: RoomView }) {
+  const mutedHere = useStore(sound.state, (s) => s.mutedHere);
+  const talking = useStore(sound.state, (s) => s.talkingMuted);
+  const [busy, run] = useAction();
+  const broken = useStore(sound.mic.state, (s) => s.phase === "problem");
+  const muted = room.me.muted || mutedHere;
+  return (
+    <div class="mute">
+      {muted && talking && (
+        <p class="bubble" role="status" data-test="talking-muted">
+          {t.room.talkingMuted}
+        </p>
+      )}
+      <Control
+        icon={muted || broken ? "micOff" : "mic"}
+        text={muted ? t.room.unmute : t.room.mute}
+        test={muted ? "unmute-me" : "mute-me"}
+        look={muted ? "on" : broken ? undefined : "primary"}
+        busy={busy && muted}
+        onClick={() => (muted ? void run(() => sound.unmute()) : sound.mute().catch(complain))}
+      />
+    </div>
+  );
+}
+
+interface ControlProperties {
+  icon: IconName;
+  text: string;
+  test: string;
+  look?: "primary" | "on" | "danger" | undefined;
+  pressed?: boolean;
+  busy?: boolean;
+  turns?: boolean;
+  onClick: () => void;
+}
+
+function Control({ icon, text, test, look, pressed, busy, turns, onClick }: ControlProperties) {
+  return (
+    <button
+      type="button"
+      class={`control ${look ?? ""}`}
+      data-test={test}
+      aria-pressed={pressed}
+      aria-disabled={busy}
+      onClick={() => !busy && onClick()}
+    >
+      <Icon name={icon} turns={turns ?? false} />
+      <span>{text}</span>
+    </button>
+  );
+}
+
+function EndDialog({ room, onClose }: { room: RoomView; onClose: () => void }) {
+  const [busy, run] = useAction();
+  const end = () => run(async () => putRoom(await api.act(room.id, "end")));
+  return (
+    <Dialog title={t.leave.endTitle} test="end-dialog" onClose={onClose}>
+      <p>{t.leave.endText}</p>
+      <div class="row end">
+        <button type="button" class="button" onClick={onClose}>
+          {t.leave.stay}
+        </button>
+        <button type="button" class="button danger" data-test="end-confirm" aria-disabled={busy} onClick={() => void end()}>
+          {t.leave.end}
+        </button>
+      </div>
+    </Dialog>
+  );
+}
+
+/** Devices, levels, volume. */
+export function SoundDialog({ room, onClose }: { room: RoomView; onClose: () => void }) {
+  const volume = useStore(output, (o) => o.volume);
+  const micOn = useStore(sound.mic.state, (s) => s.phase === "on");
+  const watch = useMemo(() => (report: (peak: number) => void) => sound.mic.watchLevel(report), []);
+  return (
+    <Dialog title={t.sound.title} test="sound-dialog" onClose={onClose}>
+      <div class="labelled">
+        <label for="room-volume">{t.sound.volume}</label>
+        <div class="row">
+          <Icon name="speaker" />
+          <input
+            id="room-volume"
+            class="slider"
+            type="range"
+            min={0}
+            max={1}
+            step={0.05}
+            value={volume}
+            aria-valuetext={wholePercent(volume)}
+            data-test="room-volume"
+            onInput={(event) => setVolume(event.currentTarget.valueAsNumber)}
+          />
+          <output for="room-volume" class="amount">
+            {wholePercent(volume)}
+          </output>
+        </div>
+      </div>
+      <SpeakerChoice />
+      {onStage(room.me.role) && !room.demo && (
+        <>
+          <MicrophoneChoice />
+          {micOn ? <Meter watch={watch} /> : <p class="hint">{t.sound.askFirst}</p>}
+        </>
+      )}
+    </Dialog>
+  );
+}

@@ -1,0 +1,38 @@
+import { useEffect, useState } from "preact/hooks";
+import { api } from "../node/api";
+import type { RoomView } from "../node/types";
+import { CopyField } from "../parts/copy";
+import { t } from "../words";
+
+/** The way to bring people here: a link to pass on, a code to point a phone at. */
+export function Invite({ room }: { room: RoomView }) {
+  return (
+    <section class="panel" data-test="invite">
+      <h2>{t.room.invite}</h2>
+      <p class="hint">{t.room.inviteText}</p>
+      <CopyField label={t.room.link} text={room.link} action={t.room.copy} test="share-link" buttonTest="copy-link" />
+      <Code id={room.id} title={room.title} link={room.link} />
+    </section>
+  );
+}
+
+/** An image cannot carry the key, so the code is fetched. */
+function Code({ id, title, link }: { id: string; title: string; link: string }) {
+  const [address, setAddress] = useState("");
+  useEffect(() => {
+    let made = "";
+    let gone = false;
+    api.qr(id).then(
+      (image) => {
+        if (!gone) setAddress((made = URL.createObjectURL(image)));
+      },
+      () => {}, // the link is enough
+    );
+    return () => {
+      gone = true;
+      if (made) URL.revokeObjectURL(made);
+    };
+  }, [id, link]);
+  if (!address) return null;
+  return <img class="qr" src={address} alt={t.room.qr(title)} width={176} height={176} data-test="qr" />;
+}
