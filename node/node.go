@@ -175,7 +175,7 @@ func (n *Node) displayName() string {
 func (n *Node) SetName(name string) error {
 	clean, err := n.home.SetName(name)
 	if err != nil {
-		return &UserError{Code: "bad_name", Text: fmt.Sprintf("A name has 1 to %d visible characters.", maxName)}
+		return &UserError{Code: "bad_name", Text: fmt.Sprintf("A name has 1 to %d visible characters, fewer in scripts that need more bytes.", room.MaxName)}
 	}
 	n.mu.Lock()
 	n.name = clean
@@ -311,7 +311,6 @@ func (n *Node) Find(prefix string) (room.ID, error) {
 type Start struct {
 	Title, Language string
 	Mode            room.Mode
-	Demo            bool
 }
 
 // StartRoom opens a room with us as its host.
@@ -327,7 +326,6 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters and a language such as en.", room.MaxTitle)}
 	}
 	r := n.newRoom(charter.Room)
-	r.demo = s.Demo
 	r.charter = charter
 	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]*streamLink), replay: &room.Replay{}, absent: make(map[doc.PublicKey]*time.Timer), news: make(chan struct{}, 1)}
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)

@@ -18,7 +18,6 @@ import (
 type Room struct {
 	n      *Node
 	id     room.ID
-	demo   bool
 	media  *media
 	voice  *voice
 	cancel context.CancelCauseFunc
@@ -28,6 +27,7 @@ type Room struct {
 	guest *visiting // in somebody else's, else nil
 
 	mu        sync.Mutex // guards the fields below; taken before media's and voice's
+	demo      bool
 	charter   room.Charter
 	link      room.Link
 	state     *room.State // nil until the first snapshot came
@@ -211,6 +211,14 @@ func (r *Room) Play(l relay.Link) {
 
 // Stats is what was heard since joining.
 func (r *Room) Stats() HearStats { return r.voice.hearStats(1) }
+
+// ShowAsDemo marks the room as one of "Hear it work" in its views.
+func (r *Room) ShowAsDemo() {
+	r.mu.Lock()
+	r.demo = true
+	r.mu.Unlock()
+	r.changed()
+}
 
 // Mode is what the room's sound is made for; Talk until the host's charter is known.
 func (r *Room) Mode() room.Mode {

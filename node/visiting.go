@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	holdRoom  = 2 * time.Minute // an open room holds its people so long for a host that is gone
-	pingEvery = 2 * time.Second
-	hostGone  = 6 * time.Second // without any message: pings are answered every two seconds
+	dialTimeout = 4 * time.Second
+	holdRoom    = 2 * time.Minute // an open room holds its people so long for a host that is gone
+	pingEvery   = 2 * time.Second
+	hostGone    = 6 * time.Second // without any message: pings are answered every two seconds
 )
 
 // visiting is what only a guest of a room has. Room.mu guards the fields.
@@ -69,7 +70,7 @@ func (r *Room) visit(ctx context.Context) {
 			return
 		}
 		r.mu.Lock()
-		if r.state == nil && attempt >= 3 {
+		if r.state == nil && attempt >= 2 {
 			r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err))
 			r.mu.Unlock()
 			return
@@ -93,7 +94,7 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	parent := r.guest.parent
-	dial, stopDial := context.WithTimeout(ctx, 10*time.Second)
+	dial, stopDial := context.WithTimeout(ctx, dialTimeout)
 	defer stopDial()
 	r.n.host.Peerstore().AddAddrs(parent.ID, parent.Addrs, peerstore.TempAddrTTL)
 	if err := connect(dial, r.n.host, parent); err != nil {

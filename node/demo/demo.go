@@ -84,7 +84,7 @@ func (d *show) run(ctx context.Context, joined func(*node.Room)) error {
 	if err != nil {
 		return err
 	}
-	hosted, err := host.StartRoom(node.Start{Title: "Hear it work", Language: "en", Demo: true})
+	hosted, err := host.StartRoom(node.Start{Title: "Hear it work", Language: "en"})
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,7 @@ func (d *show) run(ctx context.Context, joined func(*node.Room)) error {
 	if p := room.Phase(); p != node.Live {
 		return fmt.Errorf("your node could not join: %s", p)
 	}
+	room.ShowAsDemo()
 	joined(room)
 	ear := newEar()
 	room.Play(ear)

@@ -138,6 +138,8 @@ func (h *hub) flush() {
 	for id := range d.room {
 		if r := h.s.n.Room(id); r != nil {
 			h.tell("room", r.View())
+		} else {
+			h.tell("left", map[string]room.ID{"id": id})
 		}
 	}
 }

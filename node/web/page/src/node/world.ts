@@ -129,6 +129,9 @@ function apply(event: StreamEvent): void {
     case "room":
       if (!leftJustNow((data as RoomView).id)) putRoom(data as RoomView);
       break;
+    case "left": // by another page, by the shell, or because the demonstration is over
+      if (world.get().joined[(data as { id: string }).id]) dropRoom((data as { id: string }).id);
+      break;
     case "levels":
       setLevels(data as LevelsEvent);
       break;
