@@ -11,7 +11,7 @@ LDFLAGS ?= -X main.version=$(VERSION)
 ARGS     ?=# make run ARGS='--name Ana --no-open'
 FUZZTIME ?= 10s# for each fuzz target
 TIMEOUT  ?= 20m# for the tests of one package
-BENCH    ?= $(GO) test -run='^$$' -bench=. -benchmem -timeout=30m ./...
+BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; single functions: go test -bench
 
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
@@ -37,8 +37,8 @@ quick: ## go test -short: no browser, nothing long (under 3 minutes)
 	@.ci/install run
 	$(GO) test -short -timeout=5m ./...
 
-bench: ## the benchmarks (BENCH='command' for others)
-	@.ci/install run
+bench: build ## costs and delays beside their aims, under 3 minutes (BENCH='command' for others)
+	@.ci/build -o bin/bench ./cmd/bench
 	$(BENCH)
 
 fuzz: ## every fuzz target for FUZZTIME

@@ -220,6 +220,15 @@ func (b *Buffer) Pop(at time.Time) ([]byte, Kind) {
 	return nil, Conceal
 }
 
+// due is how long after the given time, at which Pop says Wait, it will not say so any more; a frame at most.
+func (b *Buffer) due(at time.Time) time.Duration {
+	oldest, ok := b.oldest(b.next)
+	if !ok {
+		return FrameDuration
+	}
+	return min(b.target()-b.delay(oldest, at), FrameDuration)
+}
+
 // take removes and returns the next packet, nil if it is not there.
 func (b *Buffer) take() []byte {
 	packet := b.get(b.next)

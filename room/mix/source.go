@@ -20,8 +20,14 @@ const (
 	smoothing = 0.02 // of the excess per frame: 1 s
 	// learning is the share of each frame's speed in the drift that is reported and started from: 20 s.
 	learning = 0.001
-	// hasty is the excess beyond which frames are left out, or put in, where nothing is said.
+	// hasty is the excess beyond which a whole frame is left out where nothing is said.
 	hasty = 25 * time.Millisecond
+	// tardy is the excess beyond which a part of a frame is left out where nothing is said. It is more than
+	// joinSamples, and more than what jitter and drift do to the excess of a stream that is where it should be.
+	tardy = 8 * time.Millisecond
+	// scanty is the lack of delay beyond which a frame is put in where nothing is said: too little delay costs words,
+	// too much of it only time.
+	scanty = 5 * time.Millisecond
 	// quietLevel is the rms of a frame in which that is not heard.
 	quietLevel = 0.002 // -54 dBFS
 )
@@ -142,9 +148,13 @@ func (s *Source) fill(at time.Time) {
 	packet, kind := s.buf.Pop(at)
 	switch kind {
 	case Wait:
-		clear(s.frame)
+		// Silence until the very moment, not in whole frames: a stream that began up to a frame too late would
+		// stay as late for many seconds.
+		n := int(s.buf.due(at).Seconds()*SampleRate) + 1
+		silence := s.frame[:min(n, FrameSamples)*s.channels]
+		clear(silence)
 		s.gain = 0
-		s.res.write(s.frame)
+		s.res.write(silence)
 		return
 	case Play:
 		if !s.decode(packet) {
@@ -228,11 +238,11 @@ func (s *Source) ramp(frame []float32, to float32, n int) {
 	s.gain = to
 }
 
-// hurry writes the current frame; where nothing is said it leaves the frame out, or puts one in, to bring the delay
-// to its target sooner than the speed alone can.
+// hurry writes the current frame; where nothing is said it leaves it out, all or in part, or puts one in, to bring the
+// delay to its target sooner than the speed alone can.
 func (s *Source) hurry(at time.Time) {
 	quiet := s.quiet()
-	excess := s.buf.Excess(at)
+	excess := s.buf.Excess(at.Add(FrameDuration)) // of the next packet, which is heard after this one
 	switch {
 	case !quiet || s.skipped:
 		s.skipped = false
@@ -246,7 +256,14 @@ func (s *Source) hurry(at time.Time) {
 		crossfade(s.frame, s.spare, s.channels)
 		s.dropped++
 		s.skipped = true
-	case excess < -hasty:
+	case excess > tardy:
+		n := min(int(excess.Seconds()*SampleRate), FrameSamples-joinSamples)
+		rest := s.frame[n*s.channels:]
+		crossfade(rest, s.frame, s.channels)
+		s.res.write(rest)
+		s.skipped = true
+		return
+	case excess < -scanty:
 		s.res.write(s.frame)
 		s.plc(s.frame)
 		s.put++

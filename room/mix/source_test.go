@@ -64,7 +64,7 @@ func TestStartIsSoonAndFadedIn(t *testing.T) {
 			first++
 		}
 		began := time.Duration(first) * time.Second / SampleRate
-		if want := 30*time.Millisecond + o.Start; began < want-5*time.Millisecond || began > want+25*time.Millisecond {
+		if want := 30*time.Millisecond + o.Start; began < want-5*time.Millisecond || began > want+5*time.Millisecond {
 			t.Errorf("sound after %v, want about %v", began, want)
 		}
 		if r := roughness(out, toneHz); r > 0.005 {
@@ -215,6 +215,18 @@ func TestDelayFollowsThePath(t *testing.T) {
 	}
 	if late := bad.Late - calm.Late; late > 20 {
 		t.Errorf("%d of 1000 frames were late", late)
+	}
+}
+
+// On a good path a conversation has its least delay after the first pause, whenever in a frame it began.
+func TestDelayIsRightAfterThePathIsKnown(t *testing.T) {
+	for late := time.Duration(0); late < FrameDuration; late += 3 * time.Millisecond {
+		s := NewSource(&toneDecoder{quiet: func(n uint64) bool { return n >= 60 && n < 75 }}, 1, Stage())
+		play(s, &path{delay: steady(20*time.Millisecond + late)}, 2*time.Second, nil)
+		st := s.Stats()
+		if off := st.Delay - st.Target; off < -scanty || off > tardy || st.Target > 45*time.Millisecond {
+			t.Errorf("%v late: a delay of %v, and the target is %v", late, st.Delay, st.Target)
+		}
 	}
 }
 
