@@ -65,21 +65,24 @@ func (m *media) publish(f relay.Frame, a *relay.Auth) {
 	m.tree.Publish(f, now)
 }
 
-// carry reads packets from a neighbour's link until the link ends, then takes the link out.
-func (m *media) carry(p relay.Peer, l relay.Link) {
+// carry reads packets from a neighbour's link until the link ends, or with relay.ErrTrespass, then takes the link out.
+func (m *media) carry(p relay.Peer, l relay.Link) error {
 	var pkt relay.Packet
-	for l.Receive(&pkt) == nil {
+	var err error
+	for err == nil && l.Receive(&pkt) == nil {
 		m.mu.Lock()
 		if m.links[p] == l {
-			m.tree.Receive(p, &pkt, time.Now())
+			err = m.tree.Receive(p, &pkt, time.Now())
 		}
 		m.mu.Unlock()
 	}
+	l.Close()
 	m.mu.Lock()
 	if m.links[p] == l {
 		delete(m.links, p)
 	}
 	m.mu.Unlock()
+	return err
 }
 
 // setLink makes l the way to p; an older one is closed.

@@ -35,12 +35,13 @@ func (t *Tree) PublishAuth(a *Auth, now time.Time) {
 	t.settle(now)
 }
 
-// Receive takes a packet that came from a peer.
-func (t *Tree) Receive(from Peer, p *Packet, now time.Time) {
+// Receive takes a packet that came from a peer. The error is ErrTrespass, after which the caller should part with the
+// peer; what the packet held was dealt with nevertheless.
+func (t *Tree) Receive(from Peer, p *Packet, now time.Time) error {
 	src := t.peers[from]
 	if src == nil {
 		t.drop(unknownPeer)
-		return
+		return nil
 	}
 	// Auths first, so that they leave again in one packet with the frames that they came with.
 	for i := range p.Auths {
@@ -48,7 +49,7 @@ func (t *Tree) Receive(from Peer, p *Packet, now time.Time) {
 		if !a.valid() {
 			t.drop(malformed)
 		} else if !t.may(src, a.Slot, now) {
-			t.drop(notAllowed)
+			t.trespass(src, a.Slot, now)
 		} else if t.storeAuth(a, src, now) {
 			t.stats.Auths++
 			t.out.DeliverAuth(a, from)
@@ -59,7 +60,7 @@ func (t *Tree) Receive(from Peer, p *Packet, now time.Time) {
 		if !f.valid() {
 			t.drop(malformed)
 		} else if !t.may(src, f.Slot, now) {
-			t.drop(notAllowed)
+			t.trespass(src, f.Slot, now)
 		} else if t.store(f, src, now) {
 			t.stats.Received++
 		}
@@ -73,6 +74,18 @@ func (t *Tree) Receive(from Peer, p *Packet, now time.Time) {
 		t.resend(src, r, now)
 	}
 	t.flush(src)
+	if src.wrong > trespassMax {
+		return ErrTrespass
+	}
+	return nil
+}
+
+// trespass drops what a peer sent in a slot that it may not send in.
+func (t *Tree) trespass(src *peer, slot Slot, now time.Time) {
+	t.drop(notAllowed)
+	if src.allow&bit(slot) == 0 && now.Sub(src.ruled) > trespassGrace {
+		src.wrong++
+	}
 }
 
 // may reports whether a peer may send in a slot. Nobody may in one in which we speak ourselves: an echo of our own

@@ -12,6 +12,13 @@ var (
 	ErrFull = errors.New("relay: no place for another child")
 	// ErrPeer means that a peer is not known, or that it is the parent and cannot be a child too.
 	ErrPeer = errors.New("relay: peer is not a child")
+	// ErrTrespass means that a peer keeps sending in slots that it may not send in.
+	ErrTrespass = errors.New("relay: peer keeps sending where it may not")
+)
+
+const (
+	trespassGrace = 5 * time.Second // after a peer's rights changed: what it had sent before is still on its way
+	trespassMax   = 64              // frames and auths that a peer may send after that without the right to
 )
 
 // Options configures New. The zero value works.
@@ -77,6 +84,8 @@ type peer struct {
 	id    Peer
 	sub   uint32              // slots it hears
 	allow uint32              // slots it may send us
+	ruled time.Time           // when allow last changed
+	wrong int                 // frames and auths it sent since without the right to, those of trespassGrace excepted
 	seen  [MaxSlot + 1]uint64 // numbers below had their turn when it last unsubscribed
 	pend  []ref               // what the next packet will hold
 	since time.Time           // when the first of pend came
@@ -163,7 +172,7 @@ func (t *Tree) Children() int {
 }
 
 func (t *Tree) add(id Peer, now time.Time) *peer {
-	p := &peer{id: id, budgetAt: now, beaconAt: now}
+	p := &peer{id: id, ruled: now, budgetAt: now, beaconAt: now}
 	p.budget = t.budget(p)
 	t.peers[id] = p
 	t.order = append(t.order, p)
@@ -230,12 +239,14 @@ func (t *Tree) burst(p *peer, slot Slot, s *stream, now time.Time) {
 }
 
 // Allow sets which slots a child or the parent may send us. The error is ErrPeer.
-func (t *Tree) Allow(id Peer, slots uint32) error {
+func (t *Tree) Allow(id Peer, slots uint32, now time.Time) error {
 	p := t.peers[id]
 	if p == nil {
 		return ErrPeer
 	}
-	p.allow = slots
+	if slots != p.allow {
+		p.allow, p.ruled, p.wrong = slots, now, 0
+	}
 	return nil
 }
 

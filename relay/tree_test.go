@@ -62,7 +62,7 @@ func (t *testTree) join(p Peer, hears, sends uint32) {
 	if err := t.Subscribe(p, hears, t.now); err != nil {
 		panic(err)
 	}
-	if err := t.Allow(p, sends); err != nil {
+	if err := t.Allow(p, sends, t.now); err != nil {
 		panic(err)
 	}
 }
@@ -167,11 +167,44 @@ func TestAPeerIsHeardOnlyInItsSlots(t *testing.T) {
 	want(t, "unknown", tree.Stats().Drops["unknown_peer"], 1)
 	// A right that ends, ends at once.
 	tree.feed("ann", 1, 1)
-	if err := tree.Allow("ann", 0); err != nil {
+	if err := tree.Allow("ann", 0, tree.now); err != nil {
 		t.Fatal(err)
 	}
 	tree.feed("ann", 1, 2)
 	want(t, "delivered", len(tree.heard), 1)
+}
+
+func TestATrespasserIsPartedWith(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", AllSlots, Slots(1))
+	tree.advance(time.Minute)
+	next := uint64(1)
+	send := func(slot Slot, n int) (err error) {
+		for ; n > 0; n-- {
+			err = tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(slot, next)}}, tree.now)
+			next++
+		}
+		return err
+	}
+	want(t, "in her own slot", send(1, 500), nil)
+	if err := tree.Allow("ann", 0, tree.now); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "what was on its way when she was muted", send(1, 500), nil)
+	tree.advance(trespassGrace + 1)
+	want(t, "a little more", send(1, trespassMax), nil)
+	if err := tree.Allow("ann", 0, tree.now); err != nil { // says nothing new
+		t.Fatal(err)
+	}
+	want(t, "and more", send(1, 1), ErrTrespass)
+	want(t, "and more", send(Program, 1), ErrTrespass)
+	if err := tree.Allow("ann", Slots(2), tree.now); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "with other rights", send(2, 100), nil)
+	tree.advance(trespassGrace + 1)
+	want(t, "in another's slot", send(1, trespassMax+1), ErrTrespass)
+	want(t, "delivered", len(tree.heard), 500+100)
 }
 
 func TestNobodySendsInASlotOfOurs(t *testing.T) {
@@ -199,7 +232,7 @@ func TestChildrenAreLimited(t *testing.T) {
 	want(t, "c now", tree.AddChild("c", tree.now), nil)
 	want(t, "children", tree.Children(), 2)
 	want(t, "a subscribes", tree.Subscribe("a", 1, tree.now), ErrPeer)
-	want(t, "a is allowed", tree.Allow("a", 1), ErrPeer)
+	want(t, "a is allowed", tree.Allow("a", 1, tree.now), ErrPeer)
 	want(t, "none", New(Options{Fanout: -1}, tree).AddChild("a", tree.now), ErrFull)
 }
 
