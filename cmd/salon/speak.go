@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"salon/node"
+	"salon/node/media"
 )
 
 func speakCommand(f *flags) *cobra.Command {
@@ -21,11 +22,9 @@ func speakCommand(f *flags) *cobra.Command {
 				return usagef("speak wants --play FILE")
 			}
 			// Looked at before anybody is bothered with a hand.
-			probe, err := openMic(play, "talk", false)
-			if err != nil {
+			if err := media.CheckSource(play); err != nil {
 				return err
 			}
-			probe.Close()
 			s, err := f.connect(cmd.Context())
 			if err != nil {
 				return err

@@ -3,34 +3,62 @@ package heard
 import "math"
 
 // align returns how many windows later than in s the same thing is in h, at most of its length: the shift at which the
-// loudness of their bands rises and falls together best.
+// loudness of their bands rises and falls together best, for as much as it rises and falls there: else something louder
+// elsewhere in h would always win.
 func align(s, h *spectrogram) int {
-	var sum []float64
+	const far = voicedBelow + 5 // dB below the loud moments, where there is nothing to see
+	floor := s.loud() - far
+	low := min(floor, h.loud()-far)
+	var together, moves []float64 // by shift
+	own, length := 0.0, 0
 	for b := 0; b < bands; b += 4 {
-		c := correlate(contour(s, b, 1), contour(h, b, fine))
-		if sum == nil {
-			sum = make([]float64, len(c))
+		said, got := contour(s, b, 1, floor), contour(h, b, fine, low)
+		c := correlate(said, got)
+		length = len(got)
+		if together == nil {
+			together, moves = make([]float64, len(c)), make([]float64, len(c))
 		}
 		for i, v := range c {
-			sum[i] += v
+			together[i] += v
+		}
+		for _, v := range said {
+			own += v * v
+		}
+		sum, squares := make([]float64, len(got)+1), make([]float64, len(got)+1)
+		for i, v := range got {
+			sum[i+1], squares[i+1] = sum[i]+v, squares[i]+v*v
+		}
+		for i := range moves {
+			shift := shiftOf(i, len(moves), length)
+			from, to := max(shift, 0), min(max(shift+len(said), 0), len(got))
+			if to > from {
+				d := sum[to] - sum[from]
+				moves[i] += squares[to] - squares[from] - d*d/float64(to-from)
+			}
 		}
 	}
-	best := 0
-	for i, v := range sum {
-		if v > sum[best] {
-			best = i
+	best, most := 0, math.Inf(-1)
+	for i, v := range together {
+		// A quarter of what s itself moves: where h hardly moves, as beyond its ends, likeness would be chance.
+		if l := v / math.Sqrt(moves[i]+own/4+1); l > most {
+			best, most = i, l
 		}
 	}
-	if best > len(sum)/2 {
-		best -= len(sum)
-	}
-	return best
+	return shiftOf(best, len(together), length)
 }
 
-// contour is the loudness of four bands over time, of every step-th window, without its mean and without what lies far
-// below the loud moments.
-func contour(s *spectrogram, b, step int) []float64 {
-	floor := s.loud() - voicedBelow - 5
+// shiftOf is the shift of an index of correlate's n, if what is looked in has that length: what would begin after its
+// end begins before its start.
+func shiftOf(i, n, length int) int {
+	if i >= length {
+		return i - n
+	}
+	return i
+}
+
+// contour is the loudness of four bands over time, of every step-th window, without its mean and without what lies below
+// floor.
+func contour(s *spectrogram, b, step int, floor float64) []float64 {
 	out := make([]float64, 0, s.n/step)
 	mean := 0.0
 	for t := step / 2; t < s.n; t += step {
@@ -55,8 +83,12 @@ func follow(s, h *spectrogram, lag int, voiced []bool) []int {
 	const inSilence, inSpeech = 0.6, 7.5 // dB for each 2.5 ms
 	reach := fine * (15 + s.n*3/10000)   // 150 ms and 300 ppm
 	states := 2*reach + 1
-	gain := h.loud() - s.loud()
-	place := func(t, o int) int { return fine*(t+lag) + fine/2 + o - reach }
+	straight := make([]int, s.n)
+	for t := range straight {
+		straight[t] = fine*(t+lag) + fine/2
+	}
+	gain := gainOf(s, h, straight, voiced)
+	place := func(t, o int) int { return straight[t] + o - reach }
 
 	cost, from := make([]float64, states), make([]int16, s.n*states)
 	for t := range s.n {

@@ -72,7 +72,7 @@ func compare(said, heard []float32, overlap bool) Report {
 
 // judge decides for each voiced window whether it was heard; path holds its place in h.
 func (r *Report) judge(s, h *spectrogram, path []int, voiced []bool) {
-	gain := h.loud() - s.loud()
+	gain := gainOf(s, h, path, voiced)
 	far := make([]float64, s.n)
 	var sum, count []float64 // running, to look at the surroundings
 	sum, count = append(sum, 0), append(count, 0)
@@ -109,6 +109,21 @@ func (r *Report) judge(s, h *spectrogram, path []int, voiced []bool) {
 		r.DriftMS = median(delays[n-(n+9)/10:]) - median(delays[:(n+9)/10])
 		r.DelayMS, r.LevelDB = median(delays), median(levels)
 	}
+}
+
+// gainOf is how much louder h is than s where both have sound: the loudest moments of the whole recordings would be of
+// something else if somebody louder is heard as well, or if h goes on for much longer.
+func gainOf(s, h *spectrogram, path []int, voiced []bool) float64 {
+	var louder []float64
+	for t, v := range voiced {
+		if l := h.levelAt(path[t]); v && l > voicedLeast {
+			louder = append(louder, l-s.level[t])
+		}
+	}
+	if len(louder) == 0 {
+		return h.loud() - s.loud()
+	}
+	return median(louder)
 }
 
 // count fills in the windows and the longest gap. Silence between two missed words does not end a gap in listening,

@@ -204,6 +204,22 @@ func TestOverlapIsForThoseWhoCameLate(t *testing.T) {
 	}
 }
 
+func TestOtherSoundInARecordingDoesNotMatter(t *testing.T) {
+	said := voice(t)[:8*sampleRate]
+	got := delayed(coded(t, opus.Talk(), scaled(said, 0.2), nil), 260*time.Millisecond)
+	other := scaled(voice(t), 3)
+	slices.Reverse(other)
+	for name, heard := range map[string][]float32{
+		"somebody louder before": slices.Concat(other, got),
+		"somebody louder after":  slices.Concat(got, other),
+		"a long silence":         slices.Concat(got, make([]float32, 60*sampleRate)),
+	} {
+		if r := Compare(said, heard); r.HeardShare < 0.99 || math.Abs(r.LevelDB+14) > 2 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
 func TestLeak(t *testing.T) {
 	own := voice(t)[:8*sampleRate]
 	other := slices.Clone(own)

@@ -56,6 +56,18 @@ func OpenSource(path string, o Options) (Source, error) {
 	return src, nil
 }
 
+// CheckSource reports what OpenSource would find wrong with a file. A pipe, which can be read only once, it leaves alone.
+func CheckSource(path string) error {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() && !info.IsDir() {
+		return err
+	}
+	src, err := OpenSource(path, Options{})
+	if err != nil {
+		return err
+	}
+	return src.Close()
+}
+
 func named(path string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -92,7 +104,8 @@ func newSource(f *os.File, o Options) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &encoded{file: f, loop: o.Loop, reader: r, enc: enc, pcm: make([]float32, mix.FrameSamples*o.Channels)}, nil
+	e := &encoded{file: f, loop: o.Loop, reader: r, enc: enc, pcm: make([]float32, mix.FrameSamples*o.Channels)}
+	return e, e.fill() // a file without sound is better refused before a room is opened for it
 }
 
 // openReader begins at the file's place, which is its start.
@@ -138,6 +151,7 @@ type encoded struct {
 	reader reader
 	enc    *opus.Encoder
 	pcm    []float32
+	filled bool // pcm holds the next frame
 	packet [opus.MaxPacket]byte
 	got    bool // sound since the start of this round
 	ended  bool // the file has; what the encoder still holds follows
@@ -148,9 +162,24 @@ type encoded struct {
 const lookAhead = 312
 
 func (e *encoded) Next() ([]byte, error) {
-	if e.done {
-		return nil, io.EOF
+	if !e.filled {
+		if e.done {
+			return nil, io.EOF
+		}
+		if err := e.fill(); err != nil {
+			return nil, named(e.file.Name(), err)
+		}
 	}
+	e.filled = false
+	n, err := e.enc.Encode(e.pcm, e.packet[:])
+	if err != nil {
+		return nil, err
+	}
+	return e.packet[:n], nil
+}
+
+// fill reads the next frame into pcm.
+func (e *encoded) fill() error {
 	size, n := len(e.pcm), 0
 	channels := e.enc.Channels()
 	for n < size && !e.ended {
@@ -159,14 +188,14 @@ func (e *encoded) Next() ([]byte, error) {
 		e.got = e.got || k > 0
 		switch {
 		case err == io.EOF && !e.got:
-			return nil, fmt.Errorf("%s: %w: it holds no sound", e.file.Name(), ErrFormat)
+			return fmt.Errorf("%w: it holds no sound", ErrFormat)
 		case err == io.EOF && e.loop:
 			err = e.rewind(channels)
 		case err == io.EOF:
 			e.ended, err = true, nil
 		}
 		if err != nil {
-			return nil, named(e.file.Name(), err)
+			return err
 		}
 	}
 	if e.ended {
@@ -174,11 +203,8 @@ func (e *encoded) Next() ([]byte, error) {
 		e.done = size-n >= lookAhead*channels
 		clear(e.pcm[n:])
 	}
-	n, err := e.enc.Encode(e.pcm, e.packet[:])
-	if err != nil {
-		return nil, err
-	}
-	return e.packet[:n], nil
+	e.filled = true
+	return nil
 }
 
 func (e *encoded) rewind(channels int) error {

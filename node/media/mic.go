@@ -22,6 +22,7 @@ type Mic struct {
 	once     sync.Once
 	closed   chan struct{}
 	done     chan struct{}
+	began    sync.Once // whether Receive or Close was first: who reads the source closes it
 	ended    sync.Once
 }
 
@@ -32,16 +33,18 @@ func NewMic(src Source) *Mic {
 
 // Receive waits for the next packet to be due. After the last it returns io.EOF.
 func (m *Mic) Receive(p *relay.Packet) error {
-	if m.n == 0 {
-		m.start = time.Now()
-	}
+	m.began.Do(func() { m.start = time.Now() })
 	wait := time.NewTimer(time.Until(m.start.Add(time.Duration(m.n) * relay.FrameDuration)))
 	defer wait.Stop()
 	select {
 	case <-m.closed:
+	case <-wait.C:
+	}
+	select {
+	case <-m.closed: // also when a packet was due at that moment
 		m.end(nil)
 		return io.EOF
-	case <-wait.C:
+	default:
 	}
 	packet, err := m.src.Next()
 	if err != nil {
@@ -86,6 +89,9 @@ func (m *Mic) Stats() relay.LinkStats { return relay.LinkStats{Received: m.recei
 
 // Close ends the mic; a blocked Receive returns io.EOF.
 func (m *Mic) Close() error {
-	m.once.Do(func() { close(m.closed) })
+	m.once.Do(func() {
+		close(m.closed)
+		m.began.Do(func() { m.end(nil) })
+	})
 	return nil
 }

@@ -23,6 +23,15 @@ type Recording struct {
 	lost int // frames not written yet: the packet after them may carry a copy of the last
 }
 
+// CheckRecording refuses a name by which Record would not know what to make.
+func CheckRecording(path string) error {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".ogg", ".opus", ".wav":
+		return nil
+	}
+	return fmt.Errorf("%s: the name of a recording ends with .wav, .ogg or .opus", path)
+}
+
 // Record makes a recording of 1 or 2 channels, by the end of its name a WAV file (.wav) or an Ogg Opus file (.ogg,
 // .opus). A file of that name is overwritten.
 func Record(path string, channels int) (*Recording, error) {
@@ -52,7 +61,7 @@ func Record(path string, channels int) (*Recording, error) {
 		}
 		return &Recording{wav: w, dec: dec, pcm: make([]float32, 6*mix.FrameSamples*channels)}, nil
 	}
-	return nil, fmt.Errorf("%s: the name of a recording ends with .wav, .ogg or .opus", path)
+	return nil, CheckRecording(path)
 }
 
 // Packet appends one packet, or a lost frame if it is empty.
