@@ -20,13 +20,15 @@ type controlConn struct {
 	done chan struct{}
 	once sync.Once
 	fin  sync.WaitGroup
+	over chan struct{} // closed when Receive has failed
+	last sync.Once     // closes over
 }
 
 func newControlConn(s byteStream, in *bufio.Reader) *controlConn {
 	if in == nil {
 		in = bufio.NewReaderSize(s, 8<<10)
 	}
-	c := &controlConn{s: s, in: in, out: make(chan []byte, controlQueue), done: make(chan struct{})}
+	c := &controlConn{s: s, in: in, out: make(chan []byte, controlQueue), done: make(chan struct{}), over: make(chan struct{})}
 	c.fin.Go(c.write)
 	return c
 }
@@ -75,6 +77,7 @@ func (c *controlConn) write() {
 func (c *controlConn) Receive() (any, error) {
 	b, err := readMessage(c.in, nil, maxControl)
 	if err != nil {
+		c.last.Do(func() { close(c.over) })
 		return nil, err
 	}
 	return relay.DecodeControl(b)
@@ -93,9 +96,23 @@ func (c *controlConn) Finish(m any) {
 	defer t.Stop()
 	select {
 	case <-written:
+		c.once.Do(func() { close(c.done) })
+	case <-t.C:
+		c.Close() // it reads nothing: its stream must not outlive us
+	}
+}
+
+// Part says m, a Bye, and waits up to a second until the other side, having read it, ends the stream: a node that closes
+// its whole connection sooner takes back what it said. Somebody must be in Receive meanwhile.
+func (c *controlConn) Part(m any) {
+	c.Send(m)
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-c.over:
 	case <-t.C:
 	}
-	c.once.Do(func() { close(c.done) })
+	c.Close()
 }
 
 // Close ends the connection at once.

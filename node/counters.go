@@ -20,6 +20,16 @@ func (c *counters) Add(name string) {
 	c.mu.Unlock()
 }
 
+// AddMany counts k under name.
+func (c *counters) AddMany(name string, k uint64) {
+	if k == 0 {
+		return
+	}
+	c.mu.Lock()
+	c.n[name] += k
+	c.mu.Unlock()
+}
+
 // Snapshot copies all counts.
 func (c *counters) Snapshot() map[string]uint64 {
 	c.mu.Lock()

@@ -14,6 +14,7 @@ import (
 const (
 	directorySize = 4096 // rooms known at once
 	roomsPerHost  = 4    // live rooms one person may announce
+	keptPerHost   = 20   // rooms of one person, those that have just ended included
 )
 
 // Why an announcement that holds was not taken. Neither is held against the peer that sent it.
@@ -24,7 +25,7 @@ var (
 
 // A directory holds the newest announcement of every room that is live as far as we heard.
 // Rooms leave it when their announcement expires; an ended room stays, unlisted, until then, so that an
-// older announcement still on its way cannot bring it back.
+// announcement still on its way cannot bring it back: a room ends once.
 type directory struct {
 	mu    sync.Mutex // guards the field below
 	rooms map[room.ID]listing
@@ -57,16 +58,19 @@ func (d *directory) Take(raw []byte, now time.Time) (changed bool, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	old, known := d.rooms[a.Room]
-	if known && old.ann.Version >= a.Version {
-		return false, errOld // another copy was faster
+	if err := d.fitsLocked(a); err != nil {
+		return false, err // another one was faster
 	}
+	old, known := d.rooms[a.Room]
 	l := listing{ann: *a, device: author.Device, raw: slices.Clone(raw), since: now, until: a.Until(now)}
 	if known {
 		l.since = old.since
 	}
 	d.rooms[a.Room] = l
-	return !known || !sameToReader(old.ann, *a), nil
+	if !known {
+		return !a.Ended, nil
+	}
+	return !sameToReader(old.ann, *a), nil
 }
 
 func sameToReader(a, b room.Announcement) bool {
@@ -76,8 +80,12 @@ func sameToReader(a, b room.Announcement) bool {
 func (d *directory) fits(a *room.Announcement) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.fitsLocked(a)
+}
+
+func (d *directory) fitsLocked(a *room.Announcement) error {
 	if old, ok := d.rooms[a.Room]; ok {
-		if old.ann.Version >= a.Version {
+		if old.ann.Version >= a.Version || old.ann.Ended {
 			return errOld
 		}
 		return nil
@@ -85,13 +93,16 @@ func (d *directory) fits(a *room.Announcement) error {
 	if len(d.rooms) >= directorySize {
 		return errCrowded
 	}
-	n := 0
+	live, kept := 0, 0
 	for _, l := range d.rooms {
-		if l.ann.Host == a.Host && !l.ann.Ended {
-			n++
+		if l.ann.Host == a.Host {
+			kept++
+			if !l.ann.Ended {
+				live++
+			}
 		}
 	}
-	if n >= roomsPerHost {
+	if kept >= keptPerHost || !a.Ended && live >= roomsPerHost {
 		return errCrowded
 	}
 	return nil

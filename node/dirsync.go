@@ -21,7 +21,7 @@ const (
 )
 
 type dirRequest struct {
-	Have []dirVersion `cbor:"1,keyasint"` // at most 256 at once: doc refuses longer arrays; a peer that has more asks without
+	Have []dirVersion `cbor:"1,keyasint"` // at most 256; who knows more rooms asks without the others
 }
 
 type dirVersion struct {

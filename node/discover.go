@@ -118,6 +118,8 @@ func (n *Node) AddPeer(ctx context.Context, addr string) error {
 	if err != nil {
 		return &UserError{Code: "bad_addr", Text: err.Error()}
 	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	if err := connect(ctx, n.host, ps[0]); err != nil {
 		return &UserError{Code: "unreachable", Text: "Nobody answers there. Is that computer on and salon running?"}
 	}

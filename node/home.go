@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"salon/ledger/doc"
+	"salon/room"
 )
 
 // ErrInUse means another process runs a node on this home.
@@ -20,7 +21,6 @@ var ErrInUse = errors.New("node: this home is in use by a running salon")
 const (
 	certLife  = 2 * 365 * 24 * time.Hour
 	certRenew = 180 * 24 * time.Hour
-	maxName   = 40 // runes of a display name
 )
 
 // A Home is the folder that holds one person's keys and settings on this device.
@@ -127,14 +127,18 @@ func (h *Home) Name() string {
 	if err != nil || json.Unmarshal(b, &s) != nil {
 		return ""
 	}
-	return s.Name
+	clean, err := room.CleanName(s.Name)
+	if err != nil {
+		return "" // every room would refuse it
+	}
+	return clean
 }
 
-// SetName stores a display name of at most 40 characters.
+// SetName stores a display name that rooms take, and returns it as they show it.
 func (h *Home) SetName(name string) (string, error) {
-	clean, err := doc.CleanText(name, maxName)
+	clean, err := room.CleanName(name)
 	if err != nil {
-		return "", fmt.Errorf("a name has 1 to %d visible characters: %w", maxName, err)
+		return "", fmt.Errorf("a name has 1 to %d visible characters: %w", room.MaxName, err)
 	}
 	b, err := json.Marshal(settings{Name: clean})
 	if err != nil {

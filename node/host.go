@@ -142,8 +142,13 @@ func newLimits(o Options) (network.ResourceManager, error) {
 		{Prefix: netip.MustParsePrefix("127.0.0.0/8"), Limit: rate.Limit{RPS: float64(conns), Burst: conns}},
 		{Prefix: netip.MustParsePrefix("::1/128"), Limit: rate.Limit{RPS: float64(conns), Burst: conns}},
 	}
-	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),
-		rcmgr.WithMetricsDisabled(),
+	refused := o.counts
+	if refused == nil {
+		refused = newCounters()
+	}
+	rm, err := rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits),
+		rcmgr.WithMetricsDisabled(), // those of Prometheus
+		rcmgr.WithMetrics(limitCounts{refused}),
 		rcmgr.WithLimitPerSubnet(
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: o.MaxPerSubnet}},
 			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: o.MaxPerSubnet}, {PrefixLength: 48, ConnCount: 4 * o.MaxPerSubnet}}),
@@ -159,6 +164,7 @@ func newLimits(o Options) (network.ResourceManager, error) {
 				GracePeriod:      time.Minute,
 			},
 		}))
+	return countedManager{rm, refused}, err
 }
 
 // peerOf is the libp2p name of a device: its key is the peer ID.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -17,12 +18,11 @@ import (
 )
 
 const (
-	joinTimeout  = 5 * time.Second
-	seatGrace    = 10 * time.Second // how long a seat waits for a speaker whose connection broke
-	parkedMax    = 64               // media streams that came before their join was answered
-	countsEvery  = time.Second
-	deadAfter    = 15 * time.Second // without a ping: children ping every two seconds
-	hostileLimit = 64               // frames a child may send without the right to, before it is let go
+	joinTimeout = 5 * time.Second
+	seatGrace   = 10 * time.Second // how long a seat waits for a speaker whose connection broke
+	parkedMax   = 64               // media streams that came before their join was answered
+	countsEvery = time.Second
+	deadAfter   = 15 * time.Second // without a ping: children ping every two seconds
 )
 
 // hosting is what only the host of a room has. Room.mu guards the fields.
@@ -62,6 +62,9 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 	for {
 		m, err := ctl.Receive()
 		if err != nil {
+			if errors.Is(err, relay.ErrControl) || errors.Is(err, errTooLong) {
+				r.n.counts.Add("control_malformed")
+			}
 			return
 		}
 		if bye := r.hear(c, m); bye {
@@ -80,7 +83,7 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	if err != nil || cert.Device != device {
 		return nil, &relay.Refuse{Code: "identity", Text: "The certificate is not of this device, or your clock is wrong."}
 	}
-	name, err := doc.CleanText(j.Name, maxName)
+	name, err := room.CleanName(j.Name)
 	if err != nil {
 		name = "Guest " + cert.Person.Short()
 	}
@@ -167,7 +170,15 @@ func (r *Room) attach(c *child, l *streamLink) {
 		return
 	}
 	r.settleChild(c)
-	r.wg.Go(func() { r.media.carry(p, l) })
+	r.wg.Go(func() {
+		if err := r.media.carry(p, l); errors.Is(err, relay.ErrTrespass) {
+			r.n.counts.Add("child_trespassed")
+			r.dismiss(c, &relay.Bye{Code: "not_allowed", Text: "Your node kept sending sound without the right to."})
+		}
+		s := l.Stats()
+		r.n.counts.AddMany("packet_malformed", s.Malformed)
+		r.n.counts.AddMany("packet_unsent", s.Dropped)
+	})
 }
 
 // settleChildren grants every child what its role allows, and no more. r.mu is held.
@@ -191,7 +202,7 @@ func (r *Room) settleChild(c *child) {
 	r.media.do(func(t *relay.Tree, now time.Time) {
 		// Errors mean that the child has no media link yet: attach settles it then.
 		_ = t.Subscribe(p, hears, now)
-		_ = t.Allow(p, sends)
+		_ = t.Allow(p, sends, now)
 	})
 }
 
@@ -220,7 +231,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.n.counts.Add("control_unexpected")
 		return true
 	}
-	return r.phase.Over()
+	return false // also when the room is over: dismiss is saying so
 }
 
 // answer decides on a child's signed command. r.mu is held.
@@ -295,7 +306,7 @@ func (r *Room) commit(ev room.Event) error {
 // dismiss takes a child out: with a word if bye is set, else because it is gone.
 func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	if bye != nil {
-		c.ctl.Finish(*bye)
+		c.ctl.Part(*bye)
 	} else {
 		c.ctl.Close()
 	}

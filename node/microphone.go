@@ -3,7 +3,6 @@ package node
 import (
 	"time"
 
-	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
 	"salon/room/mix"
@@ -16,8 +15,7 @@ const maxMicGap = 50
 // A microphone is what this person says: 20 ms Opus packets from a browser or a file. Muted or without the right to
 // send, nothing of it leaves this node. voice.mu guards it.
 type microphone struct {
-	link   relay.Link // nil when none is connected
-	person doc.PublicKey
+	link relay.Link // nil when none is connected
 	sealer
 	incarnation uint32 // the sealer's; 0 when it may not send
 	last        uint64 // number of the link's last frame

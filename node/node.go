@@ -33,6 +33,9 @@ import (
 // maxRooms is how many rooms a node may be in at once, ended ones that were not left included.
 const maxRooms = 16
 
+// farewellTime is what gossip needs to reach the neighbours' nodes.
+const farewellTime = 300 * time.Millisecond
+
 // A Node is one person on one device.
 type Node struct {
 	o      Options
@@ -51,6 +54,8 @@ type Node struct {
 	name  string
 	rooms map[room.ID]*Room
 	peers map[peer.ID]bool // connected nodes of salon
+	// farewell is until when a node that closes stays, so that an ended room is gone everywhere at once.
+	farewell time.Time
 }
 
 // New starts a node. It is ready to be dialled when New returns.
@@ -63,6 +68,7 @@ func New(o Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{o: o, home: home, dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n.o.counts = n.counts
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
 		n.Close()
@@ -76,7 +82,7 @@ func (n *Node) start() error {
 	n.name = n.home.Name()
 	if n.o.Name != "" {
 		if n.name, err = n.home.SetName(n.o.Name); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", ErrOption, err)
 		}
 	}
 	seeds, err := parsePeers(n.o.Peers)
@@ -133,6 +139,10 @@ func (n *Node) Close() error {
 		wg.Go(func() { n.leave(r) })
 	}
 	wg.Wait()
+	n.mu.Lock()
+	farewell := n.farewell
+	n.mu.Unlock()
+	time.Sleep(time.Until(farewell)) // nothing to be waited for tells when gossip has been sent
 	n.mu.Lock()
 	n.stop()
 	n.mu.Unlock()
@@ -237,6 +247,11 @@ func (n *Node) publish(a room.Announcement) {
 	}
 	if err := n.gossip.Publish(context.WithoutCancel(n.ctx), a.Language, raw); err != nil {
 		n.counts.Add("announcement_unsent")
+	}
+	if a.Ended {
+		n.mu.Lock()
+		n.farewell = time.Now().Add(farewellTime)
+		n.mu.Unlock()
 	}
 }
 
@@ -386,7 +401,12 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 		r.charter.Title, r.charter.Language = l.ann.Title, l.ann.Language
 	}
 	r.charter.Room, r.charter.Host = link.Room, link.Host
-	if err := n.add(r); err != nil {
+	if err := n.add(r); errors.Is(err, errInRoom) {
+		if other := n.Room(link.Room); other != nil {
+			return other, nil // two clicks at once are one
+		}
+		return nil, err
+	} else if err != nil {
 		return nil, err
 	}
 	r.run(r.visit)
@@ -422,12 +442,17 @@ func (n *Node) newRoom(id room.ID) *Room {
 	return &Room{n: n, id: id, cancel: func(error) {}}
 }
 
+var errInRoom = &UserError{Code: "in_room", Text: "You are in this room already."}
+
 // add makes r one of our rooms.
 func (n *Node) add(r *Room) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil {
 		return errors.New("node: closing")
+	}
+	if n.rooms[r.id] != nil {
+		return errInRoom
 	}
 	if len(n.rooms) >= maxRooms {
 		return &UserError{Code: "too_many_rooms", Text: "You are in too many rooms. Leave one first."}

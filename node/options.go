@@ -27,6 +27,8 @@ type Options struct {
 
 	AnnounceEvery time.Duration // 0 means 10 s; an announcement expires after 2.5 times that
 	Log           *slog.Logger  // nil means discard
+
+	counts *counters // of the node that New makes
 }
 
 // DefaultHome is where a person's node lives unless Options.Home says otherwise.

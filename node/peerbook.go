@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	bookSize     = 64 // peers remembered
-	bookAddrs    = 8  // addresses of each
+	bookSize     = 64  // peers remembered
+	bookAddrs    = 8   // addresses of each
+	bookAddrSize = 128 // bytes of one
 	bookMaxBytes = 256 << 10
 )
 
@@ -46,6 +47,7 @@ func openPeerBook(path string) (*peerBook, error) {
 	if len(raw) > bookMaxBytes || json.Unmarshal(raw, &b.peers) != nil {
 		b.peers = nil
 	}
+	b.peers = slices.DeleteFunc(b.peers, func(e bookEntry) bool { return e.ID.Validate() != nil })
 	b.peers = b.peers[:min(len(b.peers), bookSize)]
 	return b, nil
 }
@@ -53,8 +55,11 @@ func openPeerBook(path string) (*peerBook, error) {
 // Met notes that a peer could be reached at addrs.
 func (b *peerBook) Met(id peer.ID, addrs []multiaddr.Multiaddr, now time.Time) {
 	e := bookEntry{ID: id, Seen: now.UTC()}
-	for _, a := range addrs[:min(len(addrs), bookAddrs)] {
-		e.Addrs = append(e.Addrs, a.String())
+	for _, a := range addrs {
+		// A peer says of itself where it listens: what is too long would make the book too large to be read.
+		if len(e.Addrs) < bookAddrs && len(a.Bytes()) <= bookAddrSize {
+			e.Addrs = append(e.Addrs, a.String())
+		}
 	}
 	if len(e.Addrs) == 0 {
 		return

@@ -365,7 +365,7 @@ func (s *stage) levels(v *voice, levels map[doc.PublicKey]uint8, now time.Time) 
 		}
 	}
 	if v.mic.link != nil {
-		levels[v.mic.person] = v.mic.levelAt(now)
+		levels[v.me] = v.mic.levelAt(now)
 	}
 }
 

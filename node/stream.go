@@ -98,11 +98,11 @@ func (l *streamLink) write() {
 			}
 			// A connection that takes nothing for so long is dead; until then the queue above stays fresh.
 			_ = l.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			l.sent.Add(uint64(n)) // before the other side can have them
 			if _, err := l.s.Write(out); err != nil {
 				l.Close()
 				return
 			}
-			l.sent.Add(uint64(n))
 		}
 	}
 }

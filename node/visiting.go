@@ -22,6 +22,8 @@ const (
 	holdRoom    = 2 * time.Minute // an open room holds its people so long for a host that is gone
 	pingEvery   = 2 * time.Second
 	hostGone    = 6 * time.Second // without any message: pings are answered every two seconds
+	// partTimeout is how long a control stream outlives the media stream beside it.
+	partTimeout = time.Second / 2
 )
 
 // visiting is what only a guest of a room has. Room.mu guards the fields.
@@ -149,7 +151,16 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	p := relay.Peer(parent.ID)
 	r.media.setLink(p, link)
 	r.media.do(func(t *relay.Tree, now time.Time) { t.SetParent(p, now) })
-	r.wg.Go(func() { r.media.carry(p, link); ctl.Close() })
+	r.wg.Go(func() {
+		_ = r.media.carry(p, link)
+		// A host that parts ends both streams: its last word may still be on the way.
+		select {
+		case <-ctl.over:
+		case <-time.After(partTimeout):
+		case <-ctx.Done():
+		}
+		ctl.Close()
+	})
 	r.wg.Go(func() { r.ping(ctx, ctl) })
 	return true, r.listenTo(ctl)
 }
@@ -246,10 +257,13 @@ func (r *Room) listenTo(ctl *controlConn) error {
 		case relay.Pong:
 			r.voice.clock(m.T0, m.T1, m.T2, time.Now())
 		case relay.Bye:
-			if m.Code == "removed" {
+			switch m.Code {
+			case "removed":
 				return &errFinal{Removed, m.Text}
+			case "ended":
+				return &errFinal{Ended, m.Text}
 			}
-			return &errFinal{Ended, m.Text}
+			return &errFinal{Failed, m.Text}
 		default:
 			return fmt.Errorf("the host sent %T", m)
 		}
@@ -386,6 +400,6 @@ func (r *Room) leaveRoom() {
 	ctl := r.guest.ctl
 	r.mu.Unlock()
 	if ctl != nil {
-		ctl.Finish(relay.Bye{Code: "left"})
+		ctl.Part(relay.Bye{Code: "left"})
 	}
 }

@@ -25,7 +25,8 @@ const (
 // routing it is given, and nothing else of the rules.
 type voice struct {
 	room     room.ID
-	hosting  bool // we mix the program
+	hosting  bool          // we mix the program
+	me       doc.PublicKey // the person of this node
 	device   doc.PrivateKey
 	log      *slog.Logger
 	counts   *counters
@@ -73,7 +74,7 @@ type seatRoute struct {
 }
 
 func newVoice(id room.ID, hosting bool, n *Node) *voice {
-	v := &voice{room: id, hosting: hosting, device: n.id().Device(), log: n.o.Log, counts: n.counts, volumes: make(map[doc.PublicKey]float32)}
+	v := &voice{room: id, hosting: hosting, me: n.author().Person, device: n.id().Device(), log: n.o.Log, counts: n.counts, volumes: make(map[doc.PublicKey]float32)}
 	v.program.reset(v)
 	return v
 }
@@ -287,7 +288,7 @@ func (v *voice) attached() (mic, player bool) {
 func (v *voice) setVolume(p doc.PublicKey, gain float32) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if len(v.volumes) < 1024 {
+	if _, known := v.volumes[p]; known || len(v.volumes) < 1024 {
 		v.volumes[p] = gain
 	}
 	v.stage.follow(v)

@@ -46,6 +46,9 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			defer func() { err = firstErr(err, s.close()) }()
 			v, err := s.StartRoom(cmd.Context(), title, mode, language)
+			if isCode(err, "bad_room") {
+				return usageError{err}
+			}
 			if err != nil {
 				return err
 			}

@@ -22,6 +22,11 @@ func listenCommand(f *flags) *cobra.Command {
 		Use: "listen ROOM|LINK", Short: "Hear a room without a page, and record it", Args: oneArg("room or share link"),
 		Long: "listen joins a room, named by a share link or by the beginning of its ID or title, and records what a listener hears.\nAt the end it prints one line of figures.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if record != "" {
+				if err := media.CheckRecording(record); err != nil {
+					return usageError{err}
+				}
+			}
 			s, err := f.connect(cmd.Context())
 			if err != nil {
 				return err

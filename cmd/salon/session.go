@@ -65,7 +65,9 @@ func (f *flags) connect(ctx context.Context) (*session, error) {
 // tellRunning passes on the flags that a running node can still follow.
 func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
 	if f.name != "" {
-		if err := c.Call(ctx, "PUT", "/api/v1/name", map[string]string{"name": f.name}, nil); err != nil {
+		if err := c.Call(ctx, "PUT", "/api/v1/name", map[string]string{"name": f.name}, nil); isCode(err, "bad_name") {
+			return usageError{err}
+		} else if err != nil {
 			return err
 		}
 	}
@@ -74,7 +76,11 @@ func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
 	}
 	for _, p := range f.peers {
 		if err := c.Call(ctx, "POST", "/api/v1/peers", map[string]string{"addr": p}, nil); err != nil {
-			return fmt.Errorf("peer %s: %w", p, err)
+			err = fmt.Errorf("peer %s: %w", p, err)
+			if isCode(err, "bad_addr") {
+				return usageError{err}
+			}
+			return err
 		}
 	}
 	return nil
