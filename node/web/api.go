@@ -18,10 +18,7 @@ import (
 	"salon/room"
 )
 
-const (
-	maxBody    = 64 << 10
-	bodyWithin = 5 * time.Second
-)
+const maxBody = 64 << 10
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
@@ -107,9 +104,8 @@ func (s *Server) inRoom(f func(http.ResponseWriter, *http.Request, *node.Room)) 
 	}
 }
 
-// decode reads a JSON body strictly, bounded in size and time.
+// decode reads a JSON body strictly, bounded in size, and by guard in time.
 func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) bool {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
 	if ct, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(ct) != "application/json" {
 		s.refused.add("api_content_type")
 		writeError(w, http.StatusUnsupportedMediaType, "content_type", "Send application/json.")

@@ -52,6 +52,8 @@ type checkEvent struct {
 	Level  int    `json:"level"` // dBFS, the loudest frame
 }
 
+var errCheckOver = &rtc.Refusal{Status: http.StatusNotFound, Name: "no_check", Text: "This sound check is over. Start another."}
+
 func (cs *checks) create(w http.ResponseWriter, _ *http.Request) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -74,7 +76,7 @@ func (cs *checks) get(w http.ResponseWriter, r *http.Request) *check {
 	defer cs.mu.Unlock()
 	c := cs.open[r.PathValue("id")]
 	if c == nil {
-		writeError(w, http.StatusNotFound, "no_check", "This sound check is over. Start another.")
+		writeError(w, errCheckOver.Status, errCheckOver.Name, errCheckOver.Text)
 	}
 	return c
 }
@@ -110,7 +112,7 @@ func (cs *checks) closeAll() {
 
 func (cs *checks) whip(w http.ResponseWriter, r *http.Request) {
 	if c := cs.get(w, r); c != nil {
-		c.s.rtc.ServeWHIP(w, r, rtc.Offer{OnSession: func(s *rtc.Session) error { c.record(s); return nil }})
+		c.s.rtc.ServeWHIP(w, r, rtc.Offer{OnSession: func(s *rtc.Session) error { return c.record(s) }})
 	}
 }
 
@@ -121,9 +123,9 @@ func (cs *checks) whep(w http.ResponseWriter, r *http.Request) {
 }
 
 // record reads the microphone into the sound path until five seconds have come out of it.
-func (c *check) record(l *rtc.Session) {
+func (c *check) record(l *rtc.Session) error {
 	if !c.keep(l) {
-		return
+		return errCheckOver
 	}
 	c.s.wg.Go(func() {
 		var p relay.Packet
@@ -137,6 +139,7 @@ func (c *check) record(l *rtc.Session) {
 		}
 		l.Close()
 	})
+	return nil
 }
 
 // arrived takes one frame that went the whole way.
@@ -180,7 +183,7 @@ func (c *check) play(l *rtc.Session) error {
 		return &rtc.Refusal{Status: http.StatusConflict, Name: "check_not_ready", Text: "Record five seconds first."}
 	}
 	if !c.keep(l) {
-		return &rtc.Refusal{Status: http.StatusNotFound, Name: "no_check", Text: "This sound check is over. Start another."}
+		return errCheckOver
 	}
 	c.s.wg.Go(func() {
 		defer l.Close()

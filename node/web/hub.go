@@ -193,7 +193,7 @@ func (h *hub) join(after uint64) (*client, []message, bool) {
 		}
 		return c, first, true
 	default:
-		first = append(first, message{h.last, "reset", []byte("{}")})
+		first = append(first, message{event: "reset", data: []byte("{}")})
 	}
 	// The state is read after the client was added: what changes meanwhile comes as an event as well.
 	return c, append(first, message{id: h.last}), true
@@ -265,12 +265,13 @@ func (h *hub) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// everything is the whole state as events, all under the id from which the page may later go on.
+// everything is the whole state as events. Only the last bears the id from which the page may later go on: one that
+// loses its connection before gets everything again.
 func (h *hub) everything(id uint64) []message {
 	var out []message
 	add := func(event string, v any) {
 		if b, err := json.Marshal(v); err == nil {
-			out = append(out, message{id, event, b})
+			out = append(out, message{event: event, data: b})
 		}
 	}
 	add("status", h.s.status())
@@ -278,5 +279,6 @@ func (h *hub) everything(id uint64) []message {
 	for _, r := range h.s.n.Rooms() {
 		add("room", r.View())
 	}
+	out[len(out)-1].id = id
 	return out
 }

@@ -39,6 +39,8 @@ type Options struct {
 	Addr         string // host:port of a loopback address; "" means DefaultAddr, or a free port if that is taken
 	Version      string // of the program
 	LoopbackOnly bool   // browsers on this machine reach us by loopback only; for tests
+
+	bodyWithin time.Duration // a request's body must have arrived by then; 0 means 5 s
 }
 
 // A Server is the page and the API of one node.
@@ -60,6 +62,9 @@ type Server struct {
 
 // New listens and serves; the address and the secret are in the home directory for the shell's commands.
 func New(n *node.Node, o Options) (*Server, error) {
+	if o.bodyWithin == 0 {
+		o.bodyWithin = 5 * time.Second
+	}
 	key, err := n.Home().Secret()
 	if err != nil {
 		return nil, err
@@ -69,7 +74,7 @@ func New(n *node.Node, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{n: n, o: o, secret: sha256.Sum256([]byte(key)), key: key, l: l, refused: newCounts()}
-	s.rtc = rtc.New(rtc.Options{Log: n.Log(), LoopbackOnly: o.LoopbackOnly, Refuse: refuseMedia})
+	s.rtc = rtc.New(rtc.Options{Log: n.Log(), LoopbackOnly: o.LoopbackOnly, BodyWithin: o.bodyWithin, Refuse: refuseMedia})
 	s.hub = newHub(s)
 	s.demo.s, s.checks.s = s, s
 	s.http = &http.Server{
@@ -96,10 +101,10 @@ func listen(addr string) (net.Listener, error) {
 	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("--web %s: want HOST:PORT such as %s", addr, DefaultAddr)
+		return nil, fmt.Errorf("%w: --web %s: want HOST:PORT such as %s", node.ErrOption, addr, DefaultAddr)
 	}
 	if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return nil, fmt.Errorf("--web %s: the page and its API are for this machine only; use a loopback address such as %s, and an ssh tunnel from elsewhere", addr, DefaultAddr)
+		return nil, fmt.Errorf("%w: --web %s: the page and its API are for this machine only; use a loopback address such as %s, and an ssh tunnel from elsewhere", node.ErrOption, addr, DefaultAddr)
 	}
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -141,6 +146,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		// Also for a request that is refused: the server reads what is left of its body before the next one.
+		if r.Body != http.NoBody {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.o.bodyWithin))
+		}
 		// A name that resolves to this machine, set by another site, must not reach us (DNS rebinding).
 		if !isLocal(r.Host, port) {
 			s.refuse(w, "foreign_host", "This address is not salon's. Open the page at "+s.URL()+".")
@@ -153,14 +162,15 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" && strings.HasPrefix(r.URL.Path, "/api/") {
+		// Another port of this machine is the same site to a browser, and another program to us.
+		if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" && strings.HasPrefix(r.URL.Path, "/api/") {
 			s.refuse(w, "foreign_site", "Another site asked for this; nothing was done.")
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, "/api/") {
-			token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+			token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 			sum := sha256.Sum256([]byte(token))
-			if subtle.ConstantTimeCompare(sum[:], s.secret[:]) != 1 {
+			if !bearer || subtle.ConstantTimeCompare(sum[:], s.secret[:]) != 1 {
 				s.refuse(w, "no_key", "The key is missing or wrong. Open the page with the address that salon printed.")
 				return
 			}

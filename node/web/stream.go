@@ -55,6 +55,7 @@ func (s *Server) speak(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 		fail(w, err)
 		return
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // this body comes as fast as the person speaks
 	<-l.done
 	writeJSON(w, http.StatusOK, map[string]uint64{"frames": l.received.Load()})
 	// What the client still sends is not waited for.

@@ -30,6 +30,7 @@ export function useRoute(): Route {
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener("hashchange", changed);
+    changed(); // it may have changed between drawing and now
     return () => removeEventListener("hashchange", changed);
   }, []);
   return parseRoute(hash);

@@ -77,8 +77,8 @@ export function SoundCheck({ onFinish }: { onFinish: () => void }) {
       <MicProblem mic={check.mic} />
       <div class="devices">
         <MicrophoneChoice />
-        <SpeakerChoice />
         {micOn && <Meter watch={watch} />}
+        <SpeakerChoice />
       </div>
     </div>
   );

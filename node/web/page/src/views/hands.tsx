@@ -36,8 +36,10 @@ function Row({ room, hand, rules, now }: { room: RoomView; hand: Hand; rules: bo
     <li class="hand" data-test="hand" data-person={hand.person}>
       <Avatar person={hand.person} name={hand.name} />
       <span class="hand-name">
-        <bdi>{hand.name}</bdi>
-        {hand.person === room.me.person && <span class="quiet"> ({t.app.you})</span>}
+        <span>
+          <bdi>{hand.name}</bdi>
+          {hand.person === room.me.person && <span class="quiet"> ({t.app.you})</span>}
+        </span>
         <span class="hint">{t.room.waitingFor(duration(now - hand.since))}</span>
       </span>
       {rules && (
