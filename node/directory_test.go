@@ -1,0 +1,306 @@
+package node
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/room"
+)
+
+var noon = time.UnixMilli(1_800_000_000_000)
+
+// testIdentity is a person's device: the same number, the same keys, for ten years around noon.
+func testIdentity(t testing.TB, n uint32) *doc.Identity {
+	t.Helper()
+	var seed [32]byte
+	binary.BigEndian.PutUint32(seed[1:], n)
+	person := doc.PrivateKeyFromSeed(seed)
+	seed[0] = 1
+	device := doc.PrivateKeyFromSeed(seed)
+	raw, err := doc.SignCert(person, doc.Cert{
+		Person: person.Public(), Device: device.Public(), Label: "test",
+		NotBefore: noon.AddDate(-5, 0, 0).Unix(), NotAfter: noon.AddDate(5, 0, 0).Unix(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := doc.NewIdentity(device, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// announced is an announcement of that person's room of that number, sent at a time and good for 25 s.
+func announced(t testing.TB, id *doc.Identity, n byte, version uint64, at time.Time, change func(*room.Announcement)) []byte {
+	t.Helper()
+	host := id.Author().Person
+	a := room.Announcement{
+		Room: room.NewID(host, [16]byte{n}), Nonce: [16]byte{n}, Host: host, HostName: "Ana", Title: "Kitchen", Language: "en",
+		Speakers: 1, Version: version, Time: at.UnixMilli(), Expires: at.UnixMilli() + 25_000,
+	}
+	if change != nil {
+		change(&a)
+	}
+	raw, err := room.SignAnnouncement(id, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func ended(a *room.Announcement) { a.Ended = true }
+
+func roomOf(id *doc.Identity, n byte) room.ID { return room.NewID(id.Author().Person, [16]byte{n}) }
+
+func take(t *testing.T, d *directory, raw []byte, now time.Time, news bool, want error) {
+	t.Helper()
+	if changed, err := d.Take(raw, now); !errors.Is(err, want) || changed != news {
+		t.Fatalf("Take: news %t, %v; want %t, %v", changed, err, news, want)
+	}
+}
+
+func TestDirectoryKeepsTheNewestVersion(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
+	title := func(s string) func(*room.Announcement) { return func(a *room.Announcement) { a.Title = s } }
+	take(t, d, announced(t, ana, 1, 5, noon, title("five")), noon, true, nil)
+	take(t, d, announced(t, ana, 1, 5, noon, title("five")), noon, false, errOld)
+	take(t, d, announced(t, ana, 1, 4, noon, title("four")), noon, false, errOld)
+	if l, ok := d.Get(roomOf(ana, 1), noon); !ok || l.ann.Title != "five" || l.device != ana.Author().Device {
+		t.Fatalf("%+v, %t", l, ok)
+	}
+	later := noon.Add(10 * time.Second)
+	take(t, d, announced(t, ana, 1, 6, later, title("five")), later, false, nil) // nothing to see
+	take(t, d, announced(t, ana, 1, 7, later, title("seven")), later, true, nil)
+	l, ok := d.Get(roomOf(ana, 1), later)
+	if !ok || l.ann.Title != "seven" || !l.since.Equal(noon) {
+		t.Fatalf("%+v, %t", l, ok)
+	}
+}
+
+// A room is gone within 30 s of its host's death, whatever the two clocks say.
+func TestDirectoryForgetsInTime(t *testing.T) {
+	ana := testIdentity(t, 1)
+	for _, c := range []struct {
+		name string
+		fast time.Duration // the host's clock, against ours
+		gone time.Duration // after it was heard of
+	}{
+		{"clocks agree", 0, 25 * time.Second},
+		{"host's clock fast", 10 * time.Second, 25 * time.Second},
+		{"host's clock slow", -10 * time.Second, 20 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDirectory()
+			take(t, d, announced(t, ana, 1, 1, noon.Add(c.fast), nil), noon, true, nil)
+			last, after := noon.Add(c.gone), noon.Add(c.gone+time.Millisecond)
+			if d.Expire(last) || len(d.Live(last)) != 1 {
+				t.Error("gone too early")
+			}
+			if _, ok := d.Get(roomOf(ana, 1), after); ok || len(d.Live(after)) != 0 {
+				t.Error("live although it expired")
+			}
+			if len(d.Missing(nil, 10, after)) != 0 {
+				t.Error("passed on although it expired")
+			}
+			if !d.Expire(after) || len(d.rooms) != 0 || d.Expire(after) {
+				t.Error("Expire did not forget it, or tells so twice")
+			}
+		})
+	}
+}
+
+func TestDirectoryRefuses(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
+	good := announced(t, ana, 1, 1, noon, nil)
+	take(t, d, good, noon.Add(31*time.Second), false, room.ErrStale)
+	take(t, d, good, noon.Add(-3*time.Minute), false, room.ErrFuture)
+	take(t, d, nil, noon, false, doc.ErrEncoding)
+	take(t, d, make([]byte, room.MaxAnnouncement+1), noon, false, room.ErrTooLarge)
+	forged := bytes.Clone(good)
+	forged[len(forged)-1] ^= 1
+	take(t, d, forged, noon, false, doc.ErrSignature)
+	if len(d.rooms) != 0 {
+		t.Errorf("kept %v", d.rooms)
+	}
+	// A refused version leaves the known one as it was.
+	take(t, d, good, noon, true, nil)
+	forged = announced(t, ana, 1, 2, noon, func(a *room.Announcement) { a.Title = "forged" })
+	forged[len(forged)-1] ^= 1
+	take(t, d, forged, noon, false, doc.ErrSignature)
+	if l, _ := d.Get(roomOf(ana, 1), noon); l.ann.Title != "Kitchen" {
+		t.Errorf("now %q", l.ann.Title)
+	}
+}
+
+func TestDirectoryEndIsTheEnd(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
+	take(t, d, announced(t, ana, 1, 5, noon, nil), noon, true, nil)
+	take(t, d, announced(t, ana, 1, 7, noon, ended), noon, true, nil)
+	if len(d.Live(noon)) != 0 {
+		t.Error("an ended room is listed")
+	}
+	if _, ok := d.Get(roomOf(ana, 1), noon); ok {
+		t.Error("an ended room can be joined")
+	}
+	take(t, d, announced(t, ana, 1, 6, noon, nil), noon, false, errOld) // still on its way
+	take(t, d, announced(t, ana, 1, 8, noon, nil), noon, false, errOld) // a room ends once
+	if out := d.Missing(map[room.ID]uint64{roomOf(ana, 1): 6}, 10, noon); len(out) != 1 {
+		t.Error("who knows the room is not told of its end")
+	}
+	if d.Expire(noon.Add(time.Minute)) {
+		t.Error("a reader is told of a room it did not see")
+	}
+	if len(d.rooms) != 0 {
+		t.Error("the tombstone stays for ever")
+	}
+	// An end that comes before its room is kept as well, and is no news.
+	take(t, d, announced(t, ana, 2, 5, noon, ended), noon, false, nil)
+	take(t, d, announced(t, ana, 2, 4, noon, nil), noon, false, errOld)
+}
+
+func TestDirectoryIsNotOnePersons(t *testing.T) {
+	d, ana, bo := newDirectory(), testIdentity(t, 1), testIdentity(t, 2)
+	for n := range byte(roomsPerHost) {
+		take(t, d, announced(t, ana, n, 1, noon, nil), noon, true, nil)
+	}
+	take(t, d, announced(t, ana, 100, 1, noon, nil), noon, false, errCrowded)
+	take(t, d, announced(t, ana, 0, 2, noon, nil), noon, false, nil) // a known room goes on
+	take(t, d, announced(t, bo, 1, 1, noon, nil), noon, true, nil)   // somebody else's has its place
+	take(t, d, announced(t, ana, 0, 3, noon, ended), noon, true, nil)
+	take(t, d, announced(t, ana, 100, 1, noon, nil), noon, true, nil)
+}
+
+// Rooms that have just ended take places too: nobody fills the directory with them.
+func TestDirectoryEndedRoomsAreBounded(t *testing.T) {
+	for name, open := range map[string]bool{"ended unheard of": false, "opened and ended": true} {
+		t.Run(name, func(t *testing.T) {
+			d, ana := newDirectory(), testIdentity(t, 1)
+			for n := range byte(100) {
+				if open {
+					_, _ = d.Take(announced(t, ana, n, 1, noon, nil), noon)
+				}
+				_, _ = d.Take(announced(t, ana, n, 2, noon, ended), noon)
+			}
+			if len(d.rooms) != keptPerHost {
+				t.Errorf("one person has %d of %d places", len(d.rooms), directorySize)
+			}
+		})
+	}
+}
+
+// Validators run side by side: the limits hold all the same.
+func TestDirectoryLimitsHoldConcurrently(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
+	var raws [][]byte
+	for n := range byte(32) {
+		raws = append(raws, announced(t, ana, n, 1, noon, nil))
+	}
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for _, raw := range raws {
+		all.Go(func() {
+			<-start
+			_, _ = d.Take(raw, noon)
+		})
+	}
+	close(start)
+	all.Wait()
+	if n := len(d.Live(noon)); n != roomsPerHost {
+		t.Errorf("%d rooms of one host", n)
+	}
+}
+
+func TestDirectoryIsBounded(t *testing.T) {
+	d := newDirectory()
+	for n := range directorySize {
+		var id room.ID
+		binary.BigEndian.PutUint32(id[:], uint32(n))
+		d.rooms[id] = listing{until: noon.Add(time.Second)}
+	}
+	ana := testIdentity(t, 1)
+	take(t, d, announced(t, ana, 1, 1, noon, nil), noon, false, errCrowded)
+	d.Expire(noon.Add(2 * time.Second))
+	take(t, d, announced(t, ana, 1, 1, noon, nil), noon, true, nil)
+}
+
+func TestDirectoryListsNewestFirst(t *testing.T) {
+	d := newDirectory()
+	for n := range uint32(3) {
+		at := noon.Add(time.Duration(n) * time.Second)
+		take(t, d, announced(t, testIdentity(t, n+1), 1, 1, at, nil), at, true, nil)
+	}
+	live := d.Live(noon.Add(3 * time.Second))
+	if len(live) != 3 || !slices.IsSortedFunc(live, func(a, b listing) int { return b.since.Compare(a.since) }) {
+		t.Errorf("%+v", live)
+	}
+}
+
+func TestDirectoryMissing(t *testing.T) {
+	d := newDirectory()
+	have := map[room.ID]uint64{}
+	for n := range uint32(5) {
+		id := testIdentity(t, n+1)
+		take(t, d, announced(t, id, 1, 10, noon, nil), noon, true, nil)
+		have[roomOf(id, 1)] = uint64(8 + n) // older, older, same, newer, newer
+	}
+	if got := d.Missing(have, 10, noon); len(got) != 2 {
+		t.Errorf("%d announcements for one who lacks 2", len(got))
+	}
+	if got := d.Missing(nil, 10, noon); len(got) != 5 {
+		t.Errorf("%d of 5 for one who has none", len(got))
+	}
+	if got := d.Missing(nil, 3, noon); len(got) != 3 {
+		t.Errorf("%d, at most 3 asked for", len(got))
+	}
+	if !mapsEqual(d.versions(), d) {
+		t.Error("versions do not tell what is there")
+	}
+}
+
+func mapsEqual(v map[room.ID]uint64, d *directory) bool {
+	for id, l := range d.rooms {
+		if v[id] != l.ann.Version {
+			return false
+		}
+	}
+	return len(v) == len(d.rooms)
+}
+
+func FuzzDirectoryTake(f *testing.F) {
+	ana := testIdentity(f, 1)
+	f.Add(announced(f, ana, 1, 5, noon, nil), announced(f, ana, 1, 6, noon, ended))
+	f.Add(announced(f, ana, 1, 5, noon, nil), announced(f, testIdentity(f, 2), 1, 5, noon, nil))
+	f.Add([]byte{}, []byte{0x83, 0x40, 0x40, 0x40})
+	f.Fuzz(func(t *testing.T, one, two []byte) {
+		d := newDirectory()
+		for _, raw := range [][]byte{one, two, one} {
+			before := d.versions()
+			_, err := d.Take(raw, noon)
+			if err != nil && !mapsEqual(before, d) {
+				t.Fatalf("refused (%v) and kept", err)
+			}
+			if err == nil {
+				a, _, err := room.ParseAnnouncement(raw)
+				if err != nil || d.rooms[a.Room].ann.Version != a.Version || before[a.Room] >= a.Version {
+					t.Fatalf("taken: %+v, %v", a, err)
+				}
+			}
+		}
+		for _, raw := range d.Missing(nil, 10, noon) {
+			if _, err := newDirectory().Take(raw, noon); err != nil {
+				t.Fatalf("we pass on what others refuse: %v", err)
+			}
+		}
+		d.Expire(noon.Add(time.Hour))
+		if len(d.rooms) != 0 {
+			t.Fatal("a room stays for ever")
+		}
+	})
+}
