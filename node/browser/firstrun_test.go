@@ -1,0 +1,76 @@
+package browser
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// alone starts one person with a node that nobody knows of.
+func alone(t *testing.T, name string, s setup) *person {
+	t.Helper()
+	needBrowser(t)
+	n := startNode(t, computer{}, name)
+	return sitDown(t, computer{}, "Ana", n, s)
+}
+
+// The first start: a name, and then what one can do in a world without rooms.
+func TestFirstRun(t *testing.T) {
+	p := alone(t, "", setup{})
+	p.open(p.node.Page)
+	p.sees("welcome")
+	p.sees("facts") // a live line, before anything was asked
+	p.types("name-input", "Ana")
+	p.clicks("name-save")
+	p.sees("empty")
+	if text := p.reads("empty"); !contains(text, "No rooms here yet", "Start a room", "Hear it work", "Connect") {
+		t.Errorf("an empty world says %q", text)
+	}
+	if text := p.reads("facts"); !contains(text, "mDNS is off", "0 nodes") {
+		t.Errorf("the line of facts says %q", text)
+	}
+	if hash := script[string](p, `location.hash`); strings.Contains(hash, "key") {
+		t.Errorf("the key stays in the address bar: %q", hash)
+	}
+	p.until("be called Ana", `fetch("/api/v1/status", {headers: {Authorization: "Bearer " + localStorage["salon.key"]}}).then((r) => r.json()).then((s) => s.name === "Ana")`)
+	p.open(p.node.Origin()) // without the key, which the page keeps
+	p.sees("empty")
+
+	for _, way := range []struct{ click, see string }{
+		{"start-room", "room-title-input"}, {"connect", "connect-dialog"},
+	} {
+		p.clicks(way.click)
+		p.sees(way.see)
+		p.open(p.node.Origin())
+	}
+	script[bool](p, `localStorage.clear() ?? true`)
+	p.open(p.node.Origin())
+	p.sees("no-key")
+	if text := p.reads("no-key"); !contains(text, "salon open") {
+		t.Errorf("without a key the page says %q", text)
+	}
+}
+
+// "Hear it work" runs to its end, is heard in the browser, and shows what was measured.
+func TestHearItWork(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	p.open(p.node.Page)
+	p.clicks("hear-it-work")
+	p.sees("demo-steps")
+	p.until("hear the demo", `ear.firstSound > 0`)
+	p.listens()
+	p.patiently(2, func() { p.sees("demo-result") })
+	text := p.reads("demo-result")
+	t.Log(text)
+	if !regexp.MustCompile(`(99(\.\d)?|100)\s*%`).MatchString(text) {
+		t.Errorf("the result says %q", text)
+	}
+	steps := p.reads("demo-steps")
+	if !contains(steps, "hand", "Measured") || script[int](p, `document.querySelectorAll('[data-test="demo-step"][data-state="failed"]').length`) != 0 {
+		t.Errorf("the steps: %q", steps)
+	}
+	host := voice(t, "../demo/voices/host.opus")
+	wellHeard(t, "the demo's host, in the browser", host, p.hears(1).Mono())
+	p.clicks("demo-stop")
+	p.sees("empty") // the demo's room is nowhere to be found
+}

@@ -1,0 +1,220 @@
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// A person sits before a browser, with a node on the same computer.
+type person struct {
+	t    *testing.T
+	name string
+	node *salonNode
+	ctx  context.Context // of the tab
+
+	patience time.Duration // for what they wait for
+}
+
+// setup is how a person's browser differs from the usual.
+type setup struct {
+	microphone string                    // WAV file that is heard in it, again and again; empty: none is plugged in
+	permission browser.PermissionSetting // empty: granted
+}
+
+const allowed = browser.PermissionSettingGranted
+
+// sitDown opens the person's browser. Nothing is shown yet.
+func sitDown(t *testing.T, c computer, name string, n *salonNode, s setup) *person {
+	t.Helper()
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(findChromium()),
+		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("headless", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-default-apps", true),
+		chromedp.Flag("disable-extensions", true),
+		chromedp.Flag("disable-breakpad", true),
+		// Two browsers on one screen that nobody sees: neither is in the background.
+		chromedp.Flag("disable-backgrounding-occluded-windows", true),
+		chromedp.Flag("disable-renderer-backgrounding", true),
+		chromedp.Flag("force-color-profile", "srgb"),
+		chromedp.Flag("lang", "en-US"),
+		chromedp.WindowSize(1280, 900),
+		chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) { c.move(cmd) }),
+	}
+	if s.microphone != "" {
+		options = append(options,
+			chromedp.Flag("use-fake-device-for-media-stream", true),
+			chromedp.Flag("use-file-for-fake-audio-capture", s.microphone))
+	}
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(cancel)
+	ctx, cancelTab := chromedp.NewContext(allocator)
+	t.Cleanup(cancelTab)
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatalf("chromium for %s: %v", name, err)
+	}
+	p := &person{t: t, name: name, node: n, ctx: ctx, patience: patience}
+	t.Cleanup(p.lastLook)
+	if s.permission == "" {
+		s.permission = allowed
+	}
+	p.permit(s.permission)
+	p.beforeEveryPage(earScript)
+	return p
+}
+
+// permit answers the browser's question for the microphone.
+func (p *person) permit(s browser.PermissionSetting) {
+	p.t.Helper()
+	_, err := chromedp.CallBrowser(p.ctx, browser.SetPermission, browser.SetPermissionParams{
+		Permission: &browser.PermissionDescriptor{Name: "microphone"}, Setting: s, Origin: p.node.Origin(),
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *person) beforeEveryPage(script string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// open goes to an address; the page of the person's node, as salon printed it, is node.Page.
+func (p *person) open(address string) {
+	p.t.Helper()
+	p.do("open "+address, chromedp.Navigate(address))
+}
+
+// do runs what a person does; what it needs is waited for.
+func (p *person) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, p.patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.t.Fatalf("%s: %s: %v\n%s", p.name, what, err, p.seen())
+	}
+}
+
+// sees waits until an element with that data-test, and further CSS, can be seen.
+func (p *person) sees(test string) {
+	p.t.Helper()
+	p.until("see "+test, fmt.Sprintf(`!!document.querySelector(%s)?.checkVisibility()`, asJSON(selector(test))))
+}
+
+func (p *person) seesNo(test string) {
+	p.t.Helper()
+	p.until("see no "+test, fmt.Sprintf(`!document.querySelector(%s)`, asJSON(selector(test))))
+}
+
+// until waits for a JavaScript condition of the page.
+func (p *person) until(what, condition string) {
+	p.t.Helper()
+	p.do(what, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
+		return chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))(ctx, target)
+	})
+}
+
+// clicks waits until the element can be used and clicks it with the mouse.
+func (p *person) clicks(test string) {
+	p.t.Helper()
+	usable := selector(test) + `:not([aria-disabled="true"]):not(:disabled)`
+	p.until("use "+test, fmt.Sprintf(`!!document.querySelector(%s)?.checkVisibility()`, asJSON(usable)))
+	p.do("click "+test, chromedp.Click(chromedp.CSS(usable)))
+}
+
+// types writes into a field as from a keyboard.
+func (p *person) types(test, text string) {
+	p.t.Helper()
+	p.sees(test)
+	p.do("type into "+test, chromedp.SendKeys(chromedp.CSS(selector(test)), text))
+}
+
+// reads is the text of an element that can be seen.
+func (p *person) reads(test string) string {
+	p.t.Helper()
+	p.sees(test)
+	return script[string](p, fmt.Sprintf(`document.querySelector(%s).innerText`, asJSON(selector(test))))
+}
+
+// selector turns `seat[data-muted="true"]` into CSS.
+func selector(test string) string {
+	name, rest, _ := strings.Cut(test, "[")
+	if rest != "" {
+		rest = "[" + rest
+	}
+	return fmt.Sprintf(`[data-test=%q]%s`, name, rest)
+}
+
+// script runs JavaScript in the page and waits for its promise.
+func script[T any](p *person, source string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, p.patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](source, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s: %v in %.200s\n%s", p.name, err, source, p.seen())
+	}
+	return v
+}
+
+// api asks the person's own node, from its page.
+func api[T any](p *person, method, path string, body any) T {
+	p.t.Helper()
+	init := map[string]any{"method": method, "headers": map[string]string{
+		"Authorization": "Bearer " + p.node.Key(), "Content-Type": "application/json",
+	}}
+	if body != nil {
+		init["body"] = asJSON(body)
+	}
+	return script[T](p, fmt.Sprintf(`fetch(%s, %s).then((r) => r.json())`, asJSON("/api/v1/"+path), asJSON(init)))
+}
+
+// seen is the text on the screen.
+func (p *person) seen() string {
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href.split("#key")[0] + "\n" + document.body?.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// lastLook keeps a picture of what a failed test saw last.
+func (p *person) lastLook() {
+	dir := os.Getenv("SALON_SCREENSHOTS")
+	if !p.t.Failed() || dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, 2*time.Second)
+	defer cancel()
+	if picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
+		name := strings.ReplaceAll("failed "+p.t.Name()+" "+p.name, "/", " ") + ".png"
+		_ = os.WriteFile(filepath.Join(dir, name), picture, 0o644)
+	}
+}
+
+// patiently does something that takes longer by its nature.
+func (p *person) patiently(times int, what func()) {
+	p.t.Helper()
+	p.patience *= time.Duration(times)
+	what()
+	p.patience /= time.Duration(times)
+}

@@ -1,0 +1,124 @@
+// Runs before a page's own scripts and keeps what its microphone gives, and what the tracks that it receives give as
+// they are played. The page may be slow; samples have their own time.
+(() => {
+  const rate = 48000;
+  const loud = 0.01; // -40 dBFS: somebody speaks
+
+  class Recording {
+    kept = 0; // samples of each channel since start
+    #on = false;
+    #newest = null; // the track that counts
+    #parts = [];
+    #place = null; // microseconds: where the next sample belongs
+
+    start() {
+      this.#parts = [];
+      this.#place = null;
+      this.kept = 0;
+      this.#on = true;
+    }
+
+    /** The 16-bit samples of both channels, little endian, as base64. */
+    stop() {
+      this.#on = false;
+      const all = new Int16Array(2 * this.kept);
+      let at = 0;
+      for (const part of this.#parts) {
+        all.set(part, at);
+        at += part.length;
+      }
+      const bytes = new Uint8Array(all.buffer);
+      let text = "";
+      for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+      return btoa(text);
+    }
+
+    async follow(track, any, heardAt) {
+      this.#newest = track;
+      const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
+      for (;;) {
+        const { value: data, done } = await reader.read();
+        if (done) return;
+        if (track !== this.#newest) {
+          data.close();
+          continue;
+        }
+        const now = performance.now();
+        any(now);
+        const n = data.numberOfFrames;
+        const left = new Float32Array(n);
+        const right = new Float32Array(n);
+        data.copyTo(left, { planeIndex: 0, format: "f32-planar" });
+        data.copyTo(right, { planeIndex: data.numberOfChannels > 1 ? 1 : 0, format: "f32-planar" });
+        let peak = 0;
+        for (let i = 0; i < n; i++) peak = Math.max(peak, Math.abs(left[i]), Math.abs(right[i]));
+        if (peak > loud) heardAt(now);
+        if (this.#on) this.#keep(left, right, data.timestamp, data.sampleRate);
+        data.close();
+      }
+    }
+
+    #keep(left, right, timestamp, sampleRate) {
+      if (sampleRate !== rate) throw new Error(`${sampleRate} Hz`);
+      const n = left.length;
+      // What the reader missed stays a gap; a jump of less than a block is rounding.
+      const missing = this.#place === null ? 0 : Math.round(((timestamp - this.#place) / 1e6) * rate);
+      const gap = missing >= n && missing < 10 * rate ? missing : 0;
+      const part = new Int16Array(2 * (gap + n));
+      for (let i = 0; i < n; i++) {
+        part[2 * (gap + i)] = Math.max(-1, Math.min(1, left[i])) * 32767;
+        part[2 * (gap + i) + 1] = Math.max(-1, Math.min(1, right[i])) * 32767;
+      }
+      this.#parts.push(part);
+      this.kept += gap + n;
+      this.#place = timestamp + (n / rate) * 1e6;
+    }
+  }
+
+  const ear = (window.ear = {
+    heard: new Recording(),
+    said: new Recording(),
+    clicked: 0, // ms of the page's clock: the last click
+    firstSound: 0, // the first loud sample heard after it
+    lastSound: 0, // the last loud sample heard
+    connected: 0, // the last time that a connection to the node stood
+    firstFrame: 0, // the first frame after the last click, be it silent
+    microphones: [], // the tracks that the page opened
+  });
+
+  addEventListener("click", (event) => {
+    ear.clicked = event.timeStamp;
+    ear.firstSound = ear.firstFrame = 0;
+  }, { capture: true });
+
+  const Connection = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Connection {
+    constructor(...options) {
+      super(...options);
+      this.addEventListener("connectionstatechange", () => {
+        if (this.connectionState === "connected") ear.connected = performance.now();
+      });
+      this.addEventListener("track", ({ track }) => {
+        void ear.heard.follow(
+          track,
+          (now) => (ear.firstFrame ||= now),
+          (now) => {
+            ear.lastSound = now;
+            ear.firstSound ||= now;
+          },
+        );
+      });
+    }
+  };
+
+  const getUserMedia = navigator.mediaDevices?.getUserMedia;
+  if (!getUserMedia) return;
+  navigator.mediaDevices.getUserMedia = async function (wanted) {
+    const stream = await getUserMedia.call(this, wanted);
+    for (const track of stream.getAudioTracks()) {
+      ear.microphones.push(track);
+      void ear.said.follow(track.clone(), () => {}, () => {});
+    }
+    return stream;
+  };
+})();
