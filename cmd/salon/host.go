@@ -46,9 +46,6 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			defer func() { err = firstErr(err, s.close()) }()
 			v, err := s.StartRoom(cmd.Context(), title, mode, language)
-			if isCode(err, "bad_room") {
-				return usageError{err}
-			}
 			if err != nil {
 				return err
 			}
@@ -74,7 +71,7 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to play into the room")
 	fl.BoolVar(&loop, "loop", false, "play the file again and again")
 	fl.BoolVar(&allow, "allow-speakers", false, "bring everybody who raises a hand on stage")
-	fl.DurationVar(&lasts, "for", 0, "end the room after this time")
+	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	return cmd
 }

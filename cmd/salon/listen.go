@@ -60,7 +60,7 @@ func listenCommand(f *flags) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&record, "record", "", "file to record to: .wav, .ogg or .opus")
-	fl.DurationVar(&lasts, "for", 0, "leave after this time (default: when the room ends, or at Ctrl-C)")
+	fl.Var((*span)(&lasts), "for", "leave after this time (default: when the room ends, or at Ctrl-C)")
 	fl.BoolVar(&asJSON, "json", false, "print the figures as an object")
 	return cmd
 }

@@ -7,11 +7,14 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"salon/node"
+	"salon/node/client"
 )
 
 // version is set by the build.
@@ -36,12 +39,18 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "salon: "+err.Error())
-	var usage usageError
-	if errors.As(err, &usage) {
+	if isUsage(err) {
 		fmt.Fprintln(os.Stderr, "Run 'salon --help' for the commands and their flags.")
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailure)
+}
+
+// isUsage reports whether only the command line can have caused an error, also if the node was the one to notice.
+func isUsage(err error) bool {
+	var usage usageError
+	var api *client.Error
+	return errors.As(err, &usage) || errors.Is(err, node.ErrOption) || errors.As(err, &api) && strings.HasPrefix(api.Code, "bad_")
 }
 
 // flags are what goes with every command.
@@ -83,10 +92,13 @@ func newCommand() *cobra.Command {
 
 // noArgs and oneArg refuse as wrong usage what cobra would call failure.
 func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("there is no command %q", args[0])
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasParent():
+		return usagef("%s wants nothing but flags, not %q", cmd.Name(), args[0])
 	}
-	return nil
+	return usagef("there is no command %q", args[0])
 }
 
 func oneArg(what string) cobra.PositionalArgs {
@@ -97,6 +109,29 @@ func oneArg(what string) cobra.PositionalArgs {
 		return nil
 	}
 }
+
+// A span is a flag: a length of time.
+type span time.Duration
+
+func (s *span) Set(v string) error {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return errors.New("it is a length of time such as 90s or 1h30m")
+	}
+	*s = span(d)
+	return nil
+}
+
+// String is empty for no time, which the help then does not show as a default.
+func (s *span) String() string {
+	if *s == 0 {
+		return ""
+	}
+	return time.Duration(*s).String()
+}
+
+// Type is what the help shows.
+func (s *span) Type() string { return "duration" }
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{

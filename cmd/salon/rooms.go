@@ -25,9 +25,6 @@ func roomsCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rooms", Short: "List the rooms that are live now", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if wait < 0 {
-				return usagef("--wait %s: a time to wait cannot be negative", wait)
-			}
 			s, err := f.connect(cmd.Context())
 			if err != nil {
 				return err
@@ -47,7 +44,7 @@ func roomsCommand(f *flags) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	cmd.Flags().DurationVar(&wait, "wait", 0, "look for so long at most, less when rooms were found (default 3s, or 0 if the node runs already)")
+	cmd.Flags().Var((*span)(&wait), "wait", "look for so long at most, less when rooms were found (default 3s, or 0 if the node runs already)")
 	return cmd
 }
 

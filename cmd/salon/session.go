@@ -49,7 +49,7 @@ func (f *flags) connect(ctx context.Context) (*session, error) {
 		return nil, fmt.Errorf("a salon runs on %s but does not answer; end it and try again", f.homeDir())
 	}
 	if err != nil {
-		return nil, asUsage(err)
+		return nil, err
 	}
 	s, err := web.New(n, web.Options{Addr: "127.0.0.1:0", Version: version})
 	if err != nil {
@@ -65,9 +65,7 @@ func (f *flags) connect(ctx context.Context) (*session, error) {
 // tellRunning passes on the flags that a running node can still follow.
 func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
 	if f.name != "" {
-		if err := c.Call(ctx, "PUT", "/api/v1/name", map[string]string{"name": f.name}, nil); isCode(err, "bad_name") {
-			return usageError{err}
-		} else if err != nil {
+		if err := c.Call(ctx, "PUT", "/api/v1/name", map[string]string{"name": f.name}, nil); err != nil {
 			return err
 		}
 	}
@@ -76,22 +74,10 @@ func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
 	}
 	for _, p := range f.peers {
 		if err := c.Call(ctx, "POST", "/api/v1/peers", map[string]string{"addr": p}, nil); err != nil {
-			err = fmt.Errorf("peer %s: %w", p, err)
-			if isCode(err, "bad_addr") {
-				return usageError{err}
-			}
-			return err
+			return fmt.Errorf("peer %s: %w", p, err)
 		}
 	}
 	return nil
-}
-
-// asUsage marks errors that only the command line can have caused.
-func asUsage(err error) error {
-	if errors.Is(err, node.ErrOption) {
-		return usageError{err}
-	}
-	return err
 }
 
 // close ends a node that was started for this command.

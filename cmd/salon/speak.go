@@ -47,7 +47,7 @@ func speakCommand(f *flags) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to say")
-	fl.DurationVar(&lasts, "for", 0, "give up the stage after this time (default: when the file has been played)")
+	fl.Var((*span)(&lasts), "for", "give up the stage after this time (default: when the file has been played)")
 	return cmd
 }
 

@@ -30,11 +30,11 @@ func upCommand(f *flags) *cobra.Command {
 				return fmt.Errorf("salon runs already on %s; 'salon open' shows its page, or use another --home to be another person", f.homeDir())
 			}
 			if err != nil {
-				return asUsage(err)
+				return err
 			}
 			s, err := web.New(n, web.Options{Addr: addr, Version: version})
 			if err != nil {
-				return errors.Join(asUsage(err), n.Close())
+				return errors.Join(err, n.Close())
 			}
 			greet(out, n, s)
 			if !noOpen && hasDisplay() {

@@ -155,7 +155,8 @@ func TestWrongUsage(t *testing.T) {
 		{"a record of no known kind", []string{"listen", "a", "--record", "heard.mp3"}, ".wav"},
 		{"speak without words", []string{"speak", "a"}, "--play"},
 		{"speak to nobody", []string{"speak", "--play", voiceA}, "room or share link"},
-		{"wait for less than nothing", []string{"rooms", "--wait", "-3s"}, "negative"},
+		{"wait for less than nothing", []string{"rooms", "--wait", "-3s"}, "90s"},
+		{"a room for less than nothing", []string{"host", "--title", "T", "--for", "-5s"}, "90s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := c.args
@@ -196,6 +197,7 @@ func TestFilesThatCannotBePlayed(t *testing.T) {
 		{"mp3 by another name", write("song.wav", []byte("\xff\xfb\x90\x64\x00\x0f\xf0\x00\x00")), "WAV"},
 		{"empty", write("empty.wav", nil), "empty"},
 		{"cut in its header", write("cut.wav", whole[:30]), ""},
+		{"cut after its header", write("silent.wav", whole[:44]), "no sound"},
 		{"Opus cut in its header", write("cut.opus", opus[:20]), ""},
 		{"Opus cut after its header", write("header.opus", opus[:60]), ""},
 	} {
@@ -244,6 +246,10 @@ func TestRoomsThatCannotBeJoined(t *testing.T) {
 		start(t, bo.home, "listen", ref, "--for", "100ms").wantExit(0, patience)
 	}
 
+	// What is wrong usage of a new node is wrong usage of one that runs.
+	start(t, bo.home, "rooms", "--name", " ").wantRefusal(2, "name")
+	start(t, bo.home, "rooms", "--peer", "192.0.2.7:4773").wantRefusal(2, "not a peer")
+
 	link := links[0]
 	middle := len(link) / 2
 	other := "A"
@@ -257,8 +263,8 @@ func TestRoomsThatCannotBeJoined(t *testing.T) {
 		"something else": "salon:bm90aGluZw",
 	} {
 		t.Run(name, func(t *testing.T) {
-			start(t, bo.home, "listen", damaged).wantRefusal(1, "damaged")
-			start(t, t.TempDir(), append([]string{"listen", damaged}, overBoth...)...).wantRefusal(1, "damaged")
+			start(t, bo.home, "listen", damaged).wantRefusal(2, "damaged")
+			start(t, t.TempDir(), append([]string{"listen", damaged}, overBoth...)...).wantRefusal(2, "damaged")
 		})
 	}
 	// One that still reads as a link leads nowhere, and must end in a refusal too.
