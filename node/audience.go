@@ -68,8 +68,11 @@ func (a *audience) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
 
 // judge gives up a stream of which something did not verify.
 func (a *audience) judge(v *voice, err error) {
-	if err != nil {
-		v.counts.Add("program_forged")
+	if err == nil {
+		return
+	}
+	v.counts.Add("program_forged")
+	if v.forged&(1<<relay.Program) == 0 {
 		v.log.Warn("program forged", "err", err)
 		v.forged |= 1 << relay.Program
 	}

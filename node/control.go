@@ -115,10 +115,10 @@ func (c *controlConn) Part(m any) {
 	c.Close()
 }
 
-// Close ends the connection at once.
+// Close ends the connection at once. It never blocks, and may be called under a lock.
 func (c *controlConn) Close() {
 	c.once.Do(func() {
 		close(c.done)
-		c.s.Reset()
+		go c.s.Reset() // on TCP it waits for a peer that reads nothing
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
+	"salon/ledger/doc"
 	"salon/room"
 )
 
@@ -219,12 +220,17 @@ func peerOfLink(s string) (peer.AddrInfo, error) {
 	if err != nil {
 		return peer.AddrInfo{}, errors.New("this share link is damaged or cut off: ask for it again")
 	}
-	id, err := peerOf(link.Device)
+	return addrInfo(link.Device, link.Addrs)
+}
+
+// addrInfo is how to dial a device whose entry points are these multiaddrs; those that are none are left out.
+func addrInfo(device doc.PublicKey, entries [][]byte) (peer.AddrInfo, error) {
+	id, err := peerOf(device)
 	if err != nil {
 		return peer.AddrInfo{}, err
 	}
 	p := peer.AddrInfo{ID: id}
-	for _, b := range link.Addrs {
+	for _, b := range entries {
 		if m, err := multiaddr.NewMultiaddrBytes(b); err == nil {
 			p.Addrs = append(p.Addrs, m)
 		}

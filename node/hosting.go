@@ -22,17 +22,25 @@ const (
 	seatGrace   = 10 * time.Second // how long a seat waits for a speaker whose connection broke
 	parkedMax   = 64               // media streams that came before their join was answered
 	countsEvery = time.Second
-	deadAfter   = 15 * time.Second // without a ping: children ping every two seconds
+
+	controlRate, controlBurst = 20, 200
+	deadAfter                 = 15 * time.Second // without a ping: children ping every two seconds
 )
 
 // hosting is what only the host of a room has. Room.mu guards the fields.
 type hosting struct {
 	children map[peer.ID]*child
-	parked   map[peer.ID]*streamLink
+	parked   map[peer.ID]parked
 	replay   *room.Replay
-	absent   map[doc.PublicKey]*time.Timer // speakers whose connection broke, by person
-	told     uint32                        // listener count last sent
-	news     chan struct{}                 // holds one: announce soon
+	absent   map[peer.ID]*time.Timer // devices with a seat or a hand whose connection broke
+	told     uint32                  // listener count last sent
+	news     chan struct{}           // holds one: announce soon
+}
+
+// parked is a media stream whose join is still to be answered.
+type parked struct {
+	link *streamLink
+	came time.Time
 }
 
 // A child is a node that hears the room from us.
@@ -43,6 +51,26 @@ type child struct {
 	ctl    *controlConn
 	heard  time.Time // last message
 	loss   float64   // share of frames it lost, by its own word, smoothed
+
+	allowance allowance // of its reader alone
+}
+
+// An allowance is how many control messages a child may send: controlRate a second, and controlBurst at once. Nobody who
+// uses a page comes near it.
+type allowance struct {
+	left float64
+	at   time.Time
+}
+
+func (a *allowance) take(now time.Time) bool {
+	if a.at.IsZero() {
+		a.left = controlBurst
+	} else {
+		a.left = min(controlBurst, a.left+controlRate*now.Sub(a.at).Seconds())
+	}
+	a.at = now
+	a.left--
+	return a.left >= 0
 }
 
 // welcome serves the control stream of a node that wants in. It returns when the child is gone.
@@ -54,8 +82,7 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 		ctl.Finish(*refuse)
 		return
 	}
-	r.n.protect(id)
-	defer r.n.unprotect(id)
+	defer r.n.protect(id)()
 	defer r.dismiss(c, nil)
 	stop := context.AfterFunc(ctx, ctl.Close)
 	defer stop()
@@ -112,15 +139,15 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	}
 	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: time.Now()}
 	r.host.children[id] = c
-	if t := r.host.absent[cert.Person]; t != nil {
+	if t := r.host.absent[id]; t != nil {
 		t.Stop()
-		delete(r.host.absent, cert.Person)
+		delete(r.host.absent, id)
 	}
 	ctl.Send(relay.Accept{Depth: 1, Path: [][]byte{[]byte(r.n.host.ID())}, Charter: charter, Snapshot: snapshot})
 	ctl.Send(relay.Counts{Listeners: r.audience()})
-	if l := r.host.parked[id]; l != nil {
+	if p, ok := r.host.parked[id]; ok {
 		delete(r.host.parked, id)
-		r.attach(c, l)
+		r.attach(c, p.link)
 	}
 	r.listeners = r.audience()
 	r.n.roomChanged(r)
@@ -135,24 +162,38 @@ func (r *Room) takeMedia(id peer.ID, l *streamLink) {
 		r.attach(c, l)
 		return
 	}
-	if len(r.host.parked) >= parkedMax || r.phase.Over() {
-		r.n.counts.Add("media_without_join")
+	if r.phase.Over() {
 		l.Close()
 		return
 	}
-	if old := r.host.parked[id]; old != nil {
-		old.Close()
+	if _, again := r.host.parked[id]; !again && len(r.host.parked) >= parkedMax {
+		// The oldest makes room: those of whoever means to join wait for a moment only.
+		oldest := id
+		for other, p := range r.host.parked {
+			if oldest == id || p.came.Before(r.host.parked[oldest].came) {
+				oldest = other
+			}
+		}
+		r.unpark(oldest)
 	}
-	r.host.parked[id] = l
+	if old, ok := r.host.parked[id]; ok {
+		old.link.Close()
+	}
+	r.host.parked[id] = parked{l, time.Now()}
 	time.AfterFunc(joinTimeout, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.host.parked[id] == l {
-			delete(r.host.parked, id)
-			r.n.counts.Add("media_without_join")
-			l.Close()
+		if r.host.parked[id].link == l {
+			r.unpark(id)
 		}
 	})
+}
+
+// unpark lets a media stream go that nobody joined for. r.mu is held.
+func (r *Room) unpark(id peer.ID) {
+	r.n.counts.Add("media_without_join")
+	r.host.parked[id].link.Close()
+	delete(r.host.parked, id)
 }
 
 // attach starts feeding a child. r.mu is held.
@@ -198,6 +239,9 @@ func (r *Room) settleChild(c *child) {
 	if slot, _, ok := r.state.MaySend(c.author.Device); ok {
 		sends = 1 << slot
 	}
+	if r.state.IsRemoved(c.author.Person) {
+		hears = 0 // at once: its connection ends a moment later
+	}
 	p := relay.Peer(c.id)
 	r.media.do(func(t *relay.Tree, now time.Time) {
 		// Errors mean that the child has no media link yet: attach settles it then.
@@ -208,22 +252,30 @@ func (r *Room) settleChild(c *child) {
 
 // hear takes one control message of a child and reports whether it was the last.
 func (r *Room) hear(c *child, m any) (bye bool) {
+	now := time.Now()
+	if !c.allowance.take(now) {
+		r.n.counts.Add("control_flood")
+		return true
+	}
+	var said said
+	if m, ok := m.(relay.Command); ok { // signatures are checked before the room waits for us
+		said.command, said.author, said.err = room.OpenCommand(m.Payload, now)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
 	c.heard = now
 	switch m := m.(type) {
 	case relay.Ping:
 		t := now.UnixMicro()
 		c.ctl.Send(relay.Pong{T0: m.T0, T1: t, T2: t})
 	case relay.Command:
-		c.ctl.Send(r.answer(c, m, now))
+		c.ctl.Send(r.answer(c, m.ID, said, now))
 	case relay.Report:
 		if m.Expected > 0 {
 			c.loss += (float64(min(m.Concealed, m.Expected))/float64(m.Expected) - c.loss) / 4
 		}
 	case relay.Bye:
-		if r.host.children[c.id] == c && !r.elsewhere(c) {
+		if r.host.children[c.id] == c {
 			_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
 		}
 		return true
@@ -234,27 +286,34 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	return false // also when the room is over: dismiss is saying so
 }
 
+// said is a child's command, opened.
+type said struct {
+	command room.Command
+	author  doc.Author
+	err     error
+}
+
 // answer decides on a child's signed command. r.mu is held.
-func (r *Room) answer(c *child, m relay.Command, now time.Time) relay.Answer {
-	cmd, author, err := room.OpenCommand(m.Payload, now)
+func (r *Room) answer(c *child, id uint64, s said, now time.Time) relay.Answer {
+	err := s.err
 	switch {
 	case err != nil:
 		r.n.counts.Add("command_malformed")
-	case author != c.author:
+	case s.author != c.author:
 		r.n.counts.Add("command_of_another")
 		err = room.ErrNotAllowed
 	default:
-		if err = r.host.replay.Check(author, cmd, now); err != nil {
+		if err = r.host.replay.Check(s.author, s.command, now); err != nil {
 			r.n.counts.Add("command_replayed")
 			break
 		}
-		err = r.decide(author, cmd, now)
+		err = r.decide(s.author, s.command, now)
 	}
 	if err == nil {
-		return relay.Answer{ID: m.ID}
+		return relay.Answer{ID: id}
 	}
 	u := explain(err)
-	return relay.Answer{ID: m.ID, Code: u.Code, Text: u.Text}
+	return relay.Answer{ID: id, Code: u.Code, Text: u.Text}
 }
 
 // decide runs the rule book and tells everyone. r.mu is held.
@@ -320,35 +379,25 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
 	r.listeners = r.audience()
 	r.n.roomChanged(r)
-	if r.elsewhere(c) || r.phase.Over() {
+	if r.phase.Over() || r.host.absent[c.id] != nil {
 		return
 	}
-	_, seated := r.state.SeatOf(c.author.Person)
-	_, raised := r.state.HandOf(c.author.Person)
-	if !seated && !raised || r.host.absent[c.author.Person] != nil {
+	seat, _ := r.state.SeatOf(c.author.Person)
+	hand, _ := r.state.HandOf(c.author.Person)
+	if seat.Device != c.author.Device && hand.Device != c.author.Device {
 		return
 	}
 	// A broken connection often comes back: seat and hand wait a little for it.
-	r.host.absent[c.author.Person] = time.AfterFunc(seatGrace, func() {
+	r.host.absent[c.id] = time.AfterFunc(seatGrace, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.host.absent[c.author.Person] == nil || r.phase.Over() {
+		if r.host.absent[c.id] == nil || r.phase.Over() {
 			return
 		}
-		delete(r.host.absent, c.author.Person)
+		delete(r.host.absent, c.id)
 		now := time.Now()
 		_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
 	})
-}
-
-// elsewhere reports whether the person is here by another connection than c's. r.mu is held.
-func (r *Room) elsewhere(c *child) bool {
-	for _, o := range r.host.children {
-		if o != c && o.author.Person == c.author.Person {
-			return true
-		}
-	}
-	return false
 }
 
 // audience counts the people who listen: everyone connected who is not on stage. r.mu is held.
@@ -403,15 +452,29 @@ func (r *Room) everySecond(now time.Time) {
 		r.n.roomChanged(r)
 		r.announceSoon()
 	}
-	worst := 0.0
+	r.voice.expectLoss(r.worstLoss())
 	for _, c := range r.host.children {
-		worst = max(worst, c.loss)
 		if now.Sub(c.heard) > deadAfter {
 			r.n.counts.Add("child_silent")
 			c.ctl.Close() // its reader ends and dismisses it
 		}
 	}
-	r.voice.expectLoss(worst)
+}
+
+// worstLoss is what the listener loses who loses most, by their own word; a tenth of them may be wrong, or lie. r.mu is
+// held.
+func (r *Room) worstLoss() float64 {
+	var losses []float64
+	for _, c := range r.host.children {
+		if r.state.RoleOf(c.author.Person) == room.Listener {
+			losses = append(losses, c.loss)
+		}
+	}
+	if len(losses) == 0 {
+		return 0
+	}
+	slices.Sort(losses)
+	return losses[len(losses)-1-len(losses)/10]
 }
 
 func (r *Room) announceSoon() {
@@ -427,6 +490,11 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 		return version
 	}
 	r.mu.Lock()
+	charter := r.charter
+	r.mu.Unlock()
+	link := r.n.shareLink(charter) // made anew: this machine may have come into another network
+	r.mu.Lock()
+	r.link = link
 	now := time.Now()
 	version = max(version+1, uint64(now.UnixMilli()))
 	ttl := r.n.o.AnnounceEvery * 5 / 2
@@ -434,12 +502,9 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 		Room: r.id, Nonce: r.charter.Nonce, Host: r.charter.Host, HostName: r.n.displayName(),
 		Title: r.charter.Title, Language: r.charter.Language, Mode: r.charter.Mode, Access: r.charter.Access,
 		Listeners: r.listeners, Speakers: uint32(len(r.state.Seats)),
-		Version: version, Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended,
+		Version: version, Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Entries: link.Addrs,
 	}
 	r.mu.Unlock()
-	for _, m := range r.n.entryPoints(6) {
-		a.Entries = append(a.Entries, m.Bytes())
-	}
 	r.n.publish(a)
 	return version
 }

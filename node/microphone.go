@@ -18,6 +18,7 @@ type microphone struct {
 	link relay.Link // nil when none is connected
 	sealer
 	incarnation uint32 // the sealer's; 0 when it may not send
+	highest     uint32 // of all incarnations so far
 	last        uint64 // number of the link's last frame
 	begun       bool   // last means something
 	own         uint64 // number in the host's own source
@@ -35,10 +36,17 @@ func (m *microphone) follow(v *voice) {
 		v.setAside(m.swap(nil))
 		return
 	}
-	if r.incarnation != 0 && r.incarnation != m.incarnation {
-		m.start(v, r.slot, r.incarnation, time.Now())
-		m.incarnation = r.incarnation
+	if r.incarnation == m.incarnation || r.incarnation == 0 {
+		return
 	}
+	if r.incarnation <= m.highest {
+		// Begun before: a key and a counter would meet twice. Only a host that turns back its own state asks for that.
+		v.counts.Add("incarnation_repeated")
+		m.incarnation = 0
+		return
+	}
+	m.start(v, r.slot, r.incarnation, time.Now())
+	m.incarnation, m.highest = r.incarnation, r.incarnation
 }
 
 // swap replaces the connected microphone and returns the old one, to be closed.

@@ -116,6 +116,7 @@ func TestMicrophoneSendsOnlyWhatItMay(t *testing.T) {
 		defer fresh.Close()
 		r.setMic(fresh)
 		r.closeAside()
+		r.closing.Wait()
 		if !old.isClosed() {
 			t.Error("the old microphone is still open")
 		}
@@ -132,6 +133,7 @@ func TestMicrophoneSendsOnlyWhatItMay(t *testing.T) {
 		r, mic := speaker(t, nil)
 		r.update(routing{mode: room.Talk, epoch: testEpoch, secret: testSecret})
 		r.closeAside()
+		r.closing.Wait()
 		if on, _ := r.attached(); on || !mic.isClosed() {
 			t.Error("the microphone is still open")
 		}
@@ -162,6 +164,35 @@ func TestMicrophoneNumbersRiseOverIncarnations(t *testing.T) {
 		if len(frames) != 10 {
 			t.Errorf("incarnation %d: %d frames", inc, len(frames))
 		}
+	}
+}
+
+// A host that turns back its own state does not make us use a key and a counter again.
+func TestMicrophoneStartsNoIncarnationTwice(t *testing.T) {
+	r, mic := speaker(t, func(r *routing) { r.incarnation = 5 })
+	s := newSource(t, 2, room.Talk, 2, 5, 440)
+	say := func() int {
+		r.speak(mic, relay.Frame{Number: 1, Sealed: s.packet(t)}, noon)
+		frames, _ := r.sent.take()
+		return len(frames)
+	}
+	if say() != 1 {
+		t.Fatal("not sent")
+	}
+	for _, back := range []uint32{4, 5} {
+		r.update(routing{mode: room.Talk, epoch: testEpoch, secret: testSecret}) // the audience
+		r.setMic(mic)
+		r.update(speakerRouting(func(r *routing) { r.incarnation = back }))
+		if n := say(); n != 0 {
+			t.Errorf("%d frames under incarnation %d after 5", n, back)
+		}
+	}
+	r.update(speakerRouting(func(r *routing) { r.incarnation = 6 }))
+	if say() != 1 {
+		t.Error("a new incarnation is not sent")
+	}
+	if r.count("incarnation_repeated") != 2 {
+		t.Errorf("counts %v", r.counts.Snapshot())
 	}
 }
 

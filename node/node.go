@@ -23,7 +23,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/multiformats/go-multiaddr"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -342,7 +341,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter
-	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]*streamLink), replay: &room.Replay{}, absent: make(map[doc.PublicKey]*time.Timer), news: make(chan struct{}, 1)}
+	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), news: make(chan struct{}, 1)}
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
 	r.link = n.shareLink(charter)
@@ -383,22 +382,16 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	if link.Device == n.author().Device {
 		return nil, &UserError{Code: "own_room", Text: "This was a room of yours, and it is over."}
 	}
-	id, err := peerOf(link.Device)
+	parent, err := addrInfo(link.Device, link.Addrs)
 	if err != nil {
 		return nil, &UserError{Code: "bad_link", Text: "This link is damaged."}
-	}
-	parent := peer.AddrInfo{ID: id}
-	for _, b := range link.Addrs {
-		if m, err := multiaddr.NewMultiaddrBytes(b); err == nil {
-			parent.Addrs = append(parent.Addrs, m)
-		}
 	}
 	r := n.newRoom(link.Room)
 	r.link = link
 	r.phase = Connecting
 	r.guest = &visiting{parent: parent, waiting: make(map[uint64]chan relay.Answer), ready: make(chan struct{})}
 	if l, ok := n.dir.Get(link.Room, time.Now()); ok {
-		r.charter.Title, r.charter.Language = l.ann.Title, l.ann.Language
+		r.charter.Title, r.charter.Language, r.charter.Mode = l.ann.Title, l.ann.Language, l.ann.Mode
 	}
 	r.charter.Room, r.charter.Host = link.Room, link.Host
 	if err := n.add(r); errors.Is(err, errInRoom) {
@@ -444,8 +437,15 @@ func (n *Node) newRoom(id room.ID) *Room {
 
 var errInRoom = &UserError{Code: "in_room", Text: "You are in this room already."}
 
-// add makes r one of our rooms.
+// add makes r one of our rooms. Rooms that are over give way to it.
 func (n *Node) add(r *Room) error {
+	if rooms := n.Rooms(); len(rooms) >= maxRooms {
+		for _, old := range rooms {
+			if old.Phase().Over() {
+				n.leave(old)
+			}
+		}
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil {
@@ -488,8 +488,22 @@ func (n *Node) leave(r *Room) {
 
 func (n *Node) roomChanged(r *Room) { n.watch.tell(Change{Kind: RoomChanged, Room: r.id}) }
 
-const protectTag = "salon-room"
+// protect keeps the connection manager from closing a connection that carries a room, until done is called. Each call
+// counts by itself: one connection may carry several rooms, and a device that comes back has two for a moment.
+func (n *Node) protect(p peer.ID) (done func()) {
+	tag := fmt.Sprintf("salon-%d", n.nonce())
+	n.host.ConnManager().Protect(p, tag)
+	return func() { n.host.ConnManager().Unprotect(p, tag) }
+}
 
-// protect keeps the connection manager from closing a connection that carries a room.
-func (n *Node) protect(p peer.ID)   { n.host.ConnManager().Protect(p, protectTag) }
-func (n *Node) unprotect(p peer.ID) { n.host.ConnManager().Unprotect(p, protectTag) }
+// cut closes a connection that carries nothing any more, so that the next attempt dials instead of waiting for it: QUIC
+// notices a changed network only after its idle time. It stays if another room than except is live through it.
+func (n *Node) cut(p peer.ID, except *Room) {
+	for _, r := range n.Rooms() {
+		if r != except && r.uses(p) {
+			return
+		}
+	}
+	n.counts.Add("connection_cut")
+	_ = n.host.Network().ClosePeer(p)
+}

@@ -120,11 +120,33 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 	case (kind == room.Grant || kind == room.Remove) && a.Person.IsZero():
 		return &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
 	}
+	own := a.Person.IsZero() || a.Person == r.n.Person()
+	if r.guest != nil && kind == room.RaiseHand {
+		r.mu.Lock()
+		r.guest.consent.raised()
+		r.mu.Unlock()
+	}
 	err := r.command(ctx, c)
 	if errors.Is(err, room.ErrNoChange) {
-		return nil
+		err = nil
+	}
+	if r.guest != nil && own {
+		r.agree(kind, err)
 	}
 	return err
+}
+
+// agree notes what came of something we did to our own place.
+func (r *Room) agree(kind room.Kind, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case kind == room.RaiseHand && err != nil:
+		r.guest.consent.lowered()
+	case kind == room.Unmute && err == nil:
+		r.guest.consent.opened()
+		r.settle()
+	}
 }
 
 // command has the rule book decide on c: here, or at the host.
@@ -151,6 +173,9 @@ func (r *Room) settle() {
 	}
 	if r.host != nil {
 		r.settleChildren()
+	} else {
+		_, hand := r.state.HandOf(r.n.author().Person)
+		r.guest.consent.follow(hand, r.mySeat())
 	}
 	r.voice.update(r.routing())
 	r.n.roomChanged(r)
@@ -165,12 +190,17 @@ func (r *Room) routing() routing {
 	}
 	for _, s := range r.state.Seats {
 		if s.Device == me.Device {
-			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, s.Muted
+			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)
 			continue
 		}
 		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, incarnation: s.Incarnation, muted: s.Muted}
 	}
 	return rt
+}
+
+// silenced reports whether nothing of our microphone may leave. r.mu is held.
+func (r *Room) silenced(own room.Seat) bool {
+	return own.Muted || r.guest != nil && r.guest.consent.closed()
 }
 
 // Publish makes l our microphone: its frames are 20 ms Opus packets. It needs a seat on stage.
@@ -210,7 +240,15 @@ func (r *Room) Play(l relay.Link) {
 }
 
 // Stats is what was heard since joining.
-func (r *Room) Stats() HearStats { return r.voice.hearStats(1) }
+func (r *Room) Stats() HearStats {
+	depth := 0
+	if r.guest != nil {
+		r.mu.Lock()
+		depth = r.guest.depth
+		r.mu.Unlock()
+	}
+	return r.voice.hearStats(depth)
+}
 
 // ShowAsDemo marks the room as one of "Hear it work" in its views.
 func (r *Room) ShowAsDemo() {
@@ -272,11 +310,13 @@ func (r *Room) View() RoomView {
 		if s.Role == room.Host {
 			v.Host.Name = s.Name
 		}
+		muted := s.Muted
 		if s.Device == me.Device {
-			v.Me.Muted = s.Muted
+			muted = r.silenced(s)
+			v.Me.Muted = muted
 		}
 		v.Stage = append(v.Stage, SeatView{
-			PersonView: PersonView{s.Person, s.Name}, Role: s.Role.String(), Muted: s.Muted,
+			PersonView: PersonView{s.Person, s.Name}, Role: s.Role.String(), Muted: muted,
 			Publishing: s.Incarnation != 0, Volume: float64(r.voice.volume(s.Person)),
 		})
 	}

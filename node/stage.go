@@ -16,6 +16,11 @@ import (
 
 const (
 	talkingLevel = 60 // -dBov: quieter than this is not shown as talking
+	// stagePast is longer than any buffer of the stage. A lost frame that is found when nothing newer has come for so long
+	// would be a word out of time, as from before a mute that is over.
+	stagePast = 300 * time.Millisecond
+	// unsignedMost is a second of frames. A few are honest: those before a mute, whose batch was never full.
+	unsignedMost = 50
 )
 
 // A stage is what people on stage hear of each other: each stream in its own buffer, mixed here, without one's own.
@@ -33,7 +38,9 @@ type voiceIn struct {
 	slot        uint8
 	incarnation uint32
 	muted       bool
-	forged      bool // a batch of it did not verify: nothing more of this incarnation is heard
+	forged      bool                // a batch of it did not verify: nothing more of this incarnation is heard
+	signed      relay.VerifierStats // when last looked
+	unsigned    uint64              // frames in a row whose signature never came
 	src         *mix.Source
 	verifier    *relay.Verifier
 	verified    []relay.Verified // reused
@@ -154,7 +161,7 @@ func (s *stage) follow(v *voice) {
 		}
 	}
 	if !v.onStage() {
-		s.monitor = nil
+		s.stopMonitor()
 	}
 	if v.hosting && v.route.program != 0 && (s.program == nil || s.program.incarnation != v.route.program) {
 		s.startProgram(v)
@@ -169,8 +176,8 @@ func (s *stage) open(v *voice, slot uint8, seat seatRoute) *voiceIn {
 	}
 	in.person, in.incarnation = seat.person, seat.incarnation
 	in.verifier = relay.NewVerifier(v.room, slot, func(kid uint64) (ed25519.PublicKey, bool) {
-		_, s, inc := seal.SplitKID(kid)
-		return seat.device[:], s == slot && inc == seat.incarnation
+		epoch, s, inc := seal.SplitKID(kid)
+		return seat.device[:], epoch == v.route.epoch && s == slot && inc == seat.incarnation
 	})
 	if s.monitor != nil {
 		in.heard = s.monitor.mixer.Add(in, v.volumeOf(seat.person))
@@ -218,7 +225,7 @@ func (s *stage) startProgram(v *voice) {
 }
 
 // frame takes a frame of somebody on stage: heard at once, verified behind.
-func (s *stage) frame(v *voice, f relay.Frame, now time.Time) {
+func (s *stage) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
 	if int(f.Slot) >= len(s.in) || s.in[f.Slot] == nil {
 		v.counts.Add("stage_frame_not_allowed")
 		return
@@ -228,23 +235,28 @@ func (s *stage) frame(v *voice, f relay.Frame, now time.Time) {
 		v.counts.Add("stage_frame_muted")
 		return
 	}
-	kid, _, ok := v.open(f)
-	if !ok {
-		return
-	}
-	if epoch, slot, inc := seal.SplitKID(kid); slot != f.Slot || inc != in.incarnation || epoch != v.route.epoch {
+	// Before it is opened: the key of an open room is public, and the opener remembers only the latest incarnations, from
+	// which frames of invented ones would displace the true.
+	kid, _, _, err := seal.ParseHeader(f.Sealed)
+	if err != nil || kid != seal.NewKID(v.route.epoch, f.Slot, in.incarnation) {
 		v.counts.Add("stage_frame_of_another")
 		return
 	}
-	in.arrived = now
-	in.src.Push(f.Number, v.sound.Opus, now)
-	var err error
+	if _, _, ok := v.open(f); !ok {
+		return
+	}
+	if resent && now.Sub(in.arrived) > stagePast {
+		v.counts.Add("stage_frame_late")
+	} else {
+		in.arrived = now
+		in.src.Push(f.Number, v.sound.Opus, now)
+	}
 	in.verified, err = in.verifier.AddFrame(in.verified[:0], f, now)
 	in.judge(v, err)
 }
 
 func (s *stage) auth(v *voice, a *relay.Auth, now time.Time) {
-	if int(a.Slot) >= len(s.in) || s.in[a.Slot] == nil {
+	if int(a.Slot) >= len(s.in) || s.in[a.Slot] == nil || s.in[a.Slot].forged {
 		return
 	}
 	in := s.in[a.Slot]
@@ -259,6 +271,30 @@ func (in *voiceIn) judge(v *voice, err error) {
 		in.forged = true
 		v.counts.Add("stage_forged")
 		v.log.Warn("stage stream forged", "slot", in.slot, "err", err)
+	}
+}
+
+// stopMonitor forgets the mix that nobody listens to: its mixer lets go of a stream only when it mixes.
+func (s *stage) stopMonitor() {
+	s.monitor = nil
+	for _, in := range s.in {
+		if in != nil {
+			in.heard = nil
+		}
+	}
+}
+
+// demandSignatures mutes a source that is heard and does not sign: nobody could be held to what it says.
+func (in *voiceIn) demandSignatures(v *voice) {
+	st := in.verifier.Stats()
+	if st.Verified > in.signed.Verified {
+		in.unsigned = 0
+	}
+	in.unsigned += st.Expired - in.signed.Expired
+	in.signed = st
+	if in.unsigned > unsignedMost && !in.forged {
+		in.forged = true
+		v.counts.Add("stage_unsigned")
 	}
 }
 
@@ -277,6 +313,7 @@ func (v *voice) tickStage(now time.Time) {
 			var err error
 			in.verified, err = in.verifier.Tick(in.verified[:0], now)
 			in.judge(v, err)
+			in.demandSignatures(v)
 		}
 	}
 	if s.ownIn != nil {
@@ -290,7 +327,9 @@ func (v *voice) tickStage(now time.Time) {
 			v.log.Error("program frame", "err", err)
 		}
 	}
-	if len(v.out.list) > 0 {
+	if len(v.out.list) == 0 {
+		s.stopMonitor()
+	} else {
 		if s.monitor == nil {
 			s.startMonitor(v)
 		}

@@ -111,7 +111,7 @@ func TestStageTakesOnlyTheSeatsOwnFrames(t *testing.T) {
 		{"one that was not handed out", func(t *testing.T) *source { return newSource(t, 2, room.Talk, 2, 5, 440) }, 0, "stage_frame_of_another"},
 		{"an empty slot", func(t *testing.T) *source { return newSource(t, 2, room.Talk, 6, 4, 440) }, 0, "stage_frame_not_allowed"},
 		{"a slot that cannot be", func(t *testing.T) *source { return newSource(t, 2, room.Talk, 200, 4, 440) }, 0, "stage_frame_not_allowed"},
-		{"moved to another slot", func(t *testing.T) *source { return newSource(t, 2, room.Talk, 3, 4, 440) }, 2, "frame_unsealed"},
+		{"moved to another slot", func(t *testing.T) *source { return newSource(t, 2, room.Talk, 3, 4, 440) }, 2, "stage_frame_of_another"},
 		{"our own slot", func(t *testing.T) *source { return newSource(t, 2, room.Talk, 1, 1, 440) }, 0, "stage_frame_not_allowed"},
 		{"the program", func(t *testing.T) *source { return newSource(t, 1, room.Talk, 0, 1, 440) }, 0, "none"},
 		{"a seat that does not publish", func(t *testing.T) *source { return newSource(t, 3, room.Talk, 3, 0, 440) }, 0, "stage_frame_not_allowed"},
@@ -121,7 +121,7 @@ func TestStageTakesOnlyTheSeatsOwnFrames(t *testing.T) {
 			v.route = routing{epoch: testEpoch + 1, secret: testSecret}
 			s.start(v, 2, 4, noon)
 			return s
-		}, 0, "frame_unsealed"},
+		}, 0, "stage_frame_of_another"},
 		{"another room's key", func(t *testing.T) *source {
 			s := newSource(t, 2, room.Talk, 2, 4, 440)
 			v := newVoice(testRoom, false, soundless(t, 2))
@@ -213,6 +213,89 @@ func TestMutedSourceIsSilent(t *testing.T) {
 	r.update(hostRouting(t, room.Talk, nil))
 	if ear, program := r.play(t, &now, 60, player, say); !allSilent(ear[2:]) || !allSilent(program[2:]) {
 		t.Errorf("heard after leaving: %v, %v", ear, program)
+	}
+}
+
+// Frames of incarnations that were never handed out do not spoil the slot for those that follow: the room's key is public.
+func TestInventedIncarnationsDoNotSpoilASlot(t *testing.T) {
+	r := newRig(t, 1, true, hostRouting(t, room.Talk, map[uint8]seatRoute{2: seat(t, 2, 1)}))
+	player := newTap()
+	r.addOutput(player)
+	now := noon
+	for _, incarnation := range []uint32{1<<24 - 1, 1<<24 - 2} {
+		eve := newSource(t, 2, room.Talk, 2, incarnation, 600)
+		r.play(t, &now, 10, player, func(now time.Time) { r.hear(eve.next(t, now), now) })
+	}
+	r.update(hostRouting(t, room.Talk, map[uint8]seatRoute{2: seat(t, 3, 2)}))
+	cy := newSource(t, 3, room.Talk, 2, 2, 600)
+	if ear, _ := r.play(t, &now, 60, player, func(now time.Time) { r.hear(cy.next(t, now), now) }); !allLoud(ear[30:]) {
+		t.Errorf("who has the slot now is not heard: %v, counts %v", ear, r.counts.Snapshot())
+	}
+}
+
+// Who speaks and never signs is heard for the seconds that a signature may take, and no more. A mute in the middle of a
+// batch, again and again, is no such thing.
+func TestUnsignedSourceIsMuted(t *testing.T) {
+	seats := map[uint8]seatRoute{2: seat(t, 2, 1)}
+	r := newRig(t, 1, true, hostRouting(t, room.Talk, seats))
+	player := newTap()
+	r.addOutput(player)
+	bo := newSource(t, 2, room.Talk, 2, 1, 600)
+	now := noon
+	muted := seat(t, 2, 1)
+	muted.muted = true
+	for range 30 {
+		r.play(t, &now, 15, player, func(now time.Time) { r.hear(bo.next(t, now), now) })
+		r.update(hostRouting(t, room.Talk, map[uint8]seatRoute{2: muted}))
+		r.play(t, &now, 2, player, func(now time.Time) { bo.next(t, now) })
+		r.update(hostRouting(t, room.Talk, seats))
+	}
+	r.play(t, &now, 150, player, func(now time.Time) { r.hear(bo.next(t, now), now) })
+	if r.count("stage_unsigned") != 0 {
+		t.Fatalf("mutes were taken for missing signatures: %v", r.counts.Snapshot())
+	}
+	ear, program := r.play(t, &now, 250, player, func(now time.Time) { r.hear(outgoing{frame: bo.next(t, now).frame}, now) })
+	if !allSilent(ear[200:]) || !allSilent(program[200:]) {
+		t.Errorf("heard without a signature for five seconds: %v", ear)
+	}
+	if r.count("stage_unsigned") != 1 {
+		t.Errorf("counts %v", r.counts.Snapshot())
+	}
+}
+
+// A mix that nobody listens to keeps nothing of the streams that come and go.
+func TestUnheardMixKeepsNothing(t *testing.T) {
+	r := newRig(t, 1, true, hostRouting(t, room.Talk, map[uint8]seatRoute{2: seat(t, 2, 1)}))
+	player := newTap()
+	r.addOutput(player)
+	r.tickStage(noon)
+	player.Close()
+	r.removeOutput(t, player)
+	r.tickStage(noon.Add(mix.FrameDuration))
+	if r.stage.monitor != nil {
+		t.Error("the mix is still there")
+	}
+	again := newTap()
+	r.addOutput(again)
+	bo := newSource(t, 2, room.Talk, 2, 1, 600)
+	now := noon.Add(2 * mix.FrameDuration)
+	if ear, _ := r.play(t, &now, 60, again, func(now time.Time) { r.hear(bo.next(t, now), now) }); !allLoud(ear[30:]) {
+		t.Errorf("not heard by a player who comes later: %v", ear)
+	}
+}
+
+// removeOutput waits until a player that ended is let go.
+func (r *rig) removeOutput(t *testing.T, l *tap) {
+	t.Helper()
+	gone := make(chan struct{}, 1)
+	r.changed = func() { gone <- struct{}{} }
+	if _, on := r.attached(); !on {
+		return
+	}
+	select {
+	case <-gone:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the player is still there")
 	}
 }
 

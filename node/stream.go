@@ -135,11 +135,11 @@ func (l *streamLink) Stats() relay.LinkStats {
 	return relay.LinkStats{Sent: l.sent.Load(), Received: l.received.Load(), Dropped: l.dropped.Load(), Malformed: l.malformed.Load()}
 }
 
-// Close ends the link; a blocked Receive returns io.EOF.
+// Close ends the link without waiting; a blocked Receive returns io.EOF.
 func (l *streamLink) Close() error {
 	l.once.Do(func() {
 		close(l.done)
-		l.s.Reset()
+		go l.s.Reset() // on TCP it waits for a peer that reads nothing
 	})
 	return nil
 }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/multiformats/go-multiaddr"
 
+	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
 )
@@ -32,7 +35,8 @@ type visiting struct {
 	ctl     *controlConn // nil while there is no connection
 	nextID  uint64
 	waiting map[uint64]chan relay.Answer // each holds one
-	depth   int
+	depth   int                          // hops from the host
+	consent consent
 	ready   chan struct{} // closed when the first attempt is decided, well or badly
 	decided sync.Once     // closes ready
 }
@@ -95,6 +99,7 @@ func (r *Room) visit(ctx context.Context) {
 func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	r.findParent()
 	parent := r.guest.parent
 	dial, stopDial := context.WithTimeout(ctx, dialTimeout)
 	defer stopDial()
@@ -102,8 +107,7 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	if err := connect(dial, r.n.host, parent); err != nil {
 		return false, err
 	}
-	r.n.protect(parent.ID)
-	defer r.n.unprotect(parent.ID)
+	defer r.n.protect(parent.ID)()
 	// Both streams start at once: the host keeps the media stream until it has answered the join.
 	cs, err := r.n.host.NewStream(dial, parent.ID, protoControl)
 	if err != nil {
@@ -114,7 +118,7 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	stop := context.AfterFunc(ctx, ctl.Close)
 	defer stop()
 	r.mu.Lock()
-	join := relay.Join{Version: 1, Room: r.id, Name: r.n.displayName(), Cert: r.n.id().Cert()}
+	join := relay.Join{Version: relay.ControlVersion, Room: r.id, Name: r.n.displayName(), Cert: r.n.id().Cert()}
 	if r.state != nil {
 		join.HaveSeq = r.state.Seq
 	}
@@ -133,7 +137,9 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 
 	answered := time.AfterFunc(joinTimeout, ctl.Close)
 	m, err := ctl.Receive()
-	answered.Stop()
+	if !answered.Stop() {
+		r.n.cut(parent.ID, r)
+	}
 	if err != nil {
 		return false, fmt.Errorf("the host did not answer: %w", err)
 	}
@@ -162,19 +168,64 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 		ctl.Close()
 	})
 	r.wg.Go(func() { r.ping(ctx, ctl) })
-	return true, r.listenTo(ctl)
+	err = r.listenTo(ctl)
+	if errors.Is(err, errHostGone) {
+		r.n.cut(parent.ID, r)
+	}
+	return true, err
 }
 
+// findParent takes up the addresses that the host announces now: it may have moved to another network.
+func (r *Room) findParent() {
+	l, ok := r.n.dir.Get(r.id, time.Now())
+	if !ok || len(l.ann.Entries) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, err := addrInfo(l.device, l.ann.Entries)
+	if err != nil || l.ann.Host != r.charter.Host || now.ID != r.guest.parent.ID {
+		return
+	}
+	for _, a := range now.Addrs {
+		if !multiaddr.Contains(r.guest.parent.Addrs, a) {
+			r.guest.parent.Addrs = append(r.guest.parent.Addrs, a)
+		}
+	}
+	r.link.Addrs = l.ann.Entries
+}
+
+// uses reports whether the room is live by a connection to p.
+func (r *Room) uses(p peer.ID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host != nil {
+		return r.host.children[p] != nil
+	}
+	return r.phase == Live && r.guest.parent.ID == p
+}
+
+var errHostGone = errors.New("node: nothing comes from the host")
+
 func refusal(m relay.Refuse) error {
+	text := strangersText(m.Text, "The host did not let you in.")
 	switch m.Code {
 	case "removed":
-		return &errFinal{Removed, m.Text}
+		return &errFinal{Removed, text}
 	case "ended", "no_room":
-		return &errFinal{Ended, m.Text}
+		return &errFinal{Ended, text}
 	case "full", "identity":
-		return &errFinal{Failed, m.Text}
+		return &errFinal{Failed, text}
 	}
-	return errors.New(m.Text)
+	return errors.New(text)
+}
+
+// strangersText is what a host says, fit to be shown to a person, or else what is said instead.
+func strangersText(s, instead string) string {
+	if clean, err := doc.CleanText(s, 200); err == nil && clean != "" {
+		return clean
+	}
+	return instead
 }
 
 // enter takes the host's snapshot as the room's state.
@@ -190,6 +241,9 @@ func (r *Room) enter(ctl *controlConn, m relay.Accept) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.state != nil && cmp.Or(state.Term.Compare(r.state.Term), cmp.Compare(state.Seq, r.state.Seq)) < 0 {
+		return errors.New("its state is older than what it told before")
+	}
 	if charter.Room != r.id || state.Charter.Room != r.id || author.Person != charter.Host || (!r.link.Host.IsZero() && charter.Host != r.link.Host) {
 		return errors.New("it is signed by somebody who is not the host")
 	}
@@ -234,6 +288,9 @@ func (r *Room) listenTo(ctl *controlConn) error {
 	for {
 		m, err := ctl.Receive()
 		if err != nil {
+			if !silent.Stop() {
+				return errHostGone
+			}
 			return err
 		}
 		silent.Reset(hostGone)
@@ -257,13 +314,14 @@ func (r *Room) listenTo(ctl *controlConn) error {
 		case relay.Pong:
 			r.voice.clock(m.T0, m.T1, m.T2, time.Now())
 		case relay.Bye:
+			text := strangersText(m.Text, "The host closed the connection.")
 			switch m.Code {
 			case "removed":
-				return &errFinal{Removed, m.Text}
+				return &errFinal{Removed, text}
 			case "ended":
-				return &errFinal{Ended, m.Text}
+				return &errFinal{Ended, text}
 			}
-			return &errFinal{Failed, m.Text}
+			return &errFinal{Failed, text}
 		default:
 			return fmt.Errorf("the host sent %T", m)
 		}

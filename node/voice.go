@@ -35,6 +35,8 @@ type voice struct {
 	distrust func()                        // called, without locks, when what fed us forged the program
 	changed  func()                        // called when players, microphone or quality changed
 
+	closing sync.WaitGroup // links on their way out; run alone adds to it and waits
+
 	mu      sync.Mutex // guards the fields below; taken after media's
 	mode    room.Mode
 	route   routing
@@ -127,7 +129,7 @@ func (v *voice) frame(f relay.Frame, resent bool, now time.Time) {
 		return
 	}
 	if v.onStage() {
-		v.stage.frame(v, f, now)
+		v.stage.frame(v, f, resent, now)
 	}
 }
 
@@ -184,8 +186,9 @@ func (v *voice) run(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := time.Now()
-		if now.Sub(next) > time.Second {
-			next = now // the machine slept: what is past is past
+		// By the wall clock too: the other one stands still while the machine sleeps.
+		if behind := now.Round(0).Sub(next.Round(0)); now.Sub(next) > time.Second || behind.Abs() > time.Second {
+			next = now // what is past is past
 		}
 		for ; !next.After(now); next = next.Add(mix.FrameDuration) {
 			v.tickStage(next)
@@ -211,6 +214,7 @@ func (v *voice) stop() {
 	v.stopped = true
 	v.mu.Unlock()
 	v.closeAside()
+	v.closing.Wait()
 }
 
 // renounce begins anew the streams that were forged, and leaves whoever fed us a forged program: a stream whose true
@@ -248,7 +252,7 @@ func (v *voice) closeAside() {
 	v.aside = nil
 	v.mu.Unlock()
 	for _, l := range links {
-		l.Close()
+		v.closing.Go(func() { l.Close() }) // a browser's takes its time, which the sound has not
 	}
 }
 

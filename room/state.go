@@ -125,23 +125,6 @@ func (s *State) MaySend(d Device) (slot uint8, incarnation uint32, ok bool) {
 	return 0, 0, false
 }
 
-// SourceOf returns the device whose key signs the frames of a slot and incarnation. Frames of an incarnation that has
-// been replaced have no source any more.
-func (s *State) SourceOf(slot uint8, incarnation uint32) (Device, bool) {
-	if incarnation == 0 {
-		return Device{}, false
-	}
-	if slot == 0 {
-		return s.Program.Device, s.Program.Incarnation == incarnation
-	}
-	for i := range s.Seats {
-		if seat := &s.Seats[i]; seat.Slot == slot {
-			return seat.Device, seat.Incarnation == incarnation
-		}
-	}
-	return Device{}, false
-}
-
 // seat returns p's seat in s, nil when there is none.
 func (s *State) seat(p Person) *Seat {
 	if i := slices.IndexFunc(s.Seats, func(seat Seat) bool { return seat.Person == p }); i >= 0 {

@@ -1,0 +1,136 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"salon/ledger/doc"
+	"salon/room"
+)
+
+func TestAllowance(t *testing.T) {
+	var a allowance
+	now := time.Unix(1e9, 0)
+	took := 0
+	for range 2 * controlBurst {
+		if a.take(now) {
+			took++
+		}
+	}
+	if took != controlBurst {
+		t.Errorf("%d messages at once, want %d", took, controlBurst)
+	}
+	a = allowance{}
+	for i := range 10000 {
+		now = now.Add(time.Second / controlRate)
+		if !a.take(now) {
+			t.Fatalf("message %d refused at %d a second", i, controlRate)
+		}
+	}
+}
+
+// Media streams that nobody joins for do not keep out those of people who do.
+func TestStrangersDoNotBlockJoining(t *testing.T) {
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Crowded", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first *streamLink
+	for i := range 2 * parkedMax {
+		x, _ := newPipe()
+		l := newStreamLink(x, nil)
+		if i == 0 {
+			first = l
+		}
+		hosted.takeMedia(peer.ID(fmt.Sprint("stranger", i)), l)
+	}
+	hosted.mu.Lock()
+	n := len(hosted.host.parked)
+	hosted.mu.Unlock()
+	if n != parkedMax {
+		t.Errorf("%d media streams wait for their join, want %d", n, parkedMax)
+	}
+	<-first.done // the oldest had to go
+	joined, err := bo.Join(context.Background(), hosted.View().Link)
+	if err != nil || joined.Phase() != Live {
+		t.Fatalf("join: %v, %+v", err, joined.View())
+	}
+	if s := joined.Stats(); s.Depth != 1 {
+		t.Errorf("depth %d", s.Depth)
+	}
+	ear := newEar(t)
+	joined.Play(ear)
+	if err := hosted.Publish(t.Context(), newTone(t, 440)); err != nil {
+		t.Fatal(err)
+	}
+	ear.hears(t, "the host in spite of strangers", true, 25)
+}
+
+// A speaker who leaves gives up the seat, also while the same person listens on another device.
+func TestSeatGoesWithItsDevice(t *testing.T) {
+	ctx := context.Background()
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Two devices", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := bo.Join(ctx, hosted.View().Link)
+	if err != nil || joined.Phase() != Live {
+		t.Fatalf("join: %v", err)
+	}
+	if err := joined.Do(ctx, Action{Kind: "raise_hand"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := hosted.Do(ctx, Action{Kind: "grant", Person: bo.Person()}); err != nil {
+		t.Fatal(err)
+	}
+	hosted.mu.Lock() // the phone, as far as the room knows
+	phone := &child{id: "phone", author: doc.Author{Person: bo.Person(), Device: doc.PublicKey{1}}, heard: time.Now()}
+	a, _ := newPipe()
+	phone.ctl = newControlConn(a, nil)
+	hosted.host.children[phone.id] = phone
+	hosted.mu.Unlock()
+	if err := joined.Do(ctx, Action{Kind: "leave"}); err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, ana, "the seat to be free", func() bool {
+		hosted.mu.Lock()
+		defer hosted.mu.Unlock()
+		return hosted.state.RoleOf(bo.Person()) == room.Listener
+	})
+}
+
+// One listener who claims to lose everything does not decide for many; one of a few does.
+func TestWorstLoss(t *testing.T) {
+	ana := startNode(t, "Ana", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Losses", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosted.mu.Lock()
+	defer hosted.mu.Unlock()
+	if got := hosted.worstLoss(); got != 0 {
+		t.Errorf("nobody loses %v", got)
+	}
+	for i := range 20 {
+		loss := 0.02
+		if i == 0 {
+			loss = 1
+		}
+		id := peer.ID(fmt.Sprint("listener", i))
+		hosted.host.children[id] = &child{id: id, author: doc.Author{Person: doc.PublicKey{byte(i), 1}}, loss: loss}
+		want := 1.0
+		if i >= 9 {
+			want = 0.02
+		}
+		if got := hosted.worstLoss(); got != want {
+			t.Errorf("%d listeners: %v, want %v", i+1, got, want)
+		}
+	}
+	clear(hosted.host.children)
+}
