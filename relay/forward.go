@@ -98,6 +98,40 @@ func (t *Tree) may(src *peer, slot Slot, now time.Time) bool {
 	return s == nil || s.own.IsZero() || now.Sub(s.own) > t.opt.Ring
 }
 
+// admits takes one item out of what a peer may send in a slot and reports whether it may. A peer that goes on regardless
+// for longer than floodGrace trespasses, but for the parent: all we hear comes from it, and only the caller can tell a
+// bad one from one that is catching up.
+func (t *Tree) admits(src *peer, slot Slot, auth bool, now time.Time) bool {
+	p, at := &src.paces[slot], now.Sub(t.epoch)
+	if auth {
+		if spend(&p.auths, authCost, t.opt.Ring, at) {
+			return true
+		}
+	} else if spend(&p.frames, frameCost, time.Duration(t.frames)*frameCost, at) {
+		return true
+	}
+	t.drop(flood)
+	if !spend(&p.excess, FrameDuration, floodGrace, at) && src != t.parent {
+		src.wrong++
+	}
+	return false
+}
+
+// spend takes cost out of an allowance that may be used whole again at *whole, unless it does not hold so much.
+func spend(whole *time.Duration, cost, allowance, at time.Duration) bool {
+	next := max(*whole, at) + cost
+	if next-at > allowance {
+		return false
+	}
+	*whole = next
+	return true
+}
+
+// isOld reports whether a number will be dropped for being older than the ring.
+func (t *Tree) isOld(s *stream, number uint64, now time.Time) bool {
+	return s.started && number < s.head && s.head-number >= uint64(len(s.ring)) && now.Sub(s.fresh) <= t.opt.Ring
+}
+
 // reach finds the place of a number in its stream and counts what that costs the stream.
 func (t *Tree) reach(s *stream, number uint64, src *peer, now time.Time) *entry {
 	var askAt time.Time // of our own frames none can be missing
@@ -118,12 +152,15 @@ func (t *Tree) reach(s *stream, number uint64, src *peer, now time.Time) *entry 
 // store puts a new frame into its ring, delivers it if it came from outside, and gives it to everyone who is to have it.
 func (t *Tree) store(f *Frame, src *peer, now time.Time) bool {
 	s := t.stream(f.Slot)
-	e := t.reach(s, f.Number, src, now)
-	if e == nil {
+	if e := s.find(f.Number); e != nil && e.here {
+		t.drop(duplicate)
 		return false
 	}
-	if e.here {
-		t.drop(duplicate)
+	if src != nil && !t.isOld(s, f.Number, now) && !t.admits(src, f.Slot, false, now) {
+		return false
+	}
+	e := t.reach(s, f.Number, src, now)
+	if e == nil {
 		return false
 	}
 	asked := e.tries > 0
@@ -146,16 +183,19 @@ func (t *Tree) store(f *Frame, src *peer, now time.Time) bool {
 // storeAuth puts a new auth beside the frame that completes it, and into waiting.
 func (t *Tree) storeAuth(a *Auth, src *peer, now time.Time) bool {
 	s := t.stream(a.Slot)
-	e := t.reach(s, a.Last(), src, now)
-	if e == nil {
-		return false
-	}
-	if e.hasAuth {
+	if e := s.find(a.Last()); e != nil && e.hasAuth {
 		if e.auth.Sig == a.Sig && e.auth.First == a.First {
 			t.drop(duplicate)
 		} else {
 			t.drop(conflict)
 		}
+		return false
+	}
+	if src != nil && !t.isOld(s, a.Last(), now) && !t.admits(src, a.Slot, true, now) {
+		return false
+	}
+	e := t.reach(s, a.Last(), src, now)
+	if e == nil {
 		return false
 	}
 	hashes := append(e.auth.Hashes[:0], a.Hashes...)

@@ -21,6 +21,7 @@ type Stats struct {
 	//	unknown_peer    from a peer that is neither parent nor child: packets
 	//	malformed       a slot, length or range that cannot be: frames, auths, requests
 	//	not_allowed     in a slot that the peer may not send in: frames, auths, beacons
+	//	flood           more than a peer may send in a slot that it may send in: frames, auths
 	//	duplicate       here already: frames, auths
 	//	conflict        another auth for the same frame is here: auths
 	//	too_old         older than the ring: frames, auths
@@ -38,6 +39,7 @@ const (
 	unknownPeer reason = iota
 	malformed
 	notAllowed
+	flood
 	duplicate
 	conflict
 	tooOld
@@ -49,8 +51,8 @@ const (
 	reasons
 )
 
-var reasonNames = [reasons]string{"unknown_peer", "malformed", "not_allowed", "duplicate", "conflict", "too_old",
-	"not_subscribed", "resend_limited", "not_here", "expired", "beacon_ahead"}
+var reasonNames = [reasons]string{"unknown_peer", "malformed", "not_allowed", "flood", "duplicate", "conflict",
+	"too_old", "not_subscribed", "resend_limited", "not_here", "expired", "beacon_ahead"}
 
 // counters are Stats without the map, which would cost an allocation and a hash on the hot path.
 type counters struct {

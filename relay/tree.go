@@ -12,13 +12,30 @@ var (
 	ErrFull = errors.New("relay: no place for another child")
 	// ErrPeer means that a peer is not known, or that it is the parent and cannot be a child too.
 	ErrPeer = errors.New("relay: peer is not a child")
-	// ErrTrespass means that a peer keeps sending in slots that it may not send in.
-	ErrTrespass = errors.New("relay: peer keeps sending where it may not")
+	// ErrTrespass means that a peer keeps sending in slots that it may not send in, or far more than it may.
+	ErrTrespass = errors.New("relay: peer keeps sending where it may not, or more than it may")
 )
 
 const (
 	trespassGrace = 5 * time.Second // after a peer's rights changed: what it had sent before is still on its way
 	trespassMax   = 64              // frames and auths that a peer may send after that without the right to
+)
+
+// What a peer may send in a slot that it may send in, beside its rights. Only what is new costs anything: copies of what
+// is here, and what is too old, are dropped before.
+const (
+	// frameCost admits 100 frames a second, twice what a source makes: what was asked for again comes beside what is new.
+	// At once it admits as many as the ring holds: all of an outage that can still be mended.
+	frameCost = FrameDuration / 2
+	// authCost admits 25 auths a second, three times what a source makes, which signs early where its sound has a gap, and
+	// Options.Ring's worth of that at once. An auth is dear: whoever plays it verifies a signature.
+	authCost = AuthBatch * FrameDuration / 3
+
+	// floodGrace is how much sound too much may come at once and be no crime, only dropped: a TCP connection that hung hands
+	// over all that its buffers held, and one that is silent for longer has been given up. This excess is forgotten as fast
+	// as a source makes frames. Who exceeds that too is a trespasser: at 1,000 frames a second after one second, at 150
+	// never, but then at most 100 of them go on.
+	floodGrace = 15 * time.Second
 )
 
 // Options configures New. The zero value works.
@@ -74,7 +91,9 @@ type Tree struct {
 	order   []*peer // the same, in the order in which they came; the parent is one of them
 	parent  *peer
 	streams [MaxSlot + 1]*stream
-	waiting []ref // auths that wait for the frame that completes them, to travel with it
+	waiting []ref           // auths that wait for the frame that completes them, to travel with it
+	epoch   time.Time       // of every pace: when the first peer came
+	paces   map[Peer]*paces // of the peers, and of those that left and have still to wait
 	pkt     Packet
 	stats   counters
 }
@@ -85,7 +104,8 @@ type peer struct {
 	sub   uint32              // slots it hears
 	allow uint32              // slots it may send us
 	ruled time.Time           // when allow last changed
-	wrong int                 // frames and auths it sent since without the right to, those of trespassGrace excepted
+	wrong int                 // frames and auths it sent since without the right to or far too many, those in grace excepted
+	paces *paces              // by slot
 	seen  [MaxSlot + 1]uint64 // numbers below had their turn when it last unsubscribed
 	pend  []ref               // what the next packet will hold
 	since time.Time           // when the first of pend came
@@ -94,6 +114,15 @@ type peer struct {
 	budgetAt time.Time
 	beaconAt time.Time // when the next beacons are due
 }
+
+// A pace is what a peer has used of what it may send in one slot. Each field is when, since Tree.epoch, all of it may be
+// used again.
+type pace struct {
+	frames, auths time.Duration
+	excess        time.Duration // of floodGrace
+}
+
+type paces [MaxSlot + 1]pace
 
 // A ref is a frame and, or, an auth on its way to a peer. It is looked up again when it leaves, because the ring
 // may have moved on.
@@ -107,7 +136,7 @@ type ref struct {
 // New returns a tree without parent and children that acts through out.
 func New(opt Options, out Out) *Tree {
 	opt = opt.withDefaults()
-	return &Tree{opt: opt, out: out, frames: int(opt.Ring / FrameDuration), peers: map[Peer]*peer{}}
+	return &Tree{opt: opt, out: out, frames: int(opt.Ring / FrameDuration), peers: map[Peer]*peer{}, paces: map[Peer]*paces{}}
 }
 
 // SetParent makes p the peer that feeds us and to whom our own and our children's frames go up; the empty Peer means
@@ -172,11 +201,39 @@ func (t *Tree) Children() int {
 }
 
 func (t *Tree) add(id Peer, now time.Time) *peer {
-	p := &peer{id: id, ruled: now, budgetAt: now, beaconAt: now}
+	p := &peer{id: id, ruled: now, budgetAt: now, beaconAt: now, paces: t.pacesOf(id, now)}
 	p.budget = t.budget(p)
 	t.peers[id] = p
 	t.order = append(t.order, p)
 	return p
+}
+
+// pacesOf returns what a peer has used so far: leaving and coming back allows nothing anew. It forgets peers that left
+// and need not wait, so that what is kept is bounded by the rights that were granted.
+func (t *Tree) pacesOf(id Peer, now time.Time) *paces {
+	if t.epoch.IsZero() {
+		t.epoch = now
+	}
+	at := now.Sub(t.epoch)
+	for other, used := range t.paces {
+		if t.peers[other] == nil && used.over(at) {
+			delete(t.paces, other)
+		}
+	}
+	if t.paces[id] == nil {
+		t.paces[id] = new(paces)
+	}
+	return t.paces[id]
+}
+
+// over reports whether everything may be used again.
+func (p *paces) over(at time.Duration) bool {
+	for i := range p {
+		if max(p[i].frames, p[i].auths, p[i].excess) > at {
+			return false
+		}
+	}
+	return true
 }
 
 func (t *Tree) remove(p *peer) {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -186,7 +187,7 @@ func TestATrespasserIsPartedWith(t *testing.T) {
 		}
 		return err
 	}
-	want(t, "in her own slot", send(1, 500), nil)
+	want(t, "in her own slot", send(1, 100), nil)
 	if err := tree.Allow("ann", 0, tree.now); err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +205,188 @@ func TestATrespasserIsPartedWith(t *testing.T) {
 	want(t, "with other rights", send(2, 100), nil)
 	tree.advance(trespassGrace + 1)
 	want(t, "in another's slot", send(1, trespassMax+1), ErrTrespass)
-	want(t, "delivered", len(tree.heard), 500+100)
+	want(t, "delivered", len(tree.heard), 100+100)
+}
+
+// sound lets a peer send frames, and the auths that they complete, all at once.
+func (t *testTree) sound(from Peer, said speech) error {
+	var err error
+	for i, f := range said.frames {
+		p := Packet{Frames: []Frame{f}}
+		if (i+1)%AuthBatch == 0 {
+			p.Auths = []Auth{*said.auths[i/AuthBatch]}
+		}
+		err = errors.Join(err, t.Receive(from, &p, t.now))
+	}
+	return err
+}
+
+func TestAFloodInOnesOwnSlotIsDroppedAndParted(t *testing.T) {
+	frames := func(n uint64) *Packet { return &Packet{Frames: []Frame{sealedFrame(1, n)}} }
+	auths := func(n uint64) *Packet {
+		return &Packet{Auths: []Auth{{Slot: 1, KID: kidA, First: AuthBatch * n, Hashes: make([][16]byte, AuthBatch)}}}
+	}
+	jumps := func(n uint64) *Packet { return frames(1000 * n) } // each makes the ring begin anew
+	for _, c := range []struct {
+		name   string
+		packet func(n uint64) *Packet
+		most   int // in 10 s
+	}{
+		{"frames", frames, 100 + 10*100},
+		{"frames that jump", jumps, 100 + 10*100},
+		{"auths", auths, 50 + 10*25},
+	} {
+		for _, from := range []Peer{"ann", "host"} {
+			t.Run(fmt.Sprint(c.name, " from ", from), func(t *testing.T) {
+				tree := newTestTree(Options{})
+				tree.SetParent("host", tree.now)
+				tree.join("ann", AllSlots, Slots(1))
+				tree.join("bob", AllSlots, Slots(2))
+				var parted time.Duration
+				for n := range uint64(10_000) {
+					if err := tree.Receive(from, c.packet(n), tree.now); err != nil && parted == 0 {
+						want(t, "error", err, ErrTrespass)
+						parted = tree.now.Sub(start)
+					}
+					tree.advance(time.Millisecond)
+				}
+				got, flooded := len(tree.heard)+len(tree.auths), tree.Stats().Drops["flood"]
+				if got > c.most || got < c.most-1 {
+					t.Errorf("%d delivered, want %d", got, c.most)
+				}
+				want(t, "counted", flooded, uint64(10_000-got))
+				if n := len(tree.numbers("bob", 1)); n > c.most {
+					t.Errorf("%d forwarded", n)
+				}
+				if from == "ann" && (parted == 0 || parted > 1500*time.Millisecond) || from == "host" && parted != 0 {
+					t.Errorf("parted with after %v", parted)
+				}
+				// Another slot of the same peer, and another peer, are not touched by it.
+				tree.feed("host", 7, 1)
+				tree.feed("bob", 2, 1)
+				want(t, "others", len(tree.heard)+len(tree.auths), got+2)
+			})
+		}
+	}
+}
+
+// An honest peer is never parted with, however its sound bunches on the way, and what can still be mended gets through.
+func TestAnHonestBurstIsNoFlood(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		out       time.Duration // of which everything comes at once
+		delivered int           // frames of it, at least
+	}{
+		{"no outage", 0, 0},
+		{"an outage as long as the ring", 2 * time.Second, 100},
+		{"a long one, from the buffers of TCP", 15 * time.Second, 100},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tree := newTestTree(Options{})
+			tree.join("ann", 0, Slots(1))
+			next := uint64(1)
+			for range 20 { // again and again
+				late := int(c.out / FrameDuration)
+				tree.advance(c.out)
+				before := len(tree.heard)
+				want(t, "burst", tree.sound("ann", speak(1, kidA, keyA, next, late)), nil)
+				if got := len(tree.heard) - before; got < c.delivered {
+					t.Errorf("%d of %d delivered", got, late)
+				}
+				next += uint64(late)
+				// Sound goes on at once, beside what is asked for again, which comes as fast as the retries allow.
+				before = len(tree.heard)
+				for range 5 * 50 {
+					tree.advance(FrameDuration)
+					want(t, "live", tree.sound("ann", speak(1, kidA, keyA, next, 1)), nil)
+					next++
+				}
+				want(t, "live", len(tree.heard)-before, 5*50)
+			}
+			if late := uint64(c.out / FrameDuration); late <= 100 {
+				want(t, "dropped", tree.Stats().Drops["flood"], 0)
+			}
+		})
+	}
+}
+
+func TestCopiesAreNoFlood(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", 0, Slots(1))
+	said := speak(1, kidA, keyA, 1000, 600)
+	for i := 0; i < 600; i += AuthBatch {
+		batch := speech{said.frames[i : i+AuthBatch], said.auths[i/AuthBatch : i/AuthBatch+1]}
+		for range 50 {
+			want(t, "copies", tree.sound("ann", batch), nil)
+		}
+		for n := range uint64(300) {
+			want(t, "older than the ring", tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(1, n)}}, tree.now), nil)
+		}
+		tree.advance(AuthBatch * FrameDuration)
+	}
+	want(t, "delivered", []int{len(tree.heard), len(tree.auths)}, []int{600, 100})
+	want(t, "flood", tree.Stats().Drops["flood"], 0)
+}
+
+// What was lost for as long as the ring is asked for and comes in one burst, beside the sound that goes on.
+func TestARepairedOutageIsNoFlood(t *testing.T) {
+	host, ann := newTestTree(Options{}), newTestTree(Options{})
+	host.join("ann", 0, Slots(1))
+	ann.SetParent("host", ann.now)
+	for i := range uint64(300) {
+		ann.Publish(sealedFrame(1, i), ann.now)
+		for _, s := range ann.sent {
+			if i < 50 || i >= 148 { // an outage of 98 frames
+				host.Receive("ann", &s.p, host.now)
+			}
+		}
+		ann.sent = nil
+		for range 2 {
+			host.advance(10 * time.Millisecond)
+			ann.now = host.now
+			host.Tick(host.now)
+			for _, s := range host.sent {
+				ann.Receive("host", &s.p, ann.now)
+			}
+			host.sent = nil
+			ann.Tick(ann.now)
+		}
+	}
+	for _, s := range ann.sent {
+		host.Receive("ann", &s.p, host.now)
+	}
+	want(t, "heard", len(host.heard), 300)
+	want(t, "flood", host.Stats().Drops["flood"], 0)
+}
+
+func TestLeavingAllowsNothingAnew(t *testing.T) {
+	tree := newTestTree(Options{})
+	next := uint64(1)
+	rejoin := func() {
+		tree.RemoveChild("ann")
+		tree.join("ann", 0, Slots(1))
+		for range 200 {
+			tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(1, next)}}, tree.now)
+			next++
+		}
+	}
+	for range 10 {
+		rejoin()
+	}
+	want(t, "at once", len(tree.heard), 100)
+	tree.advance(floodGrace)
+	rejoin()
+	want(t, "later", len(tree.heard), 200)
+	// Who need not wait is forgotten.
+	for i := range 50 {
+		p := Peer(fmt.Sprint("guest ", i))
+		tree.join(p, 0, 0)
+		tree.RemoveChild(p)
+	}
+	tree.RemoveChild("ann")
+	tree.advance(floodGrace)
+	tree.join("bob", 0, 0)
+	want(t, "remembered", len(tree.paces), 1)
 }
 
 func TestNobodySendsInASlotOfOurs(t *testing.T) {
