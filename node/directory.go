@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/ledger/doc"
 	"salon/room"
 )
@@ -15,34 +17,65 @@ const (
 	directorySize = 4096 // rooms known at once
 	roomsPerHost  = 4    // live rooms one person may announce
 	keptPerHost   = 20   // rooms of one person, those that have just ended included
+
+	// A host announces its room at most twice a second. Some at once, because what it sends bunches on the way, and who
+	// ignores the newest knows an older state until the next one 10 s later.
+	roomEvery = 400 * time.Millisecond
+	roomBurst = 3 * roomEvery
+
+	// A neighbour brings each room that it knows once in 10 s, 410 a second when its directory is full, and all of them at
+	// once when it has just found us.
+	neighbourEvery = time.Second / 500
+	neighbourBurst = directorySize * neighbourEvery
+	neighboursMost = 1024 // remembered; twice as many as are connected in passing by default
+
+	// displaceEvery is how often a neighbour that brought its share may put a new room in the place of another of its
+	// own. What floods it comes through no faster than that, so that an honest room it brings stays for a while.
+	displaceEvery = 250 * time.Millisecond
 )
 
-// Why an announcement that holds was not taken. Neither is held against the peer that sent it.
+// Why an announcement was not taken that may well hold. None is held against the peer that sent it.
 var (
 	errCrowded = errors.New("node: too many rooms")
 	errOld     = errors.New("node: announcement not newer than the one known")
+	errFlood   = errors.New("node: announcements come too fast")
 )
 
 // A directory holds the newest announcement of every room that is live as far as we heard.
 // Rooms leave it when their announcement expires; an ended room stays, unlisted, until then, so that an
 // announcement still on its way cannot bring it back: a room ends once.
+//
+// When it is full, a new room displaces one of the neighbour's that brought most: whoever floods us displaces its own.
 type directory struct {
-	mu    sync.Mutex // guards the field below
-	rooms map[room.ID]listing
+	mu         sync.Mutex // guards the fields below
+	rooms      map[room.ID]listing
+	brought    map[peer.ID]int // how many of rooms are from each neighbour
+	neighbours map[peer.ID]*neighbour
 }
 
 type listing struct {
 	ann    room.Announcement
 	device doc.PublicKey
 	raw    []byte
+	from   peer.ID   // the neighbour that brought it first; empty for our own
 	since  time.Time // first heard of
 	until  time.Time // when to forget it
+	whole  time.Time // when roomBurst may come at once again
 }
 
-func newDirectory() *directory { return &directory{rooms: make(map[room.ID]listing)} }
+// A neighbour is what a connected node has used of what it may bring.
+type neighbour struct {
+	whole    time.Time // when neighbourBurst may come at once again
+	displace time.Time // when it may displace a room of its own again
+}
 
-// Take checks raw from cheap to dear and keeps it. It reports the room's listing and whether it is news to a reader.
-func (d *directory) Take(raw []byte, now time.Time) (changed bool, err error) {
+func newDirectory() *directory {
+	return &directory{rooms: make(map[room.ID]listing), brought: make(map[peer.ID]int), neighbours: make(map[peer.ID]*neighbour)}
+}
+
+// Take checks an announcement from cheap to dear and keeps it. from is the neighbour that brought it, empty for one of
+// our own. It reports whether it is news to a reader.
+func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool, err error) {
 	a, author, err := room.ParseAnnouncement(raw)
 	if err != nil {
 		return false, err
@@ -50,7 +83,7 @@ func (d *directory) Take(raw []byte, now time.Time) (changed bool, err error) {
 	if err := a.CheckTime(now); err != nil {
 		return false, err
 	}
-	if err := d.fits(a); err != nil {
+	if err := d.judge(from, a, now); err != nil {
 		return false, err
 	}
 	if err := room.VerifyAnnouncement(raw, now); err != nil {
@@ -58,40 +91,61 @@ func (d *directory) Take(raw []byte, now time.Time) (changed bool, err error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.fitsLocked(a); err != nil {
+	if err := d.fits(from, a, now); err != nil {
 		return false, err // another one was faster
 	}
-	old, known := d.rooms[a.Room]
-	l := listing{ann: *a, device: author.Device, raw: slices.Clone(raw), since: now, until: a.Until(now)}
-	if known {
-		l.since = old.since
+	l := listing{ann: *a, device: author.Device, raw: slices.Clone(raw), from: from, since: now, until: a.Until(now)}
+	if old, known := d.rooms[a.Room]; known {
+		l.from, l.since, l.whole = old.from, old.since, old.whole
+		changed = !sameToReader(old.ann, *a)
+	} else {
+		gone := len(d.rooms) >= directorySize && d.displace(from, now)
+		if from != "" {
+			d.brought[from]++
+		}
+		changed = !a.Ended || gone
 	}
+	spend(&l.whole, roomEvery, roomBurst, now)
 	d.rooms[a.Room] = l
-	if !known {
-		return !a.Ended, nil
-	}
-	return !sameToReader(old.ann, *a), nil
+	return changed, nil
 }
 
 func sameToReader(a, b room.Announcement) bool {
 	return a.Ended == b.Ended && a.Title == b.Title && a.HostName == b.HostName && a.Listeners == b.Listeners && a.Speakers == b.Speakers && a.Mode == b.Mode
 }
 
-func (d *directory) fits(a *room.Announcement) error {
+// judge is what an announcement must pass before its signature is looked at, which costs more than all the rest. What
+// fails the signature afterwards has used its neighbour's allowance, not its room's.
+func (d *directory) judge(from peer.ID, a *room.Announcement, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.fitsLocked(a)
+	old, known := d.rooms[a.Room]
+	switch {
+	case known && isLate(&old.ann, a):
+		return errOld
+	case from == "" || known && a.Ended: // an end is always taken, and comes once
+	case !spend(&d.neighbour(from, now).whole, neighbourEvery, neighbourBurst, now):
+		return errFlood
+	}
+	return d.fits(from, a, now)
 }
 
-func (d *directory) fitsLocked(a *room.Announcement) error {
-	if old, ok := d.rooms[a.Room]; ok {
-		if old.ann.Version >= a.Version || old.ann.Ended {
+// isLate reports whether an announcement says nothing that is not known.
+func isLate(known, a *room.Announcement) bool { return known.Version >= a.Version || known.Ended }
+
+// fits reports whether there is a place for an announcement. Our own always have one. d.mu is held.
+func (d *directory) fits(from peer.ID, a *room.Announcement, now time.Time) error {
+	if old, ok := d.rooms[a.Room]; ok { // a copy: what is spent of it here only counts once take keeps it
+		switch {
+		case isLate(&old.ann, a):
 			return errOld
+		case from != "" && !a.Ended && !spend(&old.whole, roomEvery, roomBurst, now):
+			return errFlood
 		}
 		return nil
 	}
-	if len(d.rooms) >= directorySize {
-		return errCrowded
+	if from == "" {
+		return nil
 	}
 	live, kept := 0, 0
 	for _, l := range d.rooms {
@@ -105,7 +159,106 @@ func (d *directory) fitsLocked(a *room.Announcement) error {
 	if kept >= keptPerHost || !a.Ended && live >= roomsPerHost {
 		return errCrowded
 	}
+	if len(d.rooms) >= directorySize && (a.Ended || !d.mayDisplace(from, now)) {
+		return errCrowded
+	}
 	return nil
+}
+
+// most is the neighbour that brought most rooms, and how many. d.mu is held.
+func (d *directory) most() (p peer.ID, rooms int) {
+	for q, n := range d.brought {
+		if n > rooms {
+			p, rooms = q, n
+		}
+	}
+	return p, rooms
+}
+
+// ownPlace reports whether a new room of a neighbour has to displace another of its own, because it has its share: were
+// it to displace one of the neighbour that brought most, it would be that one. d.mu is held.
+func (d *directory) ownPlace(from peer.ID) bool {
+	_, rooms := d.most()
+	return from != "" && d.brought[from]+1 >= rooms
+}
+
+// mayDisplace reports whether displace would find a place for a new room of a neighbour. d.mu is held.
+func (d *directory) mayDisplace(from peer.ID, now time.Time) bool {
+	return !d.ownPlace(from) || d.brought[from] > 0 && !d.neighbour(from, now).displace.After(now)
+}
+
+// displace makes place for a new room in a full directory, and reports whether a live one had to go for it. d.mu is held.
+func (d *directory) displace(from peer.ID, now time.Time) (live bool) {
+	loser, _ := d.most()
+	if d.ownPlace(from) {
+		loser = from
+		d.neighbour(from, now).displace = now.Add(displaceEvery)
+	}
+	// Any one of its rooms, as the map has them. Always the newest would be the one that was let in just before: through
+	// a neighbour that is itself being flooded no honest room would ever come to stay.
+	for id, l := range d.rooms {
+		if l.from == loser && loser != "" {
+			d.forget(id)
+			return !l.ann.Ended
+		}
+	}
+	return false
+}
+
+// forget removes a room. d.mu is held.
+func (d *directory) forget(id room.ID) {
+	if from := d.rooms[id].from; d.brought[from] > 1 {
+		d.brought[from]--
+	} else {
+		delete(d.brought, from)
+	}
+	delete(d.rooms, id)
+}
+
+// neighbour is what a neighbour has used. d.mu is held.
+func (d *directory) neighbour(p peer.ID, now time.Time) *neighbour {
+	n := d.neighbours[p]
+	if n != nil {
+		return n
+	}
+	if len(d.neighbours) >= neighboursMost {
+		d.forgetNeighbours(now)
+	}
+	if len(d.neighbours) >= neighboursMost {
+		var least peer.ID // that has the least to wait
+		for q, n := range d.neighbours {
+			if least == "" || n.whole.Before(d.neighbours[least].whole) {
+				least = q
+			}
+		}
+		delete(d.neighbours, least)
+	}
+	n = new(neighbour)
+	d.neighbours[p] = n
+	return n
+}
+
+// forgetNeighbours forgets those that have nothing to wait for. d.mu is held.
+func (d *directory) forgetNeighbours(now time.Time) {
+	for p, n := range d.neighbours {
+		if !n.whole.After(now) && !n.displace.After(now) {
+			delete(d.neighbours, p)
+		}
+	}
+}
+
+// spend takes cost out of an allowance that may be used whole again at *whole, unless it does not hold so much.
+func spend(whole *time.Time, cost, allowance time.Duration, now time.Time) bool {
+	next := now
+	if whole.After(now) {
+		next = *whole
+	}
+	next = next.Add(cost)
+	if next.Sub(now) > allowance {
+		return false
+	}
+	*whole = next
+	return true
 }
 
 // Expire forgets rooms whose announcement ran out and reports whether a listed one was among them.
@@ -114,10 +267,11 @@ func (d *directory) Expire(now time.Time) (changed bool) {
 	defer d.mu.Unlock()
 	for id, l := range d.rooms {
 		if now.After(l.until) {
-			delete(d.rooms, id)
+			d.forget(id)
 			changed = changed || !l.ann.Ended
 		}
 	}
+	d.forgetNeighbours(now)
 	return changed
 }
 

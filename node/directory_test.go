@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger/doc"
 	"salon/room"
@@ -59,9 +64,12 @@ func ended(a *room.Announcement) { a.Ended = true }
 
 func roomOf(id *doc.Identity, n byte) room.ID { return room.NewID(id.Author().Person, [16]byte{n}) }
 
+// somebody is a neighbour.
+const somebody = peer.ID("somebody")
+
 func take(t *testing.T, d *directory, raw []byte, now time.Time, news bool, want error) {
 	t.Helper()
-	if changed, err := d.Take(raw, now); !errors.Is(err, want) || changed != news {
+	if changed, err := d.Take(somebody, raw, now); !errors.Is(err, want) || changed != news {
 		t.Fatalf("Take: news %t, %v; want %t, %v", changed, err, news, want)
 	}
 }
@@ -184,9 +192,9 @@ func TestDirectoryEndedRoomsAreBounded(t *testing.T) {
 			d, ana := newDirectory(), testIdentity(t, 1)
 			for n := range byte(100) {
 				if open {
-					_, _ = d.Take(announced(t, ana, n, 1, noon, nil), noon)
+					_, _ = d.Take(somebody, announced(t, ana, n, 1, noon, nil), noon)
 				}
-				_, _ = d.Take(announced(t, ana, n, 2, noon, ended), noon)
+				_, _ = d.Take(somebody, announced(t, ana, n, 2, noon, ended), noon)
 			}
 			if len(d.rooms) != keptPerHost {
 				t.Errorf("one person has %d of %d places", len(d.rooms), directorySize)
@@ -207,7 +215,7 @@ func TestDirectoryLimitsHoldConcurrently(t *testing.T) {
 	for _, raw := range raws {
 		all.Go(func() {
 			<-start
-			_, _ = d.Take(raw, noon)
+			_, _ = d.Take(somebody, raw, noon)
 		})
 	}
 	close(start)
@@ -217,17 +225,215 @@ func TestDirectoryLimitsHoldConcurrently(t *testing.T) {
 	}
 }
 
-func TestDirectoryIsBounded(t *testing.T) {
+// flooded is a directory full of rooms that neighbours brought in equal parts.
+func flooded(by ...peer.ID) *directory {
 	d := newDirectory()
 	for n := range directorySize {
 		var id room.ID
 		binary.BigEndian.PutUint32(id[:], uint32(n))
-		d.rooms[id] = listing{until: noon.Add(time.Second)}
+		from := by[n%len(by)]
+		d.rooms[id] = listing{from: from, since: noon, until: noon.Add(time.Minute)}
+		if from != "" {
+			d.brought[from]++
+		}
 	}
-	ana := testIdentity(t, 1)
-	take(t, d, announced(t, ana, 1, 1, noon, nil), noon, false, errCrowded)
-	d.Expire(noon.Add(2 * time.Second))
+	return d
+}
+
+// holds tells whether the directory is as large as it may be and counts right who brought its rooms.
+func holds(t *testing.T, d *directory, size int) {
+	t.Helper()
+	brought := make(map[peer.ID]int)
+	for _, l := range d.rooms {
+		if l.from != "" {
+			brought[l.from]++
+		}
+	}
+	if len(d.rooms) != size || !maps.Equal(brought, d.brought) {
+		t.Fatalf("%d rooms, want %d; brought %v, counted %v", len(d.rooms), size, brought, d.brought)
+	}
+}
+
+// One neighbour that fills the directory keeps nobody else's rooms out of it.
+func TestDirectoryWhenFull(t *testing.T) {
+	const eve, bo, cy = peer.ID("eve"), peer.ID("bo"), peer.ID("cy")
+	d, person := flooded(eve), uint32(0)
+	bring := func(from peer.ID, at time.Time, change func(*room.Announcement), want error) room.ID {
+		t.Helper()
+		person++
+		id := testIdentity(t, person)
+		news, err := d.Take(from, announced(t, id, 1, 1, at, change), at)
+		if !errors.Is(err, want) || news != (want == nil) {
+			t.Fatalf("news %t, %v; want %v", news, err, want)
+		}
+		holds(t, d, directorySize)
+		return roomOf(id, 1)
+	}
+	honest := []room.ID{bring(bo, noon, nil, nil), bring(cy, noon, nil, nil), bring(bo, noon, nil, nil), bring("", noon, nil, nil)}
+	bring(bo, noon, ended, errCrowded) // nobody knows that room
+	bring(eve, noon, nil, nil)         // in the place of another of hers
+	bring(eve, noon, nil, errCrowded)
+	now := noon
+	for range 20 {
+		now = now.Add(displaceEvery)
+		bring(eve, now, nil, nil)
+		bring(eve, now, nil, errCrowded)
+	}
+	for i, id := range honest {
+		if _, ok := d.Get(id, now); !ok {
+			t.Errorf("honest room %d had to go", i)
+		}
+	}
+	// Our own come in whatever is there.
+	d = flooded("")
+	bring(eve, noon, nil, errCrowded)
+	person++
+	if _, err := d.Take("", announced(t, testIdentity(t, person), 1, 1, noon, nil), noon); err != nil {
+		t.Error(err)
+	}
+	d.Expire(noon.Add(2 * time.Minute))
+	holds(t, d, 0)
+}
+
+// Two that flood do not take turns in displacing each other's, faster than each may its own.
+func TestDirectoryWhenFullOfTwo(t *testing.T) {
+	by := []peer.ID{"eve", "mal"}
+	d, taken := flooded(by...), 0
+	for n := range uint32(200) {
+		if _, err := d.Take(by[n%2], announced(t, testIdentity(t, n), 1, 1, noon, nil), noon); err == nil {
+			taken++
+		}
+	}
+	holds(t, d, directorySize)
+	if taken != 2 {
+		t.Errorf("%d taken at once", taken)
+	}
+}
+
+// Rooms that come through a neighbour that is itself flooded stay as well, for the most part.
+func TestDirectoryBehindAFloodedNeighbour(t *testing.T) {
+	d, now := flooded("hub"), noon
+	rooms := func(first, n uint32) (ids []room.ID) {
+		for p := first; p < first+n; p++ {
+			now = now.Add(displaceEvery)
+			if _, err := d.Take("hub", announced(t, testIdentity(t, p), 1, 1, now, nil), now); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, roomOf(testIdentity(t, p), 1))
+		}
+		return ids
+	}
+	honest, stayed := rooms(0, 20), 0
+	rooms(20, 60)
+	for _, id := range honest {
+		if _, ok := d.rooms[id]; ok {
+			stayed++
+		}
+	}
+	if stayed < 10 {
+		t.Errorf("%d of 20 stayed", stayed)
+	}
+}
+
+// A host that announces ever new versions is heard as often as an honest one at most, and its end at once.
+func TestDirectoryTakesARoomOnlySoOften(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
+	now, taken, version := noon, 0, uint64(0)
+	const lasts = 2 * time.Second
+	for ; now.Before(noon.Add(lasts)); now = now.Add(2 * time.Millisecond) {
+		version++
+		switch _, err := d.Take(somebody, announced(t, ana, 1, version, now, nil), now); {
+		case err == nil:
+			taken++
+		case !errors.Is(err, errFlood):
+			t.Fatal(err)
+		}
+	}
+	if want := int((roomBurst + lasts - 1) / roomEvery); taken != want {
+		t.Errorf("%d taken in %v, want %d", taken, lasts, want)
+	}
+	take(t, d, announced(t, ana, 1, version+1, now, ended), now, true, nil)
+	// Nobody limits us in our own directory.
+	for version := range uint64(20) {
+		if _, err := d.Take("", announced(t, ana, 2, version+1, now, nil), now); err != nil {
+			t.Fatalf("own version %d: %v", version+1, err)
+		}
+	}
+}
+
+// An honest host says every change, twice a second at most; whatever the way does to it, the newest state is taken.
+func TestDirectoryLosesNoHonestChange(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		d, ana := newDirectory(), testIdentity(t, 1)
+		sent, arrives := noon, noon
+		for version := range uint64(50) {
+			if at := sent.Add(time.Duration(rng.Int64N(int64(900 * time.Millisecond)))); at.After(arrives) {
+				arrives = at
+			}
+			if _, err := d.Take(somebody, announced(t, ana, 1, version+1, sent, nil), arrives); err != nil {
+				t.Fatalf("seed %d, version %d: %v", seed, version+1, err)
+			}
+			sent = sent.Add(500 * time.Millisecond)
+		}
+	}
+}
+
+// Whoever forges newer versions does not keep the true one out.
+func TestDirectoryForgeriesUseNoRoomsAllowance(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
 	take(t, d, announced(t, ana, 1, 1, noon, nil), noon, true, nil)
+	for version := range uint64(20) {
+		forged := announced(t, ana, 1, version+2, noon, nil)
+		forged[len(forged)-1] ^= 1
+		if _, err := d.Take("eve", forged, noon); !errors.Is(err, doc.ErrSignature) {
+			t.Fatal(err)
+		}
+	}
+	take(t, d, announced(t, ana, 1, 2, noon, nil), noon, false, nil)
+}
+
+func TestDirectoryTakesOnlySoMuchFromANeighbour(t *testing.T) {
+	d, ana := newDirectory(), testIdentity(t, 1)
+	for n := range byte(roomsPerHost) {
+		take(t, d, announced(t, ana, n, 1, noon, nil), noon, true, nil)
+	}
+	one := announced(t, ana, 100, 1, noon, nil) // never taken: she has as many as she may
+	looked := func(from peer.ID, now time.Time, tries int) (n int) {
+		for range tries {
+			switch _, err := d.Take(from, one, now); {
+			case errors.Is(err, errCrowded):
+				n++
+			case !errors.Is(err, errFlood):
+				t.Fatal(err)
+			}
+		}
+		return n
+	}
+	if n := looked("eve", noon, 2*directorySize); n != directorySize {
+		t.Errorf("%d looked at", n)
+	}
+	if n := looked("eve", noon.Add(time.Second), 1000); n != 500 {
+		t.Errorf("%d looked at a second later", n)
+	}
+	if n := looked("bo", noon.Add(time.Second), 100); n != 100 {
+		t.Errorf("%d of another's", n)
+	}
+	// Neighbours come and go. Of all that are remembered eve has most to wait for, so she is not the one to go.
+	for n := range 2 * neighboursMost {
+		looked(peer.ID(fmt.Sprint("neighbour ", n)), noon.Add(time.Second), 1)
+	}
+	if n := looked("eve", noon.Add(time.Second), 10); n != 0 || len(d.neighbours) > neighboursMost {
+		t.Errorf("%d looked at, %d neighbours", n, len(d.neighbours))
+	}
+	end := announced(t, ana, 0, 2, noon, ended)
+	if _, err := d.Take("eve", end, noon.Add(time.Second)); err != nil {
+		t.Errorf("an end: %v", err)
+	}
+	d.Expire(noon.Add(time.Minute))
+	if len(d.neighbours) != 0 {
+		t.Errorf("%d neighbours are never forgotten", len(d.neighbours))
+	}
 }
 
 func TestDirectoryListsNewestFirst(t *testing.T) {
@@ -282,7 +488,7 @@ func FuzzDirectoryTake(f *testing.F) {
 		d := newDirectory()
 		for _, raw := range [][]byte{one, two, one} {
 			before := d.versions()
-			_, err := d.Take(raw, noon)
+			_, err := d.Take(somebody, raw, noon)
 			if err != nil && !mapsEqual(before, d) {
 				t.Fatalf("refused (%v) and kept", err)
 			}
@@ -294,7 +500,7 @@ func FuzzDirectoryTake(f *testing.F) {
 			}
 		}
 		for _, raw := range d.Missing(nil, 10, noon) {
-			if _, err := newDirectory().Take(raw, noon); err != nil {
+			if _, err := newDirectory().Take(somebody, raw, noon); err != nil {
 				t.Fatalf("we pass on what others refuse: %v", err)
 			}
 		}

@@ -32,7 +32,7 @@ type dirVersion struct {
 
 // syncDirectory asks a peer for the rooms we do not know, so that a late joiner need not wait for the next
 // announcement. It returns how many were taken.
-func syncDirectory(ctx context.Context, h host.Host, p peer.ID, d *directory, take func(raw []byte) error) (int, error) {
+func syncDirectory(ctx context.Context, h host.Host, p peer.ID, d *directory, take func(from peer.ID, raw []byte) error) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 	s, err := h.NewStream(ctx, p, protoDirectory)
@@ -68,7 +68,7 @@ func syncDirectory(ctx context.Context, h host.Host, p peer.ID, d *directory, ta
 		if err != nil {
 			return taken, nil // the answer ends where the stream does
 		}
-		if err := take(msg); err == nil {
+		if err := take(p, msg); err == nil {
 			taken++
 		} else if isHostile(err) {
 			s.Reset()
@@ -115,5 +115,5 @@ func serveDirectory(s network.Stream, d *directory, counts *counters) {
 
 // isHostile tells an announcement that only a liar or a broken node sends from one that came late.
 func isHostile(err error) bool {
-	return err != nil && !errors.Is(err, errOld) && !errors.Is(err, errCrowded) && !errors.Is(err, room.ErrStale) && !errors.Is(err, room.ErrFuture)
+	return err != nil && !errors.Is(err, errOld) && !errors.Is(err, errCrowded) && !errors.Is(err, errFlood) && !errors.Is(err, room.ErrStale) && !errors.Is(err, room.ErrFuture)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger/doc"
 	"salon/room"
@@ -30,14 +31,14 @@ func TestLateJoinerIsToldWhatItLacks(t *testing.T) {
 	const rooms = 300 // more than a request can name
 	for n := range uint32(rooms) {
 		change := func(a *room.Announcement) { a.Ended = n == 7 }
-		if _, err := here.Take(announced(t, testIdentity(t, n), 1, 5, now, change), now); err != nil {
+		if _, err := here.Take(somebody, announced(t, testIdentity(t, n), 1, 5, now, change), now); err != nil {
 			t.Fatal(err)
 		}
 	}
 	mine := newDirectory()
 	sync := func(want int) {
 		t.Helper()
-		n, err := syncDirectory(context.Background(), y, x.ID(), mine, func(raw []byte) error { _, err := mine.Take(raw, now); return err })
+		n, err := syncDirectory(context.Background(), y, x.ID(), mine, func(from peer.ID, raw []byte) error { _, err := mine.Take(from, raw, now); return err })
 		if err != nil || n != want {
 			t.Fatalf("%d taken, want %d: %v; counts %v", n, want, err, counts.Snapshot())
 		}
@@ -47,7 +48,7 @@ func TestLateJoinerIsToldWhatItLacks(t *testing.T) {
 		t.Errorf("%d live rooms, want %d: the ended one is known and not listed", got, rooms-1)
 	}
 	sync(0)
-	if _, err := here.Take(announced(t, testIdentity(t, 3), 1, 6, now, nil), now); err != nil {
+	if _, err := here.Take(somebody, announced(t, testIdentity(t, 3), 1, 6, now, nil), now); err != nil {
 		t.Fatal(err)
 	}
 	sync(1)
@@ -87,9 +88,9 @@ func TestDirectoryAnswerIsNotTrusted(t *testing.T) {
 			})
 			d := newDirectory()
 			asked := 0
-			n, err := syncDirectory(context.Background(), y, x.ID(), d, func(raw []byte) error {
+			n, err := syncDirectory(context.Background(), y, x.ID(), d, func(from peer.ID, raw []byte) error {
 				asked++
-				_, err := d.Take(raw, now)
+				_, err := d.Take(from, raw, now)
 				return err
 			})
 			if n != c.taken || !errors.Is(err, c.err) || asked > syncRooms {

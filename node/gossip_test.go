@@ -38,12 +38,18 @@ func TestGossipValidator(t *testing.T) {
 		{"late", other, 10, room.ErrStale, pubsub.ValidationIgnore, "announcement_ignored"},
 		{"a clock that is ahead", other, 10, room.ErrFuture, pubsub.ValidationIgnore, "announcement_ignored"},
 		{"an older version", other, 10, errOld, pubsub.ValidationIgnore, "announcement_ignored"},
+		{"one of too many", other, 10, errFlood, pubsub.ValidationIgnore, "announcement_flood"},
 		{"no place", other, 10, errCrowded, pubsub.ValidationIgnore, "announcement_ignored"},
 		{"wrapped", other, 10, fmt.Errorf("%w: in words", errCrowded), pubsub.ValidationIgnore, "announcement_ignored"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := &gossip{self: self, counts: newCounters()}
-			v := g.validator(func([]byte) error { return c.err })
+			v := g.validator(func(from peer.ID, raw []byte) error {
+				if from != c.from || len(raw) != c.size {
+					t.Errorf("%d bytes from %q", len(raw), from)
+				}
+				return c.err
+			})
 			got := v(context.Background(), c.from, &pubsub.Message{Message: &pb.Message{Data: make([]byte, c.size)}})
 			if got != c.want {
 				t.Errorf("result %d, want %d", got, c.want)
@@ -67,6 +73,36 @@ func TestEveryLanguageHasATopic(t *testing.T) {
 	}
 }
 
+// A few invalid messages graylist whoever forwards them, however well it served before; one alone changes nothing.
+func TestGossipScore(t *testing.T) {
+	p, limits := scoring()
+	best := 0.0
+	for _, topic := range p.Topics {
+		best += topic.TopicWeight * (topic.TimeInMeshWeight*topic.TimeInMeshCap + topic.FirstMessageDeliveriesWeight*topic.FirstMessageDeliveriesCap)
+	}
+	one := p.Topics[topicName("en")]
+	score := func(invalid float64) float64 { // gossipsub squares their number
+		return one.TopicWeight * one.InvalidMessageDeliveriesWeight * invalid * invalid
+	}
+	if score(1) < limits.GossipThreshold || score(1) < limits.PublishThreshold || score(1) < limits.GraylistThreshold {
+		t.Errorf("one invalid message has a consequence: score %v, %+v", score(1), limits)
+	}
+	if score(2) < limits.GraylistThreshold || score(3) >= limits.GraylistThreshold {
+		t.Errorf("graylisted below %v; two invalid messages: %v, three: %v", limits.GraylistThreshold, score(2), score(3))
+	}
+	if best+score(4) >= limits.GraylistThreshold {
+		t.Errorf("who earned %v is not graylisted after four: %v", best, best+score(4))
+	}
+	for n, after := range map[float64]time.Duration{4: time.Minute, 30: 4 * time.Minute} {
+		for range after / p.DecayInterval {
+			n *= one.InvalidMessageDeliveriesDecay
+		}
+		if score(n) < limits.GraylistThreshold {
+			t.Errorf("graylisted still %v later: %v", after, score(n))
+		}
+	}
+}
+
 // Three nodes in a line: what holds goes on from the first to the last, what does not stops at the one between.
 func TestGossipGoesOnOnlyIfItHolds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -81,8 +117,8 @@ func TestGossipGoesOnOnlyIfItHolds(t *testing.T) {
 		d := newDirectory()
 		took := make(chan []byte, 256)
 		h := loopHost(t, n+1, "/ip4/127.0.0.1/udp/0/quic-v1")
-		g, err := newGossip(ctx, h, newCounters(), func(raw []byte) error {
-			_, err := d.Take(raw, time.Now())
+		g, err := newGossip(ctx, h, newCounters(), func(from peer.ID, raw []byte) error {
+			_, err := d.Take(from, raw, time.Now())
 			if err == nil {
 				took <- raw
 			}

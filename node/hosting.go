@@ -214,7 +214,7 @@ func (r *Room) attach(c *child, l *streamLink) {
 	r.wg.Go(func() {
 		if err := r.media.carry(p, l); errors.Is(err, relay.ErrTrespass) {
 			r.n.counts.Add("child_trespassed")
-			r.dismiss(c, &relay.Bye{Code: "not_allowed", Text: "Your node kept sending sound without the right to."})
+			r.dismiss(c, &relay.Bye{Code: "not_allowed", Text: "Your node kept sending more sound than it may."})
 		}
 		s := l.Stats()
 		r.n.counts.AddMany("packet_malformed", s.Malformed)

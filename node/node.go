@@ -225,9 +225,9 @@ func (n *Node) Counts() map[string]uint64 {
 	return out
 }
 
-// take keeps an announcement if it holds and tells who watches.
-func (n *Node) take(raw []byte) error {
-	changed, err := n.dir.Take(raw, time.Now())
+// take keeps an announcement that a neighbour brought, or one of ours, if it holds and tells who watches.
+func (n *Node) take(from peer.ID, raw []byte) error {
+	changed, err := n.dir.Take(from, raw, time.Now())
 	if changed {
 		n.watch.tell(Change{Kind: RoomsChanged})
 	}
@@ -241,7 +241,7 @@ func (n *Node) publish(a room.Announcement) {
 		n.o.Log.Error("announcement", "room", a.Room.String(), "err", err)
 		return
 	}
-	if err := n.take(raw); err != nil {
+	if err := n.take("", raw); err != nil {
 		n.o.Log.Warn("own announcement", "room", a.Room.String(), "err", err)
 	}
 	if err := n.gossip.Publish(context.WithoutCancel(n.ctx), a.Language, raw); err != nil {

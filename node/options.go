@@ -9,6 +9,8 @@ import (
 
 	"github.com/adrg/xdg"
 	"github.com/multiformats/go-multiaddr"
+
+	"salon/room"
 )
 
 // Options configures New. The zero value works: a person's node on a laptop.
@@ -25,7 +27,7 @@ type Options struct {
 	MaxPerSubnet int // inbound connections from one IPv4 address or IPv6 /56, 0 means 128: a school behind one NAT
 	MaxListeners int // children a hosted room feeds, 0 means 200
 
-	AnnounceEvery time.Duration // 0 means 10 s; an announcement expires after 2.5 times that
+	AnnounceEvery time.Duration // 0 means 10 s, at most 24 s; an announcement expires after 2.5 times that
 	Log           *slog.Logger  // nil means discard
 
 	counts *counters // of the node that New makes
@@ -36,6 +38,10 @@ func DefaultHome() string { return filepath.Join(xdg.DataHome, "salon") }
 
 // defaultPort is fixed so that peer books and share links survive a restart.
 const defaultPort = 4773
+
+// Others take announcements of a room no oftener than every roomEvery, and none that lives longer than room.MaxLifetime,
+// which is 2.5 times AnnounceEvery.
+const announceLeast, announceMost = time.Second / 2, room.MaxLifetime * 2 / 5
 
 // ErrOption means that an option cannot be meant: wrong usage rather than a failure.
 var ErrOption = errors.New("wrong option")
@@ -53,6 +59,9 @@ func (o *Options) setDefaults() error {
 	o.AnnounceEvery = defaultTo(o.AnnounceEvery, 10*time.Second)
 	if o.MaxPeers < 1 || o.MaxPerSubnet < 1 || o.MaxListeners < 1 {
 		return fmt.Errorf("%w: limits must be positive: max peers %d, per subnet %d, listeners %d", ErrOption, o.MaxPeers, o.MaxPerSubnet, o.MaxListeners)
+	}
+	if o.AnnounceEvery < announceLeast || o.AnnounceEvery > announceMost {
+		return fmt.Errorf("%w: announce every %v: from %v to %v are possible", ErrOption, o.AnnounceEvery, announceLeast, announceMost)
 	}
 	for _, list := range [][]string{o.Listen, o.Announce} {
 		for _, a := range list {
