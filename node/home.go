@@ -139,7 +139,7 @@ func (h *Home) Name() string {
 func (h *Home) SetName(name string) (string, error) {
 	clean, err := room.CleanName(name)
 	if err != nil {
-		return "", fmt.Errorf("a name has 1 to %d visible characters: %w", room.MaxName, err)
+		return "", fmt.Errorf("a name has 1 to %d visible characters, fewer in scripts whose characters need more bytes: %w", room.MaxName, err)
 	}
 	b, err := json.Marshal(settings{Name: clean})
 	if err != nil {

@@ -337,7 +337,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	rand.Read(key[:])
 	charter, err := room.NewCharter(n.author().Person, s.Title, s.Language, s.Mode, now, nonce)
 	if err != nil {
-		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters and a language such as en.", room.MaxTitle)}
+		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters, fewer in scripts whose characters need more bytes, and a language such as en.", room.MaxTitle)}
 	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter

@@ -28,6 +28,7 @@ func demoCommand(f *flags) *cobra.Command {
 			ready := make(chan struct{})
 			ended := make(chan error, 1)
 			go func() {
+				defer close(steps)
 				first := true
 				ended <- s.Events(ctx, func(e client.Event) bool {
 					if first {
@@ -52,7 +53,14 @@ func demoCommand(f *flags) *cobra.Command {
 			}
 			for {
 				select {
-				case st := <-steps:
+				case st, more := <-steps:
+					if !more && ctx.Err() == nil {
+						return fmt.Errorf("the node went away: %w", <-ended)
+					}
+					if !more {
+						steps = nil // the same Ctrl-C
+						continue
+					}
 					if asJSON {
 						err = json.NewEncoder(cmd.OutOrStdout()).Encode(st)
 					} else {

@@ -45,9 +45,10 @@ func hostCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer func() { err = firstErr(err, s.close()) }()
-			v, err := s.StartRoom(cmd.Context(), title, mode, language)
+			// Not given up half-way: a running node would keep a room that nobody knows how to end.
+			v, err := s.StartRoom(context.WithoutCancel(cmd.Context()), title, mode, language)
 			if err != nil {
-				return err
+				return interrupted(cmd.Context(), err)
 			}
 			id := v.ID.String()
 			defer func() { err = firstErr(err, s.leave(id)) }()

@@ -20,7 +20,7 @@ func listenCommand(f *flags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "listen ROOM|LINK", Short: "Hear a room without a page, and record it", Args: oneArg("room or share link"),
-		Long: "listen joins a room, named by a share link or by the beginning of its ID or title, and records what a listener hears.\nAt the end it prints one line of figures.",
+		Long: "listen joins a room, named by a share link or by the beginning of its ID or title, and records what you hear there.\nA room that your running node is in already it leaves alone. At the end it prints one line of figures.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if record != "" {
 				if err := media.CheckRecording(record); err != nil {
@@ -32,12 +32,12 @@ func listenCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer func() { err = firstErr(err, s.close()) }()
-			v, err := s.join(cmd.Context(), args[0])
+			v, leave, err := s.join(cmd.Context(), args[0])
 			if err != nil {
 				return interrupted(cmd.Context(), err)
 			}
+			defer func() { err = firstErr(err, leave()) }()
 			id := v.ID.String()
-			defer func() { err = firstErr(err, s.leave(id)) }()
 			rec, err := newRecording(record, v.Mode)
 			if err != nil {
 				return err

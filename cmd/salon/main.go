@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -33,6 +34,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	err := newCommand().ExecuteContext(ctx)
 	stop()
 	if err == nil {
@@ -134,8 +136,17 @@ func (s *span) String() string {
 func (s *span) Type() string { return "duration" }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version", Args: noArgs,
-		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "salon "+version) },
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": version})
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), "salon "+version)
+			return err
+		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object with version")
+	return cmd
 }

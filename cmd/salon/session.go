@@ -91,51 +91,83 @@ func (s *session) close() error {
 // findFor is how long a room named by ID or title may take to be heard of.
 const findFor = 15 * time.Second
 
-// join enters a room, waiting for it to be heard of, and for the host if it does not answer at once.
-func (s *session) join(ctx context.Context, ref string) (node.RoomView, error) {
+// join enters a room, waiting for it to be heard of, and for the host if it does not answer at once. The returned leave
+// goes politely, unless the room is not this command's alone: the node was in it before, or the page has joined it since.
+func (s *session) join(ctx context.Context, ref string) (v node.RoomView, leave func() error, err error) {
+	v, entered, err := s.enter(ctx, ref)
+	leave = func() error { return nil }
+	if entered {
+		leave = func() error {
+			if s.shared(v.ID.String()) {
+				return nil
+			}
+			return s.leave(v.ID.String())
+		}
+	}
+	if err != nil {
+		return v, nil, errors.Join(err, leave())
+	}
+	return v, leave, nil
+}
+
+func (s *session) enter(ctx context.Context, ref string) (v node.RoomView, entered bool, err error) {
 	find, cancel := context.WithTimeout(ctx, findFor)
 	defer cancel()
-	v, err := s.Join(ctx, ref)
+	v, entered, err = s.Join(ctx, ref)
 	if isCode(err, "no_room") && !strings.HasPrefix(ref, "salon:") {
 		noRoom := err
 		err = s.Events(find, func(e client.Event) bool {
 			if e.Name == "rooms" {
-				v, noRoom = s.Join(ctx, ref)
+				v, entered, noRoom = s.Join(ctx, ref)
 			}
 			return isCode(noRoom, "no_room")
 		})
 		if ctx.Err() != nil {
-			return v, ctx.Err()
+			return v, entered, ctx.Err()
 		}
 		if err == nil || noRoom != nil {
 			err = noRoom
 		}
 	}
-	if err != nil {
-		return v, err
-	}
-	if v.Phase == node.Live {
-		return v, nil
+	if err != nil || v.Phase == node.Live {
+		return v, entered, err
 	}
 	err = s.Watch(find, v.ID.String(), func(now node.RoomView) bool {
 		v = now
 		return v.Phase == node.Connecting || v.Phase == node.Reconnecting
 	})
-	if ctx.Err() != nil {
-		return v, ctx.Err()
+	switch {
+	case ctx.Err() != nil:
+		return v, entered, ctx.Err()
+	case v.Phase == node.Live:
+		return v, entered, nil
+	case v.Reason != "":
+		return v, entered, errors.New(v.Reason)
 	}
-	if v.Phase != node.Live {
-		if v.Reason != "" {
-			return v, errors.New(v.Reason)
-		}
-		return v, errors.Join(errors.New("the room's host does not answer"), err)
-	}
-	return v, nil
+	return v, entered, errors.Join(errors.New("the room's host does not answer"), err)
 }
 
 func isCode(err error, code string) bool {
 	var e *client.Error
 	return errors.As(err, &e) && e.Code == code
+}
+
+// sharedAfter is how long a node may take to notice that this command hears and speaks no more.
+const sharedAfter = 500 * time.Millisecond
+
+// shared reports whether somebody else hears or speaks in a room through this node.
+func (s *session) shared(id string) bool {
+	if s.own != nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sharedAfter)
+	defer cancel()
+	used := false
+	err := s.Watch(ctx, id, func(v node.RoomView) bool {
+		used = !v.Phase.Over() && (v.Me.Playing || v.Me.Publishing)
+		return used
+	})
+	return used && errors.Is(err, context.DeadlineExceeded)
 }
 
 // leave goes politely, also when the command was interrupted.

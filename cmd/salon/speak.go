@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,10 +11,12 @@ import (
 
 	"salon/node"
 	"salon/node/media"
+	"salon/relay"
 )
 
 func speakCommand(f *flags) *cobra.Command {
 	var play string
+	var asJSON bool
 	var lasts time.Duration
 	cmd := &cobra.Command{
 		Use: "speak ROOM|LINK", Short: "Raise a hand, play a file when granted, return to the audience", Args: oneArg("room or share link"),
@@ -30,59 +33,96 @@ func speakCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer func() { err = firstErr(err, s.close()) }()
-			v, err := s.join(cmd.Context(), args[0])
+			v, leave, err := s.join(cmd.Context(), args[0])
 			if err != nil {
 				return interrupted(cmd.Context(), err)
 			}
-			id := v.ID.String()
-			defer func() { err = firstErr(err, s.leave(id)) }()
+			defer func() { err = firstErr(err, leave()) }()
+			if v.Me.Role == "host" {
+				return errHosting
+			}
 			ctx, cancel := limited(cmd.Context(), lasts)
 			defer cancel()
-			err = s.speak(ctx, v, play)
-			if cmd.Context().Err() != nil {
-				return nil
+			said, err := s.speak(ctx, v, play)
+			if err != nil && cmd.Context().Err() == nil {
+				return err
 			}
-			return err
+			if asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(spokenJSON{v.ID.String(), said.Seconds()})
+			}
+			return nil
 		},
 	}
 	fl := cmd.Flags()
+	fl.BoolVar(&asJSON, "json", false, "print an object with room and seconds at the end")
 	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to say")
 	fl.Var((*span)(&lasts), "for", "give up the stage after this time (default: when the file has been played)")
 	return cmd
 }
 
-// errNotGranted means that the time was up before the host brought us on stage.
-var errNotGranted = errors.New("the host did not grant the stage in time")
+// spokenJSON is the one object that speak --json prints.
+type spokenJSON struct {
+	Room    string  `json:"room"`
+	Seconds float64 `json:"seconds"` // of the file that were sent
+}
 
-func (s *session) speak(ctx context.Context, v node.RoomView, play string) error {
+var (
+	errHosting    = errors.New("you host this room: use 'salon host --play'")
+	errNotGranted = errors.New("the host did not grant the stage in time")
+	errHandLow    = errors.New("the host lowered your hand")
+)
+
+// speak plays a file from the stage and returns how much of it was sent. Who was on stage before stays there.
+func (s *session) speak(ctx context.Context, v node.RoomView, play string) (said time.Duration, err error) {
 	id := v.ID.String()
+	if v.Me.Role == "listener" {
+		if err := s.askForStage(ctx, id); err != nil {
+			return 0, err
+		}
+		defer func() {
+			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			if e := s.Act(after, id, "return", ""); err == nil && !isCode(e, "not_on_stage") {
+				err = e
+			}
+		}()
+	}
+	mic, err := openMic(play, v.Mode, false)
+	if err != nil {
+		return 0, err
+	}
+	err = s.Speak(ctx, id, mic)
+	if ctx.Err() != nil {
+		err = nil // the time is up, or Ctrl-C
+	}
+	return time.Duration(mic.Stats().Received) * relay.FrameDuration, firstErr(err, mic.Err())
+}
+
+// askForStage raises a hand and waits until the host has answered it.
+func (s *session) askForStage(ctx context.Context, id string) error {
 	if err := s.Act(ctx, id, "raise_hand", ""); err != nil {
 		return err
 	}
 	var now node.RoomView
 	err := s.Watch(ctx, id, func(v node.RoomView) bool {
 		now = v
-		return !v.Phase.Over() && v.Me.Role == "listener"
+		// The hand went up before the action was answered: if it is down now, it was lowered.
+		return !v.Phase.Over() && v.Me.Role == "listener" && (v.Me.Hand || v.Phase != node.Live)
 	})
 	switch {
-	case errors.Is(context.Cause(ctx), errTimeUp):
-		return errNotGranted
-	case err != nil:
-		return err
-	case now.Phase.Over():
+	case err == nil && now.Phase.Over():
 		return fmt.Errorf("the room is over: %s", now.Reason)
+	case err == nil && now.Me.Role == "listener":
+		return errHandLow
+	case err == nil:
+		return nil
 	}
-	mic, err := openMic(play, v.Mode, false)
-	if err != nil {
-		return err
-	}
-	if err := s.Speak(ctx, id, mic); err != nil && ctx.Err() == nil {
-		return err
-	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	// Nobody waits any longer: in a room that we stay in, the hand must not stay up.
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := s.Act(after, id, "return", ""); err != nil && !isCode(err, "not_on_stage") {
-		return err
+	_ = s.Act(after, id, "lower_hand", "")
+	if errors.Is(context.Cause(ctx), errTimeUp) {
+		return errNotGranted
 	}
-	return mic.Err()
+	return err
 }

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -38,7 +42,8 @@ func upCommand(f *flags) *cobra.Command {
 			}
 			greet(out, n, s)
 			if !noOpen && hasDisplay() {
-				openBrowser(s.PageURL())
+				defer os.Remove(redirectFile(f.homeDir()))
+				openBrowser(f.homeDir(), s.PageURL())
 			}
 			<-cmd.Context().Done()
 			fmt.Fprintln(out, "Leaving.")
@@ -77,14 +82,57 @@ func hasDisplay() bool {
 	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
 }
 
-// openBrowser asks the desktop to show the page. That it cannot is no failure: the address was printed.
-func openBrowser(url string) {
-	name, args := "xdg-open", []string{url}
+// redirectFile is the page that only this person can read, and that leads to salon's.
+func redirectFile(home string) string { return filepath.Join(home, "open.html") }
+
+// The referrer is a file's name, which is nobody's business.
+var redirect = template.Must(template.New("").Parse(`<!doctype html>
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<meta http-equiv="refresh" content="0; url={{.}}">
+<title>salon</title>
+<script>location.replace({{.}})</script>
+<p><a href="{{.}}">Open salon</a></p>
+`))
+
+// writeRedirect replaces the file, so that nobody who held the old one open reads the new address.
+func writeRedirect(home, url string) (path string, err error) {
+	var page bytes.Buffer
+	if err := redirect.Execute(&page, url); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(home, "open.*.html") // readable by its owner only
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(page.Bytes())
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		path = redirectFile(home)
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return path, err
+}
+
+// openBrowser asks the desktop to show the page. What a command is called with, everybody on the machine can read; so it is
+// called with a file that has the address and its key. That it cannot is no failure: the address was printed.
+func openBrowser(home, url string) {
+	file, err := writeRedirect(home, url)
+	if err == nil {
+		file, err = filepath.Abs(file)
+	}
+	if err != nil {
+		return
+	}
+	name, args := "xdg-open", []string{file}
 	switch runtime.GOOS {
 	case "darwin":
 		name = "open"
 	case "windows":
-		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", file}
 	}
 	cmd := exec.Command(name, args...)
 	if cmd.Start() == nil {
@@ -93,7 +141,8 @@ func openBrowser(url string) {
 }
 
 func openCommand(f *flags) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "open", Short: "Open the page of the running node, and print its address", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, err := client.Running(cmd.Context(), f.homeDir()); err != nil {
@@ -104,17 +153,24 @@ func openCommand(f *flags) *cobra.Command {
 				return err
 			}
 			page := url + "/#key=" + key
-			fmt.Fprintln(cmd.OutOrStdout(), page)
-			if hasDisplay() {
-				openBrowser(page)
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"url": page})
+			} else {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), page)
 			}
-			return nil
+			if hasDisplay() {
+				openBrowser(f.homeDir(), page)
+			}
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object with url")
+	return cmd
 }
 
 func idCommand(f *flags) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use: "id", Short: "Print who you are; the last line ends with your ID", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			name, person, device, err := whoami(cmd, f)
@@ -122,6 +178,9 @@ func idCommand(f *flags) *cobra.Command {
 				return err
 			}
 			out := cmd.OutOrStdout()
+			if asJSON {
+				return json.NewEncoder(out).Encode(map[string]string{"name": name, "device": device.String(), "person": person.String()})
+			}
 			if name != "" {
 				fmt.Fprintln(out, "name   "+name)
 			}
@@ -130,6 +189,8 @@ func idCommand(f *flags) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object with name, device and person")
+	return cmd
 }
 
 // whoami asks the running node, or opens the home.

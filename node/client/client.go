@@ -52,24 +52,29 @@ func Running(ctx context.Context, home string) (*Client, error) {
 
 // Call sends in as JSON, if it is not nil, and reads the answer into out, if that is not nil.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any) error {
+	_, err := c.call(ctx, method, path, in, out)
+	return err
+}
+
+func (c *Client) call(ctx context.Context, method, path string, in, out any) (status int, err error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		body = bytes.NewReader(b)
 	}
 	resp, err := c.Do(ctx, method, path, "application/json", body)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer resp.Body.Close()
 	if out == nil {
 		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
-		return err
+		return resp.StatusCode, err
 	}
-	return json.NewDecoder(resp.Body).Decode(out)
+	return resp.StatusCode, json.NewDecoder(resp.Body).Decode(out)
 }
 
 // Do sends a request and returns its answer, or the node's refusal as an *Error.
@@ -122,13 +127,15 @@ func (c *Client) StartRoom(ctx context.Context, title, mode, language string) (v
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/rooms", map[string]string{"title": title, "mode": mode, "language": language}, &v)
 }
 
-// Join enters a room by share link, ID, or the beginning of ID or title.
-func (c *Client) Join(ctx context.Context, ref string) (v node.RoomView, err error) {
+// Join enters a room by share link, ID, or the beginning of ID or title. It reports false for entered if the node was in
+// that room before: it is then not the caller's to leave.
+func (c *Client) Join(ctx context.Context, ref string) (v node.RoomView, entered bool, err error) {
 	key := "room"
 	if strings.HasPrefix(strings.TrimSpace(ref), "salon:") {
 		key = "link"
 	}
-	return v, c.Call(ctx, http.MethodPost, "/api/v1/join", map[string]string{key: ref}, &v)
+	status, err := c.call(ctx, http.MethodPost, "/api/v1/join", map[string]string{key: ref}, &v)
+	return v, status == http.StatusCreated, err
 }
 
 // Room asks how a room stands.

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +37,7 @@ func TestInterruptLeavesPolitely(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	joined, err := visiting.api().Join(t.Context(), room.Link)
+	joined, _, err := visiting.api().Join(t.Context(), room.Link)
 	if err != nil || joined.Phase != node.Live {
 		t.Fatalf("join: %v, phase %s", err, joined.Phase)
 	}
@@ -108,6 +109,18 @@ func TestWhoIAm(t *testing.T) {
 	}
 	if other := start(t, t.TempDir(), "id"); other.wait(patience) != 0 || strings.HasSuffix(other.out(), alone) {
 		t.Error("two homes are one person")
+	}
+	for args, want := range map[string]map[string]string{
+		"id":      {"name": "Ana", "person": alone, "device": s.Device.String()},
+		"open":    {"url": p.line("Page:  ")},
+		"version": {"version": s.Version},
+	} {
+		asked := start(t, home, args, "--json")
+		asked.wantExit(0, patience)
+		var got map[string]string
+		if err := json.Unmarshal([]byte(asked.out()), &got); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s --json prints %s, want %v: %v", args, asked.out(), want, err)
+		}
 	}
 	open := start(t, home, "open")
 	open.wantExit(0, patience)

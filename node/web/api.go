@@ -1,12 +1,14 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -190,6 +192,8 @@ func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusCreated, rm.View())
 }
 
+// join answers 201 if the node is in the room because of this call, and 200 if it was in before: only who entered a room
+// may leave it again without asking.
 func (s *Server) join(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Room string `json:"room"`
@@ -206,12 +210,39 @@ func (s *Server) join(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, "no_room", "Say which room: its ID, the beginning of its title, or a share link.")
 		return
 	}
+	before := s.n.Rooms()
 	rm, err := s.n.Join(r.Context(), ref)
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, rm.View())
+	status := http.StatusOK
+	if !slices.Contains(before, rm) && s.entered.first(s.n, rm) {
+		status = http.StatusCreated
+		if r.Context().Err() != nil { // nobody is left who would leave it again
+			_ = rm.Do(context.WithoutCancel(r.Context()), node.Action{Kind: "leave"})
+		}
+	}
+	writeJSON(w, status, rm.View())
+}
+
+// entries are the rooms of which somebody was told that they entered them: of two who ask at once, one did.
+type entries struct {
+	mu    sync.Mutex // guards the field below
+	rooms []*node.Room
+}
+
+// first notes a room, and reports whether it was not noted before.
+func (e *entries) first(n *node.Node, rm *node.Room) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	now := n.Rooms()
+	e.rooms = slices.DeleteFunc(e.rooms, func(r *node.Room) bool { return !slices.Contains(now, r) })
+	if slices.Contains(e.rooms, rm) {
+		return false
+	}
+	e.rooms = append(e.rooms, rm)
+	return true
 }
 
 func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {

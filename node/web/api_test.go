@@ -62,6 +62,34 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 	}
 }
 
+// TestJoinTellsWhoEntered: 201 goes to whoever brought the node into the room, of two who ask at once to one; all others,
+// and who hosts it, hear 200.
+func TestJoinTellsWhoEntered(t *testing.T) {
+	ana, bo := newSite(t, Options{}), newSite(t, Options{})
+	v := ana.startRoom()
+	body := `{"link":"` + v.Link + `"}`
+	ana.call("POST", "/api/v1/join", body, http.StatusOK, nil)
+	for range 2 { // also after it was left
+		codes := make(chan int, 2)
+		for range 2 {
+			go func() {
+				code := 0
+				if resp, err := http.DefaultClient.Do(bo.request("POST", "/api/v1/join", body)); err == nil {
+					code = resp.StatusCode
+					resp.Body.Close()
+				}
+				codes <- code
+			}()
+		}
+		if a, b := <-codes, <-codes; a+b != http.StatusCreated+http.StatusOK {
+			t.Errorf("two at once: %d and %d", a, b)
+		}
+		bo.call("POST", "/api/v1/join", body, http.StatusOK, nil)
+		bo.call("POST", "/api/v1/rooms/"+v.ID.String()+"/do", `{"action":"leave"}`, http.StatusOK, nil)
+	}
+	bo.call("POST", "/api/v1/join", body, http.StatusCreated, nil)
+}
+
 // TestSoundChecksAreBounded: a check that is over is gone for all its calls, and there are only so many at once.
 func TestSoundChecksAreBounded(t *testing.T) {
 	s := newSite(t, Options{})

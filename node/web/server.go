@@ -55,6 +55,7 @@ type Server struct {
 	hub     *hub
 	demo    demoRunner
 	checks  checks
+	entered entries
 	refused *counts
 	streams atomic.Int32 // recordings under way
 	wg      sync.WaitGroup
@@ -137,7 +138,6 @@ func (s *Server) Close() error {
 
 // guard lets nothing through that another site, another machine or another program could have sent.
 func (s *Server) guard(next http.Handler) http.Handler {
-	port := fmt.Sprint(s.l.Addr().(*net.TCPAddr).Port)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -151,7 +151,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.o.bodyWithin))
 		}
 		// A name that resolves to this machine, set by another site, must not reach us (DNS rebinding).
-		if !isLocal(r.Host, port) {
+		if !isLocal(r.Host) {
 			s.refuse(w, "foreign_host", "This address is not salon's. Open the page at "+s.URL()+".")
 			return
 		}
@@ -180,10 +180,12 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	})
 }
 
-func isLocal(host, port string) bool {
-	name, p, err := net.SplitHostPort(host)
-	if err != nil || p != port {
-		return false
+// isLocal reports whether a Host header names this machine. The port may be another than ours, at the near end of a
+// tunnel, or left out, when it is 80; a page on another port is told by its Origin.
+func isLocal(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
 	if name == "localhost" {
 		return true

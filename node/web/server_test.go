@@ -208,8 +208,13 @@ func TestGuardLetsNothingForeignThrough(t *testing.T) {
 		"a number that means 127.0.0.1": {host("2130706433:" + port), "foreign_host"},
 		"no host's address":             {host("0.0.0.0:" + port), "foreign_host"},
 		"another machine's address":     {host("192.0.2.1:" + port), "foreign_host"},
-		"another port":                  {host("127.0.0.1:1"), "foreign_host"},
-		"no port":                       {host("127.0.0.1"), "foreign_host"},
+		"a name without a port":         {host("evil.example"), "foreign_host"},
+		"a name with two ports":         {host("localhost:1:" + port), "foreign_host"},
+		"a name before a loopback one":  {host("evil.example@127.0.0.1:" + port), "foreign_host"},
+		"no name":                       {host(":" + port), "foreign_host"},
+		"a name on another port":        {func(r *http.Request) { r.Host = "evil.example:1"; r.Header.Set("Origin", "http://"+r.Host) }, "foreign_host"},
+		"a tunnel's and another port":   {func(r *http.Request) { r.Host = "127.0.0.1:8080"; r.Header.Set("Origin", "http://127.0.0.1:8081") }, "foreign_origin"},
+		"a tunnel's port and no port":   {func(r *http.Request) { r.Host = "127.0.0.1:8080"; r.Header.Set("Origin", "http://127.0.0.1") }, "foreign_origin"},
 		"no key":                        {without(func(*http.Request) {}), "no_key"},
 		"a wrong key":                   {header("Authorization", "Bearer "+strings.Repeat("0", len(s.key))), "no_key"},
 		"half a key":                    {header("Authorization", "Bearer "+s.key[:24]), "no_key"},
@@ -262,14 +267,18 @@ func TestGuardLetsNothingForeignThrough(t *testing.T) {
 	s.demo.mu.Unlock()
 }
 
-// The page's own requests go through, by every name that this machine has for itself.
+// The page's own requests go through, by every name that this machine has for itself, also through a tunnel from another
+// port and on port 80, which browsers do not name.
 func TestGuardLetsThePageThrough(t *testing.T) {
 	s := newSite(t, Options{})
 	_, port, err := net.SplitHostPort(s.l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, host := range []string{"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port, "127.8.9.1:" + port} {
+	for _, host := range []string{
+		"127.0.0.1:" + port, "localhost:" + port, "[::1]:" + port, "127.8.9.1:" + port,
+		"127.0.0.1:8080", "localhost:1", "[::1]:8080", "127.0.0.1", "localhost", "[::1]",
+	} {
 		for _, site := range []string{"same-origin", "none", ""} {
 			r := s.request("GET", "/api/v1/status", "")
 			r.Host = host

@@ -74,26 +74,38 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	l := newFrameQueue()
 	defer l.Close()
 	rm.Play(l)
+	l.stream(w, r)
+}
+
+// stream writes frames until the client goes or the queue is closed. If the queue was closed because the client is too
+// slow, it aborts the answer, so that what was sent is not taken for the whole.
+func (l *frameQueue) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", Frames)
 	w.WriteHeader(http.StatusOK)
 	rc := http.NewResponseController(w)
 	if rc.Flush() != nil {
 		return
 	}
+	write := func(b []byte) bool {
+		_ = rc.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		_, err := w.Write(b)
+		return err == nil && (len(l.out) > 0 || rc.Flush() == nil)
+	}
 	for {
 		select {
 		case <-r.Context().Done():
 			return
-		case <-l.done:
-			return
 		case b := <-l.out:
-			_ = rc.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			if _, err := w.Write(b); err != nil {
+			if !write(b) {
 				return
 			}
-			if len(l.out) == 0 && rc.Flush() != nil {
-				return
+		case <-l.done:
+			if l.dropped.Load() > 0 {
+				panic(http.ErrAbortHandler)
 			}
+			for len(l.out) > 0 && write(<-l.out) { // what was said before the room ended
+			}
+			return
 		}
 	}
 }
