@@ -29,3 +29,26 @@ func TestSoundCheck(t *testing.T) {
 	p.seesNo("check-dialog")
 	p.sees("room-start")
 }
+
+// A sound check that breaks off says so, and it plays where the person chose.
+func TestSoundCheckBreaksOff(t *testing.T) {
+	p := alone(t, "Ana", setup{microphone: microphone(t, breathless(voice(t, anasVoice)))})
+	p.beforeEveryPage(`
+		localStorage["salon.speaker"] = "headset";
+		window.sinks = [];
+		HTMLMediaElement.prototype.setSinkId = async function (id) { sinks.push(id); };
+	`)
+	p.open(p.node.Page)
+	p.sees("empty")
+	script[bool](p, `(location.hash = "#/check", true)`)
+	p.until("play on the chosen loudspeaker", `sinks.includes("headset")`)
+	p.clicks("check-record")
+	p.sees(`check[data-phase="recording"]`)
+	script[bool](p, `fetch("/api/v1/check/1", {method: "DELETE", headers: {Authorization: "Bearer " + localStorage["salon.key"]}}).then((r) => r.ok)`)
+	p.sees(`check[data-phase="failed"]`)
+	if text := p.reads("check-line"); !contains(text, "did not work", "broke off") {
+		t.Errorf("the page says %q", text)
+	}
+	p.clicks("check-record") // and can be begun again
+	p.sees(`check[data-phase="recording"]`)
+}

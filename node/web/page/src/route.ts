@@ -10,7 +10,13 @@ export type Route =
 
 export function parseRoute(hash: string): Route {
   const [view, id] = hash.replace(/^#\/?/, "").split("/");
-  if (view === "room" && id) return { view, id: decodeURIComponent(id) };
+  if (view === "room" && id) {
+    try {
+      return { view, id: decodeURIComponent(id) };
+    } catch {
+      return { view: "home" }; // no text in that encoding: no address of ours
+    }
+  }
   if (view === "start" || view === "check" || view === "demo") return { view };
   return { view: "home" };
 }

@@ -3,8 +3,10 @@ import { api, paths } from "../node/api";
 import { world } from "../node/world";
 import type { CheckEvent } from "../node/types";
 import { Store } from "../store";
+import { t } from "../words";
 import { Microphone } from "./microphone";
-import { Session } from "./session";
+import { followSpeaker } from "./output";
+import { NoPath, Session } from "./session";
 
 export interface CheckState {
   phase: "idle" | "starting" | "recording" | "playing" | "done" | "failed";
@@ -13,6 +15,9 @@ export interface CheckState {
   reason: string;
   blocked: boolean; // the browser waits for a click before it plays
 }
+
+const silentFor = 10_000; // ms; while it goes well the node says something ten times a second, or plays for five seconds
+const lastWords = 1500; // ms that its word of the end may come after the end of a session
 
 const begun = { left: 5000, level: null, reason: "", blocked: false };
 
@@ -24,6 +29,8 @@ export class Check {
   private session: Session | null = null;
   private readonly audio = new Audio();
   private readonly unfollow: () => void;
+  private readonly unfollowSpeaker = followSpeaker(this.audio);
+  private silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     let last: CheckEvent | null = world.get().check;
@@ -42,6 +49,7 @@ export class Check {
     this.drop();
     const turn = this.turn;
     this.state.set({ phase: "starting", ...begun });
+    this.expect(turn);
     try {
       const { id } = await api.startCheck();
       if (turn !== this.turn) {
@@ -59,6 +67,7 @@ export class Check {
     const turn = ++this.turn;
     this.session?.close();
     this.state.set({ phase: "playing" });
+    this.expect(turn);
     try {
       const session = await this.hold(turn, Session.play(paths.checkWhep(this.id), false));
       if (!session) return;
@@ -81,6 +90,7 @@ export class Check {
   end(): void {
     this.drop();
     this.unfollow();
+    this.unfollowSpeaker();
     this.mic.unwant();
   }
 
@@ -92,11 +102,23 @@ export class Check {
       return null;
     }
     this.session = session;
+    session.whenBroken(() => setTimeout(() => this.miss(turn, t.check.broken), lastWords));
     return session;
+  }
+
+  /** Gives up when the node says nothing for long. */
+  private expect(turn: number): void {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.miss(turn, t.check.nothingCame), silentFor);
+  }
+
+  private miss(turn: number, why: string): void {
+    if (this.state.get().phase !== "done") this.fail(turn, new Error(why));
   }
 
   private heed(event: CheckEvent): void {
     const { phase } = this.state.get();
+    this.expect(this.turn);
     switch (event.phase) {
       case "recording":
         this.state.set({ phase: "recording", left: event.left_ms, level: event.level });
@@ -117,11 +139,13 @@ export class Check {
   private fail(turn: number, error: unknown): void {
     if (turn !== this.turn) return;
     this.drop();
-    this.state.set({ phase: "failed", reason: error instanceof Error ? error.message : "" });
+    const reason = error instanceof NoPath ? t.play.noPath : error instanceof Error ? error.message : "";
+    this.state.set({ phase: "failed", reason });
   }
 
   private drop(): void {
     this.turn++;
+    clearTimeout(this.silence);
     this.session?.close();
     this.session = null;
     this.audio.srcObject = null;

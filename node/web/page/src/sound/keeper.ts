@@ -11,6 +11,8 @@ export class Keeper {
   session: Session | null = null;
   private wanted = ""; // names what is wanted; empty: nothing
   private open: () => Promise<Session> = () => Promise.reject(new Error("nothing wanted"));
+  private held = false;
+  private opening = false;
   private turn = 0; // goes up with every start and stop, so that a late answer knows it is late
   private failures = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -24,13 +26,26 @@ export class Keeper {
     if (name === this.wanted) return;
     this.wanted = name;
     this.stop();
-    if (name) void this.start();
+    if (name && !this.held) void this.start();
     else this.become("off");
+  }
+
+  /** While held it opens no session; one that is up, or under way, stays. */
+  hold(held: boolean): void {
+    if (held === this.held) return;
+    this.held = held;
+    if (held) clearTimeout(this.timer);
+    else if (this.wanted && !this.busy) void this.start();
+  }
+
+  /** Whether a session is up or under way. */
+  get busy(): boolean {
+    return this.session !== null || this.opening;
   }
 
   /** Does not wait any longer for the next attempt. */
   retryNow(): void {
-    if (this.wanted && !this.session && this.state !== "connecting") {
+    if (this.wanted && !this.busy) {
       clearTimeout(this.timer);
       void this.start();
     }
@@ -47,12 +62,15 @@ export class Keeper {
     this.turn++;
     clearTimeout(this.timer);
     this.failures = 0;
+    this.opening = false;
     this.session?.close();
     this.session = null;
   }
 
   private async start(): Promise<void> {
+    if (this.held) return;
     const turn = ++this.turn;
+    this.opening = true;
     this.become(this.failures === 0 ? "connecting" : this.state);
     try {
       const session = await this.open();
@@ -60,6 +78,7 @@ export class Keeper {
         session.close();
         return;
       }
+      this.opening = false;
       this.session = session;
       this.failures = 0;
       session.whenBroken(() => {
@@ -74,9 +93,11 @@ export class Keeper {
   private fail(error: unknown): void {
     const wasOn = this.session !== null;
     this.session = null;
+    this.opening = false;
     this.reason = error instanceof Error ? error.message : "";
-    const wait = wasOn ? 0 : backoff[Math.min(this.failures++, backoff.length - 1)]!;
-    this.timer = setTimeout(() => void this.start(), wait);
+    // A session that was on is tried again soon, but not at once: when the node ends it, its reason is on the way.
+    const wait = wasOn ? backoff[0]! : backoff[Math.min(this.failures++, backoff.length - 1)]!;
+    if (!this.held) this.timer = setTimeout(() => void this.start(), wait);
     if (refused(error)) this.become("refused");
     else this.become(error instanceof NoPath && !wasOn ? "no_path" : "retrying");
   }

@@ -1,4 +1,4 @@
-// The one audio element of the page.
+// Where sound is played: the one audio element of rooms, and the loudspeaker for it and others.
 import { Store } from "../store";
 import { canChooseOutput, devices } from "./devices";
 
@@ -8,7 +8,6 @@ const place = "salon.volume";
 export const output = new Store<{ blocked: boolean; volume: number }>({ blocked: false, volume: keptVolume() });
 
 let element: HTMLAudioElement | undefined;
-let sink = "";
 
 function player(): HTMLAudioElement {
   if (!element) {
@@ -17,8 +16,7 @@ function player(): HTMLAudioElement {
     element.dataset["test"] = "room-audio";
     element.volume = output.get().volume;
     document.body.append(element);
-    devices.subscribe(useSink);
-    useSink();
+    followSpeaker(element);
   }
   return element;
 }
@@ -53,12 +51,18 @@ export function setVolume(volume: number): void {
   }
 }
 
-function useSink(): void {
-  const wanted = devices.get().output;
-  if (!canChooseOutput || !element || wanted === sink) return;
-  sink = wanted;
-  // A device that is gone plays where the system says.
-  element.setSinkId(wanted).catch(() => element?.setSinkId("").catch(() => {}));
+/** Plays the element on the loudspeaker that the person chose, until the returned function is called. */
+export function followSpeaker(audio: HTMLAudioElement): () => void {
+  let sink = "";
+  const turn = () => {
+    const wanted = devices.get().output;
+    if (!canChooseOutput || wanted === sink) return;
+    sink = wanted;
+    // A device that is gone plays where the system says.
+    audio.setSinkId(wanted).catch(() => audio.setSinkId("").catch(() => {}));
+  };
+  turn();
+  return devices.subscribe(turn);
 }
 
 function keptVolume(): number {

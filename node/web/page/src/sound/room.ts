@@ -15,12 +15,15 @@ export interface RoomSoundState {
   play: KeeperState;
   playReason: string;
   publish: KeeperState;
+  publishReason: string;
+  taken: boolean; // another program speaks, or spoke, for this person: this page does not unless it is asked to
   mutedHere: boolean; // muted in this page, whether or not the node knows yet
   talkingMuted: boolean;
 }
 
 const talkingFrom = -32; // dBFS
 const talkingHints = 4000; // ms that the hint stays
+const takenAfter = 1000; // ms; the end of a session of ours is known to the node sooner
 
 class RoomSound {
   readonly state = new Store<RoomSoundState>({
@@ -28,6 +31,8 @@ class RoomSound {
     play: "off",
     playReason: "",
     publish: "off",
+    publishReason: "",
+    taken: false,
     mutedHere: false,
     talkingMuted: false,
   });
@@ -37,6 +42,8 @@ class RoomSound {
   private muting: Promise<void> | null = null; // a mute command on its way
   private talked = 0; // reports in a row that were loud while muted
   private hint: ReturnType<typeof setTimeout> | undefined;
+  private taking: ReturnType<typeof setTimeout> | undefined; // runs while somebody else publishes
+  private insists = false; // on publishing, whoever else does
   private checkNode = false; // after the event stream broke off: is the node the one that has our sessions?
 
   constructor() {
@@ -105,6 +112,13 @@ class RoomSound {
     return this.muting;
   }
 
+  /** Speaks from this page, whoever speaks for this person now. */
+  speakHere(): void {
+    this.insists = true;
+    this.state.set({ taken: false });
+    this.follow();
+  }
+
   retry(): void {
     this.playing.retryNow();
     this.publishing.retryNow();
@@ -116,17 +130,48 @@ class RoomSound {
     const alive = room !== undefined && !isOver(room.phase) && tab.get().here;
     const music = room?.mode === "concert";
 
-    this.playing.want(alive ? id : "", () => Session.play(paths.whep(id), music));
+    // Before the room is live the node does not know whether it is in stereo.
+    const heard = alive && room.phase !== "connecting";
+    this.playing.want(heard ? id : "", () => Session.play(paths.whep(id), music));
     playStream(this.playing.session?.stream ?? null);
 
     // The demonstration is heard and seen; nobody's microphone takes part.
-    const seated = alive && onStage(room.me.role) && room.phase !== "connecting" && !room.demo;
-    if (seated) this.mic.want(room.mode);
+    const seated = heard && onStage(room.me.role) && !room.demo;
+    const away = this.yields(seated ? room : undefined);
+    if (away) this.publishing.hold(true);
+    const speaks = seated && !this.state.get().taken;
+    if (speaks) this.mic.want(room.mode);
     else this.mic.unwant();
-    this.mic.setMuted(!seated || room.me.muted || mutedHere);
+    this.mic.setMuted(!speaks || room.me.muted || mutedHere);
     // A session begins with a track and then outlives it: a microphone that is changed is exchanged in it.
     const ready = seated && (this.mic.track !== null || this.publishing.state !== "off");
     this.publishing.want(ready ? id : "", () => Session.publish(paths.whip(id), this.mic.track, music));
+    if (!away) this.publishing.hold(false);
+  }
+
+  /**
+   * Whether the microphone is another program's, or may be. The node has one for a person and takes the newest: two that
+   * both insist would take it from each other without end. A session of ours that broke is gone from the node in a moment;
+   * what publishes after that is not this page, and from then on this page waits to be asked.
+   */
+  private yields(room: RoomView | undefined): boolean {
+    if (!room) {
+      this.insists = false;
+      if (this.state.get().taken) this.state.set({ taken: false });
+    }
+    const known = world.get().stream === "open" && !this.checkNode;
+    const other = room !== undefined && known && room.me.publishing && !this.publishing.busy && !this.insists;
+    if (!other) {
+      clearTimeout(this.taking);
+      this.taking = undefined;
+    } else if (!this.state.get().taken) {
+      this.taking ??= setTimeout(() => {
+        this.taking = undefined;
+        this.state.set({ taken: true });
+        this.follow();
+      }, takenAfter);
+    }
+    return other || this.state.get().taken;
   }
 
   private confirm(room: RoomView): void {
@@ -148,8 +193,10 @@ class RoomSound {
   private changed(): void {
     const before = this.state.get();
     const { state: play, reason: playReason } = this.playing;
-    const { state: publish } = this.publishing;
-    if (before.play !== play || before.publish !== publish) this.state.set({ play, playReason, publish });
+    const { state: publish, reason: publishReason } = this.publishing;
+    if (publish === "on") this.insists = false;
+    if (before.play !== play || before.publish !== publish) this.state.set({ play, playReason, publish, publishReason });
+    if (before.publish !== publish) this.follow();
     playStream(this.playing.session?.stream ?? null);
     // The microphone may have been changed while the session was being opened.
     if (publish === "on") void this.publishing.session?.replaceTrack(this.mic.track);

@@ -54,6 +54,11 @@ export class Session {
       const location = answer.headers.get("Location");
       if (location) this.resource = new URL(location, new URL(url, document.baseURI)).href;
       await this.pc.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+      // A node that ends a session says so over DTLS; ICE would miss it only after eight seconds.
+      const dtls = this.pc.getTransceivers()[0]?.sender.transport;
+      dtls?.addEventListener("statechange", () => {
+        if (dtls.state === "closed" || dtls.state === "failed") this.broken();
+      });
       await this.connected();
       return this;
     } catch (error) {

@@ -1,10 +1,13 @@
 import { useEffect, useMemo } from "preact/hooks";
+import { isOver, onStage, type RoomView } from "../node/types";
+import { world } from "../node/world";
 import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
 import { Icon } from "../parts/icon";
 import { Meter } from "../parts/meter";
 import { MicProblem } from "../parts/micproblem";
-import { go } from "../route";
+import { go, path } from "../route";
 import { Check, type CheckState } from "../sound/check";
+import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { seconds, t } from "../words";
 import { Top } from "./top";
@@ -25,8 +28,30 @@ export function CheckPage() {
   );
 }
 
-/** Record five seconds, hear them as others would. */
+/** Record five seconds, hear them as others would. Not on stage: it would go on air. */
 export function SoundCheck({ onFinish }: { onFinish: () => void }) {
+  const heard = useStore(sound.state, (s) => s.room);
+  const room = useStore(world, (w) => w.joined[heard]);
+  if (room && !room.demo && !isOver(room.phase) && onStage(room.me.role)) return <NotOnStage room={room} />;
+  return <Recorder onFinish={onFinish} />;
+}
+
+function NotOnStage({ room }: { room: RoomView }) {
+  return (
+    <section class="trouble" role="alert" data-test="check-on-stage">
+      <Icon name="mic" />
+      <div>
+        <h3 dir="auto">{t.check.onStage(room.title)}</h3>
+        <p>{t.check.onStageText}</p>
+        <a class="button" href={path({ view: "room", id: room.id })} data-test="check-return">
+          {t.room.back}
+        </a>
+      </div>
+    </section>
+  );
+}
+
+function Recorder({ onFinish }: { onFinish: () => void }) {
   const check = useMemo(() => new Check(), []);
   const watch = useMemo(() => (report: (peak: number) => void) => check.mic.watchLevel(report), [check]);
   const state = useStore(check.state, (s) => s);

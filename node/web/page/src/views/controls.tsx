@@ -55,7 +55,8 @@ function MuteButton({ room }: { room: RoomView }) {
   const mutedHere = useStore(sound.state, (s) => s.mutedHere);
   const talking = useStore(sound.state, (s) => s.talkingMuted);
   const [busy, run] = useAction();
-  const broken = useStore(sound.mic.state, (s) => s.phase === "problem");
+  const taken = useStore(sound.state, (s) => s.taken);
+  const broken = useStore(sound.mic.state, (s) => s.phase === "problem") || taken;
   const muted = room.me.muted || mutedHere;
   return (
     <div class="mute">

@@ -12,6 +12,7 @@ export function Dock({ route }: { route: Route }) {
   const heard = useStore(sound.state, (s) => s.room);
   const joined = useStore(world, (w) => w.joined);
   const mutedHere = useStore(sound.state, (s) => s.mutedHere);
+  const taken = useStore(sound.state, (s) => s.taken);
   const [busy, run] = useAction();
   const room = joined[heard] ?? Object.values(joined).find((r) => !r.demo && !isOver(r.phase));
   if (!room || room.demo || isOver(room.phase) || route.view === "room" || route.view === "demo") return null;
@@ -35,7 +36,7 @@ export function Dock({ route }: { route: Route }) {
           data-test={muted ? "unmute-me" : "mute-me"}
           onClick={() => (muted ? void run(() => sound.unmute()) : sound.mute().catch(complain))}
         >
-          <Icon name={muted ? "micOff" : "mic"} />
+          <Icon name={muted || taken ? "micOff" : "mic"} />
         </button>
       )}
     </aside>

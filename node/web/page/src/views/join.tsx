@@ -11,22 +11,28 @@ import { t } from "../words";
 
 type Where = { room: string } | { link: string };
 
-/** The room whose sound is on, if it is another than the one meant. */
-function otherRoom(where: Where): RoomView | undefined {
-  const room = world.get().joined[sound.state.get().room];
-  if (!room || isOver(room.phase) || ("room" in where && where.room === room.id)) return undefined;
-  return room;
+/** A way into a room: the one that is known to be meant, if any, and what takes one there. */
+interface Way {
+  room?: string;
+  open: () => Promise<RoomView>;
 }
 
-/** Joins a room. One is in one room at a time; whoever hosts another is asked first. `question` belongs in the view. */
-export function useJoin() {
-  const [busy, run] = useAction();
-  const [asked, setAsked] = useState<Where | null>(null);
+/** The room that one would leave: where the sound is on, or one that one hosts. */
+function otherRoom(way: Way): RoomView | undefined {
+  const { joined } = world.get();
+  const lives = (room: RoomView | undefined) => room && !room.demo && !isOver(room.phase) && room.id !== way.room;
+  const heard = joined[sound.state.get().room];
+  return lives(heard) ? heard : Object.values(joined).find((room) => lives(room) && runsRoom(room.me));
+}
 
-  const enter = async (where: Where) => {
-    const before = otherRoom(where);
-    const here = "room" in where ? world.get().joined[where.room] : undefined;
-    const room = here && !isOver(here.phase) ? here : await api.join(where);
+/** Goes into a room. One is in one room at a time; whoever hosts another is asked first. `question` belongs in the view. */
+function useEnter(text: string, yes: string) {
+  const [busy, run] = useAction();
+  const [asked, setAsked] = useState<Way | null>(null);
+
+  const turn = async (way: Way) => {
+    const before = otherRoom(way);
+    const room = await way.open();
     admitRoom(room);
     sound.enter(room.id);
     go({ view: "room", id: room.id });
@@ -34,13 +40,13 @@ export function useJoin() {
     if (runsRoom(before.me)) await api.act(before.id, "end").catch(complain);
     await leave(before).catch(complain);
   };
-  const join = async (where: Where): Promise<boolean> => {
-    const before = otherRoom(where);
+  const enter = async (way: Way): Promise<boolean> => {
+    const before = otherRoom(way);
     if (before && runsRoom(before.me)) {
-      setAsked(where);
+      setAsked(way);
       return false;
     }
-    return run(() => enter(where));
+    return run(() => turn(way));
   };
   const question = asked && (
     <Dialog
@@ -48,7 +54,7 @@ export function useJoin() {
       test="switch-dialog"
       onClose={() => setAsked(null)}
     >
-      <p>{t.leave.switchText}</p>
+      <p>{text}</p>
       <div class="row end">
         <button type="button" class="button" onClick={() => setAsked(null)}>
           {t.leave.stay}
@@ -59,13 +65,34 @@ export function useJoin() {
           data-test="switch-confirm"
           onClick={() => {
             setAsked(null);
-            void run(() => enter(asked));
+            void run(() => turn(asked));
           }}
         >
-          {t.leave.switch}
+          {yes}
         </button>
       </div>
     </Dialog>
   );
+  return { enter, busy, question };
+}
+
+/** Joins a room of the list, or one that a link leads to. */
+export function useJoin() {
+  const { enter, busy, question } = useEnter(t.leave.switchText, t.leave.switch);
+  const join = (where: Where) =>
+    enter({
+      ...("room" in where ? where : {}),
+      open: async () => {
+        const here = "room" in where ? world.get().joined[where.room] : undefined;
+        return here && !isOver(here.phase) ? here : api.join(where);
+      },
+    });
   return { join, busy, question };
+}
+
+/** Opens a room of one's own. */
+export function useStart() {
+  const { enter, busy, question } = useEnter(t.leave.switchTextStart, t.leave.switchStart);
+  const start = (charter: Parameters<typeof api.start>[0]) => enter({ open: () => api.start(charter) });
+  return { start, busy, question };
 }

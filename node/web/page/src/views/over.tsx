@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
-import type { RoomView } from "../node/types";
-import { complain } from "../parts/action";
+import { isOver, type RoomView } from "../node/types";
+import { world } from "../node/world";
 import { Sign } from "../parts/icon";
 import { leave } from "../rooms";
 import { go } from "../route";
@@ -12,13 +12,14 @@ import { Top } from "./top";
 export function Over({ room }: { room: RoomView }) {
   useEffect(() => {
     if (sound.state.get().room === room.id) sound.exit();
+    return () => {
+      // Whoever looks away from it has read it. It may be alive again, entered anew by another program.
+      const now = world.get().joined[room.id];
+      if (now && isOver(now.phase)) leave(now).catch(() => {}); // it comes again with the next full state
+    };
   }, [room.id]);
   const phase = room.phase === "removed" ? "removed" : room.phase === "failed" ? "failed" : "ended";
   const text = { ended: t.over.endedText, removed: t.over.removedText, failed: t.over.failedText }[phase];
-  const back = () => {
-    go({ view: "home" });
-    leave(room).catch(complain);
-  };
   return (
     <div class="page">
       <Top />
@@ -31,7 +32,7 @@ export function Over({ room }: { room: RoomView }) {
         <p class="lead" data-test="reason">
           {room.reason || text}
         </p>
-        <button type="button" class="button primary large" data-test="back-to-rooms" onClick={back}>
+        <button type="button" class="button primary large" data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
           {t.over.back}
         </button>
       </main>

@@ -1,12 +1,13 @@
 import { useId, useState } from "preact/hooks";
+import { excess, nameLimit } from "../limits";
 import { api } from "../node/api";
 import { world } from "../node/world";
 import { useAction } from "../parts/action";
 import { CopyField } from "../parts/copy";
 import { Dialog } from "../parts/dialog";
+import { TooLong } from "../parts/toolong";
 import { useStore } from "../store";
 import { t } from "../words";
-import { maxName } from "./welcome";
 
 export function Profile({ onClose }: { onClose: () => void }) {
   const id = useId();
@@ -14,9 +15,11 @@ export function Profile({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState(status?.name ?? "");
   const [busy, run] = useAction();
   if (!status) return null;
+  const tooLong = excess(name, nameLimit) > 0;
+  const fine = name.trim() !== "" && !tooLong;
   const save = async (event: Event) => {
     event.preventDefault();
-    if (!name.trim()) return;
+    if (!fine) return;
     if (await run(async () => world.set({ status: await api.setName(name.trim()) }))) onClose();
   };
   return (
@@ -30,15 +33,18 @@ export function Profile({ onClose }: { onClose: () => void }) {
               class="field"
               dir="auto"
               autoComplete="nickname"
-              maxLength={maxName}
+              maxLength={nameLimit.characters}
               value={name}
+              aria-invalid={tooLong}
+              aria-describedby={tooLong ? `${id}-long` : undefined}
               data-test="profile-name"
               onInput={(event) => setName(event.currentTarget.value)}
             />
-            <button class="button primary" aria-disabled={busy || !name.trim()} data-test="profile-save">
+            <button class="button primary" aria-disabled={busy || !fine} data-test="profile-save">
               {t.profile.save}
             </button>
           </div>
+          <TooLong id={`${id}-long`} text={name} limit={nameLimit} />
         </div>
       </form>
       <div class="stack">

@@ -11,6 +11,7 @@ import { Hands } from "./hands";
 import { Invite } from "./invite";
 import { Listening, QualityLine } from "./listening";
 import { Gone, Over } from "./over";
+import { Speaking } from "./speaking";
 import { Stage } from "./stage";
 import { Top } from "./top";
 
@@ -61,6 +62,7 @@ function Inside({ room }: { room: RoomView }) {
             {urgent && <Hands room={room} />}
             <div class="stack wide">
               <Listening room={room} />
+              {onStage(room.me.role) && !room.demo && <Speaking room={room} />}
               {onStage(room.me.role) && !room.demo && <MicProblem mic={sound.mic} onChoose={() => setSettings(true)} />}
               {room.me.hand && !onStage(room.me.role) && (
                 <p class="banner good" data-test="hand-is-up">

@@ -1,22 +1,18 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
-import { api } from "../node/api";
-import { admitRoom } from "../node/world";
+import { excess, titleLimit } from "../limits";
 import type { Mode } from "../node/types";
-import { useAction } from "../parts/action";
 import { MicrophoneChoice } from "../parts/devices";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { Meter } from "../parts/meter";
 import { MicProblem } from "../parts/micproblem";
-import { go } from "../route";
+import { TooLong } from "../parts/toolong";
 import { Microphone } from "../sound/microphone";
-import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { languageChoices, languageName, t } from "../words";
 import { SoundCheck } from "./check";
+import { useStart } from "./join";
 import { Top } from "./top";
-
-const maxTitle = 80; // characters; the node's own limit is not lower
 
 export function StartPage() {
   const id = useId();
@@ -24,28 +20,21 @@ export function StartPage() {
   const [mode, setMode] = useState<Mode>("talk");
   const [language, setLanguage] = useState(() => languageChoices()[0] ?? "en");
   const [missing, setMissing] = useState(false);
-  const [busy, run] = useAction();
+  const { start, busy, question } = useStart();
+  const tooLong = excess(title, titleLimit) > 0;
   const field = useRef<HTMLInputElement>(null);
-  const start = (event: Event) => {
+  const submit = (event: Event) => {
     event.preventDefault();
-    if (!title.trim()) {
-      setMissing(true);
-      field.current?.focus();
-      return;
-    }
-    void run(async () => {
-      const room = await api.start({ title: title.trim(), mode, language });
-      admitRoom(room);
-      sound.enter(room.id);
-      go({ view: "room", id: room.id });
-    });
+    if (!title.trim()) setMissing(true);
+    else if (!tooLong) return void start({ title: title.trim(), mode, language });
+    field.current?.focus();
   };
   return (
     <div class="page slim">
       <Top back="#/" />
       <main>
         <h1 tabIndex={-1}>{t.start.title}</h1>
-        <form class="sheet" onSubmit={start}>
+        <form class="sheet" onSubmit={submit}>
           <div class="labelled">
             <label for={id}>{t.start.name}</label>
             <input
@@ -55,11 +44,11 @@ export function StartPage() {
               dir="auto"
               autoFocus
               autoComplete="off"
-              maxLength={maxTitle}
+              maxLength={titleLimit.characters}
               placeholder={t.start.hint}
               value={title}
-              aria-invalid={missing}
-              aria-describedby={missing ? `${id}-missing` : undefined}
+              aria-invalid={missing || tooLong}
+              aria-describedby={missing ? `${id}-missing` : tooLong ? `${id}-long` : undefined}
               data-test="room-title-input"
               onInput={(event) => {
                 setTitle(event.currentTarget.value);
@@ -71,6 +60,7 @@ export function StartPage() {
                 {t.start.needTitle}
               </p>
             )}
+            <TooLong id={`${id}-long`} text={title} limit={titleLimit} />
           </div>
           <fieldset>
             <legend>{t.start.mode}</legend>
@@ -101,6 +91,7 @@ export function StartPage() {
             <span>{busy ? t.start.starting : t.start.go}</span>
           </button>
         </form>
+        {question}
       </main>
     </div>
   );

@@ -1,12 +1,12 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { excess, nameLimit } from "../limits";
 import { api } from "../node/api";
 import { world } from "../node/world";
 import { useAction } from "../parts/action";
 import { Facts } from "../parts/facts";
 import { Sign } from "../parts/icon";
+import { TooLong } from "../parts/toolong";
 import { t } from "../words";
-
-export const maxName = 40; // characters; the node's own limit is not lower
 
 /** The first thing a person sees: the name is asked once. */
 export function Welcome() {
@@ -15,9 +15,11 @@ export function Welcome() {
   const [busy, run] = useAction();
   const field = useRef<HTMLInputElement>(null);
   useEffect(() => field.current?.focus(), []);
+  const tooLong = excess(name, nameLimit) > 0;
+  const fine = name.trim() !== "" && !tooLong;
   const save = (event: Event) => {
     event.preventDefault();
-    if (name.trim()) void run(async () => world.set({ status: await api.setName(name.trim()) }));
+    if (fine) void run(async () => world.set({ status: await api.setName(name.trim()) }));
   };
   return (
     <main class="alone" data-test="welcome">
@@ -34,16 +36,18 @@ export function Welcome() {
           class="field large"
           dir="auto"
           autoComplete="nickname"
-          maxLength={maxName}
+          maxLength={nameLimit.characters}
           value={name}
-          aria-describedby={`${id}-hint`}
+          aria-invalid={tooLong}
+          aria-describedby={tooLong ? `${id}-long` : `${id}-hint`}
           data-test="name-input"
           onInput={(event) => setName(event.currentTarget.value)}
         />
+        <TooLong id={`${id}-long`} text={name} limit={nameLimit} />
         <p class="hint" id={`${id}-hint`}>
           {t.welcome.hint}
         </p>
-        <button class="button primary large" data-test="name-save" aria-disabled={busy || !name.trim()}>
+        <button class="button primary large" data-test="name-save" aria-disabled={busy || !fine}>
           {t.welcome.go}
         </button>
       </form>

@@ -21,6 +21,7 @@ export const en = {
     copied: "Copied",
     tryAgain: "Try again",
     loading: "Looking around…",
+    tooLong: (n: number) => `Too long by ${many(n, "character", "characters")}.`,
   },
 
   noKey: {
@@ -177,6 +178,15 @@ export const en = {
     refused: "salon refused the sound",
   },
 
+  speak: {
+    taken: "Another program speaks for you.",
+    wasTaken: "Another program spoke for you and has stopped.",
+    off: "Your microphone here is off.",
+    here: "Speak from here",
+    unheard: "Nobody hears you",
+    retrying: "Your microphone’s way to salon broke off. Trying again…",
+  },
+
   person: {
     volume: "Volume for you",
     mute: "Mute",
@@ -197,6 +207,8 @@ export const en = {
     switchTitle: (title: string) => `You are hosting ${title}`,
     switchText: "Your room ends when you join another one.",
     switch: "End it and join",
+    switchTextStart: "Your room ends when you start another one.",
+    switchStart: "End it and start",
   },
 
   over: {
@@ -279,6 +291,10 @@ export const en = {
     quiet: "Very quiet: come closer to the microphone, or turn its level up.",
     nothing: "Nothing was recorded. Is the right microphone chosen?",
     failed: "The sound check did not work",
+    broken: "The sound’s way between this page and salon broke off.",
+    nothingCame: "Nothing was heard for ten seconds. Is the microphone switched on?",
+    onStage: (title: string) => `You are on stage in ${title}`,
+    onStageText: "People there would hear your sound check. Do it before you go on stage, or when you are back.",
     tap: "Play it",
   },
 
