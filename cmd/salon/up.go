@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -42,8 +39,7 @@ func upCommand(f *flags) *cobra.Command {
 			}
 			greet(out, n, s)
 			if !noOpen && hasDisplay() {
-				defer os.Remove(redirectFile(f.homeDir()))
-				openBrowser(f.homeDir(), s.PageURL())
+				openBrowser(s.PassURL())
 			}
 			<-cmd.Context().Done()
 			fmt.Fprintln(out, "Leaving.")
@@ -82,57 +78,15 @@ func hasDisplay() bool {
 	return os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != ""
 }
 
-// redirectFile is the page that only this person can read, and that leads to salon's.
-func redirectFile(home string) string { return filepath.Join(home, "open.html") }
-
-// The referrer is a file's name, which is nobody's business.
-var redirect = template.Must(template.New("").Parse(`<!doctype html>
-<meta charset="utf-8">
-<meta name="referrer" content="no-referrer">
-<meta http-equiv="refresh" content="0; url={{.}}">
-<title>salon</title>
-<script>location.replace({{.}})</script>
-<p><a href="{{.}}">Open salon</a></p>
-`))
-
-// writeRedirect replaces the file, so that nobody who held the old one open reads the new address.
-func writeRedirect(home, url string) (path string, err error) {
-	var page bytes.Buffer
-	if err := redirect.Execute(&page, url); err != nil {
-		return "", err
-	}
-	f, err := os.CreateTemp(home, "open.*.html") // readable by its owner only
-	if err != nil {
-		return "", err
-	}
-	_, err = f.Write(page.Bytes())
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		path = redirectFile(home)
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return path, err
-}
-
-// openBrowser asks the desktop to show the page. What a command is called with, everybody on the machine can read; so it is
-// called with a file that has the address and its key. That it cannot is no failure: the address was printed.
-func openBrowser(home, url string) {
-	file, err := writeRedirect(home, url)
-	if err == nil {
-		file, err = filepath.Abs(file)
-	}
-	if err != nil {
-		return
-	}
-	name, args := "xdg-open", []string{file}
+// openBrowser asks the desktop to show the page. That it cannot is no failure: the address was printed. What a command is
+// called with, everybody on the machine can read: url has a pass in it, not the key.
+func openBrowser(url string) {
+	name, args := "xdg-open", []string{url}
 	switch runtime.GOOS {
 	case "darwin":
 		name = "open"
 	case "windows":
-		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", file}
+		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
 	}
 	cmd := exec.Command(name, args...)
 	if cmd.Start() == nil {
@@ -145,7 +99,8 @@ func openCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "open", Short: "Open the page of the running node, and print its address", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := client.Running(cmd.Context(), f.homeDir()); err != nil {
+			c, err := client.Running(cmd.Context(), f.homeDir())
+			if err != nil {
 				return fmt.Errorf("no salon runs on %s; start it with 'salon up'", f.homeDir())
 			}
 			url, key, err := node.RunningAPI(f.homeDir())
@@ -158,10 +113,15 @@ func openCommand(f *flags) *cobra.Command {
 			} else {
 				_, err = fmt.Fprintln(cmd.OutOrStdout(), page)
 			}
-			if hasDisplay() {
-				openBrowser(f.homeDir(), page)
+			if err != nil || !hasDisplay() {
+				return err
 			}
-			return err
+			var pass struct{ URL string }
+			if err := c.Call(cmd.Context(), "POST", "/api/v1/passes", nil, &pass); err != nil {
+				return err
+			}
+			openBrowser(pass.URL)
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object with url")

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"salon/node/client"
 )
 
 // alone starts one person with a node that nobody knows of.
@@ -49,6 +51,26 @@ func TestFirstRun(t *testing.T) {
 	if text := p.reads("no-key"); !contains(text, "salon open") {
 		t.Errorf("without a key the page says %q", text)
 	}
+}
+
+// The address that salon starts a browser with opens the page once, and then leads nowhere.
+func TestPassOpensThePageOnce(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	var pass struct{ URL string }
+	if err := client.New(p.node.Origin(), p.node.Key()).Call(t.Context(), "POST", "/api/v1/passes", nil, &pass); err != nil {
+		t.Fatal(err)
+	}
+	p.open(pass.URL)
+	p.sees("empty")
+	if hash := script[string](p, `location.hash`); hash != "" {
+		t.Errorf("the address bar keeps %q", hash)
+	}
+	p.open(p.node.Origin())
+	p.sees("empty") // the key is kept
+	script[bool](p, `localStorage.clear() ?? true`)
+	p.open("about:blank") // or the page that is there would only see its fragment change
+	p.open(pass.URL)
+	p.sees("no-key")
 }
 
 // "Hear it work" runs to its end, is heard in the browser, and shows what was measured.

@@ -46,6 +46,8 @@ func (s *Server) routes() http.Handler {
 		s.rtc.ServeSession(w, r, r.PathValue("session"))
 	})
 	mux.HandleFunc("POST /api/v1/peers", s.addPeer)
+	mux.HandleFunc("POST /api/v1/passes", s.issuePass)
+	mux.HandleFunc("POST "+redeemPath, s.redeemPass)
 	mux.HandleFunc("POST /api/v1/demo", s.demo.start)
 	mux.HandleFunc("DELETE /api/v1/demo", s.demo.end)
 	mux.HandleFunc("POST /api/v1/check", s.checks.create)

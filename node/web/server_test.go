@@ -136,6 +136,7 @@ var allRoutes = []struct{ method, path, body, contentType string }{
 	{"PATCH", "/api/v1/media/abc", "a=ice-ufrag:x\r\n", "application/trickle-ice-sdpfrag"},
 	{"DELETE", "/api/v1/media/abc", "", ""},
 	{"POST", "/api/v1/peers", `{"addr":"/ip4/127.0.0.1/tcp/1"}`, "application/json"},
+	{"POST", "/api/v1/passes", "", ""},
 	{"POST", "/api/v1/demo", "", ""},
 	{"DELETE", "/api/v1/demo", "", ""},
 	{"POST", "/api/v1/check", "", ""},

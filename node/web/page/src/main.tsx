@@ -1,7 +1,7 @@
 // The page begins here: it takes the key, follows the node, and draws.
 import { render } from "preact";
 import { App } from "./app";
-import { takeKey } from "./key";
+import { hasArrived, takeKey } from "./key";
 import { useKey } from "./node/api";
 import { followNode } from "./node/world";
 import { tellChanges } from "./changes";
@@ -9,18 +9,16 @@ import { tidyRooms } from "./rooms";
 import { dressDocument } from "./words";
 
 dressDocument();
-const key = takeKey();
-if (key) {
-  useKey(key);
-  followNode();
-  tellChanges();
-  tidyRooms();
-}
+void takeKey().then((key) => {
+  if (key) {
+    useKey(key);
+    followNode();
+    tellChanges();
+    tidyRooms();
+  }
+  render(<App hasKey={key !== null} />, document.getElementById("app")!);
+});
 // The address that `salon open` prints may come to a tab that is already here.
 addEventListener("hashchange", () => {
-  if (location.hash.startsWith("#key=")) {
-    takeKey();
-    location.reload();
-  }
+  if (hasArrived()) void takeKey().then(() => location.reload());
 });
-render(<App hasKey={key !== null} />, document.getElementById("app")!);
