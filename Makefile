@@ -40,6 +40,8 @@ quick: ## go test -short: no browser, nothing long (under 3 minutes)
 bench: build ## costs and delays beside their aims, under 3 minutes (BENCH='command' for others)
 	@.ci/build -o bin/bench ./cmd/bench
 	$(BENCH)
+	@echo 'click: click on a room to its first sound in Chromium, beside the aim of 400 ms (11 rounds; skipped without Chromium)'
+	@$(GO) test -run='^$$' -bench=ClickToSound -benchtime=11x ./node/browser
 
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/install run

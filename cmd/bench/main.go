@@ -7,7 +7,8 @@
 // measured, never on a number: whether a number is good enough depends on the machine, and is for the reader.
 //
 // The benchmarks beside the code (go test -bench=. ./room/... ./relay/...) look into single functions; this one is about
-// what a person notices. The first sound in a browser is measured by the tests with browsers in node/integration.
+// what a person notices. The first sound in a browser is measured by
+// BenchmarkClickToSound of node/browser, which "make bench" runs after this.
 package main
 
 import (

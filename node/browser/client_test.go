@@ -12,7 +12,7 @@ import (
 )
 
 // whipWHEP is a folder with the published WHIP and WHEP client of another author, whose modules browsers run as they are.
-func whipWHEP(t *testing.T) string {
+func whipWHEP(t testing.TB) string {
 	t.Helper()
 	if _, err := exec.LookPath("npm"); err != nil {
 		t.Skip("no npm to fetch the independent client with")

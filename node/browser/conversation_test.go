@@ -9,7 +9,7 @@ import (
 )
 
 // meet starts two nodes, each with a browser on its page; both see an empty world.
-func meet(t *testing.T, anasMicrophone, bosMicrophone string) (ana, bo *person) {
+func meet(t testing.TB, anasMicrophone, bosMicrophone string) (ana, bo *person) {
 	t.Helper()
 	needBrowser(t)
 	anasNode := startNode(t, computers[0], "Ana")
@@ -32,12 +32,12 @@ func (p *person) startsRoom(title, mode string) {
 }
 
 // wellHeard checks the figures of the issue: 99 % of the voiced windows, no gap over 40 ms.
-func wellHeard(t *testing.T, what string, said, got []float32) {
+func wellHeard(t testing.TB, what string, said, got []float32) {
 	t.Helper()
 	heardAtLeast(t, what, 0.99, 40*time.Millisecond, said, got)
 }
 
-func heardAtLeast(t *testing.T, what string, share float64, gap time.Duration, said, got []float32) {
+func heardAtLeast(t testing.TB, what string, share float64, gap time.Duration, said, got []float32) {
 	t.Helper()
 	r := heard.Overlap(said, got)
 	t.Logf("%s: %.2f %% of %d windows, longest gap %v, level %+.1f dB, distance %.1f dB, drift %.1f ms",
@@ -51,7 +51,7 @@ func heardAtLeast(t *testing.T, what string, share float64, gap time.Duration, s
 }
 
 // noneComesBack checks that nobody hears their own voice; the others must be silent, or it could hide behind theirs.
-func noneComesBack(t *testing.T, name string, said, got []float32) {
+func noneComesBack(t testing.TB, name string, said, got []float32) {
 	t.Helper()
 	leak := heard.Leak(said, got)
 	t.Logf("%s's own voice comes back at %.0f dB; all that is heard is %.0f dBFS", name, leak, loudness(got))

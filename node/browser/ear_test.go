@@ -52,7 +52,7 @@ func (p *person) listens() { p.t.Helper(); p.records(heardThere) }
 // hears is what was heard since then, so many seconds and what came with them.
 func (p *person) hears(seconds float64) hearing { p.t.Helper(); return p.recorded(heardThere, seconds) }
 
-func unpack(t *testing.T, text string) (h hearing) {
+func unpack(t testing.TB, text string) (h hearing) {
 	t.Helper()
 	b := must[[]byte](t)(base64.StdEncoding.DecodeString(text))
 	for ; len(b) >= 4; b = b[4:] {

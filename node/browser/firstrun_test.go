@@ -9,7 +9,7 @@ import (
 )
 
 // alone starts one person with a node that nobody knows of.
-func alone(t *testing.T, name string, s setup) *person {
+func alone(t testing.TB, name string, s setup) *person {
 	t.Helper()
 	needBrowser(t)
 	n := startNode(t, computer{}, name)

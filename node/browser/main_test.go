@@ -102,7 +102,7 @@ func build(dir string) (string, error) {
 }
 
 // needBrowser skips a test where no browser can run.
-func needBrowser(t *testing.T) {
+func needBrowser(t testing.TB) {
 	t.Helper()
 	if whyNot != "" {
 		t.Skip(whyNot)
@@ -110,7 +110,7 @@ func needBrowser(t *testing.T) {
 }
 
 // must is for what can only fail if the test itself is wrong or the machine is.
-func must[T any](t *testing.T) func(T, error) T {
+func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
 		if err != nil {

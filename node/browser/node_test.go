@@ -34,7 +34,7 @@ func (n *salonNode) Key() string {
 }
 
 // startNode runs salon on a computer until the test ends. Without a cable it is on loopback only, and told the others.
-func startNode(t *testing.T, c computer, name string, others ...*salonNode) *salonNode {
+func startNode(t testing.TB, c computer, name string, others ...*salonNode) *salonNode {
 	t.Helper()
 	home := t.TempDir()
 	args := []string{"up", "--no-open", "--home", home, "--web", "127.0.0.1:0"}

@@ -17,7 +17,7 @@ import (
 
 // A person sits before a browser, with a node on the same computer.
 type person struct {
-	t    *testing.T
+	t    testing.TB
 	name string
 	node *salonNode
 	ctx  context.Context // of the tab
@@ -34,7 +34,7 @@ type setup struct {
 const allowed = browser.PermissionSettingGranted
 
 // sitDown opens the person's browser. Nothing is shown yet.
-func sitDown(t *testing.T, c computer, name string, n *salonNode, s setup) *person {
+func sitDown(t testing.TB, c computer, name string, n *salonNode, s setup) *person {
 	t.Helper()
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(findChromium()),

@@ -20,14 +20,14 @@ const (
 	bosVoice  = "../demo/voices/guest.opus"
 )
 
-func voice(t *testing.T, path string) []float32 {
+func voice(t testing.TB, path string) []float32 {
 	t.Helper()
 	return must[[]float32](t)(media.ReadSamples(path, 1))
 }
 
 // microphone is a WAV file that a browser takes for a microphone. It begins and ends in silence, for the browser says it
 // again and again and may cut where it begins anew.
-func microphone(t *testing.T, channels ...[]float32) (path string) {
+func microphone(t testing.TB, channels ...[]float32) (path string) {
 	t.Helper()
 	longest := 0
 	for _, c := range channels {
