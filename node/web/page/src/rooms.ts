@@ -17,10 +17,22 @@ export async function leave(room: RoomView): Promise<void> {
   dropRoom(room.id);
 }
 
+let entering = 0;
+
+/** Goes into a room with `way`. Until that is done no room is put away: one that refuses is over before it is shown. */
+export async function enter(way: () => Promise<void>): Promise<void> {
+  entering++;
+  try {
+    await way();
+  } finally {
+    entering--;
+  }
+}
+
 /** Puts away rooms that end while nobody looks at them; the view of a room shows its end itself. */
 export function tidyRooms(): void {
   onRoomChange((before, after) => {
-    if (!isOver(after.phase)) return;
+    if (!isOver(after.phase) || entering > 0) return;
     const route = parseRoute(location.hash);
     if (route.view === "demo" || (route.view === "room" && route.id === after.id)) return;
     if (before && !isOver(before.phase) && !after.demo) notify("info", t.over.endedElsewhere(after.title));

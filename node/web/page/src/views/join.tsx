@@ -5,7 +5,7 @@ import { isOver, runsRoom, type RoomView } from "../node/types";
 import { complain, useAction } from "../parts/action";
 import { Dialog } from "../parts/dialog";
 import { go } from "../route";
-import { leave } from "../rooms";
+import { enter as entering, leave } from "../rooms";
 import { sound } from "../sound/room";
 import { t } from "../words";
 
@@ -33,9 +33,9 @@ function useEnter(text: string, yes: string) {
   const turn = async (way: Way) => {
     const before = otherRoom(way);
     const room = await way.open();
-    admitRoom(room);
-    sound.enter(room.id);
     go({ view: "room", id: room.id });
+    admitRoom(room);
+    if (!isOver(room.phase)) sound.enter(room.id);
     if (!before || before.id === room.id) return;
     if (runsRoom(before.me)) await api.act(before.id, "end").catch(complain);
     await leave(before).catch(complain);
@@ -46,7 +46,7 @@ function useEnter(text: string, yes: string) {
       setAsked(way);
       return false;
     }
-    return run(() => turn(way));
+    return run(() => entering(() => turn(way)));
   };
   const question = asked && (
     <Dialog
@@ -65,7 +65,7 @@ function useEnter(text: string, yes: string) {
           data-test="switch-confirm"
           onClick={() => {
             setAsked(null);
-            void run(() => turn(asked));
+            void run(() => entering(() => turn(asked)));
           }}
         >
           {yes}
