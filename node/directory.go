@@ -111,7 +111,7 @@ func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool,
 }
 
 func sameToReader(a, b room.Announcement) bool {
-	return a.Ended == b.Ended && a.Title == b.Title && a.HostName == b.HostName && a.Listeners == b.Listeners && a.Speakers == b.Speakers && a.Mode == b.Mode
+	return a.Ended == b.Ended && a.Title == b.Title && a.HostName == b.HostName && a.Listeners == b.Listeners && a.Speakers == b.Speakers && a.Mode == b.Mode && a.Locked == b.Locked
 }
 
 // judge is what an announcement must pass before its signature is looked at, which costs more than all the rest. What

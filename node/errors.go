@@ -24,6 +24,8 @@ var explained = []struct {
 	{room.ErrNotSeated, UserError{"not_on_stage", "That works only for people on stage."}},
 	{room.ErrFull, UserError{"full", "There is no place left."}},
 	{room.ErrNoHand, UserError{"no_hand", "That hand is not raised."}},
+	{room.ErrHandsClosed, UserError{"hands_closed", "The host takes no hands just now."}},
+	{room.ErrNotRemoved, UserError{"not_removed", "Nobody by that key was removed from this room."}},
 	{room.ErrRemoved, UserError{"removed", "The host removed this person from the room."}},
 	{room.ErrEnded, UserError{"ended", "The room has ended."}},
 	{room.ErrNoChange, UserError{"no_change", "It is so already."}},

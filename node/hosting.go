@@ -34,7 +34,8 @@ type hosting struct {
 	replay   *room.Replay
 	absent   map[peer.ID]*time.Timer // devices with a seat or a hand whose connection broke
 	told     uint32                  // listener count last sent
-	news     chan struct{}           // holds one: announce soon
+	door     door
+	news     chan struct{} // holds one: announce soon
 }
 
 // parked is a media stream whose join is still to be answered.
@@ -50,6 +51,7 @@ type child struct {
 	name   string
 	ctl    *controlConn
 	heard  time.Time // last message
+	left   bool      // it said so
 	loss   float64   // share of frames it lost, by its own word, smoothed
 
 	allowance allowance // of its reader alone
@@ -122,6 +124,9 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	if r.state.IsRemoved(cert.Person) {
 		return nil, &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
 	}
+	if r.state.Locked && !r.letsIn(cert.Person) {
+		return nil, &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
+	}
 	old := r.host.children[id]
 	if old == nil && len(r.host.children) >= r.n.o.MaxListeners {
 		return nil, &relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
@@ -152,6 +157,30 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	r.listeners = r.audience()
 	r.n.roomChanged(r)
 	return c, nil
+}
+
+// letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
+func (r *Room) letsIn(p doc.PublicKey) bool {
+	_, hand := r.state.HandOf(p)
+	if hand || r.state.RoleOf(p) != room.Listener || r.host.door.wasInside(p, time.Now()) {
+		return true
+	}
+	for _, c := range r.host.children {
+		if c.author.Person == p {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOf is what somebody who is connected calls themselves. r.mu is held.
+func (r *Room) nameOf(p doc.PublicKey) string {
+	for _, c := range r.host.children {
+		if c.author.Person == p {
+			return c.name
+		}
+	}
+	return ""
 }
 
 // takeMedia gives a child its media link; one that comes before its join is answered waits a moment.
@@ -275,6 +304,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 			c.loss += (float64(min(m.Concealed, m.Expected))/float64(m.Expected) - c.loss) / 4
 		}
 	case relay.Bye:
+		c.left = true
 		if r.host.children[c.id] == c {
 			_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
 		}
@@ -346,6 +376,7 @@ func (r *Room) commit(ev room.Event) error {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case room.Drop:
+			r.host.door.removed(e.Person, r.nameOf(e.Person), r.state.Removed)
 			for _, c := range r.host.children {
 				if c.author.Person == e.Person {
 					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
@@ -379,7 +410,13 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
 	r.listeners = r.audience()
 	r.n.roomChanged(r)
-	if r.phase.Over() || r.host.absent[c.id] != nil {
+	if r.phase.Over() {
+		return
+	}
+	if !c.left && !r.state.IsRemoved(c.author.Person) {
+		r.host.door.broke(c.author.Person, time.Now())
+	}
+	if r.host.absent[c.id] != nil {
 		return
 	}
 	seat, _ := r.state.SeatOf(c.author.Person)
@@ -502,7 +539,7 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 		Room: r.id, Nonce: r.charter.Nonce, Host: r.charter.Host, HostName: r.n.displayName(),
 		Title: r.charter.Title, Language: r.charter.Language, Mode: r.charter.Mode, Access: r.charter.Access,
 		Listeners: r.listeners, Speakers: uint32(len(r.state.Seats)),
-		Version: version, Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Entries: link.Addrs,
+		Version: version, Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Locked: r.state.Locked, Entries: link.Addrs,
 	}
 	r.mu.Unlock()
 	r.n.publish(a)

@@ -263,7 +263,7 @@ func (n *Node) Directory() []RoomCard {
 		out = append(out, RoomCard{
 			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
 			Host: PersonView{a.Host, a.HostName}, Listeners: a.Listeners, Speakers: a.Speakers, Started: l.since.UnixMilli(),
-			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(),
+			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(), Locked: a.Locked,
 		})
 	}
 	return out
@@ -341,7 +341,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter
-	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), news: make(chan struct{}, 1)}
+	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), door: newDoor(), news: make(chan struct{}, 1)}
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
 	r.link = n.shareLink(charter)

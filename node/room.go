@@ -38,7 +38,7 @@ type Room struct {
 
 // An Action is something a person does in a room.
 type Action struct {
-	Kind   string        // raise_hand, lower_hand, grant, return, mute, unmute, remove, end, leave, volume
+	Kind   string        // raise_hand, lower_hand, grant, return, mute, mute_all, unmute, remove, readmit, close_hands, open_hands, lock, unlock, end, leave, volume
 	Person doc.PublicKey // whom it is about; the zero key means oneself
 	Volume float64       // for volume, 0 to 2
 }
@@ -105,7 +105,8 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 	}
 	kinds := map[string]room.Kind{
 		"raise_hand": room.RaiseHand, "lower_hand": room.LowerHand, "grant": room.Grant, "return": room.Return,
-		"mute": room.Mute, "unmute": room.Unmute, "remove": room.Remove, "end": room.End,
+		"mute": room.Mute, "unmute": room.Unmute, "remove": room.Remove, "end": room.End, "readmit": room.Readmit,
+		"mute_all": room.MuteAll, "close_hands": room.CloseHands, "open_hands": room.OpenHands, "lock": room.Lock, "unlock": room.Unlock,
 	}
 	kind, ok := kinds[a.Kind]
 	if !ok {
@@ -115,9 +116,9 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 	switch {
 	case kind == room.RaiseHand:
 		c.To, c.Name = room.Person{}, r.n.displayName()
-	case kind == room.End:
+	case kind == room.End, kind >= room.MuteAll && kind <= room.Unlock: // about the room
 		c.To = room.Person{}
-	case (kind == room.Grant || kind == room.Remove) && a.Person.IsZero():
+	case (kind == room.Grant || kind == room.Remove || kind == room.Readmit) && a.Person.IsZero():
 		return &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
 	}
 	own := a.Person.IsZero() || a.Person == r.n.Person()
@@ -304,6 +305,10 @@ func (r *Room) View() RoomView {
 	v.Quality = r.voice.quality()
 	if r.state == nil {
 		return v
+	}
+	v.HandsClosed, v.Locked = r.state.HandsClosed, r.state.Locked
+	if r.host != nil {
+		v.Removed = r.host.door.named(r.state.Removed)
 	}
 	v.Me.Role = r.state.RoleOf(me.Person).String()
 	for _, s := range r.state.Seats {

@@ -37,6 +37,7 @@ type RoomCard struct {
 	Started   int64      `json:"started"` // unix ms
 	Mine      bool       `json:"mine"`
 	Joined    bool       `json:"joined"`
+	Locked    bool       `json:"locked"`
 }
 
 // A Phase says how we stand with a room.
@@ -71,6 +72,10 @@ type RoomView struct {
 	Hands     []HandView  `json:"hands"`
 	Listeners uint32      `json:"listeners"`
 	Quality   QualityView `json:"quality"`
+
+	HandsClosed bool         `json:"hands_closed"`
+	Locked      bool         `json:"locked"`
+	Removed     []PersonView `json:"removed,omitempty"` // told to the host alone, the first removed first
 }
 
 // A MeView is this person in a room.

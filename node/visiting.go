@@ -214,7 +214,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity":
+	case "full", "identity", "locked":
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)

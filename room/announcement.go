@@ -43,6 +43,7 @@ type Announcement struct {
 	Time      int64    // unix milliseconds
 	Expires   int64    // unix milliseconds
 	Ended     bool     // the room is over; the last announcement of it
+	Locked    bool     // nobody new comes in
 }
 
 const kindAnnouncement = "announcement"

@@ -112,6 +112,8 @@ func (s *State) rule(ev Event) (Event, error) {
 			return refuse(ErrNoChange)
 		case s.deviceTaken(ev.Device, ev.By):
 			return refuse(ErrDeviceBusy)
+		case s.HandsClosed:
+			return refuse(ErrHandsClosed)
 		case len(s.Hands) >= MaxHands:
 			return refuse(ErrFull)
 		}
@@ -204,6 +206,39 @@ func (s *State) rule(ev Event) (Event, error) {
 			return refuse(ErrNotAllowed)
 		}
 
+	case MuteAll:
+		switch {
+		case !isHost:
+			return refuse(ErrNotAllowed)
+		case !slices.ContainsFunc(s.Seats, s.isOpen):
+			return refuse(ErrNoChange)
+		}
+
+	case CloseHands, OpenHands:
+		switch {
+		case !isHost:
+			return refuse(ErrNotAllowed)
+		case s.HandsClosed == (ev.Kind == CloseHands):
+			return refuse(ErrNoChange)
+		}
+
+	case Lock, Unlock:
+		switch {
+		case !isHost:
+			return refuse(ErrNotAllowed)
+		case s.Locked == (ev.Kind == Lock):
+			return refuse(ErrNoChange)
+		}
+
+	case Readmit:
+		switch {
+		case !isHost:
+			return refuse(ErrNotAllowed)
+		case !s.IsRemoved(to):
+			return refuse(ErrNotRemoved)
+		}
+		want.To = to
+
 	default:
 		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
 	}
@@ -265,9 +300,34 @@ func (s *State) change(ev Event) []Effect {
 	case End:
 		s.Ended = true
 		return []Effect{Closed{}}
+
+	case MuteAll:
+		var effects []Effect
+		for i := range s.Seats {
+			if seat := &s.Seats[i]; s.isOpen(*seat) {
+				seat.Muted = true
+				effects = append(effects, Muted{Seat: *seat, Muted: true})
+			}
+		}
+		return effects
+
+	case CloseHands, OpenHands:
+		s.HandsClosed = ev.Kind == CloseHands
+		return nil
+
+	case Lock, Unlock:
+		s.Locked = ev.Kind == Lock
+		return nil
+
+	case Readmit:
+		s.Removed = slices.DeleteFunc(s.Removed, func(p Person) bool { return p == ev.To })
+		return nil
 	}
 	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))
 }
+
+// isOpen reports whether MuteAll mutes a seat.
+func (s *State) isOpen(seat Seat) bool { return seat.Person != s.Charter.Host && !seat.Muted }
 
 // lower takes p's hand down, if it is up.
 func (s *State) lower(p Person, effects []Effect) []Effect {

@@ -155,7 +155,7 @@ func TestWhatCommandsDo(t *testing.T) {
 	}
 	for k := RaiseHand; k < kinds; k++ {
 		c := Command{Room: s.Charter.Room, Kind: k}
-		if k == Grant || k == Remove {
+		if k == Grant || k == Remove || k == Readmit {
 			c.To = bo
 		}
 		if k == RaiseHand {
@@ -167,6 +167,53 @@ func TestWhatCommandsDo(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestHostsControls(t *testing.T) {
+	s := busy(t)
+	refused := func(by actor, c Command, want error) {
+		t.Helper()
+		c.Room = s.Charter.Room
+		if _, err := s.Decide(by.first(), c, noon); !errors.Is(err, want) {
+			t.Errorf("%v by %s: %v, want %v", c.Kind, by.name, err, want)
+		}
+	}
+	hand := Command{Kind: RaiseHand, Name: "dan"}
+
+	// Who is muted already and the host are left alone; nobody is unmuted by it.
+	_, effects := do(t, s, anaA.first(), Command{Kind: MuteAll})
+	for _, seat := range s.Seats {
+		if seat.Muted != (seat.Role == Speaker) {
+			t.Errorf("after mute all: %+v", seat)
+		}
+	}
+	if len(effects) != 2 {
+		t.Errorf("mute all: %+v", effects)
+	}
+	refused(anaA, Command{Kind: MuteAll}, ErrNoChange)
+	do(t, s, boA.first(), Command{Kind: Unmute})
+
+	hands := slices.Clone(s.Hands)
+	do(t, s, anaA.first(), Command{Kind: CloseHands})
+	if !slices.Equal(s.Hands, hands) {
+		t.Errorf("closing hands lowered some: %+v", s.Hands)
+	}
+	refused(danA, hand, ErrHandsClosed)
+	refused(cyA, hand, ErrNoChange) // is up already
+	refused(anaA, Command{Kind: CloseHands}, ErrNoChange)
+	do(t, s, anaA.first(), Command{Kind: Grant, To: cyA.person()})
+	do(t, s, anaA.first(), Command{Kind: OpenHands})
+	do(t, s, danA.first(), hand)
+
+	do(t, s, anaA.first(), Command{Kind: Lock})
+	refused(anaA, Command{Kind: Lock}, ErrNoChange)
+	do(t, s, danA.first(), Command{Kind: LowerHand}) // who is inside goes on as before
+	do(t, s, anaA.first(), Command{Kind: Unlock})
+
+	refused(eveA, Command{Kind: RaiseHand, Name: "eve"}, ErrRemoved)
+	do(t, s, anaA.first(), Command{Kind: Readmit, To: eveA.person()})
+	refused(anaA, Command{Kind: Readmit, To: eveA.person()}, ErrNotRemoved)
+	do(t, s, eveA.first(), Command{Kind: RaiseHand, Name: "eve"})
 }
 
 func TestLimits(t *testing.T) {

@@ -22,13 +22,19 @@ const (
 	Publish                   // asks for an incarnation, before each start or restart of sending
 	Leave                     // the device goes
 	End                       // the room is over; host only
+	MuteAll                   // everybody on stage but the host; host only
+	CloseHands                // no more hands go up, those that are stay; host only
+	OpenHands                 // hands may go up again; host only
+	Lock                      // nobody new comes in; host only
+	Unlock                    // anybody may come in again; host only
+	Readmit                   // To, who was removed, may come back; host only
 	kinds
 )
 
 // String names the kind.
 func (k Kind) String() string {
 	return word([]string{"unknown(0)", "opened", "raise hand", "lower hand", "grant", "return", "mute", "unmute",
-		"remove", "publish", "leave", "end"}, uint8(k))
+		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit"}, uint8(k))
 }
 
 // A Command asks the host for a change. Its author is in the signature, not in here.
@@ -54,14 +60,14 @@ func (c Command) check() error {
 	}
 	to, named := false, c.Kind == RaiseHand
 	switch c.Kind {
-	case Grant, Remove:
+	case Grant, Remove, Readmit:
 		if c.To.IsZero() {
 			return fmt.Errorf("%w: %v names nobody", ErrCommand, c.Kind)
 		}
 		to = true
 	case LowerHand, Return, Mute, Unmute:
 		to = true
-	case RaiseHand, Publish, Leave, End:
+	case RaiseHand, Publish, Leave, End, MuteAll, CloseHands, OpenHands, Lock, Unlock:
 	default:
 		return fmt.Errorf("%w: %v", ErrCommand, c.Kind)
 	}

@@ -21,8 +21,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		out // ErrRemoved
 		off // ErrNotSeated
 		hnd // ErrNoHand
+		nrm // ErrNotRemoved
 	)
-	errs := []error{nil, ErrNotAllowed, ErrNoChange, ErrRemoved, ErrNotSeated, ErrNoHand}
+	errs := []error{nil, ErrNotAllowed, ErrNoChange, ErrRemoved, ErrNotSeated, ErrNoHand, ErrNotRemoved}
 	to := func(k Kind, a actor) Command { return Command{Kind: k, To: a.person()} }
 	for _, row := range []struct {
 		name string
@@ -59,6 +60,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"publish", Command{Kind: Publish}, [9]int{yes, yes, yes, yes, off, off, off, out, out}},
 		{"publish the program", Command{Kind: Publish, Program: true}, [9]int{yes, not, not, not, not, not, not, out, out}},
 		{"leave", Command{Kind: Leave}, [9]int{not, non, yes, non, yes, non, non, out, out}},
+		{"mute all", Command{Kind: MuteAll}, [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"close hands", Command{Kind: CloseHands}, [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"open hands that are open", Command{Kind: OpenHands}, [9]int{non, non, not, not, not, not, not, out, out}},
+		{"lock", Command{Kind: Lock}, [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"unlock what is not locked", Command{Kind: Unlock}, [9]int{non, non, not, not, not, not, not, out, out}},
+		{"readmit the removed", to(Readmit, eveA), [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"readmit a listener", to(Readmit, danA), [9]int{nrm, nrm, not, not, not, not, not, out, out}},
 		{"end the room", Command{Kind: End}, [9]int{yes, yes, not, not, not, not, not, out, out}},
 	} {
 		for i, by := range columns {

@@ -43,6 +43,8 @@ var (
 	ErrNotSeated   = errors.New("room: not on stage")
 	ErrFull        = errors.New("room: no place left")
 	ErrNoHand      = errors.New("room: hand is not raised")
+	ErrHandsClosed = errors.New("room: no hands are taken now")
+	ErrNotRemoved  = errors.New("room: was not removed")
 	ErrRemoved     = errors.New("room: removed from the room")
 	ErrEnded       = errors.New("room: has ended")
 	ErrNoChange    = errors.New("room: is so already")

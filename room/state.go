@@ -50,6 +50,8 @@ type State struct {
 	Key         [32]byte // public, because the room is open
 	Incarnation uint32   // the last handed out
 	Ended       bool
+	HandsClosed bool // no hands go up
+	Locked      bool // nobody new comes in; who is inside is the host's to know
 }
 
 const hostSlot = 1

@@ -39,6 +39,7 @@ type announcementWire struct {
 	Time      int64    `cbor:"14,keyasint"`
 	Expires   int64    `cbor:"15,keyasint"`
 	Ended     bool     `cbor:"16,keyasint,omitempty"`
+	Locked    bool     `cbor:"17,keyasint,omitempty"`
 }
 
 // linkVersion is the first byte of a link, before the CBOR.
@@ -144,6 +145,8 @@ type snapshotWire struct {
 	Key         [32]byte    `cbor:"10,keyasint"`
 	Incarnation uint32      `cbor:"11,keyasint,omitempty"`
 	Ended       bool        `cbor:"12,keyasint,omitempty"`
+	HandsClosed bool        `cbor:"13,keyasint,omitempty"`
+	Locked      bool        `cbor:"14,keyasint,omitempty"`
 }
 
 func wireSnapshot(s *State) snapshotWire {
@@ -151,6 +154,7 @@ func wireSnapshot(s *State) snapshotWire {
 		Charter: charterWire(s.Charter), Term: wireTerm(s.Term), Seq: s.Seq, Time: s.Time,
 		Program: programWire{Device: s.Program.Device, Incarnation: s.Program.Incarnation},
 		Removed: s.Removed, KeyEpoch: s.KeyEpoch, Key: s.Key, Incarnation: s.Incarnation, Ended: s.Ended,
+		HandsClosed: s.HandsClosed, Locked: s.Locked,
 	}
 	for _, x := range s.Seats {
 		w.Seats = append(w.Seats, seatWire{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
@@ -167,6 +171,7 @@ func (w snapshotWire) state() *State {
 		Charter: Charter(w.Charter), Term: w.Term.term(), Seq: w.Seq, Time: w.Time,
 		Program: Program{Device: w.Program.Device, Incarnation: w.Program.Incarnation},
 		Removed: w.Removed, KeyEpoch: w.KeyEpoch, Key: w.Key, Incarnation: w.Incarnation, Ended: w.Ended,
+		HandsClosed: w.HandsClosed, Locked: w.Locked,
 	}
 	for _, x := range w.Seats {
 		s.Seats = append(s.Seats, Seat{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,

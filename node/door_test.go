@@ -1,0 +1,144 @@
+package node
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// TestLockedRoom: a locked room keeps newcomers out and lets back in whoever lost the connection.
+func TestLockedRoom(t *testing.T) {
+	ctx := context.Background()
+	ana, bo, cy := startNode(t, "Ana", nil), startNode(t, "Bo", nil), startNode(t, "Cy", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Closed doors", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := hosted.View().Link
+	do := func(kind string, p doc.PublicKey) {
+		t.Helper()
+		if err := hosted.Do(ctx, Action{Kind: kind, Person: p}); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+	}
+	atBo, err := bo.Join(ctx, link)
+	if err != nil || atBo.Phase() != Live {
+		t.Fatalf("join: %v", err)
+	}
+	do("lock", doc.PublicKey{})
+	do("lock", doc.PublicKey{}) // is so already: no error
+	awaitChange(t, bo, "the lock", func() bool { return atBo.View().Locked })
+
+	atCy, err := cy.Join(ctx, link)
+	if err != nil || atCy.Phase() != Failed || !strings.Contains(atCy.View().Reason, "locked") {
+		t.Fatalf("a newcomer: %v, %+v", err, atCy.View())
+	}
+	// A broken connection, not a leave.
+	hosted.mu.Lock()
+	for _, c := range hosted.host.children {
+		c.ctl.Close()
+	}
+	hosted.mu.Unlock()
+	awaitChange(t, bo, "the break", func() bool { return atBo.Phase() == Reconnecting })
+	awaitChange(t, bo, "the way back", func() bool { return atBo.Phase() == Live })
+
+	do("unlock", doc.PublicKey{})
+	if atCy, err = cy.Join(ctx, link); err != nil || atCy.Phase() != Live {
+		t.Fatalf("after unlocking: %v, %+v", err, atCy.View())
+	}
+	// Who leaves a locked room is out.
+	do("lock", doc.PublicKey{})
+	if err := atCy.Do(ctx, Action{Kind: "leave"}); err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, ana, "Cy to be gone", func() bool { return hosted.View().Listeners == 1 })
+	if atCy, err = cy.Join(ctx, link); err != nil || atCy.Phase() != Failed {
+		t.Fatalf("back after leaving: %v, %s", err, atCy.Phase())
+	}
+	if n := ana.Counts()["join_refused_locked"]; n != 2 {
+		t.Errorf("%d counted as join_refused_locked, want 2", n)
+	}
+}
+
+// TestHostClosesHandsMutesAllAndReadmits: the host's controls reach everybody, and only the host has them.
+func TestHostClosesHandsMutesAllAndReadmits(t *testing.T) {
+	ctx := context.Background()
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Order", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := hosted.View().Link
+	atBo, err := bo.Join(ctx, link)
+	if err != nil || atBo.Phase() != Live {
+		t.Fatalf("join: %v", err)
+	}
+	act := func(r *Room, kind string, p doc.PublicKey, want string) {
+		t.Helper()
+		got := ""
+		err := r.Do(ctx, Action{Kind: kind, Person: p})
+		if err != nil {
+			got = Explain(err).Code
+		}
+		if got != want {
+			t.Fatalf("%s: %v (%q), want %q", kind, err, got, want)
+		}
+	}
+	none := doc.PublicKey{}
+	for _, kind := range []string{"lock", "unlock", "close_hands", "open_hands", "mute_all"} {
+		act(atBo, kind, none, "not_allowed")
+	}
+	act(atBo, "readmit", ana.Person(), "not_allowed")
+	act(hosted, "readmit", none, "no_person")
+	act(hosted, "readmit", bo.Person(), "not_removed")
+
+	act(hosted, "close_hands", none, "")
+	awaitChange(t, bo, "hands to close", func() bool { return atBo.View().HandsClosed })
+	act(atBo, "raise_hand", none, "hands_closed")
+	act(hosted, "open_hands", none, "")
+	act(atBo, "raise_hand", none, "")
+	act(hosted, "grant", bo.Person(), "")
+	awaitChange(t, bo, "the seat", atBo.seated)
+
+	act(hosted, "mute_all", none, "")
+	awaitChange(t, bo, "the mute", func() bool { return atBo.View().Me.Muted })
+	for _, s := range hosted.View().Stage {
+		if s.Muted != (s.Person == bo.Person()) {
+			t.Errorf("muted: %+v", s)
+		}
+	}
+
+	act(hosted, "remove", bo.Person(), "")
+	awaitChange(t, bo, "to be out", func() bool { return atBo.Phase() == Removed })
+	if v := hosted.View(); len(v.Removed) != 1 || v.Removed[0] != (PersonView{bo.Person(), "Bo"}) {
+		t.Errorf("the host sees as removed: %+v", v.Removed)
+	}
+	if atBo, err = bo.Join(ctx, link); err != nil || atBo.Phase() != Removed {
+		t.Fatalf("back after removal: %v, %s", err, atBo.Phase())
+	}
+	act(hosted, "readmit", bo.Person(), "")
+	if atBo, err = bo.Join(ctx, link); err != nil || atBo.Phase() != Live || len(hosted.View().Removed) != 0 {
+		t.Fatalf("back after readmission: %v, %s", err, atBo.Phase())
+	}
+}
+
+func TestDoorForgets(t *testing.T) {
+	d, now := newDoor(), time.Unix(1e9, 0)
+	a, b := doc.PublicKey{1}, doc.PublicKey{2}
+	d.broke(a, now)
+	if !d.wasInside(a, now.Add(cameFrom)) || d.wasInside(a, now.Add(cameFrom+1)) || d.wasInside(b, now) {
+		t.Errorf("%+v", d.lost)
+	}
+	d.broke(b, now.Add(2*cameFrom))
+	if len(d.lost) != 1 {
+		t.Errorf("%d are remembered", len(d.lost))
+	}
+	d.removed(b, "Bo", []doc.PublicKey{a, b})
+	d.removed(a, "Ana", []doc.PublicKey{a})
+	if len(d.names) != 1 || d.wasInside(b, now.Add(2*cameFrom)) {
+		t.Errorf("%+v", d)
+	}
+}
