@@ -122,6 +122,14 @@ func (c *Client) Rooms(ctx context.Context) ([]node.RoomCard, error) {
 	return list.Rooms, c.Call(ctx, http.MethodGet, "/api/v1/rooms", nil, &list)
 }
 
+// JoinedRooms lists the rooms the node is in.
+func (c *Client) JoinedRooms(ctx context.Context) ([]node.RoomView, error) {
+	var list struct {
+		Rooms []node.RoomView `json:"rooms"`
+	}
+	return list.Rooms, c.Call(ctx, http.MethodGet, "/api/v1/joined", nil, &list)
+}
+
 // StartRoom opens a room with the node as its host.
 func (c *Client) StartRoom(ctx context.Context, title, mode, language string) (v node.RoomView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/rooms", map[string]string{"title": title, "mode": mode, "language": language}, &v)

@@ -30,6 +30,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/rooms", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.rooms()) })
 	mux.HandleFunc("POST /api/v1/rooms", s.startRoom)
 	mux.HandleFunc("POST /api/v1/join", s.join)
+	mux.HandleFunc("GET /api/v1/joined", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.joined()) })
 	mux.HandleFunc("GET /api/v1/rooms/{id}", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 		writeJSON(w, http.StatusOK, rm.View())
 	}))
@@ -73,6 +74,19 @@ type roomList struct {
 }
 
 func (s *Server) rooms() roomList { return roomList{s.n.Directory()} }
+
+type joinedList struct {
+	Rooms []node.RoomView `json:"rooms"`
+}
+
+// joined lists the rooms we are in, those that are over and were not left included.
+func (s *Server) joined() joinedList {
+	list := joinedList{[]node.RoomView{}}
+	for _, r := range s.n.Rooms() {
+		list.Rooms = append(list.Rooms, r.View())
+	}
+	return list
+}
 
 // counts gathers what was refused and dropped, by name, in all parts of the node.
 func (s *Server) counts() map[string]uint64 {

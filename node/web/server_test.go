@@ -124,6 +124,7 @@ var allRoutes = []struct{ method, path, body, contentType string }{
 	{"GET", "/api/v1/rooms", "", ""},
 	{"POST", "/api/v1/rooms", `{"title":"Eve's","mode":"talk","language":"en"}`, "application/json"},
 	{"POST", "/api/v1/join", `{"room":"Kitchen"}`, "application/json"},
+	{"GET", "/api/v1/joined", "", ""},
 	{"GET", "/api/v1/rooms/ROOM", "", ""},
 	{"GET", "/api/v1/rooms/ROOM/stats", "", ""},
 	{"POST", "/api/v1/rooms/ROOM/do", `{"action":"end"}`, "application/json"},
