@@ -125,6 +125,62 @@ func TestHostClosesHandsMutesAllAndReadmits(t *testing.T) {
 	}
 }
 
+// TestInvitation: the host asks a listener on stage, who is heard once they accepted and not before.
+func TestInvitation(t *testing.T) {
+	ctx := context.Background()
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Come up", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ear := newEar(t)
+	hosted.Play(ear)
+	atBo, err := bo.Join(ctx, hosted.View().Link)
+	if err != nil || atBo.Phase() != Live {
+		t.Fatalf("join: %v", err)
+	}
+	do := func(r *Room, kind string, p doc.PublicKey) {
+		t.Helper()
+		if err := r.Do(ctx, Action{Kind: kind, Person: p}); err != nil {
+			t.Fatalf("%s: %v", kind, err)
+		}
+	}
+	if err := atBo.Do(ctx, Action{Kind: "accept"}); err == nil || Explain(err).Code != "not_invited" {
+		t.Fatalf("accepted what was not offered: %v", err)
+	}
+	do(hosted, "invite", bo.Person())
+	awaitChange(t, bo, "the invitation", func() bool { return atBo.View().Me.Invited })
+	if list, err := hosted.Audience(); err != nil || len(list) != 1 || list[0] != (ListenerView{PersonView{bo.Person(), "Bo"}, false, true}) {
+		t.Errorf("the host sees %+v, %v", list, err)
+	}
+	if _, err := atBo.Audience(); err == nil || Explain(err).Code != "not_allowed" {
+		t.Errorf("a guest sees the audience: %v", err)
+	}
+	do(atBo, "decline", doc.PublicKey{})
+	awaitChange(t, bo, "the refusal", func() bool { return !atBo.View().Me.Invited })
+
+	do(hosted, "invite", bo.Person())
+	do(atBo, "accept", doc.PublicKey{})
+	awaitChange(t, bo, "the seat", atBo.seated)
+	if v := atBo.View(); v.Me.Invited || v.Me.Muted || v.Me.Role != "speaker" {
+		t.Errorf("on stage as %+v", v.Me)
+	}
+	if err := atBo.Publish(ctx, newTone(t, 600)); err != nil {
+		t.Fatal(err)
+	}
+	ear.hears(t, "Bo, who accepted", true, 25)
+
+	// An invitation ends with the presence of the invited.
+	do(atBo, "return", doc.PublicKey{})
+	do(hosted, "invite", bo.Person())
+	do(atBo, "leave", doc.PublicKey{})
+	awaitChange(t, ana, "the invitation to end", func() bool {
+		hosted.mu.Lock()
+		defer hosted.mu.Unlock()
+		return !hosted.state.IsInvited(bo.Person())
+	})
+}
+
 func TestDoorForgets(t *testing.T) {
 	d, now := newDoor(), time.Unix(1e9, 0)
 	a, b := doc.PublicKey{1}, doc.PublicKey{2}

@@ -25,6 +25,7 @@ var explained = []struct {
 	{room.ErrFull, UserError{"full", "There is no place left."}},
 	{room.ErrNoHand, UserError{"no_hand", "That hand is not raised."}},
 	{room.ErrHandsClosed, UserError{"hands_closed", "The host takes no hands just now."}},
+	{room.ErrNotInvited, UserError{"not_invited", "The host has not invited you to speak, or has taken it back."}},
 	{room.ErrNotRemoved, UserError{"not_removed", "Nobody by that key was removed from this room."}},
 	{room.ErrRemoved, UserError{"removed", "The host removed this person from the room."}},
 	{room.ErrEnded, UserError{"ended", "The room has ended."}},

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -306,7 +307,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Bye:
 		c.left = true
 		if r.host.children[c.id] == c {
-			_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
+			r.forget(c)
 		}
 		return true
 	default:
@@ -421,10 +422,10 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	}
 	seat, _ := r.state.SeatOf(c.author.Person)
 	hand, _ := r.state.HandOf(c.author.Person)
-	if seat.Device != c.author.Device && hand.Device != c.author.Device {
+	if seat.Device != c.author.Device && hand.Device != c.author.Device && !r.state.IsInvited(c.author.Person) {
 		return
 	}
-	// A broken connection often comes back: seat and hand wait a little for it.
+	// A broken connection often comes back: seat, hand and invitation wait a little for it.
 	r.host.absent[c.id] = time.AfterFunc(seatGrace, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -432,9 +433,46 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 			return
 		}
 		delete(r.host.absent, c.id)
-		now := time.Now()
-		_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
+		r.forget(c)
 	})
+}
+
+// forget gives up what a child that is gone had in the room. What it does not have is refused, which is as well. r.mu is
+// held.
+func (r *Room) forget(c *child) {
+	now := time.Now()
+	_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
+	for _, other := range r.host.children {
+		if other != c && other.author.Person == c.author.Person {
+			return // an invitation is the person's, who is still here
+		}
+	}
+	_ = r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Decline, To: c.author.Person, Time: now.UnixMilli()}, now)
+}
+
+// Audience lists who listens, for the host alone: the others know only how many. One who is here with two devices is
+// one; the error says that the room is somebody else's.
+func (r *Room) Audience() ([]ListenerView, error) {
+	if r.host == nil {
+		return nil, &UserError{Code: "not_allowed", Text: "Only the host sees who listens."}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := []ListenerView{}
+	seen := make(map[doc.PublicKey]bool)
+	for _, c := range r.host.children {
+		p := c.author.Person
+		if seen[p] || r.state.RoleOf(p) != room.Listener || r.state.IsRemoved(p) {
+			continue
+		}
+		seen[p] = true
+		_, hand := r.state.HandOf(p)
+		list = append(list, ListenerView{PersonView{p, c.name}, hand, r.state.IsInvited(p)})
+	}
+	slices.SortFunc(list, func(a, b ListenerView) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Person.String(), b.Person.String()))
+	})
+	return list, nil
 }
 
 // audience counts the people who listen: everyone connected who is not on stage. r.mu is held.

@@ -38,7 +38,7 @@ type Room struct {
 
 // An Action is something a person does in a room.
 type Action struct {
-	Kind   string        // raise_hand, lower_hand, grant, return, mute, mute_all, unmute, remove, readmit, close_hands, open_hands, lock, unlock, end, leave, volume
+	Kind   string        // raise_hand, lower_hand, grant, invite, accept, decline, return, mute, mute_all, unmute, remove, readmit, close_hands, open_hands, lock, unlock, end, leave, volume
 	Person doc.PublicKey // whom it is about; the zero key means oneself
 	Volume float64       // for volume, 0 to 2
 }
@@ -107,6 +107,7 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 		"raise_hand": room.RaiseHand, "lower_hand": room.LowerHand, "grant": room.Grant, "return": room.Return,
 		"mute": room.Mute, "unmute": room.Unmute, "remove": room.Remove, "end": room.End, "readmit": room.Readmit,
 		"mute_all": room.MuteAll, "close_hands": room.CloseHands, "open_hands": room.OpenHands, "lock": room.Lock, "unlock": room.Unlock,
+		"invite": room.Invite, "accept": room.Accept, "decline": room.Decline,
 	}
 	kind, ok := kinds[a.Kind]
 	if !ok {
@@ -114,15 +115,15 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 	}
 	c := room.Command{Kind: kind, To: a.Person}
 	switch {
-	case kind == room.RaiseHand:
+	case asksToSpeak(kind):
 		c.To, c.Name = room.Person{}, r.n.displayName()
 	case kind == room.End, kind >= room.MuteAll && kind <= room.Unlock: // about the room
 		c.To = room.Person{}
-	case (kind == room.Grant || kind == room.Remove || kind == room.Readmit) && a.Person.IsZero():
+	case (kind == room.Grant || kind == room.Remove || kind == room.Readmit || kind == room.Invite) && a.Person.IsZero():
 		return &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
 	}
 	own := a.Person.IsZero() || a.Person == r.n.Person()
-	if r.guest != nil && kind == room.RaiseHand {
+	if r.guest != nil && asksToSpeak(kind) {
 		r.mu.Lock()
 		r.guest.consent.raised()
 		r.mu.Unlock()
@@ -137,12 +138,15 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 	return err
 }
 
+// asksToSpeak reports whether who does this wants to be heard.
+func asksToSpeak(k room.Kind) bool { return k == room.RaiseHand || k == room.Accept }
+
 // agree notes what came of something we did to our own place.
 func (r *Room) agree(kind room.Kind, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case kind == room.RaiseHand && err != nil:
+	case asksToSpeak(kind) && err != nil:
 		r.guest.consent.lowered()
 	case kind == room.Unmute && err == nil:
 		r.guest.consent.opened()
@@ -310,6 +314,7 @@ func (r *Room) View() RoomView {
 	if r.host != nil {
 		v.Removed = r.host.door.named(r.state.Removed)
 	}
+	v.Me.Invited = r.state.IsInvited(me.Person)
 	v.Me.Role = r.state.RoleOf(me.Person).String()
 	for _, s := range r.state.Seats {
 		if s.Role == room.Host {

@@ -84,6 +84,7 @@ type MeView struct {
 	Role       string `json:"role"`
 	Muted      bool   `json:"muted"`
 	Hand       bool   `json:"hand"`
+	Invited    bool   `json:"invited"`    // by the host, to come on stage
 	Publishing bool   `json:"publishing"` // our node receives the microphone
 	Playing    bool   `json:"playing"`    // somebody hears what our node plays
 }
@@ -95,6 +96,13 @@ type SeatView struct {
 	Muted      bool    `json:"muted"`
 	Publishing bool    `json:"publishing"`
 	Volume     float64 `json:"volume"`
+}
+
+// A ListenerView is somebody in the audience, as the host sees it.
+type ListenerView struct {
+	PersonView
+	Hand    bool `json:"hand"`
+	Invited bool `json:"invited"`
 }
 
 // A HandView is a raised hand.

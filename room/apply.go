@@ -239,6 +239,46 @@ func (s *State) rule(ev Event) (Event, error) {
 		}
 		want.To = to
 
+	case Invite:
+		switch {
+		case !isHost:
+			return refuse(ErrNotAllowed)
+		case s.IsRemoved(to):
+			return refuse(ErrRemoved)
+		case seat != nil || s.IsInvited(to):
+			return refuse(ErrNoChange)
+		case len(s.Invited) >= MaxInvited:
+			return refuse(ErrFull)
+		}
+		want.To = to
+
+	case Accept:
+		switch {
+		case !self:
+			return refuse(ErrNotAllowed)
+		case ev.Name == "":
+			return refuse(fmt.Errorf("%w: a seat needs a name", ErrField))
+		case seat != nil:
+			return refuse(ErrNoChange)
+		case !s.IsInvited(ev.By):
+			return refuse(ErrNotInvited)
+		case s.deviceTaken(ev.Device, ev.By):
+			return refuse(ErrDeviceBusy)
+		}
+		want.Name, want.Slot = ev.Name, s.freeSlot()
+		if want.Slot == 0 {
+			return refuse(ErrFull)
+		}
+
+	case Decline:
+		switch {
+		case !isHost && !self:
+			return refuse(ErrNotAllowed)
+		case !s.IsInvited(to):
+			return refuse(ErrNoChange)
+		}
+		want.To = to
+
 	default:
 		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
 	}
@@ -259,13 +299,7 @@ func (s *State) change(ev Event) []Effect {
 	case Grant:
 		h, _ := s.HandOf(ev.To)
 		effects := s.lower(ev.To, nil)
-		seat := Seat{Person: h.Person, Device: h.Device, Name: h.Name, Role: Speaker, Slot: ev.Slot}
-		at := slices.IndexFunc(s.Seats, func(x Seat) bool { return x.Slot > seat.Slot })
-		if at < 0 {
-			at = len(s.Seats)
-		}
-		s.Seats = slices.Insert(s.Seats, at, seat)
-		return append(effects, Seated{seat})
+		return s.sit(Seat{Person: h.Person, Device: h.Device, Name: h.Name, Role: Speaker, Slot: ev.Slot}, effects)
 
 	case Return:
 		return s.unseat(ev.To, nil)
@@ -281,6 +315,7 @@ func (s *State) change(ev Event) []Effect {
 			s.Removed = slices.Delete(s.Removed, 0, 1)
 		}
 		s.Removed = append(s.Removed, ev.To)
+		s.uninvite(ev.To)
 		return append(s.unseat(ev.To, s.lower(ev.To, nil)), Drop{ev.To})
 
 	case Publish:
@@ -319,11 +354,40 @@ func (s *State) change(ev Event) []Effect {
 		s.Locked = ev.Kind == Lock
 		return nil
 
+	case Invite:
+		s.Invited = append(s.Invited, ev.To)
+		return nil
+
+	case Accept:
+		return s.sit(Seat{Person: ev.By, Device: ev.Device, Name: ev.Name, Role: Speaker, Slot: ev.Slot}, s.lower(ev.By, nil))
+
+	case Decline:
+		s.uninvite(ev.To)
+		return nil
+
 	case Readmit:
 		s.Removed = slices.DeleteFunc(s.Removed, func(p Person) bool { return p == ev.To })
 		return nil
 	}
 	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))
+}
+
+// sit gives somebody a seat, in the order of slots.
+func (s *State) sit(seat Seat, effects []Effect) []Effect {
+	s.uninvite(seat.Person)
+	at := slices.IndexFunc(s.Seats, func(x Seat) bool { return x.Slot > seat.Slot })
+	if at < 0 {
+		at = len(s.Seats)
+	}
+	s.Seats = slices.Insert(s.Seats, at, seat)
+	return append(effects, Seated{seat})
+}
+
+// uninvite takes p's invitation back, if there is one.
+func (s *State) uninvite(p Person) {
+	if i := slices.Index(s.Invited, p); i >= 0 {
+		s.Invited = slices.Delete(s.Invited, i, i+1)
+	}
 }
 
 // isOpen reports whether MuteAll mutes a seat.

@@ -26,6 +26,7 @@ var (
 	fayA = actor{"fay", 6} // speaks, for others to act on
 	gilA = actor{"gil", 7} // has a hand up, for others to act on
 	halA = actor{"hal", 8} // speaks, muted
+	ivyA = actor{"ivy", 9} // was invited to speak
 )
 
 // Rules never look at signatures, so keys need not be real.
@@ -83,6 +84,7 @@ func busy(t testing.TB) *State {
 	do(t, s, boA.first(), Command{Kind: Publish})
 	do(t, s, halA.first(), Command{Kind: Mute})
 	do(t, s, anaA.first(), Command{Kind: Remove, To: eveA.person()})
+	do(t, s, anaA.first(), Command{Kind: Invite, To: ivyA.person()})
 	do(t, s, anaA.first(), Command{Kind: Publish, Program: true})
 	return s
 }
@@ -155,10 +157,10 @@ func TestWhatCommandsDo(t *testing.T) {
 	}
 	for k := RaiseHand; k < kinds; k++ {
 		c := Command{Room: s.Charter.Room, Kind: k}
-		if k == Grant || k == Remove || k == Readmit {
+		if k == Grant || k == Remove || k == Readmit || k == Invite {
 			c.To = bo
 		}
-		if k == RaiseHand {
+		if k == RaiseHand || k == Accept {
 			c.Name = "x"
 		}
 		for _, a := range []actor{anaA, danA} {
@@ -214,6 +216,65 @@ func TestHostsControls(t *testing.T) {
 	do(t, s, anaA.first(), Command{Kind: Readmit, To: eveA.person()})
 	refused(anaA, Command{Kind: Readmit, To: eveA.person()}, ErrNotRemoved)
 	do(t, s, eveA.first(), Command{Kind: RaiseHand, Name: "eve"})
+}
+
+func TestInvitations(t *testing.T) {
+	s := opened(t)
+	dan := danA.person()
+	refused := func(by doc.Author, c Command, want error) {
+		t.Helper()
+		c.Room = s.Charter.Room
+		if _, err := s.Decide(by, c, noon); !errors.Is(err, want) {
+			t.Errorf("%v: %v, want %v", c.Kind, err, want)
+		}
+	}
+	accept := Command{Kind: Accept, Name: "dan"}
+
+	do(t, s, anaA.first(), Command{Kind: Invite, To: dan})
+	refused(anaA.first(), Command{Kind: Accept, Name: "ana"}, ErrNoChange)
+	refused(boA.first(), Command{Kind: Accept, Name: "bo"}, ErrNotInvited)
+	ev, effects := do(t, s, danA.second(), accept)
+	want := Seat{Person: dan, Device: danA.second().Device, Name: "dan", Role: Speaker, Slot: 2}
+	if seat, ok := s.SeatOf(dan); !ok || seat != want || ev.Slot != 2 || s.IsInvited(dan) {
+		t.Errorf("accepted: %+v, %+v", seat, s.Invited)
+	}
+	if w := []Effect{Seated{want}}; !reflect.DeepEqual(effects, w) {
+		t.Errorf("accept: %+v", effects)
+	}
+	do(t, s, danA.second(), Command{Kind: Return})
+	refused(danA.first(), accept, ErrNotInvited) // once
+
+	// A raised hand and an invitation are one seat.
+	do(t, s, danA.first(), Command{Kind: RaiseHand, Name: "dan"})
+	do(t, s, anaA.first(), Command{Kind: Invite, To: dan})
+	do(t, s, danA.first(), accept)
+	if len(s.Hands)+len(s.Invited) != 0 {
+		t.Errorf("left over: %+v, %+v", s.Hands, s.Invited)
+	}
+	do(t, s, danA.first(), Command{Kind: Return})
+	do(t, s, anaA.first(), Command{Kind: Invite, To: dan})
+	do(t, s, danA.first(), Command{Kind: RaiseHand, Name: "dan"})
+	do(t, s, anaA.first(), Command{Kind: Grant, To: dan})
+	if len(s.Hands)+len(s.Invited) != 0 {
+		t.Errorf("left over: %+v, %+v", s.Hands, s.Invited)
+	}
+
+	for name, end := range map[string]func(){
+		"declined":   func() { do(t, s, boA.first(), Command{Kind: Decline}) },
+		"taken back": func() { do(t, s, anaA.first(), Command{Kind: Decline, To: boA.person()}) },
+	} {
+		do(t, s, anaA.first(), Command{Kind: Invite, To: boA.person()})
+		end()
+		refused(boA.first(), Command{Kind: Accept, Name: "bo"}, ErrNotInvited)
+		if len(s.Invited) != 0 {
+			t.Errorf("%s: %+v", name, s.Invited)
+		}
+	}
+	do(t, s, anaA.first(), Command{Kind: Invite, To: boA.person()})
+	do(t, s, anaA.first(), Command{Kind: Remove, To: boA.person()})
+	if len(s.Invited) != 0 {
+		t.Errorf("removed, and still invited: %+v", s.Invited)
+	}
 }
 
 func TestLimits(t *testing.T) {

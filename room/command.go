@@ -11,30 +11,33 @@ import (
 type Kind uint8
 
 const (
-	Opened    Kind = iota + 1 // event 1 only: the host opened the room
-	RaiseHand                 // Name is how the stage will show the speaker
-	LowerHand                 // one's own, or anybody's by the host
-	Grant                     // a seat for To, whose hand is up; host only
-	Return                    // To goes back to the audience: oneself, or any speaker by the host
-	Mute                      // To, oneself or anybody by the host
-	Unmute                    // only oneself: nobody opens another's microphone
-	Remove                    // To leaves the room and stays out; host only
-	Publish                   // asks for an incarnation, before each start or restart of sending
-	Leave                     // the device goes
-	End                       // the room is over; host only
-	MuteAll                   // everybody on stage but the host; host only
-	CloseHands                // no more hands go up, those that are stay; host only
-	OpenHands                 // hands may go up again; host only
-	Lock                      // nobody new comes in; host only
-	Unlock                    // anybody may come in again; host only
-	Readmit                   // To, who was removed, may come back; host only
+	Opened     Kind = iota + 1 // event 1 only: the host opened the room
+	RaiseHand                  // Name is how the stage will show the speaker
+	LowerHand                  // one's own, or anybody's by the host
+	Grant                      // a seat for To, whose hand is up; host only
+	Return                     // To goes back to the audience: oneself, or any speaker by the host
+	Mute                       // To, oneself or anybody by the host
+	Unmute                     // only oneself: nobody opens another's microphone
+	Remove                     // To leaves the room and stays out; host only
+	Publish                    // asks for an incarnation, before each start or restart of sending
+	Leave                      // the device goes
+	End                        // the room is over; host only
+	MuteAll                    // everybody on stage but the host; host only
+	CloseHands                 // no more hands go up, those that are stay; host only
+	OpenHands                  // hands may go up again; host only
+	Lock                       // nobody new comes in; host only
+	Unlock                     // anybody may come in again; host only
+	Readmit                    // To, who was removed, may come back; host only
+	Invite                     // To may come on stage without raising a hand; host only
+	Accept                     // an invitation; Name is how the stage will show the speaker
+	Decline                    // one's own invitation, or anybody's by the host, who takes it back
 	kinds
 )
 
 // String names the kind.
 func (k Kind) String() string {
 	return word([]string{"unknown(0)", "opened", "raise hand", "lower hand", "grant", "return", "mute", "unmute",
-		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit"}, uint8(k))
+		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit", "invite", "accept", "decline"}, uint8(k))
 }
 
 // A Command asks the host for a change. Its author is in the signature, not in here.
@@ -42,7 +45,7 @@ type Command struct {
 	Room    ID
 	Kind    Kind
 	To      Person // whom it is about; the zero value means oneself
-	Name    string // RaiseHand only
+	Name    string // RaiseHand and Accept only
 	Program bool   // Publish only: the room's program, slot 0
 	Time    int64  // unix milliseconds
 	Nonce   uint64 // at random, for Replay
@@ -58,16 +61,16 @@ func (c Command) check() error {
 	if err := checkTime(c.Time); err != nil {
 		return err
 	}
-	to, named := false, c.Kind == RaiseHand
+	to, named := false, c.Kind == RaiseHand || c.Kind == Accept
 	switch c.Kind {
-	case Grant, Remove, Readmit:
+	case Grant, Remove, Readmit, Invite:
 		if c.To.IsZero() {
 			return fmt.Errorf("%w: %v names nobody", ErrCommand, c.Kind)
 		}
 		to = true
-	case LowerHand, Return, Mute, Unmute:
+	case LowerHand, Return, Mute, Unmute, Decline:
 		to = true
-	case RaiseHand, Publish, Leave, End, MuteAll, CloseHands, OpenHands, Lock, Unlock:
+	case RaiseHand, Accept, Publish, Leave, End, MuteAll, CloseHands, OpenHands, Lock, Unlock:
 	default:
 		return fmt.Errorf("%w: %v", ErrCommand, c.Kind)
 	}

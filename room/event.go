@@ -31,8 +31,8 @@ type Event struct {
 	By          Person // who asked for it
 	Device      Device // with which device
 	To          Person // whom it is about; always set where a command may leave it out
-	Name        string // RaiseHand, Opened: the name to show
-	Slot        uint8  // Opened, Grant, Publish: which source
+	Name        string // RaiseHand, Accept, Opened: the name to show
+	Slot        uint8  // Opened, Grant, Accept, Publish: which source
 	Incarnation uint32 // Publish: what was handed out
 	Program     bool   // Publish: for slot 0
 	KeyEpoch    uint32 // Opened: which room key

@@ -22,8 +22,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		off // ErrNotSeated
 		hnd // ErrNoHand
 		nrm // ErrNotRemoved
+		nvt // ErrNotInvited
 	)
-	errs := []error{nil, ErrNotAllowed, ErrNoChange, ErrRemoved, ErrNotSeated, ErrNoHand, ErrNotRemoved}
+	errs := []error{nil, ErrNotAllowed, ErrNoChange, ErrRemoved, ErrNotSeated, ErrNoHand, ErrNotRemoved, ErrNotInvited}
 	to := func(k Kind, a actor) Command { return Command{Kind: k, To: a.person()} }
 	for _, row := range []struct {
 		name string
@@ -67,6 +68,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"unlock what is not locked", Command{Kind: Unlock}, [9]int{non, non, not, not, not, not, not, out, out}},
 		{"readmit the removed", to(Readmit, eveA), [9]int{yes, yes, not, not, not, not, not, out, out}},
 		{"readmit a listener", to(Readmit, danA), [9]int{nrm, nrm, not, not, not, not, not, out, out}},
+		{"invite a listener", to(Invite, danA), [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"invite one with a hand", to(Invite, gilA), [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"invite a speaker", to(Invite, fayA), [9]int{non, non, not, not, not, not, not, out, out}},
+		{"invite the invited", to(Invite, ivyA), [9]int{non, non, not, not, not, not, not, out, out}},
+		{"invite the removed", to(Invite, eveA), [9]int{out, out, not, not, not, not, not, out, out}},
+		{"accept uninvited", Command{Kind: Accept, Name: "x"}, [9]int{non, non, non, non, nvt, nvt, nvt, out, out}},
+		{"decline for another", to(Decline, ivyA), [9]int{yes, yes, not, not, not, not, not, out, out}},
+		{"decline uninvited", Command{Kind: Decline}, [9]int{non, non, non, non, non, non, non, out, out}},
 		{"end the room", Command{Kind: End}, [9]int{yes, yes, not, not, not, not, not, out, out}},
 	} {
 		for i, by := range columns {

@@ -5,7 +5,7 @@
 //
 //   - Replaying the events of a room gives the same snapshot, byte for byte, on every machine.
 //   - A command of somebody who is not the host changes nobody's rights but their own.
-//   - Nobody is put on stage who did not raise a hand, and nobody's microphone is opened by another.
+//   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
 //   - No incarnation is handed out twice, so no key and counter of the sealing meet twice.
 //   - State holds the stage, the hands and the removed, never the audience: its size does not grow with it.
 //
@@ -33,6 +33,7 @@ type (
 const (
 	MaxSeats   = 16  // host and speakers
 	MaxHands   = 256 // raised at once
+	MaxInvited = 64  // at once, who have not answered
 	MaxRemoved = 512 // the latest removed; beyond it the first removed is forgotten
 )
 
@@ -44,6 +45,7 @@ var (
 	ErrFull        = errors.New("room: no place left")
 	ErrNoHand      = errors.New("room: hand is not raised")
 	ErrHandsClosed = errors.New("room: no hands are taken now")
+	ErrNotInvited  = errors.New("room: not invited to speak")
 	ErrNotRemoved  = errors.New("room: was not removed")
 	ErrRemoved     = errors.New("room: removed from the room")
 	ErrEnded       = errors.New("room: has ended")

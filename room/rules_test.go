@@ -15,7 +15,7 @@ import (
 func standing(s *State, p Person) string {
 	seat, _ := s.SeatOf(p)
 	hand, _ := s.HandOf(p)
-	return fmt.Sprintf("%+v %+v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p))
+	return fmt.Sprintf("%+v %+v %v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p), s.IsInvited(p))
 }
 
 // Any people send any commands, in any order; what the package promises holds after every step.
@@ -54,9 +54,9 @@ func TestRulesHold(t *testing.T) {
 				cmd.Kind = End
 			}
 			switch cmd.Kind {
-			case RaiseHand:
+			case RaiseHand, Accept:
 				cmd.Name = who.name
-			case LowerHand, Grant, Return, Mute, Unmute, Remove, Readmit:
+			case LowerHand, Grant, Return, Mute, Unmute, Remove, Readmit, Invite, Decline:
 				cmd.To = rapid.SampledFrom(append(everyone, actor{})).Draw(t, "to").person()
 			case Publish:
 				cmd.Program = rapid.Bool().Draw(t, "program")
@@ -87,8 +87,8 @@ func TestRulesHold(t *testing.T) {
 						t.Fatalf("%s raised a hand while hands are closed", p.name)
 					}
 				}
-				if _, hand := before.HandOf(p.person()); !wasOn && isOn && !hand {
-					t.Fatalf("%s is on stage without a hand up", p.name)
+				if _, hand := before.HandOf(p.person()); !wasOn && isOn && !hand && !(ev.Kind == Accept && p == who && before.IsInvited(p.person())) {
+					t.Fatalf("%s is on stage who did not ask to", p.name)
 				}
 				if wasOn && isOn && wasSeat.Muted && !isSeat.Muted && p != who {
 					t.Fatalf("%s opened %s's microphone", who.name, p.name)

@@ -167,6 +167,10 @@ func TestSnapshotRefused(t *testing.T) {
 		"a hand with a raw name":     func(s *State) { s.Hands[0].Name = " x" },
 		"a hand with a bad time":     func(s *State) { s.Hands[0].Since = -1 },
 		"too many hands":             func(s *State) { s.Hands = long(MaxHands + 1) },
+		"too many invited":           func(s *State) { s.Invited = make([]Person, MaxInvited+1) },
+		"invited from the stage":     func(s *State) { s.Invited = []Person{s.Seats[0].Person} },
+		"invited twice":              func(s *State) { s.Invited = []Person{{77}, {77}} },
+		"nobody invited":             func(s *State) { s.Invited = []Person{{}} },
 		"a removed speaker":          func(s *State) { s.Removed[0] = s.Seats[1].Person },
 		"removed twice":              func(s *State) { s.Removed = append(s.Removed, s.Removed[0]) },
 		"nobody removed":             func(s *State) { s.Removed[0] = Person{} },
@@ -214,6 +218,9 @@ func TestLargestSnapshotFits(t *testing.T) {
 	}
 	for i := range MaxRemoved {
 		do(t, s, anaA.first(), Command{Kind: Remove, To: many(12, i).Person})
+	}
+	for i := range MaxInvited {
+		do(t, s, anaA.first(), Command{Kind: Invite, To: many(13, i).Person})
 	}
 	raw, err := SignSnapshot(identity(t, 1, 101, strings.Repeat("😀", 32)), s)
 	if err != nil {

@@ -2,6 +2,7 @@ package room
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"salon/ledger/doc"
@@ -64,6 +65,8 @@ func (s *State) check() error {
 		return bad("number of hands")
 	case len(s.Removed) > MaxRemoved:
 		return bad("number of removed")
+	case len(s.Invited) > MaxInvited:
+		return bad("number of invited")
 	case s.Program.Device.IsZero():
 		return bad("no program device")
 	case s.Incarnation > MaxIncarnation || s.Program.Incarnation > s.Incarnation:
@@ -118,6 +121,12 @@ func (s *State) check() error {
 			return bad("somebody has two places")
 		}
 		people[p] = true
+	}
+	// Only who is in the audience can be invited, with a hand up or not.
+	for i, p := range s.Invited {
+		if p.IsZero() || s.seat(p) != nil || s.IsRemoved(p) || slices.Contains(s.Invited[:i], p) {
+			return bad("an invitation")
+		}
 	}
 	return nil
 }

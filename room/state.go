@@ -46,6 +46,7 @@ type State struct {
 	Seats       []Seat   // by slot, the host first; at most MaxSeats
 	Hands       []Hand   // as raised; at most MaxHands
 	Removed     []Person // as removed; at most MaxRemoved
+	Invited     []Person // to come on stage, who have not answered; as invited; at most MaxInvited
 	KeyEpoch    uint32   // which room key
 	Key         [32]byte // public, because the room is open
 	Incarnation uint32   // the last handed out
@@ -84,6 +85,7 @@ func (s *State) Clone() *State {
 	c.Seats = slices.Clone(s.Seats)
 	c.Hands = slices.Clone(s.Hands)
 	c.Removed = slices.Clone(s.Removed)
+	c.Invited = slices.Clone(s.Invited)
 	return &c
 }
 
@@ -97,6 +99,9 @@ func (s *State) RoleOf(p Person) Role {
 
 // IsRemoved reports whether p must be kept out.
 func (s *State) IsRemoved(p Person) bool { return slices.Contains(s.Removed, p) }
+
+// IsInvited reports whether p may come on stage by accepting.
+func (s *State) IsInvited(p Person) bool { return slices.Contains(s.Invited, p) }
 
 // SeatOf returns p's seat.
 func (s *State) SeatOf(p Person) (Seat, bool) {

@@ -147,6 +147,7 @@ type snapshotWire struct {
 	Ended       bool        `cbor:"12,keyasint,omitempty"`
 	HandsClosed bool        `cbor:"13,keyasint,omitempty"`
 	Locked      bool        `cbor:"14,keyasint,omitempty"`
+	Invited     []Person    `cbor:"15,keyasint,omitempty"`
 }
 
 func wireSnapshot(s *State) snapshotWire {
@@ -154,7 +155,7 @@ func wireSnapshot(s *State) snapshotWire {
 		Charter: charterWire(s.Charter), Term: wireTerm(s.Term), Seq: s.Seq, Time: s.Time,
 		Program: programWire{Device: s.Program.Device, Incarnation: s.Program.Incarnation},
 		Removed: s.Removed, KeyEpoch: s.KeyEpoch, Key: s.Key, Incarnation: s.Incarnation, Ended: s.Ended,
-		HandsClosed: s.HandsClosed, Locked: s.Locked,
+		HandsClosed: s.HandsClosed, Locked: s.Locked, Invited: s.Invited,
 	}
 	for _, x := range s.Seats {
 		w.Seats = append(w.Seats, seatWire{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
@@ -171,7 +172,7 @@ func (w snapshotWire) state() *State {
 		Charter: Charter(w.Charter), Term: w.Term.term(), Seq: w.Seq, Time: w.Time,
 		Program: Program{Device: w.Program.Device, Incarnation: w.Program.Incarnation},
 		Removed: w.Removed, KeyEpoch: w.KeyEpoch, Key: w.Key, Incarnation: w.Incarnation, Ended: w.Ended,
-		HandsClosed: w.HandsClosed, Locked: w.Locked,
+		HandsClosed: w.HandsClosed, Locked: w.Locked, Invited: w.Invited,
 	}
 	for _, x := range w.Seats {
 		s.Seats = append(s.Seats, Seat{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,

@@ -27,6 +27,9 @@ var roomActions = []roomAction{
 	{"raise-hand", "raise_hand", "Ask to speak", ""},
 	{"lower-hand", "lower_hand", "Take back one's own hand, or as the host another's", "self"},
 	{"grant", "grant", "Bring somebody whose hand is up on stage", "person"},
+	{"invite", "invite", "Ask somebody in the audience to come on stage", "person"},
+	{"accept", "accept", "Come on stage, as the host asked", ""},
+	{"decline", "decline", "Stay in the audience, or as the host take an invitation back", "self"},
 	{"return", "return", "Go back to the audience, or as the host send somebody", "self"},
 	{"mute", "mute", "Close one's own microphone, or as the host another's", "self"},
 	{"unmute", "unmute", "Open one's own microphone", ""},
@@ -47,7 +50,9 @@ func roomCommand(f *flags) *cobra.Command {
 		Use: "room", Short: "See and do things in a room that the running node is in",
 		Long: "room acts through the node that runs on the home. ROOM is the beginning of a room's ID or title, PERSON that of a\nperson's ID or name; 'salon room show ROOM' lists both.",
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error { return usagef("say what to do in the room: salon room --help lists it") },
+		RunE: func(*cobra.Command, []string) error {
+			return usagef("say what to do in the room: salon room --help lists it")
+		},
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the room as an object, as it is afterwards")
 	cmd.AddCommand(&cobra.Command{
@@ -78,7 +83,7 @@ func roomCommand(f *flags) *cobra.Command {
 				}
 				person := ""
 				if len(args) == 2 {
-					if person, err = findPerson(v, args[1]); err != nil {
+					if person, err = findPerson(ctx, c, v, args[1]); err != nil {
 						return err
 					}
 				}
@@ -128,14 +133,25 @@ func (f *flags) inRoom(ctx context.Context, ref string) (*client.Client, node.Ro
 	return c, found, err
 }
 
-// findPerson finds somebody in a room whom the page shows: on stage, with a hand up, or removed.
-func findPerson(v node.RoomView, ref string) (string, error) {
+// findPerson finds somebody in a room: on stage, with a hand up, and for the host also in the audience, or removed.
+func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref string) (string, error) {
 	people := slices.Clone(v.Removed)
+	if v.Me.Role == "host" {
+		audience, err := c.Audience(ctx, v.ID.String())
+		if err != nil {
+			return "", err
+		}
+		for _, l := range audience {
+			people = append(people, l.PersonView)
+		}
+	}
 	for _, s := range v.Stage {
 		people = append(people, s.PersonView)
 	}
 	for _, h := range v.Hands {
-		people = append(people, h.PersonView)
+		if !slices.Contains(people, h.PersonView) {
+			people = append(people, h.PersonView)
+		}
 	}
 	if p, err := doc.ParsePublicKey(strings.TrimSpace(ref)); err == nil {
 		return p.String(), nil // also somebody in the audience, whom the room does not list
@@ -196,7 +212,9 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 	}
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	line := func(p node.PersonView, what string) { fmt.Fprintf(w, "%s\t%s\t%s\n", p.Person.String()[:10], p.Name, what) }
+	line := func(p node.PersonView, what string) {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", p.Person.String()[:10], p.Name, what)
+	}
 	for _, s := range v.Stage {
 		what := s.Role
 		if s.Muted {
@@ -206,6 +224,20 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 	}
 	for _, h := range v.Hands {
 		line(h.PersonView, "hand up")
+	}
+	if v.Me.Role == "host" {
+		audience, err := c.Audience(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, l := range audience {
+			switch {
+			case l.Invited:
+				line(l.PersonView, "invited to speak")
+			case !l.Hand:
+				line(l.PersonView, "listening")
+			}
+		}
 	}
 	for _, p := range v.Removed {
 		line(p, "removed")

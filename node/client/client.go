@@ -151,6 +151,14 @@ func (c *Client) Room(ctx context.Context, id string) (v node.RoomView, err erro
 	return v, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id, nil, &v)
 }
 
+// Audience lists who listens in a room that the node hosts.
+func (c *Client) Audience(ctx context.Context, id string) ([]node.ListenerView, error) {
+	var list struct {
+		Audience []node.ListenerView `json:"audience"`
+	}
+	return list.Audience, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id+"/audience", nil, &list)
+}
+
 // Stats asks what was heard in a room.
 func (c *Client) Stats(ctx context.Context, id string) (s node.HearStats, err error) {
 	return s, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id+"/stats", nil, &s)

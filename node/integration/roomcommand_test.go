@@ -52,6 +52,18 @@ func TestRoomCommand(t *testing.T) {
 		t.Errorf("show says:\n%s", out)
 	}
 	do(bo, "unmute", "kitchen")
+	do(bo, "return", "kitchen")
+	wait(bo, "the audience", func(v node.RoomView) bool { return v.Me.Role == "listener" })
+	if out := do(ana, "show", "kitchen").out(); !strings.Contains(out, "listening") {
+		t.Errorf("show says:\n%s", out)
+	}
+	do(ana, "invite", "kitchen", "bo")
+	wait(bo, "the invitation", func(v node.RoomView) bool { return v.Me.Invited })
+	do(bo, "decline", "kitchen")
+	refused(bo, 1, "not invited", "accept", "kitchen")
+	do(ana, "invite", "kitchen", "bo")
+	do(bo, "accept", "kitchen")
+	wait(bo, "the seat", func(v node.RoomView) bool { return v.Me.Role == "speaker" })
 
 	var now node.RoomView
 	if out := do(ana, "lock", "kitchen", "--json").out(); json.Unmarshal([]byte(out), &now) != nil || !now.Locked || now.ID != v.ID {

@@ -37,6 +37,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/rooms/{id}/stats", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 		writeJSON(w, http.StatusOK, rm.Stats())
 	}))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/audience", s.inRoom(s.audience))
 	mux.HandleFunc("POST /api/v1/rooms/{id}/do", s.inRoom(s.do))
 	mux.HandleFunc("GET /api/v1/rooms/{id}/qr.svg", s.inRoom(s.qr))
 	mux.HandleFunc("/api/v1/rooms/{id}/whip", s.inRoom(s.whip))
@@ -282,6 +283,15 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 		return
 	}
 	writeJSON(w, http.StatusOK, rm.View())
+}
+
+func (s *Server) audience(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
+	list, err := rm.Audience()
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string][]node.ListenerView{"audience": list})
 }
 
 // qr draws the share link. Level L: a phone's camera is close to a bright screen, and fewer modules are larger ones.

@@ -127,6 +127,7 @@ var allRoutes = []struct{ method, path, body, contentType string }{
 	{"GET", "/api/v1/joined", "", ""},
 	{"GET", "/api/v1/rooms/ROOM", "", ""},
 	{"GET", "/api/v1/rooms/ROOM/stats", "", ""},
+	{"GET", "/api/v1/rooms/ROOM/audience", "", ""},
 	{"POST", "/api/v1/rooms/ROOM/do", `{"action":"end"}`, "application/json"},
 	{"GET", "/api/v1/rooms/ROOM/qr.svg", "", ""},
 	{"POST", "/api/v1/rooms/ROOM/whip", "v=0\r\n", "application/sdp"},
