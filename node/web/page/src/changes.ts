@@ -38,7 +38,7 @@ export function changes(before: RoomView | undefined, after: RoomView): string[]
   return said;
 }
 
-function changesOfMe({ me: before }: RoomView, { me: after }: RoomView): string[] {
+function changesOfMe({ me: before, ...wasRoom }: RoomView, { me: after, ...isRoom }: RoomView): string[] {
   if (!onStage(before.role) && onStage(after.role)) {
     return [after.muted ? t.changes.youOnStageMuted : t.changes.youOnStage];
   }
@@ -48,6 +48,10 @@ function changesOfMe({ me: before }: RoomView, { me: after }: RoomView): string[
     // The page's own mute is on before the node says so; a mute that comes as news is the host's.
     const mine = sound.state.get().mutedHere;
     said.push(!after.muted ? t.changes.youUnmuted : mine ? t.changes.youMuted : t.changes.youMutedByHost);
+  }
+  if (!before.invited && after.invited) said.push(t.changes.invited);
+  if (!onStage(after.role) && wasRoom.hands_closed !== isRoom.hands_closed) {
+    said.push(isRoom.hands_closed ? t.changes.handsClosed : t.changes.handsOpen);
   }
   if (!onStage(after.role) && before.hand !== after.hand) said.push(after.hand ? t.changes.handUp : t.changes.handDown);
   return said;

@@ -29,12 +29,14 @@ export interface RoomCard {
   started: number; // unix ms
   mine: boolean;
   joined: boolean;
+  locked: boolean;
 }
 
 export interface Me extends Named {
   role: Role;
   muted: boolean;
   hand: boolean;
+  invited: boolean; // to come on stage
   publishing: boolean;
   playing: boolean;
 }
@@ -74,16 +76,34 @@ export interface RoomView {
   hands: Hand[] | null;
   listeners: number;
   quality: Quality | null;
+  hands_closed: boolean;
+  locked: boolean;
+  removed?: Named[]; // told to the host alone
+}
+
+/** Somebody in the audience, as the host sees it. */
+export interface ListenerView extends Named {
+  hand: boolean;
+  invited: boolean;
 }
 
 export type Action =
   | "raise_hand"
   | "lower_hand"
   | "grant"
+  | "invite"
+  | "accept"
+  | "decline"
   | "return"
   | "mute"
+  | "mute_all"
   | "unmute"
   | "remove"
+  | "readmit"
+  | "close_hands"
+  | "open_hands"
+  | "lock"
+  | "unlock"
   | "end"
   | "leave"
   | "volume";

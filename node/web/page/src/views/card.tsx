@@ -19,6 +19,12 @@ export function Card({ room }: { room: RoomCard }) {
           {t.mode[room.mode]}
         </span>
         {language && <span class="tag">{language}</span>}
+        {room.locked && (
+          <span class="tag" data-test="locked">
+            <Icon name="locked" />
+            {t.room.locked}
+          </span>
+        )}
         {room.started > 0 && <span class="tag quiet">{t.home.liveSince(timeOfDay(room.started))}</span>}
       </div>
       <h2 dir="auto">{room.title}</h2>

@@ -13,10 +13,12 @@ import { output, setVolume } from "../sound/output";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { t, wholePercent } from "../words";
+import { ManageDialog } from "./manage";
 
 /** What one does oneself in a room: speak, ask to speak, go. */
 export function Controls({ room, onSound }: { room: RoomView; onSound: () => void }) {
   const [ending, setEnding] = useState(false);
+  const [managing, setManaging] = useState(false);
   const [busy, run] = useAction();
   const seated = onStage(room.me.role);
   const goAway = () =>
@@ -32,20 +34,22 @@ export function Controls({ room, onSound }: { room: RoomView; onSound: () => voi
       ) : (
         <Control
           icon="hand"
-          text={room.me.hand ? t.room.lower : t.room.raise}
+          text={room.me.hand ? t.room.lower : room.hands_closed ? t.room.handsClosed : t.room.raise}
           test={room.me.hand ? "lower-hand" : "raise-hand"}
-          look={room.me.hand ? "on" : "primary"}
+          look={room.me.hand ? "on" : room.hands_closed ? undefined : "primary"}
           pressed={room.me.hand}
-          busy={busy || room.phase !== "live"}
+          busy={busy || room.phase !== "live" || (room.hands_closed && !room.me.hand)}
           onClick={() => void hand()}
         />
       )}
       <Control icon="sliders" text={t.room.sound} test="sound-settings" onClick={onSound} />
+      {runsRoom(room.me) && <Control icon="people" text={t.manage.open} test="manage" onClick={() => setManaging(true)} />}
       {runsRoom(room.me) ? (
         <Control icon="stop" text={t.room.end} test="end" look="danger" onClick={() => setEnding(true)} />
       ) : (
         <Control icon="leave" text={t.room.leave} test="leave" look="danger" turns onClick={() => void goAway()} />
       )}
+      {managing && <ManageDialog room={room} onClose={() => setManaging(false)} />}
       {ending && <EndDialog room={room} onClose={() => setEnding(false)} />}
     </nav>
   );

@@ -4,8 +4,9 @@ import { putRoom } from "../node/world";
 import { onStage, runsRoom, type Action, type RoomView, type Seat } from "../node/types";
 import { complain, useAction } from "../parts/action";
 import { Avatar } from "../parts/avatar";
+import { Choice } from "../parts/choice";
 import { Dialog } from "../parts/dialog";
-import { Icon, type IconName } from "../parts/icon";
+import { Icon } from "../parts/icon";
 import { t, wholePercent } from "../words";
 
 interface Properties {
@@ -68,28 +69,6 @@ export function PersonDialog({ room, seat, onClose }: Properties) {
         {t.person.id} {seat.person.slice(0, 6)}
       </p>
     </Dialog>
-  );
-}
-
-interface ChoiceProperties {
-  icon: IconName;
-  test: string;
-  text: string;
-  hint?: string;
-  busy: boolean;
-  danger?: boolean;
-  onClick: () => void;
-}
-
-function Choice({ icon, test, text, hint, busy, danger, onClick }: ChoiceProperties) {
-  return (
-    <button type="button" class={danger ? "menu-item danger" : "menu-item"} data-test={test} aria-disabled={busy} onClick={onClick}>
-      <Icon name={icon} />
-      <span>
-        {text}
-        {hint && <span class="hint">{hint}</span>}
-      </span>
-    </button>
   );
 }
 

@@ -1,6 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
-import { world } from "../node/world";
+import { api } from "../node/api";
+import { putRoom, world } from "../node/world";
 import { isOver, onStage, runsRoom, type RoomView } from "../node/types";
+import { useAction } from "../parts/action";
 import { MicProblem } from "../parts/micproblem";
 import { Icon } from "../parts/icon";
 import { sound } from "../sound/room";
@@ -70,6 +72,7 @@ function Inside({ room }: { room: RoomView }) {
                   {t.room.handIsUp}
                 </p>
               )}
+              {room.me.invited && <Invitation room={room} />}
               <Stage room={room} />
             </div>
             {!urgent && <Hands room={room} />}
@@ -83,6 +86,26 @@ function Inside({ room }: { room: RoomView }) {
   );
 }
 
+/** The host asks one on stage. */
+function Invitation({ room }: { room: RoomView }) {
+  const [busy, run] = useAction();
+  const answer = (action: "accept" | "decline") => void run(async () => putRoom(await api.act(room.id, action)));
+  return (
+    <section class="banner good" role="alert" data-test="invitation">
+      <Icon name="mic" />
+      <p>{t.room.invited}</p>
+      <span class="row">
+        <button type="button" class="button" data-test="decline" aria-disabled={busy} onClick={() => answer("decline")}>
+          {t.room.decline}
+        </button>
+        <button type="button" class="button primary" data-test="accept" aria-disabled={busy} onClick={() => answer("accept")}>
+          {t.room.accept}
+        </button>
+      </span>
+    </section>
+  );
+}
+
 function Head({ room }: { room: RoomView }) {
   const language = languageName(room.language);
   return (
@@ -93,6 +116,12 @@ function Head({ room }: { room: RoomView }) {
           {t.mode[room.mode]}
         </span>
         {language && <span class="tag">{language}</span>}
+        {room.locked && (
+          <span class="tag" data-test="locked">
+            <Icon name="locked" />
+            {t.room.locked}
+          </span>
+        )}
       </div>
       <h1 tabIndex={-1} dir="auto" data-test="room-title">
         {room.title}
