@@ -18,7 +18,7 @@ func TestRoomCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := bo.api().Join(t.Context(), v.Link); err != nil {
+	if _, _, err := bo.api().Join(t.Context(), v.Link); err != nil {
 		t.Fatal(err)
 	}
 	do := func(who *process, args ...string) *process {
@@ -74,7 +74,7 @@ func TestRoomCommand(t *testing.T) {
 	wait(bo, "to be out", func(v node.RoomView) bool { return v.Phase == node.Removed })
 	do(ana, "readmit", "kitchen", "bo")
 	do(ana, "unlock", "kitchen")
-	if back, err := bo.api().Join(t.Context(), v.Link); err != nil || back.Phase != node.Live {
+	if back, _, err := bo.api().Join(t.Context(), v.Link); err != nil || back.Phase != node.Live {
 		t.Errorf("after readmission: %v, %s", err, back.Phase)
 	}
 

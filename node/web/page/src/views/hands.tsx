@@ -18,7 +18,7 @@ export function Hands({ room }: { room: RoomView }) {
       <h2>
         {t.room.hands} {hands.length > 0 && <span class="count">{hands.length}</span>}
       </h2>
-      {hands.length === 0 && <p class="hint">{t.room.noHands}</p>}
+      {hands.length === 0 && <p class="hint">{room.hands_closed ? t.room.noHandsTaken : t.room.noHands}</p>}
       <ol class="hands">
         {hands.map((hand) => (
           <Row key={hand.person} room={room} hand={hand} rules={rules} now={now} />

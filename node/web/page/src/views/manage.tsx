@@ -88,7 +88,7 @@ function Audience({ room, busy, act }: AudienceProperties) {
       {people.length > 0 && found.length === 0 && <p class="hint">{t.manage.notFound}</p>}
       <ul class="hands">
         {found.slice(0, most).map((one) => (
-          <Row key={one.person} one={one}>
+          <Row key={one.person} one={one} hint={one.invited ? t.manage.isInvited : one.hand ? t.manage.handUp : undefined}>
             {asking === one.person ? (
               <>
                 <button type="button" class="button" autoFocus onClick={() => setAsking("")}>
@@ -130,11 +130,14 @@ function Audience({ room, busy, act }: AudienceProperties) {
   );
 }
 
-function Row({ one, children }: { one: Named; children: ComponentChildren }) {
+function Row({ one, hint, children }: { one: Named; hint?: string | undefined; children: ComponentChildren }) {
   return (
     <li class="hand" data-test="one" data-person={one.person}>
       <Avatar person={one.person} name={one.name} />
-      <bdi class="hand-name">{one.name}</bdi>
+      <span class="hand-name">
+        <bdi>{one.name}</bdi>
+        {hint && <span class="hint">{hint}</span>}
+      </span>
       <span class="row">{children}</span>
     </li>
   );
