@@ -17,7 +17,7 @@ require (
 	github.com/pion/rtp v1.10.5
 	github.com/pion/sdp/v3 v3.0.19
 	github.com/pion/transport/v4 v4.1.0
-	github.com/pion/webrtc/v4 v4.2.20 // pinned: newer ones need pion/transport/v5, which is not to be had everywhere
+	github.com/pion/webrtc/v4 v4.2.20 // pinned: newer ones need a transport module that is not to be had everywhere
 	github.com/spf13/cobra v1.10.2
 	golang.org/x/sys v0.48.0
 	golang.org/x/text v0.42.0

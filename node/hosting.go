@@ -3,12 +3,10 @@ package node
 import (
 	"cmp"
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
@@ -19,13 +17,10 @@ import (
 )
 
 const (
-	joinTimeout = 5 * time.Second
-	seatGrace   = 10 * time.Second // how long a seat waits for a speaker whose connection broke
-	parkedMax   = 64               // media streams that came before their join was answered
 	countsEvery = time.Second
+	deadAfter   = 15 * time.Second // without a ping: children ping every two seconds
 
-	controlRate, controlBurst = 20, 200
-	deadAfter                 = 15 * time.Second // without a ping: children ping every two seconds
+	controlRate, controlBurst = 20, 200 // control messages of a child: a second, and at once
 )
 
 // hosting is what only the host of a room has. Room.mu guards the fields.
@@ -37,12 +32,6 @@ type hosting struct {
 	told     uint32                  // listener count last sent
 	door     door
 	news     chan struct{} // holds one: announce soon
-}
-
-// parked is a media stream whose join is still to be answered.
-type parked struct {
-	link *streamLink
-	came time.Time
 }
 
 // A child is a node that hears the room from us.
@@ -58,8 +47,7 @@ type child struct {
 	allowance allowance // of its reader alone
 }
 
-// An allowance is how many control messages a child may send: controlRate a second, and controlBurst at once. Nobody who
-// uses a page comes near it.
+// An allowance is how many control messages a child may send. Nobody who uses a page comes near it.
 type allowance struct {
 	left float64
 	at   time.Time
@@ -74,182 +62,6 @@ func (a *allowance) take(now time.Time) bool {
 	a.at = now
 	a.left--
 	return a.left >= 0
-}
-
-// welcome serves the control stream of a node that wants in. It returns when the child is gone.
-func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) {
-	id := s.Conn().RemotePeer()
-	c, refuse := r.admit(id, ctl, j)
-	if refuse != nil {
-		r.n.counts.Add("join_refused_" + refuse.Code)
-		ctl.Finish(*refuse)
-		return
-	}
-	defer r.n.protect(id)()
-	defer r.dismiss(c, nil)
-	stop := context.AfterFunc(ctx, ctl.Close)
-	defer stop()
-	for {
-		m, err := ctl.Receive()
-		if err != nil {
-			if errors.Is(err, relay.ErrControl) || errors.Is(err, errTooLong) {
-				r.n.counts.Add("control_malformed")
-			}
-			return
-		}
-		if bye := r.hear(c, m); bye {
-			return
-		}
-	}
-}
-
-// admit decides on a join and, if it is granted, makes the joiner a child before any event can pass it by.
-func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay.Refuse) {
-	device, err := deviceOf(id)
-	if err != nil {
-		return nil, &relay.Refuse{Code: "identity", Text: "This node does not name its device."}
-	}
-	cert, err := doc.OpenCert(j.Cert, time.Now())
-	if err != nil || cert.Device != device {
-		return nil, &relay.Refuse{Code: "identity", Text: "The certificate is not of this device, or your clock is wrong."}
-	}
-	name, err := room.CleanName(j.Name)
-	if err != nil {
-		name = "Guest " + cert.Person.Short()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.phase.Over() {
-		return nil, &relay.Refuse{Code: "ended", Text: "This room has ended."}
-	}
-	if r.state.IsRemoved(cert.Person) {
-		return nil, &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
-	}
-	if r.state.Locked && !r.letsIn(cert.Person) {
-		return nil, &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
-	}
-	old := r.host.children[id]
-	if old == nil && len(r.host.children) >= r.n.o.MaxListeners {
-		return nil, &relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
-	}
-	charter, err := room.SignCharter(r.n.id(), r.charter)
-	if err != nil {
-		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
-	}
-	snapshot, err := room.SignSnapshot(r.n.id(), r.state)
-	if err != nil {
-		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
-	}
-	if old != nil {
-		old.ctl.Close() // the same device came back before its old connection was given up
-	}
-	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: time.Now()}
-	r.host.children[id] = c
-	if t := r.host.absent[id]; t != nil {
-		t.Stop()
-		delete(r.host.absent, id)
-	}
-	ctl.Send(relay.Accept{Depth: 1, Path: [][]byte{[]byte(r.n.host.ID())}, Charter: charter, Snapshot: snapshot})
-	ctl.Send(relay.Counts{Listeners: r.audience()})
-	if p, ok := r.host.parked[id]; ok {
-		delete(r.host.parked, id)
-		r.attach(c, p.link)
-	}
-	r.listeners = r.audience()
-	r.n.roomChanged(r)
-	return c, nil
-}
-
-// letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
-func (r *Room) letsIn(p doc.PublicKey) bool {
-	_, hand := r.state.HandOf(p)
-	if hand || r.state.RoleOf(p) != room.Listener || r.host.door.wasInside(p, time.Now()) {
-		return true
-	}
-	for _, c := range r.host.children {
-		if c.author.Person == p {
-			return true
-		}
-	}
-	return false
-}
-
-// nameOf is what somebody who is connected calls themselves. r.mu is held.
-func (r *Room) nameOf(p doc.PublicKey) string {
-	for _, c := range r.host.children {
-		if c.author.Person == p {
-			return c.name
-		}
-	}
-	return ""
-}
-
-// takeMedia gives a child its media link; one that comes before its join is answered waits a moment.
-func (r *Room) takeMedia(id peer.ID, l *streamLink) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.host.children[id]; c != nil && !r.phase.Over() {
-		r.attach(c, l)
-		return
-	}
-	if r.phase.Over() {
-		l.Close()
-		return
-	}
-	if _, again := r.host.parked[id]; !again && len(r.host.parked) >= parkedMax {
-		// The oldest makes room: those of whoever means to join wait for a moment only.
-		oldest := id
-		for other, p := range r.host.parked {
-			if oldest == id || p.came.Before(r.host.parked[oldest].came) {
-				oldest = other
-			}
-		}
-		r.unpark(oldest)
-	}
-	if old, ok := r.host.parked[id]; ok {
-		old.link.Close()
-	}
-	r.host.parked[id] = parked{l, time.Now()}
-	time.AfterFunc(joinTimeout, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.host.parked[id].link == l {
-			r.unpark(id)
-		}
-	})
-}
-
-// unpark lets a media stream go that nobody joined for. r.mu is held.
-func (r *Room) unpark(id peer.ID) {
-	r.n.counts.Add("media_without_join")
-	r.host.parked[id].link.Close()
-	delete(r.host.parked, id)
-}
-
-// attach starts feeding a child. r.mu is held.
-func (r *Room) attach(c *child, l *streamLink) {
-	p := relay.Peer(c.id)
-	r.media.setLink(p, l)
-	var err error
-	r.media.do(func(t *relay.Tree, now time.Time) {
-		t.RemoveChild(p) // a link anew starts with a burst anew
-		err = t.AddChild(p, now)
-	})
-	if err != nil {
-		r.n.counts.Add("child_refused")
-		l.Close()
-		return
-	}
-	r.settleChild(c)
-	r.wg.Go(func() {
-		if err := r.media.carry(p, l); errors.Is(err, relay.ErrTrespass) {
-			r.n.counts.Add("child_trespassed")
-			r.dismiss(c, &relay.Bye{Code: "not_allowed", Text: "Your node kept sending more sound than it may."})
-		}
-		s := l.Stats()
-		r.n.counts.AddMany("packet_malformed", s.Malformed)
-		r.n.counts.AddMany("packet_unsent", s.Dropped)
-	})
 }
 
 // settleChildren grants every child what its role allows, and no more. r.mu is held.
@@ -392,62 +204,6 @@ func (r *Room) commit(ev room.Event) error {
 	}
 	r.announceSoon()
 	return nil
-}
-
-// dismiss takes a child out: with a word if bye is set, else because it is gone.
-func (r *Room) dismiss(c *child, bye *relay.Bye) {
-	if bye != nil {
-		c.ctl.Part(*bye)
-	} else {
-		c.ctl.Close()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.host.children[c.id] != c {
-		return
-	}
-	delete(r.host.children, c.id)
-	r.media.dropLink(relay.Peer(c.id))
-	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
-	r.listeners = r.audience()
-	r.n.roomChanged(r)
-	if r.phase.Over() {
-		return
-	}
-	if !c.left && !r.state.IsRemoved(c.author.Person) {
-		r.host.door.broke(c.author.Person, time.Now())
-	}
-	if r.host.absent[c.id] != nil {
-		return
-	}
-	seat, _ := r.state.SeatOf(c.author.Person)
-	hand, _ := r.state.HandOf(c.author.Person)
-	if seat.Device != c.author.Device && hand.Device != c.author.Device && !r.state.IsInvited(c.author.Person) {
-		return
-	}
-	// A broken connection often comes back: seat, hand and invitation wait a little for it.
-	r.host.absent[c.id] = time.AfterFunc(seatGrace, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.host.absent[c.id] == nil || r.phase.Over() {
-			return
-		}
-		delete(r.host.absent, c.id)
-		r.forget(c)
-	})
-}
-
-// forget gives up what a child that is gone had in the room. What it does not have is refused, which is as well. r.mu is
-// held.
-func (r *Room) forget(c *child) {
-	now := time.Now()
-	_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
-	for _, other := range r.host.children {
-		if other != c && other.author.Person == c.author.Person {
-			return // an invitation is the person's, who is still here
-		}
-	}
-	_ = r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Decline, To: c.author.Person, Time: now.UnixMilli()}, now)
 }
 
 // Audience lists who listens, for the host alone: the others know only how many. One who is here with two devices is
