@@ -22,14 +22,13 @@ func (c *consent) follow(hand bool, seat *room.Seat) {
 	}
 }
 
-// raised notes that we ask to speak; lowered that it came to nothing.
+// raised notes that we ask to speak; lowered that it came to nothing, or that we take it back.
 func (c *consent) raised() { c.asked = true }
 
-func (c *consent) lowered() {
-	if !c.had {
-		c.asked = false
-	}
-}
+func (c *consent) lowered() { c.asked = false }
+
+// shut notes that we closed our microphone.
+func (c *consent) shut() { c.muted = true }
 
 // opened notes that we opened our microphone.
 func (c *consent) opened() { c.asked, c.muted = true, false }

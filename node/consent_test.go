@@ -32,7 +32,15 @@ func TestConsent(t *testing.T) {
 		},
 		"events that come before the answer": {
 			{"raise", (*consent).raised, false}, {"of somebody else", follow(false, nil), false}, {"hand", follow(true, nil), false},
-			{"lost answer", (*consent).lowered, false}, {"seat", follow(false, open), false},
+			{"seat", follow(false, open), false},
+		},
+		"a hand that was taken back while the grant was on its way": {
+			{"raise", (*consent).raised, false}, {"hand", follow(true, nil), false}, {"lower", (*consent).lowered, true},
+			{"seat", follow(false, open), true}, {"opened by us", (*consent).opened, false},
+		},
+		"a mute that the host does not tell of": {
+			{"raise", (*consent).raised, false}, {"seat", follow(false, open), false}, {"mute", (*consent).shut, true},
+			{"another event", follow(false, open), true}, {"opened by us", (*consent).opened, false},
 		},
 		"a hand that was lowered": {
 			{"raise", (*consent).raised, false}, {"hand", follow(true, nil), false}, {"lowered", follow(false, nil), true},

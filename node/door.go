@@ -22,7 +22,7 @@ func newDoor() door {
 	return door{lost: make(map[doc.PublicKey]time.Time), names: make(map[doc.PublicKey]string)}
 }
 
-// broke notes that somebody lost the connection, and forgets those who have been gone for too long.
+// broke notes that somebody lost the connection, or may come back for another reason, and forgets those who have been gone for too long.
 func (d *door) broke(p doc.PublicKey, now time.Time) {
 	maps.DeleteFunc(d.lost, func(_ doc.PublicKey, at time.Time) bool { return now.Sub(at) > cameFrom })
 	d.lost[p] = now

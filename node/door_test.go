@@ -119,6 +119,7 @@ func TestHostClosesHandsMutesAllAndReadmits(t *testing.T) {
 	if atBo, err = bo.Join(ctx, link); err != nil || atBo.Phase() != Removed {
 		t.Fatalf("back after removal: %v, %s", err, atBo.Phase())
 	}
+	act(hosted, "lock", none, "")
 	act(hosted, "readmit", bo.Person(), "")
 	if atBo, err = bo.Join(ctx, link); err != nil || atBo.Phase() != Live || len(hosted.View().Removed) != 0 {
 		t.Fatalf("back after readmission: %v, %s", err, atBo.Phase())

@@ -202,6 +202,9 @@ func (r *Room) commit(ev room.Event) error {
 			r.setPhase(Ended, "You ended the room.")
 		}
 	}
+	if ev.Kind == room.Readmit {
+		r.host.door.broke(ev.To, time.Now()) // let back in also means into a locked room
+	}
 	r.announceSoon()
 	return nil
 }

@@ -123,10 +123,8 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 		return &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
 	}
 	own := a.Person.IsZero() || a.Person == r.n.Person()
-	if r.guest != nil && asksToSpeak(kind) {
-		r.mu.Lock()
-		r.guest.consent.raised()
-		r.mu.Unlock()
+	if r.guest != nil && own {
+		r.intend(kind)
 	}
 	err := r.command(ctx, c)
 	if errors.Is(err, room.ErrNoChange) {
@@ -141,12 +139,34 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 // asksToSpeak reports whether who does this wants to be heard.
 func asksToSpeak(k room.Kind) bool { return k == room.RaiseHand || k == room.Accept }
 
+// intend notes what we are about to do to our own place. What we take back is taken back whatever the host says: its
+// grant may be on the way, or it may not tell the truth.
+func (r *Room) intend(kind room.Kind) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == nil {
+		return
+	}
+	seated := r.mySeat() != nil
+	switch {
+	case asksToSpeak(kind):
+		r.guest.consent.raised()
+	case kind == room.LowerHand && !seated, kind == room.Return && seated:
+		r.guest.consent.lowered()
+	case kind == room.Mute && seated:
+		r.guest.consent.shut()
+	default:
+		return
+	}
+	r.settle()
+}
+
 // agree notes what came of something we did to our own place.
 func (r *Room) agree(kind room.Kind, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case asksToSpeak(kind) && err != nil:
+	case asksToSpeak(kind) && err != nil && !r.guest.consent.had:
 		r.guest.consent.lowered()
 	case kind == room.Unmute && err == nil:
 		r.guest.consent.opened()

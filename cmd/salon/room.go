@@ -149,7 +149,8 @@ func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref stri
 		people = append(people, s.PersonView)
 	}
 	for _, h := range v.Hands {
-		if !slices.Contains(people, h.PersonView) {
+		known := func(p node.PersonView) bool { return p.Person == h.Person } // perhaps by another name
+		if !slices.ContainsFunc(people, known) {
 			people = append(people, h.PersonView)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"salon/node"
+	"salon/node/client"
 	"salon/node/media"
 	"salon/relay"
 )
@@ -69,23 +70,30 @@ type spokenJSON struct {
 var (
 	errHosting    = errors.New("you host this room: use 'salon host --play'")
 	errNotGranted = errors.New("the host did not grant the stage in time")
+	errMuted      = errors.New("you are on stage there, muted: nobody would hear this; 'salon room unmute' opens the microphone")
 	errHandLow    = errors.New("the host lowered your hand")
 )
 
 // speak plays a file from the stage and returns how much of it was sent. Who was on stage before stays there.
 func (s *session) speak(ctx context.Context, v node.RoomView, play string) (said time.Duration, err error) {
 	id := v.ID.String()
-	if v.Me.Role == "listener" {
+	switch {
+	case v.Me.Role == "listener":
 		if err := s.askForStage(ctx, id); err != nil {
 			return 0, err
 		}
 		defer func() {
 			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()
+			if errors.Is(err, client.ErrReplaced) {
+				return // whoever took over the microphone has the seat now
+			}
 			if e := s.Act(after, id, "return", ""); err == nil && !isCode(e, "not_on_stage") {
 				err = e
 			}
 		}()
+	case v.Me.Muted:
+		return 0, errMuted
 	}
 	mic, err := openMic(play, v.Mode, false)
 	if err != nil {

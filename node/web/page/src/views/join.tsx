@@ -35,7 +35,8 @@ function useEnter(text: string, yes: string) {
     const room = await way.open();
     go({ view: "room", id: room.id });
     admitRoom(room);
-    if (!isOver(room.phase)) sound.enter(room.id);
+    if (isOver(room.phase)) return; // it refused, and says why: one stays where one is
+    sound.enter(room.id);
     if (!before || before.id === room.id) return;
     if (runsRoom(before.me)) await api.act(before.id, "end").catch(complain);
     await leave(before).catch(complain);
