@@ -74,3 +74,28 @@ func TestManageRoom(t *testing.T) {
 	bo.clicks("listen")
 	bo.sees(`room[data-phase="live"]`)
 }
+
+// A room that refuses costs nobody the room they are in, not even a host who agreed to end it for the other.
+func TestRefusalCostsNoRoom(t *testing.T) {
+	ana, bo := meet(t, microphone(t, make([]float32, rate)), microphone(t, make([]float32, rate)))
+	ana.startsRoom("Behind doors", "talk")
+	ana.clicks("manage")
+	ana.clicks("lock")
+	bo.startsRoom("My own", "talk")
+	bo.clicks("back")
+	bo.sees("dock")
+	const locked = `[...document.querySelectorAll('[data-test="room-card"]')].find((card) => card.querySelector('[data-test="locked"]'))`
+	bo.until("see the locked room", `!!`+locked)
+	script[bool](bo, locked+`.querySelector('[data-test="listen"]').click() ?? true`)
+	bo.clicks("switch-confirm")
+	bo.sees(`room-over[data-phase="failed"]`)
+	if text := bo.reads("reason"); !contains(text, "locked") {
+		t.Errorf("a locked room says %q", text)
+	}
+	bo.clicks("back-to-rooms")
+	bo.clicks("dock-return")
+	bo.sees(`room[data-phase="live"][data-role="host"]`)
+	if title := bo.reads("room-title"); !contains(title, "My own") {
+		t.Errorf("back in %q", title)
+	}
+}
