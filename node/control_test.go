@@ -43,10 +43,12 @@ func TestControlQueueThatIsFullCloses(t *testing.T) {
 	for range controlQueue + 2 { // one is with the writer
 		c.Send(relay.Ping{})
 	}
-	select {
-	case <-c.done:
-	case <-time.After(20 * time.Second):
-		t.Fatal("the connection is still open")
+	for _, end := range []chan struct{}{c.done, a.closed} { // the stream a moment after the connection
+		select {
+		case <-end:
+		case <-time.After(20 * time.Second):
+			t.Fatal("the connection is still open")
+		}
 	}
 	if _, err := newControlConn(b, nil).Receive(); err == nil {
 		t.Fatal("the stream is still open")
