@@ -49,10 +49,13 @@ func roomCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "room", Short: "See and do things in a room that the running node is in",
 		Long: "room acts through the node that runs on the home. ROOM is the beginning of a room's ID or title, PERSON that of a\nperson's ID or name; 'salon room show ROOM' lists both.",
-		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("nobody can %q in a room: salon room --help lists what there is to do", args[0])
+			}
 			return usagef("say what to do in the room: salon room --help lists it")
 		},
+		RunE: func(*cobra.Command, []string) error { return nil }, // Args always refuses
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the room as an object, as it is afterwards")
 	cmd.AddCommand(&cobra.Command{
