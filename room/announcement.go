@@ -44,6 +44,8 @@ type Announcement struct {
 	Expires   int64    // unix milliseconds
 	Ended     bool     // the room is over; the last announcement of it
 	Locked    bool     // nobody new comes in
+	StageOnly bool     // everybody may come on stage
+	Starts    int64    // while the doors are not open: when they will be, unix milliseconds
 }
 
 const kindAnnouncement = "announcement"
@@ -128,6 +130,9 @@ func (a *Announcement) check(author doc.Author) error {
 		return err
 	}
 	if err := checkTime(a.Expires); err != nil {
+		return err
+	}
+	if err := checkTime(a.Starts); err != nil {
 		return err
 	}
 	if life := a.Expires - a.Time; life <= 0 || life > MaxLifetime.Milliseconds() {

@@ -25,6 +25,7 @@ func (s *State) Decide(by doc.Author, c Command, now time.Time) (Event, error) {
 		Room: c.Room, Term: s.Term, Seq: s.Seq + 1,
 		Time: max(now.UnixMilli(), s.Time), // the clock may be set back, the room's time may not
 		Kind: c.Kind, By: by.Person, Device: by.Device, To: c.To, Name: c.Name, Program: c.Program,
+		Text: c.Text, Ref: c.Ref, Place: c.Place, Seconds: c.Seconds,
 	})
 	if err != nil {
 		return Event{}, err
@@ -78,6 +79,7 @@ func (s *State) open(ev Event) ([]Effect, error) {
 	s.KeyEpoch, s.Key = ev.KeyEpoch, ev.Key
 	s.Program = Program{Device: ev.Device}
 	s.Seats = []Seat{seat}
+	s.Waiting = s.Charter.Starts > ev.Time
 	return []Effect{Seated{seat}}, nil
 }
 
@@ -96,7 +98,7 @@ func (s *State) rule(ev Event) (Event, error) {
 	if to.IsZero() {
 		to = ev.By
 	}
-	isHost, self := ev.By == s.Charter.Host, ev.By == to
+	isHost, leads, self := ev.By == s.Charter.Host, s.Leads(ev.By), ev.By == to
 	seat := s.seat(to)
 	hand := s.hand(to)
 	want := Event{Room: ev.Room, Term: ev.Term, Seq: ev.Seq, Time: ev.Time, Kind: ev.Kind, By: ev.By, Device: ev.Device}
@@ -112,6 +114,8 @@ func (s *State) rule(ev Event) (Event, error) {
 			return refuse(ErrNoChange)
 		case s.deviceTaken(ev.Device, ev.By):
 			return refuse(ErrDeviceBusy)
+		case s.StageOnly:
+			return refuse(ErrStageOnly)
 		case s.HandsClosed:
 			return refuse(ErrHandsClosed)
 		case len(s.Hands) >= MaxHands:
@@ -121,7 +125,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case LowerHand:
 		switch {
-		case !isHost && !self:
+		case !leads && !self:
 			return refuse(ErrNotAllowed)
 		case hand < 0:
 			return refuse(ErrNoChange)
@@ -130,7 +134,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Grant:
 		switch {
-		case !isHost:
+		case !leads:
 			return refuse(ErrNotAllowed)
 		case seat != nil:
 			return refuse(ErrNoChange)
@@ -146,7 +150,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Return:
 		switch {
-		case !isHost && !self, to == s.Charter.Host: // a room without its host on stage would have no sequencer
+		case !self && !s.mayPut(ev.By, to), to == s.Charter.Host: // a room without its host on stage would have no sequencer
 			return refuse(ErrNotAllowed)
 		case seat == nil:
 			return refuse(ErrNoChange)
@@ -155,7 +159,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Mute, Unmute:
 		switch {
-		case !self && !(isHost && ev.Kind == Mute):
+		case !self && !(leads && ev.Kind == Mute):
 			return refuse(ErrNotAllowed)
 		case seat == nil:
 			return refuse(ErrNotSeated)
@@ -166,7 +170,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Remove:
 		switch {
-		case !isHost || to == s.Charter.Host:
+		case !s.mayPut(ev.By, to):
 			return refuse(ErrNotAllowed)
 		case s.IsRemoved(to):
 			return refuse(ErrNoChange)
@@ -177,6 +181,8 @@ func (s *State) rule(ev Event) (Event, error) {
 		switch {
 		case ev.Program && (!isHost || ev.Device != s.Program.Device): // the mix is made where the room is led
 			return refuse(ErrNotAllowed)
+		case ev.Program && s.Waiting:
+			return refuse(ErrWaiting)
 		case seat == nil || !self:
 			return refuse(ErrNotSeated)
 		case s.deviceTaken(ev.Device, ev.By):
@@ -202,13 +208,13 @@ func (s *State) rule(ev Event) (Event, error) {
 		}
 
 	case End:
-		if !isHost {
+		if !leads {
 			return refuse(ErrNotAllowed)
 		}
 
 	case MuteAll:
 		switch {
-		case !isHost:
+		case !leads:
 			return refuse(ErrNotAllowed)
 		case !slices.ContainsFunc(s.Seats, s.isOpen):
 			return refuse(ErrNoChange)
@@ -216,7 +222,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case CloseHands, OpenHands:
 		switch {
-		case !isHost:
+		case !leads:
 			return refuse(ErrNotAllowed)
 		case s.HandsClosed == (ev.Kind == CloseHands):
 			return refuse(ErrNoChange)
@@ -224,7 +230,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Lock, Unlock:
 		switch {
-		case !isHost:
+		case !leads:
 			return refuse(ErrNotAllowed)
 		case s.Locked == (ev.Kind == Lock):
 			return refuse(ErrNoChange)
@@ -232,7 +238,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Readmit:
 		switch {
-		case !isHost:
+		case !leads:
 			return refuse(ErrNotAllowed)
 		case !s.IsRemoved(to):
 			return refuse(ErrNotRemoved)
@@ -241,7 +247,7 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Invite:
 		switch {
-		case !isHost:
+		case !leads:
 			return refuse(ErrNotAllowed)
 		case s.IsRemoved(to):
 			return refuse(ErrRemoved)
@@ -260,7 +266,7 @@ func (s *State) rule(ev Event) (Event, error) {
 			return refuse(fmt.Errorf("%w: a seat needs a name", ErrField))
 		case seat != nil:
 			return refuse(ErrNoChange)
-		case !s.IsInvited(ev.By):
+		case !s.MayTakeSeat(ev.By):
 			return refuse(ErrNotInvited)
 		case s.deviceTaken(ev.Device, ev.By):
 			return refuse(ErrDeviceBusy)
@@ -272,12 +278,57 @@ func (s *State) rule(ev Event) (Event, error) {
 
 	case Decline:
 		switch {
-		case !isHost && !self:
+		case !leads && !self:
 			return refuse(ErrNotAllowed)
 		case !s.IsInvited(to):
 			return refuse(ErrNoChange)
 		}
 		want.To = to
+
+	case PlaceHand:
+		switch {
+		case !leads:
+			return refuse(ErrNotAllowed)
+		case hand < 0:
+			return refuse(ErrNoHand)
+		}
+		want.To, want.Place = to, min(ev.Place, uint8(min(len(s.Hands), MaxPlace)))
+		if int(want.Place) == hand+1 {
+			return refuse(ErrNoChange)
+		}
+
+	case StageOnly, StageOpen:
+		switch {
+		case !leads:
+			return refuse(ErrNotAllowed)
+		case s.StageOnly == (ev.Kind == StageOnly):
+			return refuse(ErrNoChange)
+		}
+
+	case Begin:
+		switch {
+		case !leads:
+			return refuse(ErrNotAllowed)
+		case !s.Waiting:
+			return refuse(ErrNoChange)
+		}
+
+	case RecordOn, RecordOff:
+		switch {
+		case !leads:
+			return refuse(ErrNotAllowed)
+		case s.Recording == (ev.Kind == RecordOn):
+			return refuse(ErrNoChange)
+		}
+
+	case Appoint, Withdraw:
+		return s.ruleCoHost(ev, want)
+
+	case StickOut, StickIn, PassStick, LayStick:
+		return s.ruleStick(ev, want)
+
+	case Say, Erase, CloseChat, OpenChat, Slow, Pin, Unpin:
+		return s.ruleChat(ev, want)
 
 	default:
 		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
@@ -299,7 +350,7 @@ func (s *State) change(ev Event) []Effect {
 	case Grant:
 		h, _ := s.HandOf(ev.To)
 		effects := s.lower(ev.To, nil)
-		return s.sit(Seat{Person: h.Person, Device: h.Device, Name: h.Name, Role: Speaker, Slot: ev.Slot}, effects)
+		return s.sit(Seat{Person: h.Person, Device: h.Device, Name: h.Name, Slot: ev.Slot}, effects)
 
 	case Return:
 		return s.unseat(ev.To, nil)
@@ -316,7 +367,8 @@ func (s *State) change(ev Event) []Effect {
 		}
 		s.Removed = append(s.Removed, ev.To)
 		s.uninvite(ev.To)
-		return append(s.unseat(ev.To, s.lower(ev.To, nil)), Drop{ev.To})
+		effects := s.unseat(ev.To, s.lower(ev.To, nil))
+		return append(s.withdraw(ev.To, effects), Drop{ev.To})
 
 	case Publish:
 		s.Incarnation = ev.Incarnation
@@ -359,7 +411,7 @@ func (s *State) change(ev Event) []Effect {
 		return nil
 
 	case Accept:
-		return s.sit(Seat{Person: ev.By, Device: ev.Device, Name: ev.Name, Role: Speaker, Slot: ev.Slot}, s.lower(ev.By, nil))
+		return s.sit(Seat{Person: ev.By, Device: ev.Device, Name: ev.Name, Slot: ev.Slot}, s.lower(ev.By, nil))
 
 	case Decline:
 		s.uninvite(ev.To)
@@ -368,6 +420,37 @@ func (s *State) change(ev Event) []Effect {
 	case Readmit:
 		s.Removed = slices.DeleteFunc(s.Removed, func(p Person) bool { return p == ev.To })
 		return nil
+
+	case PlaceHand:
+		h, i := s.Hands[s.hand(ev.To)], s.hand(ev.To)
+		s.Hands = slices.Insert(slices.Delete(s.Hands, i, i+1), int(ev.Place)-1, h)
+		return nil
+
+	case StageOnly, StageOpen:
+		s.StageOnly = ev.Kind == StageOnly
+		return nil
+
+	case Begin:
+		s.Waiting = false
+		return []Effect{Begun{}}
+
+	case RecordOn, RecordOff:
+		s.Recording = ev.Kind == RecordOn
+		return nil
+
+	case Appoint:
+		return s.appoint(ev)
+
+	case Withdraw:
+		return s.withdraw(ev.To, nil)
+
+	case StickOut, StickIn, PassStick, LayStick:
+		s.moveStick(ev)
+		return nil
+
+	case Say, Erase, CloseChat, OpenChat, Slow, Pin, Unpin:
+		s.changeChat(ev)
+		return nil
 	}
 	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))
 }
@@ -375,6 +458,9 @@ func (s *State) change(ev Event) []Effect {
 // sit gives somebody a seat, in the order of slots.
 func (s *State) sit(seat Seat, effects []Effect) []Effect {
 	s.uninvite(seat.Person)
+	if seat.Role = Speaker; s.IsCoHost(seat.Person) {
+		seat.Role = CoHost
+	}
 	at := slices.IndexFunc(s.Seats, func(x Seat) bool { return x.Slot > seat.Slot })
 	if at < 0 {
 		at = len(s.Seats)
@@ -390,8 +476,14 @@ func (s *State) uninvite(p Person) {
 	}
 }
 
-// isOpen reports whether MuteAll mutes a seat.
-func (s *State) isOpen(seat Seat) bool { return seat.Person != s.Charter.Host && !seat.Muted }
+// isOpen reports whether MuteAll mutes a seat: whoever leads is left alone.
+func (s *State) isOpen(seat Seat) bool { return seat.Role == Speaker && !seat.Muted }
+
+// mayPut reports whether by may take to off the stage, or out of the room: those who lead may, but a co-host not the
+// host, nor another co-host, whom the host alone appoints.
+func (s *State) mayPut(by, to Person) bool {
+	return to != s.Charter.Host && (by == s.Charter.Host || s.IsCoHost(by) && !s.IsCoHost(to))
+}
 
 // lower takes p's hand down, if it is up.
 func (s *State) lower(p Person, effects []Effect) []Effect {
@@ -407,6 +499,9 @@ func (s *State) unseat(p Person, effects []Effect) []Effect {
 	if i := slices.IndexFunc(s.Seats, func(seat Seat) bool { return seat.Person == p }); i >= 0 {
 		effects = append(effects, Unseated{s.Seats[i]})
 		s.Seats = slices.Delete(s.Seats, i, i+1)
+		if s.Stick.Holder == p {
+			s.Stick.Holder = Person{}
+		}
 	}
 	return effects
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +28,9 @@ var (
 	gilA = actor{"gil", 7} // has a hand up, for others to act on
 	halA = actor{"hal", 8} // speaks, muted
 	ivyA = actor{"ivy", 9} // was invited to speak
+
+	jonA = actor{"jon", 20} // co-host on stage, in staffed
+	leoA = actor{"leo", 21} // co-host on stage, for others to act on
 )
 
 // Rules never look at signatures, so keys need not be real.
@@ -88,6 +92,22 @@ func busy(t testing.TB) *State {
 	do(t, s, anaA.first(), Command{Kind: Publish, Program: true})
 	return s
 }
+
+// staffed is busy with two co-hosts and a line of fay's in the chat.
+func staffed(t testing.TB) *State {
+	t.Helper()
+	s := busy(t)
+	for _, a := range []actor{jonA, leoA} {
+		do(t, s, anaA.first(), Command{Kind: Appoint, To: a.person(), Name: a.name})
+		do(t, s, a.first(), Command{Kind: Accept, Name: a.name})
+	}
+	if ev, _ := do(t, s, fayA.first(), Command{Kind: Say, Name: "fay", Text: "hello"}); ev.Seq != lineOfFay {
+		t.Fatalf("fay's line is %d", ev.Seq)
+	}
+	return s
+}
+
+const lineOfFay = 19
 
 func TestWhatCommandsDo(t *testing.T) {
 	s := busy(t)
@@ -157,17 +177,32 @@ func TestWhatCommandsDo(t *testing.T) {
 	}
 	for k := RaiseHand; k < kinds; k++ {
 		c := Command{Room: s.Charter.Room, Kind: k}
-		if k == Grant || k == Remove || k == Readmit || k == Invite {
-			c.To = bo
-		}
-		if k == RaiseHand || k == Accept {
-			c.Name = "x"
-		}
+		fill(&c, bo)
 		for _, a := range []actor{anaA, danA} {
 			if _, err := s.Decide(a.first(), c, noon); !errors.Is(err, ErrEnded) {
 				t.Errorf("%v by %s after the end: %v", k, a.name, err)
 			}
 		}
+	}
+}
+
+// fill gives a command what its kind needs.
+func fill(c *Command, to Person) {
+	has := fields[c.Kind]
+	if has&needsTo != 0 {
+		c.To = to
+	}
+	if has&hasName != 0 {
+		c.Name = "x"
+	}
+	if has&hasText != 0 {
+		c.Text = "hello"
+	}
+	if has&hasRef != 0 && c.Text == "" {
+		c.Ref = 7
+	}
+	if has&hasPlace != 0 {
+		c.Place = 1
 	}
 }
 
@@ -354,6 +389,21 @@ func TestDecideRefusesNonsense(t *testing.T) {
 		"mute with a name":               {Kind: Mute, Name: "x"},
 		"mute the program":               {Kind: Mute, Program: true},
 		"publish for another":            {Kind: Publish, To: boA.person()},
+		"mute with a text":               {Kind: Mute, Text: "x"},
+		"mute with a line":               {Kind: Mute, Ref: 1},
+		"mute with a place":              {Kind: Mute, Place: 1},
+		"mute with seconds":              {Kind: Mute, Seconds: 1},
+		"a hand put nowhere":             {Kind: PlaceHand, To: cyA.person()},
+		"a line without a text":          {Kind: Say, Name: "x"},
+		"a line without a name":          {Kind: Say, Text: "x"},
+		"a line too long":                {Kind: Say, Name: "x", Text: strings.Repeat("x", MaxMessage+1)},
+		"a line that is not clean":       {Kind: Say, Name: "x", Text: "x\n"},
+		"erase nothing":                  {Kind: Erase},
+		"pin nothing":                    {Kind: Pin},
+		"pin both":                       {Kind: Pin, Ref: 1, Text: "x", Name: "x"},
+		"pin a text without a name":      {Kind: Pin, Text: "x"},
+		"slower than an hour":            {Kind: Slow, Seconds: MaxSlow + 1},
+		"appoint without a name":         {Kind: Appoint, To: boA.person()},
 		"a time that would overflow":     {Kind: Mute, Time: 1<<63 - 1},
 		"a time before there were times": {Kind: Mute, Time: -1},
 	} {

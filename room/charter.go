@@ -19,6 +19,10 @@ type Charter struct {
 	Access   Access
 	Created  int64  // unix milliseconds
 	Version  uint64 // from 1; a reader keeps the highest
+
+	CoHosts    []Successor // in order of succession, at most MaxCoHosts
+	Starts     int64       // when the doors open, unix milliseconds; 0 means at once
+	RecordAsks bool        // recording only while the state says that the room is recorded
 }
 
 const kindCharter = "charter"
@@ -61,8 +65,18 @@ func (c Charter) check() error {
 		return fmt.Errorf("%w: access %d", ErrField, c.Access)
 	case c.Version == 0:
 		return fmt.Errorf("%w: version 0", ErrField)
+	case len(c.CoHosts) > MaxCoHosts:
+		return fmt.Errorf("%w: %d co-hosts", ErrField, len(c.CoHosts))
 	}
-	return nil
+	for i, h := range c.CoHosts {
+		if h.Person.IsZero() || h.Person == c.Host || c.coHost(h.Person) != i {
+			return fmt.Errorf("%w: a co-host", ErrField)
+		}
+		if err := isClean("name", h.Name, CleanName); err != nil {
+			return err
+		}
+	}
+	return checkTime(c.Starts)
 }
 
 // SignCharter signs c as the host's device.
@@ -73,7 +87,7 @@ func SignCharter(id *doc.Identity, c Charter) ([]byte, error) {
 	if id.Author().Person != c.Host {
 		return nil, ErrNotHost
 	}
-	return id.Sign(kindCharter, charterWire(c))
+	return id.Sign(kindCharter, wireCharter(c))
 }
 
 // OpenCharter checks a charter: its fields, that its author is the host it names, and the signatures.
@@ -83,7 +97,7 @@ func OpenCharter(raw []byte, now time.Time) (Charter, error) {
 	if err != nil {
 		return Charter{}, err
 	}
-	c := Charter(w)
+	c := w.charter()
 	if err := c.check(); err != nil {
 		return Charter{}, err
 	}

@@ -1,6 +1,7 @@
 package room
 
-// An Effect is what an event led to. The node must carry out Drop and Closed; the others are for the log and the page.
+// An Effect is what an event led to. The node must carry out Drop, Closed, Chartered and Begun; the
+// others are for the log and the page.
 type Effect interface{ effect() }
 
 // Drop means: close every link of this person, and accept none.
@@ -35,6 +36,12 @@ type Raised struct{ Hand Hand }
 // Lowered means a hand is no longer up, for whatever reason.
 type Lowered struct{ Hand Hand }
 
+// Chartered means the charter has a new version, which the host must sign for everybody.
+type Chartered struct{}
+
+// Begun means the doors opened: the program may be published.
+type Begun struct{}
+
 func (Drop) effect()      {}
 func (Closed) effect()    {}
 func (Seated) effect()    {}
@@ -43,3 +50,5 @@ func (Published) effect() {}
 func (Muted) effect()     {}
 func (Raised) effect()    {}
 func (Lowered) effect()   {}
+func (Chartered) effect() {}
+func (Begun) effect()     {}

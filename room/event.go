@@ -31,17 +31,21 @@ type Event struct {
 	By          Person // who asked for it
 	Device      Device // with which device
 	To          Person // whom it is about; always set where a command may leave it out
-	Name        string // RaiseHand, Accept, Opened: the name to show
+	Name        string // RaiseHand, Accept, Opened, Say, Pin: the name to show; Appoint: To's
 	Slot        uint8  // Opened, Grant, Accept, Publish: which source
 	Incarnation uint32 // Publish: what was handed out
 	Program     bool   // Publish: for slot 0
 	KeyEpoch    uint32 // Opened: which room key
 	Key         [32]byte
+	Text        string // Say, Pin
+	Ref         uint64 // Erase, Pin
+	Place       uint8  // Appoint, PlaceHand: from 1
+	Seconds     uint16 // Slow
 }
 
 const (
 	kindEvent = "event"
-	maxEvent  = 1024 // bytes, signed
+	maxEvent  = 2048 // bytes, signed
 )
 
 func (ev Event) check() error {
@@ -59,6 +63,11 @@ func (ev Event) check() error {
 		return fmt.Errorf("%w: slot %d", ErrField, ev.Slot)
 	case ev.Incarnation > MaxIncarnation:
 		return fmt.Errorf("%w: incarnation %d", ErrField, ev.Incarnation)
+	}
+	if ev.Text != "" {
+		if err := isClean("message", ev.Text, CleanMessage); err != nil {
+			return err
+		}
 	}
 	if ev.Name == "" {
 		return nil

@@ -51,12 +51,12 @@ func FuzzAnnouncement(f *testing.F) {
 
 func FuzzCharter(f *testing.F) {
 	id := ana(f)
-	f.Add(ok(doc.Marshal(charterWire(charter(f)))))
+	f.Add(ok(doc.Marshal(wireCharter(charter(f)))))
 	f.Add(ok(SignCharter(id, charter(f))))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		check(t, kindCharter, id, b, func(raw []byte) (any, error) {
 			c, err := OpenCharter(raw, noon)
-			return charterWire(c), err
+			return wireCharter(c), err
 		})
 	})
 }

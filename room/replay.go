@@ -10,7 +10,7 @@ import (
 // Limits of Replay.
 const (
 	maxRemembered       = 1 << 16 // commands, about 5 MB
-	maxRememberedDevice = 128     // commands of one device in four minutes: more than fingers make
+	maxRememberedPerson = 512     // commands of one person in four minutes: more than fingers make
 )
 
 // Replay refuses commands that are stale or were seen before. It remembers each command for as long as its time
@@ -18,12 +18,13 @@ const (
 // The zero value is ready; its caller serialises every call.
 type Replay struct {
 	seen      map[remembered]struct{}
-	perDevice map[Device]int
+	perPerson map[Person]int
 	expiry    expiries
 	floor     int64 // unix milliseconds: a command up to this time may have been forgotten
 }
 
 type remembered struct {
+	person Person
 	device Device
 	nonce  uint64
 }
@@ -48,26 +49,26 @@ func (r *Replay) Check(by doc.Author, c Command, now time.Time) error {
 		r.forget(old.key)
 		r.floor = max(r.floor, old.time)
 	}
-	key := remembered{by.Device, c.Nonce}
+	key := remembered{by.Person, by.Device, c.Nonce}
 	if _, ok := r.seen[key]; ok {
 		return ErrReplay
 	}
-	if len(r.seen) >= maxRemembered || r.perDevice[by.Device] >= maxRememberedDevice {
+	if len(r.seen) >= maxRemembered || r.perPerson[by.Person] >= maxRememberedPerson {
 		return ErrBusy
 	}
 	if r.seen == nil {
-		r.seen, r.perDevice = map[remembered]struct{}{}, map[Device]int{}
+		r.seen, r.perPerson = map[remembered]struct{}{}, map[Person]int{}
 	}
 	r.seen[key] = struct{}{}
-	r.perDevice[by.Device]++
+	r.perPerson[by.Person]++
 	heap.Push(&r.expiry, expiring{key, c.Time})
 	return nil
 }
 
 func (r *Replay) forget(key remembered) {
 	delete(r.seen, key)
-	if r.perDevice[key.device]--; r.perDevice[key.device] == 0 {
-		delete(r.perDevice, key.device)
+	if r.perPerson[key.person]--; r.perPerson[key.person] == 0 {
+		delete(r.perPerson, key.person)
 	}
 }
 

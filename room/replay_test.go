@@ -41,29 +41,30 @@ func TestReplay(t *testing.T) {
 
 func TestReplayIsBounded(t *testing.T) {
 	var r Replay
-	one := doc.Author{Device: Device{9}}
-	for i := range uint64(maxRememberedDevice) {
-		if err := r.Check(one, Command{Time: noon.UnixMilli(), Nonce: i}, noon); err != nil {
+	one := doc.Author{Person: Person{9}, Device: Device{9}}
+	for i := range uint64(maxRememberedPerson) {
+		by := doc.Author{Person: one.Person, Device: Device{9, byte(i), byte(i >> 8)}} // more devices are no more commands
+		if err := r.Check(by, Command{Time: noon.UnixMilli(), Nonce: i}, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := r.Check(one, Command{Time: noon.UnixMilli(), Nonce: 1 << 40}, noon); !errors.Is(err, ErrBusy) {
-		t.Errorf("a device that floods: %v", err)
+		t.Errorf("a person who floods: %v", err)
 	}
-	for i := range maxRemembered - maxRememberedDevice {
-		by := doc.Author{Device: Device{byte(i), byte(i >> 8), byte(i >> 16), 1}}
+	for i := range maxRemembered - maxRememberedPerson {
+		by := doc.Author{Person: Person{byte(i), byte(i >> 8), byte(i >> 16), 1}}
 		if err := r.Check(by, Command{Time: noon.UnixMilli()}, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := r.Check(doc.Author{Device: Device{8}}, Command{Time: noon.UnixMilli()}, noon); !errors.Is(err, ErrBusy) {
+	if err := r.Check(doc.Author{Person: Person{8}}, Command{Time: noon.UnixMilli()}, noon); !errors.Is(err, ErrBusy) {
 		t.Errorf("a crowd that floods: %v", err)
 	}
 	later := noon.Add(doc.Skew + time.Millisecond)
 	if err := r.Check(one, Command{Time: later.UnixMilli()}, later); err != nil {
 		t.Errorf("after the flood: %v", err)
 	}
-	if len(r.seen) != 1 || len(r.perDevice) != 1 || len(r.expiry) != 1 {
-		t.Errorf("still remembers %d, %d, %d", len(r.seen), len(r.perDevice), len(r.expiry))
+	if len(r.seen) != 1 || len(r.perPerson) != 1 || len(r.expiry) != 1 {
+		t.Errorf("still remembers %d, %d, %d", len(r.seen), len(r.perPerson), len(r.expiry))
 	}
 }

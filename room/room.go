@@ -4,10 +4,11 @@
 // numbered event; State.Apply is the rule book, which the host and everybody else run over the same events. Always:
 //
 //   - Replaying the events of a room gives the same snapshot, byte for byte, on every machine.
-//   - A command of somebody who is not the host changes nobody's rights but their own.
+//   - A command of somebody who does not lead, as host or co-host, changes nobody's rights but their own; one of a co-host
+//     changes nothing of the host's, nor who is co-host.
 //   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
 //   - No incarnation is handed out twice, so no key and counter of the sealing meet twice.
-//   - State holds the stage, the hands and the removed, never the audience: its size does not grow with it.
+//   - State holds the stage, the hands, the removed and the end of the chat, never the audience: its size does not grow with it.
 //
 // The package opens no sockets, reads no clock and starts no goroutines.
 package room
@@ -29,12 +30,15 @@ type (
 	Device = doc.PublicKey
 )
 
-// Limits of a room. A snapshot with all of them reached fits a control message of 64 KiB.
+// Limits of a room. A snapshot with all of them reached fits a control message of 128 KiB.
 const (
 	MaxSeats   = 16  // host and speakers
 	MaxHands   = 256 // raised at once
 	MaxInvited = 64  // at once, who have not answered
 	MaxRemoved = 512 // the latest removed; beyond it the first removed is forgotten
+	MaxCoHosts = 8
+	MaxPlace   = 255  // in a queue
+	MaxSlow    = 3600 // seconds between two lines of one person
 )
 
 // Why a document, a command or an event is refused.
@@ -45,6 +49,12 @@ var (
 	ErrFull        = errors.New("room: no place left")
 	ErrNoHand      = errors.New("room: hand is not raised")
 	ErrHandsClosed = errors.New("room: no hands are taken now")
+	ErrStageOnly   = errors.New("room: everybody may come on stage, no hands are taken")
+	ErrWaiting     = errors.New("room: has not begun")
+	ErrNoStick     = errors.New("room: no talking stick is out")
+	ErrChatClosed  = errors.New("room: the chat is closed")
+	ErrSlow        = errors.New("room: too soon after the last line")
+	ErrNoLine      = errors.New("room: no such line in the chat")
 	ErrNotInvited  = errors.New("room: not invited to speak")
 	ErrNotRemoved  = errors.New("room: was not removed")
 	ErrRemoved     = errors.New("room: removed from the room")
@@ -176,6 +186,9 @@ const (
 	MaxTitle     = 80 // runes, and 160 bytes
 	maxNameBytes = 64
 	maxTitleByte = 160
+
+	MaxMessage     = 500 // runes, and 1,000 bytes
+	maxMessageByte = 1000
 )
 
 // CleanName returns a display name as it may be shown, or says what is wrong with it.
@@ -183,6 +196,11 @@ func CleanName(s string) (string, error) { return cleanText("name", s, MaxName, 
 
 // CleanTitle returns a room's title as it may be shown, or says what is wrong with it.
 func CleanTitle(s string) (string, error) { return cleanText("title", s, MaxTitle, maxTitleByte) }
+
+// CleanMessage returns a line of the chat as it may be shown, or says what is wrong with it.
+func CleanMessage(s string) (string, error) {
+	return cleanText("message", s, MaxMessage, maxMessageByte)
+}
 
 func cleanText(what, s string, maxRunes, maxBytes int) (string, error) {
 	clean, err := doc.CleanText(s, maxRunes)

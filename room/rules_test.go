@@ -3,6 +3,7 @@ package room
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +16,14 @@ import (
 func standing(s *State, p Person) string {
 	seat, _ := s.SeatOf(p)
 	hand, _ := s.HandOf(p)
-	return fmt.Sprintf("%+v %+v %v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p), s.IsInvited(p))
+	_, _, sends := s.MaySend(seat.Device)
+	return fmt.Sprintf("%+v %+v %v %v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p), s.IsInvited(p), sends)
+}
+
+// What a room is like for everybody, as a text to compare: all that only those who lead may change.
+func setting(s *State) string {
+	return fmt.Sprintf("%+v %v %v %v %v %v %v %v %v %v %v", s.Charter, s.Program, s.Ended, s.HandsClosed, s.Locked, s.StageOnly,
+		s.Stick.Out, s.ChatClosed, s.Slow, s.Waiting, s.Recording)
 }
 
 // Any people send any commands, in any order; what the package promises holds after every step.
@@ -24,6 +32,9 @@ func TestRulesHold(t *testing.T) {
 		c, err := NewCharter(anaA.person(), "Evening talk", "en", Talk, noon, [16]byte{7})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if rapid.Bool().Draw(t, "scheduled") {
+			c.Starts = noon.Add(time.Minute).UnixMilli()
 		}
 		s, first := Open(c, anaA.first(), "ana", [32]byte{42}, noon)
 		events := []Event{first}
@@ -53,13 +64,26 @@ func TestRulesHold(t *testing.T) {
 			if rapid.IntRange(0, 19).Draw(t, "end") == 0 {
 				cmd.Kind = End
 			}
-			switch cmd.Kind {
-			case RaiseHand, Accept:
+			has := fields[cmd.Kind]
+			if has&hasName != 0 {
 				cmd.Name = who.name
-			case LowerHand, Grant, Return, Mute, Unmute, Remove, Readmit, Invite, Decline:
+			}
+			if has&hasTo != 0 {
 				cmd.To = rapid.SampledFrom(append(everyone, actor{})).Draw(t, "to").person()
-			case Publish:
+			}
+			if has&hasProgram != 0 {
 				cmd.Program = rapid.Bool().Draw(t, "program")
+			}
+			if has&hasPlace != 0 {
+				cmd.Place = rapid.Uint8Range(0, 6).Draw(t, "place")
+			}
+			if has&hasSeconds != 0 {
+				cmd.Seconds = rapid.Uint16Range(0, 2).Draw(t, "seconds")
+			}
+			if has&hasRef != 0 && (has&hasText == 0 || rapid.Bool().Draw(t, "ref")) {
+				cmd.Ref = rapid.Uint64Range(1, s.Seq).Draw(t, "line")
+			} else if has&hasText != 0 {
+				cmd.Text = "hello"
 			}
 
 			before := s.Clone()
@@ -75,27 +99,40 @@ func TestRulesHold(t *testing.T) {
 			if err := s.check(); err != nil {
 				t.Fatalf("after %v: %v", ev.Kind, err)
 			}
+			led := before.Leads(who.person())
 			for _, p := range everyone {
 				was, is := standing(before, p.person()), standing(s, p.person())
-				if was != is && p != who && who != anaA {
+				if was != is && p != who && !led {
 					t.Fatalf("%v by %s changed %s from %s to %s", ev.Kind, who.name, p.name, was, is)
 				}
 				wasSeat, wasOn := before.SeatOf(p.person())
 				isSeat, isOn := s.SeatOf(p.person())
-				if _, hand := before.HandOf(p.person()); before.HandsClosed && !hand {
+				if who != anaA && p != who && before.Leads(p.person()) && (wasOn != isOn || !s.Leads(p.person()) || s.IsRemoved(p.person())) {
+					t.Fatalf("%v by %s changed what %s is, who leads", ev.Kind, who.name, p.name)
+				}
+				if _, hand := before.HandOf(p.person()); (before.HandsClosed || before.StageOnly) && !hand {
 					if _, up := s.HandOf(p.person()); up {
 						t.Fatalf("%s raised a hand while hands are closed", p.name)
 					}
 				}
-				if _, hand := before.HandOf(p.person()); !wasOn && isOn && !hand && !(ev.Kind == Accept && p == who && before.IsInvited(p.person())) {
+				if _, hand := before.HandOf(p.person()); !wasOn && isOn && !hand && !(ev.Kind == Accept && p == who && before.MayTakeSeat(p.person())) {
 					t.Fatalf("%s is on stage who did not ask to", p.name)
 				}
 				if wasOn && isOn && wasSeat.Muted && !isSeat.Muted && p != who {
 					t.Fatalf("%s opened %s's microphone", who.name, p.name)
 				}
+				if _, _, sends := s.MaySend(isSeat.Device); sends && s.Stick.Out && s.Stick.Holder != p.person() {
+					t.Fatalf("%s may speak without the stick", p.name)
+				}
 			}
-			if who != anaA && (s.Ended != before.Ended || s.Program != before.Program || s.Locked != before.Locked || s.HandsClosed != before.HandsClosed) {
-				t.Fatalf("%v by %s changed the room", ev.Kind, who.name)
+			if was, is := setting(before), setting(s); was != is && !led {
+				t.Fatalf("%v by %s changed the room from %s to %s", ev.Kind, who.name, was, is)
+			}
+			if s.Charter.Version != before.Charter.Version && who != anaA {
+				t.Fatalf("%v by %s changed the charter", ev.Kind, who.name)
+			}
+			if grew := s.Charter.Version - before.Charter.Version; grew > 1 || (grew == 1) == slices.Equal(s.Charter.CoHosts, before.Charter.CoHosts) {
+				t.Fatalf("%v made version %d of %d", ev.Kind, s.Charter.Version, before.Charter.Version)
 			}
 			if ev.Kind == Publish {
 				if handedOut[ev.Incarnation] || ev.Incarnation == 0 {

@@ -20,6 +20,10 @@ func TestCommandBytes(t *testing.T) {
 	}{
 		{"grant", c, fmt.Sprintf("a5 01 50 %x 02 04 03 5820 %x 06 1b 000001a3185c5000 07 1818", [16]byte(c.Room), [32]byte(c.To))},
 		{"raise hand", Command{Room: c.Room, Kind: RaiseHand, Name: "Bo"}, fmt.Sprintf("a5 01 50 %x 02 02 04 62 426f 06 00 07 00", [16]byte(c.Room))},
+		{"appoint", Command{Room: c.Room, Kind: Appoint, To: c.To, Name: "Bo", Place: 2}, fmt.Sprintf("a7 01 50 %x 02 15 03 5820 %x 04 62 426f 06 00 07 00 0a 02", [16]byte(c.Room), [32]byte(c.To))},
+		{"say", Command{Room: c.Room, Kind: Say, Name: "Bo", Text: "hi"}, fmt.Sprintf("a6 01 50 %x 02 18 1e 04 62 426f 06 00 07 00 08 62 6869", [16]byte(c.Room))},
+		{"erase", Command{Room: c.Room, Kind: Erase, Ref: 7}, fmt.Sprintf("a5 01 50 %x 02 18 1f 06 00 07 00 09 07", [16]byte(c.Room))},
+		{"slow", Command{Room: c.Room, Kind: Slow, Seconds: 30}, fmt.Sprintf("a5 01 50 %x 02 18 22 06 00 07 00 0b 18 1e", [16]byte(c.Room))},
 		{"publish the program", Command{Room: c.Room, Kind: Publish, Program: true}, fmt.Sprintf("a5 01 50 %x 02 09 05 f5 06 00 07 00", [16]byte(c.Room))},
 	} {
 		want := unhex(t, v.bytes)
@@ -69,7 +73,7 @@ func TestEventBytes(t *testing.T) {
 	}
 	// Every field survives, also those that no event has all of.
 	full := Event{Room: c.Room, Term: Term{1, 2, 3}, Seq: 4, Time: 5, Kind: Publish, By: Person{6}, Device: Device{7}, To: Person{8},
-		Name: "9", Slot: 10, Incarnation: 11, Program: true, KeyEpoch: 13, Key: [32]byte{14}}
+		Name: "9", Slot: 10, Incarnation: 11, Program: true, KeyEpoch: 13, Key: [32]byte{14}, Text: "15", Ref: 16, Place: 17, Seconds: 18}
 	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {
 			t.Errorf("field %s is not tried", v.Type().Field(i).Name)
@@ -121,7 +125,7 @@ func TestSnapshotBytes(t *testing.T) {
 	do(t, s, anaA.first(), Command{Kind: Remove, To: eveA.person()})
 	do(t, s, anaA.first(), Command{Kind: Publish, Program: true})
 	key := func(b ...byte) string { return "5820" + fmt.Sprintf("%x", append(b, make([]byte, 32-len(b))...)) }
-	charter := ok(doc.Marshal(charterWire(s.Charter)))
+	charter := ok(doc.Marshal(wireCharter(s.Charter)))
 	want := unhex(t, fmt.Sprintf("ab 01 %x 02 83 01 00 00 03 04 04 1b 000001a3185c5000 05 82 %s 01 "+
 		"06 81 87 %s %s 63 616e61 03 01 00 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 01",
 		charter, key(1, 1), key(1), key(1, 1), key(2), key(2, 1), key(5), key(42)))
@@ -133,6 +137,27 @@ func TestSnapshotBytes(t *testing.T) {
 	}
 }
 
+// The parts of a snapshot that a quiet room leaves out.
+func TestSnapshotBytesOfWhatIsRare(t *testing.T) {
+	s := opened(t)
+	plain := ok(s.Bytes())
+	s.StageOnly, s.ChatClosed, s.Waiting, s.Recording, s.Slow = true, true, true, true, 30
+	s.Stick = Stick{Out: true, Holder: Person{1}, Slot: 1}
+	s.Chat = []Line{{Seq: 1, Time: 2, Person: Person{3}, Name: "4", Text: "5", Changed: 1}}
+	s.Pinned = s.Chat[0]
+	key := func(b byte) string { return fmt.Sprintf("5820 %x", append([]byte{b}, make([]byte, 31)...)) }
+	line := "86 01 02 " + key(3) + " 61 34 61 35 01"
+	want := append(bytes.Clone(plain), unhex(t, "10 f5 11 83 f5 "+key(1)+" 01 12 81 "+line+" 13 "+line+" 14 f5 15 18 1e 16 f5 17 f5")...)
+	want[0] += 8 // entries
+	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
+		t.Errorf("snapshot\n%x, want\n%x", got, want)
+	}
+	var w snapshotWire
+	if err := doc.Unmarshal(want, &w); err != nil || !reflect.DeepEqual(w.state(), s) {
+		t.Errorf("decoded %+v, %v", w, err)
+	}
+}
+
 func TestSnapshotRefused(t *testing.T) {
 	long := func(n int) (hands []Hand) {
 		for i := range n {
@@ -141,41 +166,73 @@ func TestSnapshotRefused(t *testing.T) {
 		return hands
 	}
 	for name, change := range map[string]func(*State){
-		"another room":               func(s *State) { s.Charter.Room[0]++ },
-		"no event":                   func(s *State) { s.Seq = 0 },
-		"a bad time":                 func(s *State) { s.Time = -1 },
-		"no seats":                   func(s *State) { s.Seats = nil },
-		"no program device":          func(s *State) { s.Program.Device = Device{} },
-		"the program ahead":          func(s *State) { s.Program.Incarnation = s.Incarnation + 1 },
-		"a seat ahead":               func(s *State) { s.Seats[1].Incarnation = s.Incarnation + 1 },
-		"an incarnation twice":       func(s *State) { s.Seats[2].Incarnation = s.Seats[1].Incarnation },
-		"the program's incarnation":  func(s *State) { s.Seats[2].Incarnation = s.Program.Incarnation },
-		"more incarnations than fit": func(s *State) { s.Incarnation = MaxIncarnation + 1 },
-		"the host not first":         func(s *State) { s.Seats = s.Seats[1:] },
-		"a second host":              func(s *State) { s.Seats[1].Role = Host },
-		"the host a speaker":         func(s *State) { s.Seats[0].Role = Speaker },
-		"the host twice":             func(s *State) { s.Seats[1].Person = s.Seats[0].Person },
-		"slots out of order":         func(s *State) { s.Seats[1].Slot, s.Seats[2].Slot = s.Seats[2].Slot, s.Seats[1].Slot },
-		"a slot twice":               func(s *State) { s.Seats[2].Slot = s.Seats[1].Slot },
-		"the host on another slot":   func(s *State) { s.Seats = s.Seats[:1]; s.Seats[0].Slot = 2 },
-		"a slot too high":            func(s *State) { s.Seats[len(s.Seats)-1].Slot = MaxSeats + 1 },
-		"a speaker without a name":   func(s *State) { s.Seats[1].Name = "" },
-		"a speaker without a device": func(s *State) { s.Seats[1].Device = Device{} },
-		"one device, two places":     func(s *State) { s.Hands[0].Device = s.Seats[1].Device },
-		"a speaker with a hand up":   func(s *State) { s.Hands[0].Person = s.Seats[1].Person },
-		"a hand twice":               func(s *State) { s.Hands[1].Person = s.Hands[0].Person },
-		"a hand with a raw name":     func(s *State) { s.Hands[0].Name = " x" },
-		"a hand with a bad time":     func(s *State) { s.Hands[0].Since = -1 },
-		"too many hands":             func(s *State) { s.Hands = long(MaxHands + 1) },
-		"too many invited":           func(s *State) { s.Invited = make([]Person, MaxInvited+1) },
-		"invited from the stage":     func(s *State) { s.Invited = []Person{s.Seats[0].Person} },
-		"invited twice":              func(s *State) { s.Invited = []Person{{77}, {77}} },
-		"nobody invited":             func(s *State) { s.Invited = []Person{{}} },
-		"a removed speaker":          func(s *State) { s.Removed[0] = s.Seats[1].Person },
-		"removed twice":              func(s *State) { s.Removed = append(s.Removed, s.Removed[0]) },
-		"nobody removed":             func(s *State) { s.Removed[0] = Person{} },
-		"too many removed":           func(s *State) { s.Removed = make([]Person, MaxRemoved+1) },
-		"a charter of the future":    func(s *State) { s.Charter.Mode = modes },
+		"another room":                 func(s *State) { s.Charter.Room[0]++ },
+		"no event":                     func(s *State) { s.Seq = 0 },
+		"a bad time":                   func(s *State) { s.Time = -1 },
+		"no seats":                     func(s *State) { s.Seats = nil },
+		"no program device":            func(s *State) { s.Program.Device = Device{} },
+		"the program ahead":            func(s *State) { s.Program.Incarnation = s.Incarnation + 1 },
+		"a seat ahead":                 func(s *State) { s.Seats[1].Incarnation = s.Incarnation + 1 },
+		"an incarnation twice":         func(s *State) { s.Seats[2].Incarnation = s.Seats[1].Incarnation },
+		"the program's incarnation":    func(s *State) { s.Seats[2].Incarnation = s.Program.Incarnation },
+		"more incarnations than fit":   func(s *State) { s.Incarnation = MaxIncarnation + 1 },
+		"the host not first":           func(s *State) { s.Seats = s.Seats[1:] },
+		"a second host":                func(s *State) { s.Seats[1].Role = Host },
+		"the host a speaker":           func(s *State) { s.Seats[0].Role = Speaker },
+		"the host twice":               func(s *State) { s.Seats[1].Person = s.Seats[0].Person },
+		"slots out of order":           func(s *State) { s.Seats[1].Slot, s.Seats[2].Slot = s.Seats[2].Slot, s.Seats[1].Slot },
+		"a slot twice":                 func(s *State) { s.Seats[2].Slot = s.Seats[1].Slot },
+		"the host on another slot":     func(s *State) { s.Seats = s.Seats[:1]; s.Seats[0].Slot = 2 },
+		"a slot too high":              func(s *State) { s.Seats[len(s.Seats)-1].Slot = MaxSeats + 1 },
+		"a speaker without a name":     func(s *State) { s.Seats[1].Name = "" },
+		"a speaker without a device":   func(s *State) { s.Seats[1].Device = Device{} },
+		"one device, two places":       func(s *State) { s.Hands[0].Device = s.Seats[1].Device },
+		"a speaker with a hand up":     func(s *State) { s.Hands[0].Person = s.Seats[1].Person },
+		"a hand twice":                 func(s *State) { s.Hands[1].Person = s.Hands[0].Person },
+		"a hand with a raw name":       func(s *State) { s.Hands[0].Name = " x" },
+		"a hand with a bad time":       func(s *State) { s.Hands[0].Since = -1 },
+		"too many hands":               func(s *State) { s.Hands = long(MaxHands + 1) },
+		"too many invited":             func(s *State) { s.Invited = make([]Person, MaxInvited+1) },
+		"invited from the stage":       func(s *State) { s.Invited = []Person{s.Seats[0].Person} },
+		"invited twice":                func(s *State) { s.Invited = []Person{{77}, {77}} },
+		"nobody invited":               func(s *State) { s.Invited = []Person{{}} },
+		"a removed speaker":            func(s *State) { s.Removed[0] = s.Seats[1].Person },
+		"removed twice":                func(s *State) { s.Removed = append(s.Removed, s.Removed[0]) },
+		"nobody removed":               func(s *State) { s.Removed[0] = Person{} },
+		"too many removed":             func(s *State) { s.Removed = make([]Person, MaxRemoved+1) },
+		"a charter of the future":      func(s *State) { s.Charter.Mode = modes },
+		"a co-host twice":              func(s *State) { s.Charter.CoHosts[1] = s.Charter.CoHosts[0] },
+		"the host a co-host":           func(s *State) { s.Charter.CoHosts[0].Person = s.Charter.Host },
+		"a co-host without a name":     func(s *State) { s.Charter.CoHosts[0].Name = "" },
+		"a co-host's seat a speaker's": func(s *State) { s.Seats[4].Role = Speaker },
+		"too many co-hosts":            func(s *State) { s.Charter.CoHosts = make([]Successor, MaxCoHosts+1) },
+		"a stick held that is in":      func(s *State) { s.Stick.Holder = s.Seats[1].Person },
+		"a stick held off stage":       func(s *State) { s.Stick = Stick{Out: true, Holder: Person{77}, Slot: 2} },
+		"a stick of another slot":      func(s *State) { s.Stick = Stick{Out: true, Holder: s.Seats[1].Person, Slot: 7} },
+		"waiting for no time":          func(s *State) { s.Waiting, s.Program.Incarnation = true, 0 },
+		"waiting and published":        func(s *State) { s.Waiting, s.Charter.Starts = true, 1 },
+		"a line of the future":         func(s *State) { s.Chat[0].Changed = s.Seq + 1 },
+		"a line without a number":      func(s *State) { s.Chat[0].Seq = 0 },
+		"a line of nobody":             func(s *State) { s.Chat[0].Person = Person{} },
+		"a line without a name":        func(s *State) { s.Chat[0].Name = "" },
+		"a line that is not clean":     func(s *State) { s.Chat[0].Text = "a\x00" },
+		"a line with a bad time":       func(s *State) { s.Chat[0].Time = -1 },
+		"an erased line with a text":   func(s *State) { s.Chat[0].Changed++ },
+		"a line twice":                 func(s *State) { s.Chat = append(s.Chat, s.Chat[0]) },
+		"too many lines": func(s *State) {
+			s.Seq = 1000
+			for i := range uint64(MaxLines) {
+				s.Chat = append(s.Chat, Line{Seq: 100 + i, Person: Person{1}, Name: "x", Text: "x", Changed: 100 + i})
+			}
+		},
+		"too long a chat": func(s *State) {
+			s.Seq = 1000
+			for i := range uint64(40) {
+				s.Chat = append(s.Chat, Line{Seq: 100 + i, Person: Person{1}, Name: "x", Text: strings.Repeat("ש", 500), Changed: 100 + i})
+			}
+		},
+		"an empty line on top": func(s *State) { s.Pinned = Line{Seq: 1, Person: Person{1}, Name: "x", Changed: 1} },
+		"slower than an hour":  func(s *State) { s.Slow = MaxSlow + 1 },
 		"more seats than there may be": func(s *State) {
 			for i := range byte(MaxSeats) {
 				s.Seats = append(s.Seats, Seat{Person: Person{201, i}, Device: Device{201, i}, Name: "x", Role: Speaker, Slot: 5 + i})
@@ -183,7 +240,10 @@ func TestSnapshotRefused(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := busy(t)
+			s := staffed(t)
+			if _, err := SignSnapshot(ana(t), s); err != nil {
+				t.Fatal(err)
+			}
 			change(s)
 			if _, err := SignSnapshot(ana(t), s); err == nil {
 				t.Error("signed")
@@ -221,6 +281,19 @@ func TestLargestSnapshotFits(t *testing.T) {
 	}
 	for i := range MaxInvited {
 		do(t, s, anaA.first(), Command{Kind: Invite, To: many(13, i).Person})
+	}
+	for i := range MaxCoHosts {
+		do(t, s, anaA.first(), Command{Kind: Appoint, To: many(13, i).Person, Name: name})
+	}
+	// As many lines as fit, as long as they may be together.
+	text := strings.Repeat("😀", maxChatBytes/MaxLines/4)
+	for i := range MaxLines {
+		do(t, s, many(14, i), Command{Kind: Say, Name: name, Text: text})
+	}
+	do(t, s, anaA.first(), Command{Kind: Pin, Name: name, Text: strings.Repeat("😀", maxMessageByte/4)})
+	do(t, s, anaA.first(), Command{Kind: StickOut})
+	if len(s.Chat) != MaxLines {
+		t.Errorf("%d lines", len(s.Chat))
 	}
 	raw, err := SignSnapshot(identity(t, 1, 101, strings.Repeat("😀", 32)), s)
 	if err != nil {

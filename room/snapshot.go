@@ -8,9 +8,9 @@ import (
 	"salon/ledger/doc"
 )
 
-// MaxSnapshot is the size in bytes of the largest signed snapshot, so that it fits a control message of 64 KiB
+// MaxSnapshot is the size in bytes of the largest signed snapshot, so that it fits a control message of 128 KiB
 // with a charter beside it.
-const MaxSnapshot = 60 << 10
+const MaxSnapshot = 124 << 10
 
 const kindSnapshot = "snapshot"
 
@@ -90,12 +90,8 @@ func (s *State) check() error {
 		if err := isClean("name", seat.Name, CleanName); err != nil {
 			return err
 		}
-		role := Speaker
-		if i == 0 {
-			role = Host
-		}
 		switch {
-		case seat.Role != role, (seat.Person == s.Charter.Host) != (i == 0):
+		case seat.Role != s.RoleOf(seat.Person), (seat.Person == s.Charter.Host) != (i == 0):
 			return bad("role")
 		case seat.Slot <= slot, seat.Slot > MaxSeats, i == 0 && seat.Slot != hostSlot:
 			return bad("slot")
@@ -128,5 +124,13 @@ func (s *State) check() error {
 			return bad("an invitation")
 		}
 	}
-	return nil
+	switch holder := s.Stick.Holder; {
+	case !s.Stick.Out && s.Stick != Stick{}, s.Stick.Slot > MaxSeats:
+		return bad("the talking stick")
+	case !holder.IsZero() && (s.seat(holder) == nil || s.seat(holder).Slot != s.Stick.Slot):
+		return bad("who holds the talking stick")
+	case s.Waiting && (s.Charter.Starts == 0 || s.Program.Incarnation != 0):
+		return bad("a room that has not begun")
+	}
+	return s.checkChat()
 }

@@ -16,7 +16,7 @@ type Seat struct {
 	Person      Person
 	Device      Device // the one that sends
 	Name        string
-	Role        Role   // Host or Speaker
+	Role        Role   // Host, CoHost or Speaker
 	Slot        uint8  // 1 to MaxSlot
 	Incarnation uint32 // 0: not publishing
 	Muted       bool
@@ -53,6 +53,14 @@ type State struct {
 	Ended       bool
 	HandsClosed bool // no hands go up
 	Locked      bool // nobody new comes in; who is inside is the host's to know
+	StageOnly   bool // everybody may come on stage
+	Stick       Stick
+	Chat        []Line // as said; see MaxLines
+	Pinned      Line   // stays on top; the zero Line means none
+	ChatClosed  bool   // only those who lead write
+	Slow        uint16 // seconds between two lines of one person, 0 for no wait
+	Waiting     bool   // the doors are not open: the audience hears nothing
+	Recording   bool   // the host says that the room is recorded
 }
 
 const hostSlot = 1
@@ -86,21 +94,41 @@ func (s *State) Clone() *State {
 	c.Hands = slices.Clone(s.Hands)
 	c.Removed = slices.Clone(s.Removed)
 	c.Invited = slices.Clone(s.Invited)
+	c.Chat = slices.Clone(s.Chat)
+	c.Charter.CoHosts = slices.Clone(s.Charter.CoHosts)
 	return &c
 }
 
-// RoleOf returns what p is in the room. Whoever is not on stage is a listener, even one who was removed (see IsRemoved).
+// RoleOf returns what p is in the room. A co-host is one on stage or not; whoever else is not on stage is a listener, even
+// one who was removed (see IsRemoved).
 func (s *State) RoleOf(p Person) Role {
-	if seat := s.seat(p); seat != nil {
-		return seat.Role
+	seat := s.seat(p)
+	switch {
+	case p == s.Charter.Host:
+		return Host
+	case s.IsCoHost(p):
+		return CoHost
+	case seat != nil:
+		return Speaker
 	}
 	return Listener
+}
+
+// OnStage reports whether p has a seat.
+func (s *State) OnStage(p Person) bool { return s.seat(p) != nil }
+
+// MayTakeSeat reports whether p may come on stage by Accept, if there is a place.
+func (s *State) MayTakeSeat(p Person) bool { return s.IsInvited(p) || s.StageOnly || s.Leads(p) }
+
+// Silenced reports whether nothing is taken from a seat: it is muted, or somebody else's turn to speak.
+func (s *State) Silenced(seat Seat) bool {
+	return seat.Muted || s.Stick.Out && s.Stick.Holder != seat.Person
 }
 
 // IsRemoved reports whether p must be kept out.
 func (s *State) IsRemoved(p Person) bool { return slices.Contains(s.Removed, p) }
 
-// IsInvited reports whether p may come on stage by accepting.
+// IsInvited reports whether p was asked to come on stage.
 func (s *State) IsInvited(p Person) bool { return slices.Contains(s.Invited, p) }
 
 // SeatOf returns p's seat.
@@ -119,13 +147,13 @@ func (s *State) HandOf(p Person) (Hand, bool) {
 	return Hand{}, false
 }
 
-// MaySend says which slot a device may send, and under which incarnation: it is seated, publishing and not muted.
+// MaySend says which slot a device may send, and under which incarnation: it is seated, publishing and not silenced.
 func (s *State) MaySend(d Device) (slot uint8, incarnation uint32, ok bool) {
 	if s.Ended {
 		return 0, 0, false
 	}
 	for i := range s.Seats {
-		if seat := &s.Seats[i]; seat.Device == d && seat.Incarnation != 0 && !seat.Muted {
+		if seat := &s.Seats[i]; seat.Device == d && seat.Incarnation != 0 && !s.Silenced(*seat) {
 			return seat.Slot, seat.Incarnation, true
 		}
 	}

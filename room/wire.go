@@ -20,6 +20,38 @@ type charterWire struct {
 	Access   Access   `cbor:"7,keyasint,omitempty"`
 	Created  int64    `cbor:"8,keyasint"`
 	Version  uint64   `cbor:"9,keyasint"`
+
+	CoHosts    []successorWire `cbor:"10,keyasint,omitempty"`
+	Starts     int64           `cbor:"11,keyasint,omitempty"`
+	RecordAsks bool            `cbor:"12,keyasint,omitempty"`
+}
+
+type successorWire struct {
+	_      struct{} `cbor:",toarray"`
+	Person Person
+	Name   string
+}
+
+func wireCharter(c Charter) charterWire {
+	w := charterWire{
+		Room: c.Room, Nonce: c.Nonce, Host: c.Host, Title: c.Title, Language: c.Language, Mode: c.Mode, Access: c.Access,
+		Created: c.Created, Version: c.Version, Starts: c.Starts, RecordAsks: c.RecordAsks,
+	}
+	for _, h := range c.CoHosts {
+		w.CoHosts = append(w.CoHosts, successorWire{Person: h.Person, Name: h.Name})
+	}
+	return w
+}
+
+func (w charterWire) charter() Charter {
+	c := Charter{
+		Room: w.Room, Nonce: w.Nonce, Host: w.Host, Title: w.Title, Language: w.Language, Mode: w.Mode, Access: w.Access,
+		Created: w.Created, Version: w.Version, Starts: w.Starts, RecordAsks: w.RecordAsks,
+	}
+	for _, h := range w.CoHosts {
+		c.CoHosts = append(c.CoHosts, Successor{Person: h.Person, Name: h.Name})
+	}
+	return c
 }
 
 type announcementWire struct {
@@ -40,6 +72,8 @@ type announcementWire struct {
 	Expires   int64    `cbor:"15,keyasint"`
 	Ended     bool     `cbor:"16,keyasint,omitempty"`
 	Locked    bool     `cbor:"17,keyasint,omitempty"`
+	StageOnly bool     `cbor:"18,keyasint,omitempty"`
+	Starts    int64    `cbor:"19,keyasint,omitempty"`
 }
 
 // linkVersion is the first byte of a link, before the CBOR.
@@ -60,6 +94,10 @@ type commandWire struct {
 	Program bool   `cbor:"5,keyasint,omitempty"`
 	Time    int64  `cbor:"6,keyasint"`
 	Nonce   uint64 `cbor:"7,keyasint"`
+	Text    string `cbor:"8,keyasint,omitempty"`
+	Ref     uint64 `cbor:"9,keyasint,omitempty"`
+	Place   uint8  `cbor:"10,keyasint,omitempty"`
+	Seconds uint16 `cbor:"11,keyasint,omitempty"`
 }
 
 type termWire struct {
@@ -87,6 +125,10 @@ type eventWire struct {
 	Program     bool     `cbor:"12,keyasint,omitempty"`
 	KeyEpoch    uint32   `cbor:"13,keyasint,omitempty"`
 	Key         [32]byte `cbor:"14,keyasint,omitzero"`
+	Text        string   `cbor:"15,keyasint,omitempty"`
+	Ref         uint64   `cbor:"16,keyasint,omitempty"`
+	Place       uint8    `cbor:"17,keyasint,omitempty"`
+	Seconds     uint16   `cbor:"18,keyasint,omitempty"`
 }
 
 func wireEvent(ev Event) eventWire {
@@ -94,6 +136,7 @@ func wireEvent(ev Event) eventWire {
 		Room: ev.Room, Term: wireTerm(ev.Term), Seq: ev.Seq, Time: ev.Time, Kind: ev.Kind,
 		By: ev.By, Device: ev.Device, To: ev.To, Name: ev.Name, Slot: ev.Slot,
 		Incarnation: ev.Incarnation, Program: ev.Program, KeyEpoch: ev.KeyEpoch, Key: ev.Key,
+		Text: ev.Text, Ref: ev.Ref, Place: ev.Place, Seconds: ev.Seconds,
 	}
 }
 
@@ -102,6 +145,7 @@ func (w eventWire) event() Event {
 		Room: w.Room, Term: w.Term.term(), Seq: w.Seq, Time: w.Time, Kind: w.Kind,
 		By: w.By, Device: w.Device, To: w.To, Name: w.Name, Slot: w.Slot,
 		Incarnation: w.Incarnation, Program: w.Program, KeyEpoch: w.KeyEpoch, Key: w.Key,
+		Text: w.Text, Ref: w.Ref, Place: w.Place, Seconds: w.Seconds,
 	}
 }
 
@@ -148,14 +192,58 @@ type snapshotWire struct {
 	HandsClosed bool        `cbor:"13,keyasint,omitempty"`
 	Locked      bool        `cbor:"14,keyasint,omitempty"`
 	Invited     []Person    `cbor:"15,keyasint,omitempty"`
+	StageOnly   bool        `cbor:"16,keyasint,omitempty"`
+	Stick       *stickWire  `cbor:"17,keyasint,omitempty"`
+	Chat        []lineWire  `cbor:"18,keyasint,omitempty"`
+	Pinned      *lineWire   `cbor:"19,keyasint,omitempty"`
+	ChatClosed  bool        `cbor:"20,keyasint,omitempty"`
+	Slow        uint16      `cbor:"21,keyasint,omitempty"`
+	Waiting     bool        `cbor:"22,keyasint,omitempty"`
+	Recording   bool        `cbor:"23,keyasint,omitempty"`
+}
+
+type stickWire struct {
+	_      struct{} `cbor:",toarray"`
+	Out    bool
+	Holder Person
+	Slot   uint8
+}
+
+type lineWire struct {
+	_       struct{} `cbor:",toarray"`
+	Seq     uint64
+	Time    int64
+	Person  Person
+	Name    string
+	Text    string
+	Changed uint64
+}
+
+func wireLine(l Line) lineWire {
+	return lineWire{Seq: l.Seq, Time: l.Time, Person: l.Person, Name: l.Name, Text: l.Text, Changed: l.Changed}
+}
+
+func (w lineWire) line() Line {
+	return Line{Seq: w.Seq, Time: w.Time, Person: w.Person, Name: w.Name, Text: w.Text, Changed: w.Changed}
 }
 
 func wireSnapshot(s *State) snapshotWire {
 	w := snapshotWire{
-		Charter: charterWire(s.Charter), Term: wireTerm(s.Term), Seq: s.Seq, Time: s.Time,
+		Charter: wireCharter(s.Charter), Term: wireTerm(s.Term), Seq: s.Seq, Time: s.Time,
 		Program: programWire{Device: s.Program.Device, Incarnation: s.Program.Incarnation},
 		Removed: s.Removed, KeyEpoch: s.KeyEpoch, Key: s.Key, Incarnation: s.Incarnation, Ended: s.Ended,
-		HandsClosed: s.HandsClosed, Locked: s.Locked, Invited: s.Invited,
+		HandsClosed: s.HandsClosed, Locked: s.Locked, Invited: s.Invited, StageOnly: s.StageOnly,
+		ChatClosed: s.ChatClosed, Slow: s.Slow, Waiting: s.Waiting, Recording: s.Recording,
+	}
+	if s.Stick != (Stick{}) {
+		w.Stick = &stickWire{Out: s.Stick.Out, Holder: s.Stick.Holder, Slot: s.Stick.Slot}
+	}
+	if s.Pinned != (Line{}) {
+		l := wireLine(s.Pinned)
+		w.Pinned = &l
+	}
+	for _, l := range s.Chat {
+		w.Chat = append(w.Chat, wireLine(l))
 	}
 	for _, x := range s.Seats {
 		w.Seats = append(w.Seats, seatWire{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
@@ -169,10 +257,20 @@ func wireSnapshot(s *State) snapshotWire {
 
 func (w snapshotWire) state() *State {
 	s := &State{
-		Charter: Charter(w.Charter), Term: w.Term.term(), Seq: w.Seq, Time: w.Time,
+		Charter: w.Charter.charter(), Term: w.Term.term(), Seq: w.Seq, Time: w.Time,
 		Program: Program{Device: w.Program.Device, Incarnation: w.Program.Incarnation},
 		Removed: w.Removed, KeyEpoch: w.KeyEpoch, Key: w.Key, Incarnation: w.Incarnation, Ended: w.Ended,
-		HandsClosed: w.HandsClosed, Locked: w.Locked, Invited: w.Invited,
+		HandsClosed: w.HandsClosed, Locked: w.Locked, Invited: w.Invited, StageOnly: w.StageOnly,
+		ChatClosed: w.ChatClosed, Slow: w.Slow, Waiting: w.Waiting, Recording: w.Recording,
+	}
+	if w.Stick != nil {
+		s.Stick = Stick{Out: w.Stick.Out, Holder: w.Stick.Holder, Slot: w.Stick.Slot}
+	}
+	if w.Pinned != nil {
+		s.Pinned = w.Pinned.line()
+	}
+	for _, l := range w.Chat {
+		s.Chat = append(s.Chat, l.line())
 	}
 	for _, x := range w.Seats {
 		s.Seats = append(s.Seats, Seat{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
