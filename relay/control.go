@@ -8,7 +8,7 @@ import (
 )
 
 // MaxControl is the longest control message in bytes.
-const MaxControl = 64 << 10
+const MaxControl = 128 << 10
 
 // ControlVersion is what Join.Version carries. A change of any message's bytes changes it.
 const ControlVersion = 1
@@ -58,6 +58,41 @@ type (
 	Counts struct {
 		Listeners uint32 `cbor:"1,keyasint"`
 	}
+	// Charter carries a new version of the room's signed charter down.
+	Charter struct {
+		Payload []byte `cbor:"1,keyasint"`
+	}
+	// Reactions goes up with those at and below a node since it last said so, and down with the whole room's. Counts are by
+	// kind of reaction; kinds that the reader does not know are left out.
+	Reactions struct {
+		Counts []uint32 `cbor:"1,keyasint"` // at most MaxReactions
+	}
+	// Who asks for the people in the room by name, a page at a time. ID is its sender's, for the People.
+	Who struct {
+		ID     uint64 `cbor:"1,keyasint"`
+		Search string `cbor:"2,keyasint"` // part of the name; "" for everybody
+		After  string `cbor:"3,keyasint"` // where the last page ended; "" for the first
+	}
+	// People answers a Who.
+	People struct {
+		ID   uint64 `cbor:"1,keyasint"`
+		List []Face `cbor:"2,keyasint"` // at most MaxFaces
+		Next string `cbor:"3,keyasint"` // After of the next page; "" when there is none
+	}
+	// A Face is one of the People.
+	Face struct {
+		Person doc.PublicKey `cbor:"1,keyasint"`
+		Name   string        `cbor:"2,keyasint"`
+	}
+	// Look asks what a room is like, instead of a Join; it is the first message and is answered by a Sight or a Refuse.
+	Look struct {
+		Room [16]byte `cbor:"1,keyasint"`
+	}
+	// Sight answers a Look.
+	Sight struct {
+		Announcement []byte `cbor:"1,keyasint"` // signed
+		Charter      []byte `cbor:"2,keyasint"` // signed
+	}
 	// Ping asks for the time. Times are in unix microseconds, by the clock of the side that reads it.
 	Ping struct {
 		T0 int64 `cbor:"1,keyasint"` // when it left
@@ -96,10 +131,22 @@ const (
 	kindPong
 	kindReport
 	kindBye
+	kindCharter
+	kindReactions
+	kindWho
+	kindPeople
+	kindLook
+	kindSight
+)
+
+// Limits of what the messages carry.
+const (
+	MaxReactions = 32  // kinds
+	MaxFaces     = 100 // in a People
 )
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
-// Pong, Report or Bye. The error means it is none of these, or is longer than MaxControl.
+// Pong, Report, Bye, Charter, Reactions, Who, People, Look or Sight. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -125,6 +172,18 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindReport
 	case Bye:
 		kind = kindBye
+	case Charter:
+		kind = kindCharter
+	case Reactions:
+		kind = kindReactions
+	case Who:
+		kind = kindWho
+	case People:
+		kind = kindPeople
+	case Look:
+		kind = kindLook
+	case Sight:
+		kind = kindSight
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrControl, m)
 	}
@@ -167,6 +226,18 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Report](b[1:])
 	case kindBye:
 		return decode[Bye](b[1:])
+	case kindCharter:
+		return decode[Charter](b[1:])
+	case kindReactions:
+		return decode[Reactions](b[1:])
+	case kindWho:
+		return decode[Who](b[1:])
+	case kindPeople:
+		return decode[People](b[1:])
+	case kindLook:
+		return decode[Look](b[1:])
+	case kindSight:
+		return decode[Sight](b[1:])
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

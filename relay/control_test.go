@@ -27,6 +27,20 @@ var controlVectors = []struct {
 	{"pong", "09 a3 01 01 02 02 03 03", Pong{T0: 1, T1: 2, T2: 3}},
 	{"report", "0a a5 01 18 64 02 18 63 03 01 04 01 05 00", Report{Expected: 100, Received: 99, Resent: 1, Concealed: 1}},
 	{"bye", "0b a2 01 65 656e646564 02 62 6f6b", Bye{Code: "ended", Text: "ok"}},
+	{"charter", "0c a1 01 42 0102", Charter{Payload: []byte{1, 2}}},
+	{"reactions", "0d a1 01 83 00 05 19 0400", Reactions{Counts: []uint32{0, 5, 1024}}},
+	{"who", "0e a3 01 07 02 62 616e 03 60", Who{ID: 7, Search: "an"}},
+	{"people", "0f a3 01 07 02 82 a2 01 5820 " + strings.Repeat("52", 32) + " 02 63 416e61 a2 01 5820 " + strings.Repeat("53", 32) + " 02 62 426f 03 61 78",
+		People{ID: 7, List: []Face{{Person: fill32(0x52), Name: "Ana"}, {Person: fill32(0x53), Name: "Bo"}}, Next: "x"}},
+	{"look", "10 a1 01 50" + strings.Repeat("52", 16), Look{Room: fill(0x52)}},
+	{"sight", "11 a2 01 41 aa 02 41 bb", Sight{Announcement: []byte{0xaa}, Charter: []byte{0xbb}}},
+}
+
+func fill32(b byte) (k [32]byte) {
+	for i := range k {
+		k[i] = b
+	}
+	return k
 }
 
 func TestControlVectors(t *testing.T) {
@@ -47,7 +61,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "0c a0",
+		"unknown kind":           "12 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",
@@ -58,7 +72,7 @@ func TestMalformedControl(t *testing.T) {
 		"text that is a number":  "03 a2 01 07 02 60",
 		"a room of 15 bytes":     "01 a5 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00",
 		"more than can be":       "07 a1 01 1b 0000000100000000",
-		"longer than 64 KiB":     "04 a1 01 5a 00010000" + strings.Repeat("00", 65536),
+		"longer than 128 KiB":    "04 a1 01 5a 00020000" + strings.Repeat("00", 131072),
 		"a promise of much more": "04 a1 01 5b 7fffffffffffffff",
 	} {
 		if m, err := DecodeControl(unhex(t, s)); !errors.Is(err, ErrControl) || m != nil {
