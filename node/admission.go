@@ -17,6 +17,7 @@ const (
 	joinTimeout = 5 * time.Second
 	seatGrace   = 10 * time.Second // how long a seat waits for a speaker whose connection broke
 	parkedMax   = 64               // media streams that came before their join was answered
+	devicesMax  = 8                // of one person
 )
 
 // parked is a media stream whose join is still to be answered.
@@ -81,6 +82,12 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	if old == nil && len(r.host.children) >= r.n.o.MaxListeners {
 		return nil, &relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
 	}
+	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) {
+		return nil, &relay.Refuse{Code: "full", Text: "Everybody here is on stage, and the stage is full. Try again later."}
+	}
+	if old == nil && r.devices(cert.Person) >= devicesMax {
+		return nil, &relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
+	}
 	charter, err := room.SignCharter(r.n.id(), r.charter)
 	if err != nil {
 		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
@@ -94,6 +101,7 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	}
 	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: time.Now()}
 	r.host.children[id] = c
+	r.names.learn(cert.Person, name)
 	if t := r.host.absent[id]; t != nil {
 		t.Stop()
 		delete(r.host.absent, id)
@@ -109,18 +117,24 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	return c, nil
 }
 
+// devices counts those that somebody is here with. r.mu is held.
+func (r *Room) devices(p doc.PublicKey) int {
+	n := 0
+	for _, c := range r.host.children {
+		if c.author.Person == p {
+			n++
+		}
+	}
+	return n
+}
+
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
 	_, hand := r.state.HandOf(p)
 	if hand || r.state.RoleOf(p) != room.Listener || r.host.door.wasInside(p, time.Now()) {
 		return true
 	}
-	for _, c := range r.host.children {
-		if c.author.Person == p {
-			return true
-		}
-	}
-	return false
+	return r.devices(p) > 0
 }
 
 // nameOf is what somebody who is connected calls themselves. r.mu is held.

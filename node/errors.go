@@ -20,11 +20,17 @@ var explained = []struct {
 	err error
 	UserError
 }{
-	{room.ErrNotAllowed, UserError{"not_allowed", "Only the host can do that."}},
+	{room.ErrNotAllowed, UserError{"not_allowed", "Only the host or a co-host can do that, and what concerns co-hosts only the host."}},
 	{room.ErrNotSeated, UserError{"not_on_stage", "That works only for people on stage."}},
 	{room.ErrFull, UserError{"full", "There is no place left."}},
 	{room.ErrNoHand, UserError{"no_hand", "That hand is not raised."}},
 	{room.ErrHandsClosed, UserError{"hands_closed", "The host takes no hands just now."}},
+	{room.ErrStageOnly, UserError{"stage_only", "No hand is needed: everybody here may come on stage."}},
+	{room.ErrWaiting, UserError{"waiting", "The room has not begun."}},
+	{room.ErrNoStick, UserError{"no_stick", "No talking stick is in use."}},
+	{room.ErrChatClosed, UserError{"chat_closed", "The chat is closed: only the host and co-hosts write just now."}},
+	{room.ErrSlow, UserError{"slow", "Slow mode is on: wait a little before the next message."}},
+	{room.ErrNoLine, UserError{"no_line", "That message is not there any more."}},
 	{room.ErrNotInvited, UserError{"not_invited", "The host has not invited you to speak, or has taken it back."}},
 	{room.ErrNotRemoved, UserError{"not_removed", "Nobody by that key was removed from this room."}},
 	{room.ErrRemoved, UserError{"removed", "The host removed this person from the room."}},

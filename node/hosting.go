@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -30,6 +29,7 @@ type hosting struct {
 	replay   *room.Replay
 	absent   map[peer.ID]*time.Timer // devices with a seat or a hand whose connection broke
 	told     uint32                  // listener count last sent
+	roster   roster
 	door     door
 	news     chan struct{} // holds one: announce soon
 }
@@ -44,24 +44,29 @@ type child struct {
 	left   bool      // it said so
 	loss   float64   // share of frames it lost, by its own word, smoothed
 
-	allowance allowance // of its reader alone
+	allowance allowance // of its reader alone: control messages; nobody who uses a page comes near it
+	reactions allowance // Room.mu guards it
 }
 
-// An allowance is how many control messages a child may send. Nobody who uses a page comes near it.
+// An allowance is how much of something may still be done: it fills up with time.
 type allowance struct {
 	left float64
-	at   time.Time
+	at   time.Time // of the last take
 }
 
-func (a *allowance) take(now time.Time) bool {
+// take uses one, if there is one: rate come back in a second, and at most burst are saved up.
+func (a *allowance) take(now time.Time, rate, burst float64) bool {
 	if a.at.IsZero() {
-		a.left = controlBurst
+		a.left = burst
 	} else {
-		a.left = min(controlBurst, a.left+controlRate*now.Sub(a.at).Seconds())
+		a.left = min(burst, a.left+rate*now.Sub(a.at).Seconds())
 	}
 	a.at = now
+	if a.left < 1 {
+		return false
+	}
 	a.left--
-	return a.left >= 0
+	return true
 }
 
 // settleChildren grants every child what its role allows, and no more. r.mu is held.
@@ -95,7 +100,7 @@ func (r *Room) settleChild(c *child) {
 // hear takes one control message of a child and reports whether it was the last.
 func (r *Room) hear(c *child, m any) (bye bool) {
 	now := time.Now()
-	if !c.allowance.take(now) {
+	if !c.allowance.take(now, controlRate, controlBurst) {
 		r.n.counts.Add("control_flood")
 		return true
 	}
@@ -116,6 +121,10 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		if m.Expected > 0 {
 			c.loss += (float64(min(m.Concealed, m.Expected))/float64(m.Expected) - c.loss) / 4
 		}
+	case relay.Reactions:
+		r.takeReactions(c, m.Counts, now)
+	case relay.Who:
+		c.ctl.Send(r.people(m, now))
 	case relay.Bye:
 		c.left = true
 		if r.host.children[c.id] == c {
@@ -189,17 +198,29 @@ func (r *Room) commit(ev room.Event) error {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case room.Drop:
-			r.host.door.removed(e.Person, r.nameOf(e.Person), r.state.Removed)
+			delete(r.host.door.lost, e.Person)
 			for _, c := range r.host.children {
 				if c.author.Person == e.Person {
 					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
 				}
 			}
 		case room.Closed:
+			text := r.names.view(ev.By).Name + " ended the room."
 			for _, c := range r.host.children {
-				r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "ended", Text: "The host ended the room."}) })
+				r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "ended", Text: text}) })
 			}
-			r.setPhase(Ended, "You ended the room.")
+			r.setPhase(Ended, r.endedBy(ev.By))
+		case room.Chartered:
+			r.charter = r.state.Charter
+			raw, err := room.SignCharter(r.n.id(), r.charter)
+			if err != nil {
+				return err
+			}
+			r.broadcast(relay.Charter{Payload: raw})
+		case room.Begun:
+			if err := r.publishProgram(time.Now()); err != nil {
+				return err
+			}
 		}
 	}
 	if ev.Kind == room.Readmit {
@@ -209,36 +230,36 @@ func (r *Room) commit(ev room.Event) error {
 	return nil
 }
 
-// Audience lists who listens, for the host alone: the others know only how many. One who is here with two devices is
-// one; the error says that the room is somebody else's.
-func (r *Room) Audience() ([]ListenerView, error) {
-	if r.host == nil {
-		return nil, &UserError{Code: "not_allowed", Text: "Only the host sees who listens."}
+// broadcast sends a message to every child. r.mu is held.
+func (r *Room) broadcast(m any) {
+	b, err := relay.EncodeControl(m)
+	if err != nil {
+		r.n.o.Log.Error("broadcast", "err", err) // a message of ours that is too long
+		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := []ListenerView{}
-	seen := make(map[doc.PublicKey]bool)
 	for _, c := range r.host.children {
-		p := c.author.Person
-		if seen[p] || r.state.RoleOf(p) != room.Listener || r.state.IsRemoved(p) {
-			continue
-		}
-		seen[p] = true
-		_, hand := r.state.HandOf(p)
-		list = append(list, ListenerView{PersonView{p, c.name}, hand, r.state.IsInvited(p)})
+		c.ctl.sendRaw(b)
 	}
-	slices.SortFunc(list, func(a, b ListenerView) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Person.String(), b.Person.String()))
-	})
-	return list, nil
+}
+
+// publishProgram begins the mix for the audience. r.mu is held.
+func (r *Room) publishProgram(now time.Time) error {
+	return r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Publish, Program: true, Time: now.UnixMilli()}, now)
+}
+
+// endedBy is why the room is over, for this node's person. r.mu is held.
+func (r *Room) endedBy(p doc.PublicKey) string {
+	if p == r.n.Person() {
+		return "You ended the room."
+	}
+	return r.names.view(p).Name + " ended the room."
 }
 
 // audience counts the people who listen: everyone connected who is not on stage. r.mu is held.
 func (r *Room) audience() uint32 {
 	people := make(map[doc.PublicKey]bool, len(r.host.children))
 	for _, c := range r.host.children {
-		if r.state.RoleOf(c.author.Person) == room.Listener {
+		if !r.state.OnStage(c.author.Person) {
 			people[c.author.Person] = true
 		}
 	}
@@ -278,13 +299,14 @@ func (r *Room) everySecond(now time.Time) {
 	r.listeners = r.audience()
 	if r.listeners != r.host.told {
 		r.host.told = r.listeners
-		if msg, err := relay.EncodeControl(relay.Counts{Listeners: r.listeners}); err == nil {
-			for _, c := range r.host.children {
-				c.ctl.sendRaw(msg)
-			}
-		}
+		r.broadcast(relay.Counts{Listeners: r.listeners})
 		r.n.roomChanged(r)
 		r.announceSoon()
+	}
+	if r.state.Waiting && now.UnixMilli() >= r.state.Charter.Starts && !r.phase.Over() {
+		if err := r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Begin, Time: now.UnixMilli()}, now); err != nil {
+			r.n.o.Log.Error("doors", "err", err)
+		}
 	}
 	r.voice.expectLoss(r.worstLoss())
 	for _, c := range r.host.children {
@@ -300,7 +322,7 @@ func (r *Room) everySecond(now time.Time) {
 func (r *Room) worstLoss() float64 {
 	var losses []float64
 	for _, c := range r.host.children {
-		if r.state.RoleOf(c.author.Person) == room.Listener {
+		if !r.state.OnStage(c.author.Person) {
 			losses = append(losses, c.loss)
 		}
 	}
@@ -323,24 +345,33 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 	if r.n.o.Hidden {
 		return version
 	}
+	a := r.announcement(version, ended)
+	r.n.publish(a)
+	return a.Version
+}
+
+// announcement describes the room as it stands; version is the last one used.
+func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	r.mu.Lock()
 	charter := r.charter
 	r.mu.Unlock()
 	link := r.n.shareLink(charter) // made anew: this machine may have come into another network
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.link = link
 	now := time.Now()
-	version = max(version+1, uint64(now.UnixMilli()))
 	ttl := r.n.o.AnnounceEvery * 5 / 2
 	a := room.Announcement{
 		Room: r.id, Nonce: r.charter.Nonce, Host: r.charter.Host, HostName: r.n.displayName(),
 		Title: r.charter.Title, Language: r.charter.Language, Mode: r.charter.Mode, Access: r.charter.Access,
-		Listeners: r.listeners, Speakers: uint32(len(r.state.Seats)),
-		Version: version, Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Locked: r.state.Locked, Entries: link.Addrs,
+		Listeners: r.listeners, Speakers: uint32(len(r.state.Seats)), Version: max(version+1, uint64(now.UnixMilli())),
+		Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Locked: r.state.Locked, StageOnly: r.state.StageOnly,
+		Entries: link.Addrs,
 	}
-	r.mu.Unlock()
-	r.n.publish(a)
-	return version
+	if r.state.Waiting {
+		a.Starts = r.charter.Starts
+	}
+	return a
 }
 
 // entryPoints are the addresses a room's link carries, at most limit, loopback only when there is nothing else: to

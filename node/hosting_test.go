@@ -17,7 +17,7 @@ func TestAllowance(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	took := 0
 	for range 2 * controlBurst {
-		if a.take(now) {
+		if a.take(now, controlRate, controlBurst) {
 			took++
 		}
 	}
@@ -27,7 +27,7 @@ func TestAllowance(t *testing.T) {
 	a = allowance{}
 	for i := range 10000 {
 		now = now.Add(time.Second / controlRate)
-		if !a.take(now) {
+		if !a.take(now, controlRate, controlBurst) {
 			t.Fatalf("message %d refused at %d a second", i, controlRate)
 		}
 	}

@@ -263,7 +263,7 @@ func (n *Node) Directory() []RoomCard {
 		out = append(out, RoomCard{
 			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
 			Host: PersonView{a.Host, a.HostName}, Listeners: a.Listeners, Speakers: a.Speakers, Started: l.since.UnixMilli(),
-			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(), Locked: a.Locked,
+			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(), Locked: a.Locked, StageOnly: a.StageOnly, Starts: a.Starts,
 		})
 	}
 	return out
@@ -325,7 +325,13 @@ func (n *Node) Find(prefix string) (room.ID, error) {
 type Start struct {
 	Title, Language string
 	Mode            room.Mode
+	Starts          time.Time // when the doors open; the zero time means at once
+	StageOnly       bool      // everybody may come on stage
+	RecordAsks      bool      // recording only while the host says that the room is recorded
 }
+
+// startsWithin bounds how far ahead a room may be scheduled: its host's node waits for it.
+const startsWithin = 366 * 24 * time.Hour
 
 // StartRoom opens a room with us as its host.
 func (n *Node) StartRoom(s Start) (*Room, error) {
@@ -339,6 +345,12 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	if err != nil {
 		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters, fewer in scripts whose characters need more bytes, and a language such as en.", room.MaxTitle)}
 	}
+	if charter.RecordAsks = s.RecordAsks; !s.Starts.IsZero() {
+		if s.Starts.Before(now) || s.Starts.Sub(now) > startsWithin {
+			return nil, &UserError{Code: "bad_start", Text: "A room starts in the future, within a year."}
+		}
+		charter.Starts = s.Starts.UnixMilli()
+	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter
 	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), door: newDoor(), news: make(chan struct{}, 1)}
@@ -349,7 +361,12 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 		return nil, err
 	}
 	r.mu.Lock()
-	err = r.decide(n.author(), room.Command{Room: r.id, Kind: room.Publish, Program: true, Time: now.UnixMilli()}, now)
+	if s.StageOnly {
+		err = r.decide(n.author(), room.Command{Room: r.id, Kind: room.StageOnly, Time: now.UnixMilli()}, now)
+	}
+	if err == nil && !r.state.Waiting {
+		err = r.publishProgram(now)
+	}
 	r.mu.Unlock()
 	if err != nil {
 		n.leave(r)
@@ -389,7 +406,7 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	r := n.newRoom(link.Room)
 	r.link = link
 	r.phase = Connecting
-	r.guest = &visiting{parent: parent, waiting: make(map[uint64]chan relay.Answer), ready: make(chan struct{})}
+	r.guest = &visiting{parent: parent, waiting: make(map[uint64]chan any), ready: make(chan struct{})}
 	if l, ok := n.dir.Get(link.Room, time.Now()); ok {
 		r.charter.Title, r.charter.Language, r.charter.Mode = l.ann.Title, l.ann.Language, l.ann.Mode
 	}

@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -34,13 +33,8 @@ type Room struct {
 	phase     Phase
 	reason    string
 	listeners uint32
-}
-
-// An Action is something a person does in a room.
-type Action struct {
-	Kind   string        // raise_hand, lower_hand, grant, invite, accept, decline, return, mute, mute_all, unmute, remove, readmit, close_hands, open_hands, lock, unlock, end, leave, volume
-	Person doc.PublicKey // whom it is about; the zero key means oneself
-	Volume float64       // for volume, 0 to 2
+	names     names // of those met here
+	reacting  reacting
 }
 
 var errOver = &UserError{Code: "over", Text: "This room is over."}
@@ -87,53 +81,6 @@ func (r *Room) close() {
 	r.mu.Unlock()
 	cancel(errRoomOver)
 	r.wg.Wait()
-}
-
-// Do carries out an action, or says why not. Leaving and ending take effect even when nobody can be told.
-func (r *Room) Do(ctx context.Context, a Action) error {
-	switch a.Kind {
-	case "leave":
-		r.n.leave(r)
-		return nil
-	case "volume":
-		if a.Volume < 0 || a.Volume > 2 {
-			return &UserError{Code: "bad_volume", Text: "Volume is between 0 and 2."}
-		}
-		r.voice.setVolume(a.Person, float32(a.Volume))
-		r.changed()
-		return nil
-	}
-	kinds := map[string]room.Kind{
-		"raise_hand": room.RaiseHand, "lower_hand": room.LowerHand, "grant": room.Grant, "return": room.Return,
-		"mute": room.Mute, "unmute": room.Unmute, "remove": room.Remove, "end": room.End, "readmit": room.Readmit,
-		"mute_all": room.MuteAll, "close_hands": room.CloseHands, "open_hands": room.OpenHands, "lock": room.Lock, "unlock": room.Unlock,
-		"invite": room.Invite, "accept": room.Accept, "decline": room.Decline,
-	}
-	kind, ok := kinds[a.Kind]
-	if !ok {
-		return &UserError{Code: "bad_action", Text: fmt.Sprintf("There is no action %q.", a.Kind)}
-	}
-	c := room.Command{Kind: kind, To: a.Person}
-	switch {
-	case asksToSpeak(kind):
-		c.To, c.Name = room.Person{}, r.n.displayName()
-	case kind == room.End, kind >= room.MuteAll && kind <= room.Unlock: // about the room
-		c.To = room.Person{}
-	case (kind == room.Grant || kind == room.Remove || kind == room.Readmit || kind == room.Invite) && a.Person.IsZero():
-		return &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
-	}
-	own := a.Person.IsZero() || a.Person == r.n.Person()
-	if r.guest != nil && own {
-		r.intend(kind)
-	}
-	err := r.command(ctx, c)
-	if errors.Is(err, room.ErrNoChange) {
-		err = nil
-	}
-	if r.guest != nil && own {
-		r.agree(kind, err)
-	}
-	return err
 }
 
 // asksToSpeak reports whether who does this wants to be heard.
@@ -202,6 +149,7 @@ func (r *Room) settle() {
 		_, hand := r.state.HandOf(r.n.author().Person)
 		r.guest.consent.follow(hand, r.mySeat())
 	}
+	r.meet()
 	r.voice.update(r.routing())
 	r.n.roomChanged(r)
 }
@@ -218,14 +166,14 @@ func (r *Room) routing() routing {
 			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)
 			continue
 		}
-		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, incarnation: s.Incarnation, muted: s.Muted}
+		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, incarnation: s.Incarnation, muted: r.state.Silenced(s)}
 	}
 	return rt
 }
 
 // silenced reports whether nothing of our microphone may leave. r.mu is held.
 func (r *Room) silenced(own room.Seat) bool {
-	return own.Muted || r.guest != nil && r.guest.consent.closed()
+	return r.state.Silenced(own) || r.guest != nil && r.guest.consent.closed()
 }
 
 // Publish makes l our microphone: its frames are 20 ms Opus packets. It needs a seat on stage.
@@ -313,46 +261,3 @@ func (r *Room) setPhase(p Phase, reason string) {
 }
 
 var errRoomOver = errors.New("node: the room is over")
-
-// View is the room as its page shows it.
-func (r *Room) View() RoomView {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	me := r.n.author()
-	v := RoomView{
-		ID: r.id, Title: r.charter.Title, Mode: r.charter.Mode.String(), Language: r.charter.Language, Created: r.charter.Created,
-		Host: PersonView{Person: r.charter.Host}, Link: r.link.String(), Demo: r.demo, Phase: r.phase, Reason: r.reason,
-		Me:    MeView{PersonView: PersonView{me.Person, r.n.displayName()}, Role: room.Listener.String()},
-		Stage: []SeatView{}, Hands: []HandView{}, Listeners: r.listeners,
-	}
-	v.Me.Publishing, v.Me.Playing = r.voice.attached()
-	v.Quality = r.voice.quality()
-	if r.state == nil {
-		return v
-	}
-	v.HandsClosed, v.Locked = r.state.HandsClosed, r.state.Locked
-	if r.host != nil {
-		v.Removed = r.host.door.named(r.state.Removed)
-	}
-	v.Me.Invited = r.state.IsInvited(me.Person)
-	v.Me.Role = r.state.RoleOf(me.Person).String()
-	for _, s := range r.state.Seats {
-		if s.Role == room.Host {
-			v.Host.Name = s.Name
-		}
-		muted := s.Muted
-		if s.Device == me.Device {
-			muted = r.silenced(s)
-			v.Me.Muted = muted
-		}
-		v.Stage = append(v.Stage, SeatView{
-			PersonView: PersonView{s.Person, s.Name}, Role: s.Role.String(), Muted: muted,
-			Publishing: s.Incarnation != 0, Volume: float64(r.voice.volume(s.Person)),
-		})
-	}
-	for _, h := range r.state.Hands {
-		v.Me.Hand = v.Me.Hand || h.Person == me.Person
-		v.Hands = append(v.Hands, HandView{PersonView{h.Person, h.Name}, h.Since})
-	}
-	return v
-}

@@ -38,6 +38,27 @@ type RoomCard struct {
 	Mine      bool       `json:"mine"`
 	Joined    bool       `json:"joined"`
 	Locked    bool       `json:"locked"`
+	StageOnly bool       `json:"stage_only"`
+	Starts    int64      `json:"starts"` // unix ms, while the doors are not open yet; else 0
+}
+
+// A PreviewView is a room before one joins it.
+type PreviewView struct {
+	ID         room.ID    `json:"id"`
+	Title      string     `json:"title"`
+	Host       PersonView `json:"host"`
+	Mode       string     `json:"mode"`
+	Language   string     `json:"language"`
+	Listeners  uint32     `json:"listeners"`
+	Speakers   uint32     `json:"speakers"`
+	Locked     bool       `json:"locked"`
+	StageOnly  bool       `json:"stage_only"`
+	Waiting    bool       `json:"waiting"`
+	Starts     int64      `json:"starts"`      // unix ms of a scheduled start, else 0
+	RecordAsks bool       `json:"record_asks"` // recording only while the host says that the room is recorded
+	Captions   string     `json:"captions"`    // languages; "" for none
+	Price      string     `json:"price"`       // "" for free
+	Joined     bool       `json:"joined"`      // this node is in it
 }
 
 // A Phase says how we stand with a room.
@@ -75,15 +96,40 @@ type RoomView struct {
 
 	HandsClosed bool         `json:"hands_closed"`
 	Locked      bool         `json:"locked"`
-	Removed     []PersonView `json:"removed,omitempty"` // told to the host alone, the first removed first
+	Removed     []PersonView `json:"removed,omitempty"` // told to host and co-hosts alone, the first removed first
+	CoHosts     []PersonView `json:"co_hosts"`          // in order of succession
+	StageOnly   bool         `json:"stage_only"`        // everybody may come on stage
+	StickOut    bool         `json:"stick_out"`         // a talking stick is in use
+	StickNext   *PersonView  `json:"stick_next,omitempty"`
+	ChatClosed  bool         `json:"chat_closed"`
+	Slow        int          `json:"slow"` // seconds between two lines of one person; 0 for no wait
+	Pinned      *LineView    `json:"pinned,omitempty"`
+	Waiting     bool         `json:"waiting"`     // the doors are not open yet
+	Starts      int64        `json:"starts"`      // unix ms of a scheduled start, else 0
+	Recording   bool         `json:"recording"`   // the host says that the room is recorded
+	RecordAsks  bool         `json:"record_asks"` // recording only while it does
+}
+
+// A LineView is a line of the chat.
+type LineView struct {
+	Seq    uint64        `json:"seq"`  // names the line, and orders it
+	Time   int64         `json:"time"` // unix ms
+	Person doc.PublicKey `json:"person"`
+	Name   string        `json:"name"`
+	Text   string        `json:"text"` // "" once erased
+	Erased bool          `json:"erased"`
 }
 
 // A MeView is this person in a room.
 type MeView struct {
 	PersonView
 	Role       string `json:"role"`
+	Seated     bool   `json:"seated"`    // on stage
+	Leads      bool   `json:"leads"`     // host or co-host
+	MaySpeak   bool   `json:"may_speak"` // seated, not muted, and with the talking stick if one is out
 	Muted      bool   `json:"muted"`
 	Hand       bool   `json:"hand"`
+	HandPlace  int    `json:"hand_place"` // in the queue, 1 is next; 0 without a hand up
 	Invited    bool   `json:"invited"`    // by the host, to come on stage
 	Publishing bool   `json:"publishing"` // our node receives the microphone
 	Playing    bool   `json:"playing"`    // somebody hears what our node plays
@@ -96,13 +142,16 @@ type SeatView struct {
 	Muted      bool    `json:"muted"`
 	Publishing bool    `json:"publishing"`
 	Volume     float64 `json:"volume"`
+	Stick      bool    `json:"stick"` // holds the talking stick
 }
 
-// A ListenerView is somebody in the audience, as the host sees it.
-type ListenerView struct {
+// A FaceView is somebody in the list of everybody in the room.
+type FaceView struct {
 	PersonView
-	Hand    bool `json:"hand"`
-	Invited bool `json:"invited"`
+	Role    string `json:"role"`
+	Seated  bool   `json:"seated"`
+	Hand    bool   `json:"hand"`
+	Invited bool   `json:"invited"`
 }
 
 // A HandView is a raised hand.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync"
 	"time"
 
@@ -34,8 +35,8 @@ type visiting struct {
 	parent  peer.AddrInfo
 	ctl     *controlConn // nil while there is no connection
 	nextID  uint64
-	waiting map[uint64]chan relay.Answer // each holds one
-	depth   int                          // hops from the host
+	waiting map[uint64]chan any // for an Answer or People; each holds one
+	depth   int                 // hops from the host
 	consent consent
 	ready   chan struct{} // closed when the first attempt is decided, well or badly
 	decided sync.Once     // closes ready
@@ -214,7 +215,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity", "locked":
+	case "full", "identity", "locked", "devices":
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)
@@ -246,6 +247,9 @@ func (r *Room) enter(ctl *controlConn, m relay.Accept) error {
 	}
 	if charter.Room != r.id || state.Charter.Room != r.id || author.Person != charter.Host || (!r.link.Host.IsZero() && charter.Host != r.link.Host) {
 		return errors.New("it is signed by somebody who is not the host")
+	}
+	if !reflect.DeepEqual(charter, state.Charter) {
+		return errors.New("its charter is not that of its state")
 	}
 	r.charter, r.state = charter, state
 	r.link.Host = charter.Host
@@ -300,12 +304,15 @@ func (r *Room) listenTo(ctl *controlConn) error {
 				return err
 			}
 		case relay.Answer:
-			r.mu.Lock()
-			if ch := r.guest.waiting[m.ID]; ch != nil {
-				ch <- m
-				delete(r.guest.waiting, m.ID)
+			r.answered(m.ID, m)
+		case relay.People:
+			r.answered(m.ID, m)
+		case relay.Charter:
+			if err := r.recharter(m.Payload); err != nil {
+				return err
 			}
-			r.mu.Unlock()
+		case relay.Reactions:
+			r.showReactions(m.Counts)
 		case relay.Counts:
 			r.mu.Lock()
 			r.listeners = m.Listeners
@@ -345,45 +352,93 @@ func (r *Room) witness(raw []byte) error {
 	if _, err := r.state.Apply(ev); err != nil {
 		return fmt.Errorf("event %d: %w", ev.Seq, err)
 	}
+	r.charter = r.state.Charter
 	r.settle()
 	return nil
 }
 
+// recharter takes a new version of the charter, which an event has told of: from now on we can show it to others.
+func (r *Room) recharter(raw []byte) error {
+	c, err := room.OpenCharter(raw, time.Now())
+	if err != nil {
+		return fmt.Errorf("charter: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c.Room != r.id || c.Host != r.charter.Host {
+		return errors.New("node: a charter of another room")
+	}
+	if c.Version == r.state.Charter.Version && !reflect.DeepEqual(c, r.state.Charter) {
+		return errors.New("node: the charter is not what the events say")
+	}
+	return nil
+}
+
+// answered hands what the host answered to whoever asked.
+func (r *Room) answered(id uint64, m any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ch := r.guest.waiting[id]; ch != nil {
+		ch <- m
+		delete(r.guest.waiting, id)
+	}
+}
+
 // ask sends a signed command to the host and waits for its answer.
 func (r *Room) ask(ctx context.Context, c room.Command) error {
-	raw, err := room.SignCommand(r.n.id(), c)
+	m, err := r.exchange(ctx, func(id uint64) (any, error) {
+		raw, err := room.SignCommand(r.n.id(), c)
+		return relay.Command{ID: id, Payload: raw}, err
+	})
 	if err != nil {
 		return err
 	}
+	a, ok := m.(relay.Answer)
+	switch {
+	case !ok:
+		return errNotConnected
+	case a.Code != "":
+		return answered(a)
+	}
+	return nil
+}
+
+// exchange sends the host what question makes of an ID, and waits for what answers it.
+func (r *Room) exchange(ctx context.Context, question func(id uint64) (any, error)) (any, error) {
 	r.mu.Lock()
 	if r.phase.Over() {
 		r.mu.Unlock()
-		return errOver
+		return nil, errOver
 	}
 	ctl := r.guest.ctl
 	if ctl == nil || len(r.guest.waiting) >= 64 {
 		r.mu.Unlock()
-		return errNotConnected
+		return nil, errNotConnected
 	}
 	r.guest.nextID++
 	id := r.guest.nextID
-	answer := make(chan relay.Answer, 1)
+	answer := make(chan any, 1)
 	r.guest.waiting[id] = answer
 	r.mu.Unlock()
-	ctl.Send(relay.Command{ID: id, Payload: raw})
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
-	defer cancel()
-	select {
-	case a := <-answer:
-		if a.Code == "" {
-			return nil
-		}
-		return answered(a)
-	case <-ctx.Done():
+	forget := func() {
 		r.mu.Lock()
 		delete(r.guest.waiting, id)
 		r.mu.Unlock()
-		return errNotConnected
+	}
+	m, err := question(id)
+	if err != nil {
+		forget()
+		return nil, err
+	}
+	ctl.Send(m)
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	select {
+	case m := <-answer:
+		return m, nil
+	case <-ctx.Done():
+		forget()
+		return nil, errNotConnected
 	}
 }
 
@@ -416,6 +471,10 @@ func (n *Node) serveControl(s network.Stream) {
 	})
 	m, err := ctl.Receive()
 	if !late.Stop() {
+		return
+	}
+	if look, ok := m.(relay.Look); ok {
+		n.show(ctl, room.ID(look.Room))
 		return
 	}
 	j, ok := m.(relay.Join)

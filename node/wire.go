@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+
+	"salon/relay"
 )
 
 // The framing of every stream of ours: an unsigned varint length, then that many bytes.
@@ -12,12 +14,12 @@ import (
 // Protocols are versioned by their last part; a change of format changes it.
 const (
 	protoDirectory = "/salon/directory/1" // one request, one answer
-	protoControl   = "/salon/room/1"      // control messages of relay/control.go
+	protoControl   = "/salon/room/2"      // control messages of relay/control.go
 	protoMedia     = "/salon/media/1"     // room ID, then packets of relay/packet.go
 )
 
 const (
-	maxControl   = 64 << 10
+	maxControl   = relay.MaxControl
 	maxMedia     = 16 << 10
 	maxDirectory = 1 << 20
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"salon/node"
+	"salon/node/client"
 	"salon/node/media"
 )
 
@@ -18,8 +19,9 @@ const tail = 2 * time.Second
 
 func hostCommand(f *flags) *cobra.Command {
 	var title, mode, language, play string
-	var loop, allow, asJSON bool
+	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
+	var starts string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
 		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.",
@@ -32,6 +34,10 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			if loop && play == "" {
 				return usagef("--loop needs --play FILE")
+			}
+			opens, err := parseStart(starts, time.Now())
+			if err != nil {
+				return err
 			}
 			var mic *media.Mic
 			if play != "" {
@@ -46,7 +52,9 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			defer func() { err = firstErr(err, s.close()) }()
 			// Not given up half-way: a running node would keep a room that nobody knows how to end.
-			v, err := s.StartRoom(context.WithoutCancel(cmd.Context()), title, mode, language)
+			v, err := s.Start(context.WithoutCancel(cmd.Context()), client.Start{
+				Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks,
+			})
 			if err != nil {
 				return interrupted(cmd.Context(), err)
 			}
@@ -72,6 +80,9 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to play into the room")
 	fl.BoolVar(&loop, "loop", false, "play the file again and again")
 	fl.BoolVar(&allow, "allow-speakers", false, "bring everybody who raises a hand on stage")
+	fl.StringVar(&starts, "starts", "", "when the doors open: a time such as 2026-12-24T18:00 or a wait such as 90s; until then people wait")
+	fl.BoolVar(&stageOnly, "stage-only", false, "everybody may come on stage, nobody raises a hand")
+	fl.BoolVar(&recordAsks, "record-asks", false, "listeners record only while you say that the room is recorded")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	return cmd
@@ -138,6 +149,28 @@ func (s *session) grantAll(ctx context.Context, v node.RoomView, asked map[strin
 			delete(asked, p)
 		}
 	}
+}
+
+// parseStart reads when a room starts: a local time, or a wait from now. It returns unix milliseconds, 0 for at once.
+func parseStart(s string, now time.Time) (int64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	if wait, err := time.ParseDuration(s); err == nil {
+		if wait <= 0 {
+			return 0, usagef("--starts %s: a room starts in the future", s)
+		}
+		return now.Add(wait).UnixMilli(), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			if !at.After(now) {
+				return 0, usagef("--starts %s: a room starts in the future", s)
+			}
+			return at.UnixMilli(), nil
+		}
+	}
+	return 0, usagef("--starts %s: want a time such as 2026-12-24T18:00, or a wait such as 90s", s)
 }
 
 // openMic opens a file as a room of that mode wants it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,12 +39,15 @@ func listenCommand(f *flags) *cobra.Command {
 			}
 			defer func() { err = firstErr(err, leave()) }()
 			id := v.ID.String()
-			rec, err := newRecording(record, v.Mode)
+			rec, err := newRecording(record, v)
 			if err != nil {
 				return err
 			}
 			ctx, cancel := limited(cmd.Context(), lasts)
 			defer cancel()
+			if record != "" {
+				go s.heedRecording(ctx, cmd.ErrOrStderr(), v, &rec.paused)
+			}
 			err = s.Listen(ctx, id, rec.packet)
 			if ctx.Err() != nil {
 				err = nil // the time is up, or Ctrl-C: the proper end
@@ -99,31 +103,57 @@ func printHeard(out io.Writer, s node.HearStats, asJSON bool) error {
 	return err
 }
 
-// A recording writes packets to a file; without a file it only takes them.
-type recording struct{ *media.Recording }
-
-func newRecording(path, mode string) (recording, error) {
-	if path == "" {
-		return recording{}, nil
+// heedRecording stops a recording while the room asks for that: its charter may say that nobody records but while the
+// host says so.
+func (s *session) heedRecording(ctx context.Context, out io.Writer, v node.RoomView, paused *atomic.Bool) {
+	told := false
+	heed := func(v node.RoomView) bool {
+		pause := v.RecordAsks && !v.Recording
+		if was := paused.Swap(pause); was != pause || pause && !told {
+			told = true
+			if pause {
+				fmt.Fprintln(out, "salon: not recording: this room is recorded only while its host says so")
+			} else {
+				fmt.Fprintln(out, "salon: recording: the host says that this room is recorded")
+			}
+		}
+		return true
 	}
+	heed(v)
+	_ = s.Watch(ctx, v.ID.String(), heed) // when it ends, so does listening
+}
+
+// A recording writes packets to a file, unless it is paused; without a file it only takes them.
+type recording struct {
+	file   *media.Recording
+	paused atomic.Bool
+}
+
+func newRecording(path string, v node.RoomView) (*recording, error) {
+	r := &recording{}
+	if path == "" {
+		return r, nil
+	}
+	r.paused.Store(v.RecordAsks && !v.Recording)
 	channels := 1
-	if mode == "concert" {
+	if v.Mode == "concert" {
 		channels = 2
 	}
-	r, err := media.Record(path, channels)
-	return recording{r}, err
+	var err error
+	r.file, err = media.Record(path, channels)
+	return r, err
 }
 
-func (r recording) packet(p []byte) error {
-	if r.Recording == nil {
+func (r *recording) packet(p []byte) error {
+	if r.file == nil || r.paused.Load() {
 		return nil
 	}
-	return r.Packet(p)
+	return r.file.Packet(p)
 }
 
-func (r recording) close() error {
-	if r.Recording == nil {
+func (r *recording) close() error {
+	if r.file == nil {
 		return nil
 	}
-	return r.Close()
+	return r.file.Close()
 }

@@ -6,42 +6,68 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"salon/ledger/doc"
 	"salon/node"
 	"salon/node/client"
+	"salon/room"
 )
 
 // A roomAction is what a person does in a room that the running node is in.
 type roomAction struct {
 	use, action, short string
 	about              string // whom it is about: "" nobody, "self" oneself unless somebody is named, "person" somebody
+	then               string // the argument after that: "", TEXT, EMOJI, SECONDS, PLACE or LINE; in brackets if it may be left out
 }
 
 var roomActions = []roomAction{
-	{"raise-hand", "raise_hand", "Ask to speak", ""},
-	{"lower-hand", "lower_hand", "Take back one's own hand, or as the host another's", "self"},
-	{"grant", "grant", "Bring somebody whose hand is up on stage", "person"},
-	{"invite", "invite", "Ask somebody in the audience to come on stage", "person"},
-	{"accept", "accept", "Come on stage, as the host asked", ""},
-	{"decline", "decline", "Stay in the audience, or as the host take an invitation back", "self"},
-	{"return", "return", "Go back to the audience, or as the host send somebody", "self"},
-	{"mute", "mute", "Close one's own microphone, or as the host another's", "self"},
-	{"unmute", "unmute", "Open one's own microphone", ""},
-	{"mute-all", "mute_all", "Close the microphone of everybody on stage but the host", ""},
-	{"remove", "remove", "Put somebody out of the room, who then stays out", "person"},
-	{"readmit", "readmit", "Let somebody back in who was removed", "person"},
-	{"close-hands", "close_hands", "Take no more hands; those that are up stay", ""},
-	{"open-hands", "open_hands", "Take hands again", ""},
-	{"lock", "lock", "Let nobody new in", ""},
-	{"unlock", "unlock", "Let anybody in again", ""},
-	{"leave", "leave", "Leave the room; for its host that ends it", ""},
-	{"end", "end", "End the room for all", ""},
+	{"raise-hand", "raise_hand", "Ask to speak", "", ""},
+	{"lower-hand", "lower_hand", "Take back one's own hand, or as the host another's", "self", ""},
+	{"place-hand", "place_hand", "Put a raised hand elsewhere in the queue; 1 is next", "person", "PLACE"},
+	{"grant", "grant", "Bring somebody whose hand is up on stage", "person", ""},
+	{"invite", "invite", "Ask somebody in the audience to come on stage", "person", ""},
+	{"accept", "accept", "Come on stage, as the host asked; co-hosts, and everybody where all are on stage, unasked", "", ""},
+	{"decline", "decline", "Stay in the audience, or as the host take an invitation back", "self", ""},
+	{"return", "return", "Go back to the audience, or as the host send somebody", "self", ""},
+	{"mute", "mute", "Close one's own microphone, or as the host another's", "self", ""},
+	{"unmute", "unmute", "Open one's own microphone", "", ""},
+	{"mute-all", "mute_all", "Close the microphone of everybody on stage but those who lead", "", ""},
+	{"remove", "remove", "Put somebody out of the room, who then stays out", "person", ""},
+	{"readmit", "readmit", "Let somebody back in who was removed", "person", ""},
+	{"ban", "ban", "The same as remove", "person", ""},
+	{"unban", "unban", "The same as readmit", "person", ""},
+	{"cohost", "cohost", "Make somebody co-host, or move a co-host in the order of succession; the host alone", "person", "[PLACE]"},
+	{"uncohost", "uncohost", "Make somebody a co-host no more; the host alone", "person", ""},
+	{"stick-out", "stick_out", "One speaks at a time: who holds the talking stick", "", ""},
+	{"pass-stick", "pass_stick", "Give the talking stick to somebody on stage, or to the next", "self", ""},
+	{"lay-stick", "lay_stick", "Be done speaking with the talking stick", "", ""},
+	{"stick-in", "stick_in", "Everybody on stage may speak again", "", ""},
+	{"stage-only", "stage_only", "Everybody may come on stage, and no hands are taken", "", ""},
+	{"stage-open", "stage_open", "There is an audience again", "", ""},
+	{"close-hands", "close_hands", "Take no more hands; those that are up stay", "", ""},
+	{"open-hands", "open_hands", "Take hands again", "", ""},
+	{"lock", "lock", "Let nobody new in", "", ""},
+	{"unlock", "unlock", "Let anybody in again", "", ""},
+	{"begin", "begin", "Open the doors of a room that waits for its time", "", ""},
+	{"record-on", "record_on", "Say to everybody that the room is recorded", "", ""},
+	{"record-off", "record_off", "Say that it is not any more", "", ""},
+	{"react", "react", "Send a reaction: " + strings.Join(room.Emoji, " "), "", "EMOJI"},
+	{"erase", "erase", "Take a message out of the chat: one's own, or as the host anybody's; 'chat' numbers them", "", "LINE"},
+	{"pin", "pin", "Keep a message of the chat, or a text, on top", "", "LINE|TEXT"},
+	{"unpin", "unpin", "Keep nothing on top", "", ""},
+	{"slow", "slow", "Seconds between two messages of one person; 0 for no wait", "", "SECONDS"},
+	{"close-chat", "close_chat", "Let nobody write but those who lead", "", ""},
+	{"open-chat", "open_chat", "Let everybody write again", "", ""},
+	{"leave", "leave", "Leave the room; for its host that ends it", "", ""},
+	{"end", "end", "End the room for all", "", ""},
 }
 
 func roomCommand(f *flags) *cobra.Command {
@@ -68,30 +94,27 @@ func roomCommand(f *flags) *cobra.Command {
 			return printRoom(cmd.Context(), cmd.OutOrStdout(), c, v.ID.String(), asJSON)
 		},
 	})
+	cmd.AddCommand(chatCommand(f, &asJSON))
 	for _, a := range roomActions {
-		use := a.use + " ROOM"
-		switch a.about {
-		case "self":
-			use += " [PERSON]"
-		case "person":
-			use += " PERSON"
-		}
 		cmd.AddCommand(&cobra.Command{
-			Use: use, Short: a.short, Args: a.args,
+			Use: a.usage(), Short: a.short, Args: a.args,
 			RunE: func(cmd *cobra.Command, args []string) error {
 				ctx := cmd.Context()
+				does, person, err := a.parse(args)
+				if err != nil {
+					return err
+				}
 				c, v, err := f.inRoom(ctx, args[0])
 				if err != nil {
 					return err
 				}
-				person := ""
-				if len(args) == 2 {
-					if person, err = findPerson(ctx, c, v, args[1]); err != nil {
+				if person != "" {
+					if does.Person, err = findPerson(ctx, c, v, person); err != nil {
 						return err
 					}
 				}
 				id := v.ID.String()
-				if err := c.Act(ctx, id, a.action, person); err != nil {
+				if err := c.Carry(ctx, id, does); err != nil {
 					return err
 				}
 				if asJSON && a.action != "leave" {
@@ -104,18 +127,113 @@ func roomCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
+// usage is the command line of an action.
+func (a roomAction) usage() string {
+	use := a.use + " ROOM"
+	switch a.about {
+	case "self":
+		use += " [PERSON]"
+	case "person":
+		use += " PERSON"
+	}
+	if a.then != "" {
+		use += " " + a.then
+	}
+	return use
+}
+
 func (a roomAction) args(cmd *cobra.Command, args []string) error {
 	least, most := 1, 1
 	switch a.about {
 	case "self":
-		most = 2
+		most++
 	case "person":
-		least, most = 2, 2
+		least, most = least+1, most+1
+	}
+	switch {
+	case strings.HasPrefix(a.then, "["):
+		most++
+	case a.then != "":
+		least, most = least+1, most+1
 	}
 	if len(args) < least || len(args) > most {
 		return usagef("it is: salon room %s", cmd.Use)
 	}
 	return nil
+}
+
+// parse reads the arguments of an action: what it does, and whom it is about, in the words of whoever typed it.
+func (a roomAction) parse(args []string) (does client.Action, person string, err error) {
+	does.Action = a.action
+	rest := args[1:]
+	if a.about != "" && len(rest) > 0 {
+		person, rest = rest[0], rest[1:]
+	}
+	if len(rest) == 0 {
+		return does, person, nil
+	}
+	number := func(what string, most int) (n int) {
+		if n, err = strconv.Atoi(rest[0]); err != nil || n < 0 || n > most {
+			err = usagef("%s is a number up to %d, not %q", what, most, rest[0])
+		}
+		return n
+	}
+	switch strings.Trim(a.then, "[]") {
+	case "EMOJI":
+		if does.Emoji = rest[0]; !slices.Contains(room.Emoji, rest[0]) {
+			err = usagef("the reactions are %s", strings.Join(room.Emoji, " "))
+		}
+	case "PLACE":
+		does.Place = number("a place in the queue", room.MaxPlace)
+	case "SECONDS":
+		does.Seconds = number("the wait in seconds", room.MaxSlow)
+	case "LINE":
+		does.Ref = uint64(number("a message's number", math.MaxInt32))
+	case "LINE|TEXT":
+		if n, e := strconv.ParseUint(rest[0], 10, 64); e == nil {
+			does.Ref = n
+		} else {
+			does.Text = rest[0]
+		}
+	}
+	return does, person, err
+}
+
+// chatCommand reads and writes the chat of a room.
+func chatCommand(f *flags, asJSON *bool) *cobra.Command {
+	return &cobra.Command{
+		Use: "chat ROOM [TEXT...]", Short: "Write a message, or without a text read the chat",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("it is: salon room chat ROOM [TEXT...]")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			c, v, err := f.inRoom(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			id := v.ID.String()
+			if len(args) > 1 {
+				return c.Carry(ctx, id, client.Action{Action: "say", Text: strings.Join(args[1:], " ")})
+			}
+			lines, _, err := c.Chat(ctx, id, 0)
+			if err != nil {
+				return err
+			}
+			if *asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"lines": lines})
+			}
+			for _, l := range lines {
+				if !l.Erased {
+					fmt.Fprintf(cmd.OutOrStdout(), "%d  %s  %s: %s\n", l.Seq, time.UnixMilli(l.Time).Format("15:04:05"), l.Name, l.Text)
+				}
+			}
+			return nil
+		},
+	}
 }
 
 // inRoom finds a room that the running node of the home is in.
@@ -136,29 +254,33 @@ func (f *flags) inRoom(ctx context.Context, ref string) (*client.Client, node.Ro
 	return c, found, err
 }
 
-// findPerson finds somebody in a room: on stage, with a hand up, and for the host also in the audience, or removed.
+// findPerson finds somebody in a room, or who was removed from it.
 func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref string) (string, error) {
-	people := slices.Clone(v.Removed)
-	if v.Me.Role == "host" {
-		audience, err := c.Audience(ctx, v.ID.String())
-		if err != nil {
-			return "", err
-		}
-		for _, l := range audience {
-			people = append(people, l.PersonView)
+	if p, err := doc.ParsePublicKey(strings.TrimSpace(ref)); err == nil {
+		return p.String(), nil
+	}
+	people := slices.Concat(v.Removed, v.CoHosts)
+	known := func(q doc.PublicKey) bool { // perhaps by another name
+		return slices.ContainsFunc(people, func(p node.PersonView) bool { return p.Person == q })
+	}
+	inside, err := c.People(ctx, v.ID.String())
+	if err != nil {
+		return "", err
+	}
+	for _, p := range inside {
+		if !known(p.Person) {
+			people = append(people, p.PersonView)
 		}
 	}
 	for _, s := range v.Stage {
-		people = append(people, s.PersonView)
-	}
-	for _, h := range v.Hands {
-		known := func(p node.PersonView) bool { return p.Person == h.Person } // perhaps by another name
-		if !slices.ContainsFunc(people, known) {
-			people = append(people, h.PersonView)
+		if !known(s.Person) {
+			people = append(people, s.PersonView)
 		}
 	}
-	if p, err := doc.ParsePublicKey(strings.TrimSpace(ref)); err == nil {
-		return p.String(), nil // also somebody in the audience, whom the room does not list
+	for _, h := range v.Hands {
+		if !known(h.Person) {
+			people = append(people, h.PersonView)
+		}
 	}
 	p, err := choose("person", ref, people, func(p node.PersonView) (string, string) { return p.Person.String(), p.Name })
 	return p.Person.String(), err
@@ -211,8 +333,17 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 	if v.Locked {
 		fmt.Fprint(out, ", locked")
 	}
-	if v.HandsClosed {
-		fmt.Fprint(out, ", hands closed")
+	for _, is := range []struct {
+		so   bool
+		what string
+	}{
+		{v.Waiting, "starts " + time.UnixMilli(v.Starts).Format(time.DateTime)}, {v.StageOnly, "everybody may come on stage"},
+		{v.HandsClosed, "hands closed"}, {v.StickOut, "talking stick"}, {v.ChatClosed, "chat closed"},
+		{v.Slow > 0, fmt.Sprintf("slow mode %d s", v.Slow)}, {v.Recording, "recorded"},
+	} {
+		if is.so {
+			fmt.Fprint(out, ", "+is.what)
+		}
 	}
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
@@ -224,27 +355,37 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 		if s.Muted {
 			what += ", muted"
 		}
+		if s.Stick {
+			what += ", holds the stick"
+		}
 		line(s.PersonView, what)
 	}
 	for _, h := range v.Hands {
 		line(h.PersonView, "hand up")
 	}
-	if v.Me.Role == "host" {
-		audience, err := c.Audience(ctx, id)
-		if err != nil {
-			return err
-		}
-		for _, l := range audience {
-			switch {
-			case l.Invited:
-				line(l.PersonView, "invited to speak")
-			case !l.Hand:
-				line(l.PersonView, "listening")
-			}
+	people, err := c.People(ctx, id)
+	if err != nil {
+		return err
+	}
+	for _, p := range people {
+		switch {
+		case p.Seated:
+		case p.Invited:
+			line(p.PersonView, "invited to speak")
+		case p.Role == "co-host":
+			line(p.PersonView, "co-host, listening")
+		case !p.Hand:
+			line(p.PersonView, "listening")
 		}
 	}
 	for _, p := range v.Removed {
 		line(p, "removed")
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if v.Pinned != nil {
+		fmt.Fprintf(out, "pinned: %s: %s\n", v.Pinned.Name, v.Pinned.Text)
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -130,19 +131,30 @@ func (c *Client) JoinedRooms(ctx context.Context) ([]node.RoomView, error) {
 	return list.Rooms, c.Call(ctx, http.MethodGet, "/api/v1/joined", nil, &list)
 }
 
+// A Start is how a new room should be.
+type Start struct {
+	Title      string `json:"title"`
+	Mode       string `json:"mode"`
+	Language   string `json:"language"`
+	Starts     int64  `json:"starts,omitempty"` // unix ms; 0 means at once
+	StageOnly  bool   `json:"stage_only,omitempty"`
+	RecordAsks bool   `json:"record_asks,omitempty"`
+}
+
 // StartRoom opens a room with the node as its host.
-func (c *Client) StartRoom(ctx context.Context, title, mode, language string) (v node.RoomView, err error) {
-	return v, c.Call(ctx, http.MethodPost, "/api/v1/rooms", map[string]string{"title": title, "mode": mode, "language": language}, &v)
+func (c *Client) StartRoom(ctx context.Context, title, mode, language string) (node.RoomView, error) {
+	return c.Start(ctx, Start{Title: title, Mode: mode, Language: language})
+}
+
+// Start opens a room with the node as its host, in any way there is.
+func (c *Client) Start(ctx context.Context, s Start) (v node.RoomView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/rooms", s, &v)
 }
 
 // Join enters a room by share link, ID, or the beginning of ID or title. It reports false for entered if the node was in
 // that room before: it is then not the caller's to leave.
 func (c *Client) Join(ctx context.Context, ref string) (v node.RoomView, entered bool, err error) {
-	key := "room"
-	if strings.HasPrefix(strings.TrimSpace(ref), "salon:") {
-		key = "link"
-	}
-	status, err := c.call(ctx, http.MethodPost, "/api/v1/join", map[string]string{key: ref}, &v)
+	status, err := c.call(ctx, http.MethodPost, "/api/v1/join", refBody(ref), &v)
 	return v, status == http.StatusCreated, err
 }
 
@@ -151,12 +163,48 @@ func (c *Client) Room(ctx context.Context, id string) (v node.RoomView, err erro
 	return v, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id, nil, &v)
 }
 
-// Audience lists who listens in a room that the node hosts.
-func (c *Client) Audience(ctx context.Context, id string) ([]node.ListenerView, error) {
-	var list struct {
-		Audience []node.ListenerView `json:"audience"`
+// People lists everybody in a room.
+func (c *Client) People(ctx context.Context, id string) (all []node.FaceView, err error) {
+	for after := ""; ; {
+		var page struct {
+			People []node.FaceView `json:"people"`
+			Next   string          `json:"next"`
+		}
+		if err := c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id+"/people?after="+url.QueryEscape(after), nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.People...)
+		if page.Next == "" || page.Next <= after || len(all) > maxPeople {
+			return all, nil
+		}
+		after = page.Next
 	}
-	return list.Audience, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id+"/audience", nil, &list)
+}
+
+// maxPeople bounds how many people of a room are listed.
+const maxPeople = 10_000
+
+// Chat lists the lines of a room's chat that came or were erased after a number, and the number for the next time.
+func (c *Client) Chat(ctx context.Context, id string, after uint64) (lines []node.LineView, next uint64, err error) {
+	var list struct {
+		Lines []node.LineView `json:"lines"`
+		Next  uint64          `json:"next"`
+	}
+	err = c.Call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/rooms/%s/chat?after=%d", id, after), nil, &list)
+	return list.Lines, list.Next, err
+}
+
+// Preview tells what a room is like, by share link, ID, or the beginning of ID or title, and joins nothing.
+func (c *Client) Preview(ctx context.Context, ref string) (v node.PreviewView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/preview", refBody(ref), &v)
+}
+
+// refBody names a room to the API.
+func refBody(ref string) map[string]string {
+	if strings.HasPrefix(strings.TrimSpace(ref), "salon:") {
+		return map[string]string{"link": ref}
+	}
+	return map[string]string{"room": ref}
 }
 
 // Stats asks what was heard in a room.
@@ -166,11 +214,23 @@ func (c *Client) Stats(ctx context.Context, id string) (s node.HearStats, err er
 
 // Act does something in a room; person is empty for oneself.
 func (c *Client) Act(ctx context.Context, id, action, person string) error {
-	body := map[string]string{"action": action}
-	if person != "" {
-		body["person"] = person
-	}
-	return c.Call(ctx, http.MethodPost, "/api/v1/rooms/"+id+"/do", body, nil)
+	return c.Carry(ctx, id, Action{Action: action, Person: person})
+}
+
+// An Action is something to do in a room; see node.Action.
+type Action struct {
+	Action  string `json:"action"`
+	Person  string `json:"person,omitempty"`
+	Place   int    `json:"place,omitempty"`
+	Seconds int    `json:"seconds,omitempty"`
+	Ref     uint64 `json:"ref,omitempty"`
+	Text    string `json:"text,omitempty"`
+	Emoji   string `json:"emoji,omitempty"`
+}
+
+// Carry carries out an action in a room.
+func (c *Client) Carry(ctx context.Context, id string, a Action) error {
+	return c.Call(ctx, http.MethodPost, "/api/v1/rooms/"+id+"/do", a, nil)
 }
 
 // An Event is one line of news from the node.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +39,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/rooms/{id}/stats", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 		writeJSON(w, http.StatusOK, rm.Stats())
 	}))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/audience", s.inRoom(s.audience))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/people", s.inRoom(s.people))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/chat", s.inRoom(s.chat))
+	mux.HandleFunc("POST /api/v1/preview", s.preview)
 	mux.HandleFunc("POST /api/v1/rooms/{id}/do", s.inRoom(s.do))
 	mux.HandleFunc("GET /api/v1/rooms/{id}/qr.svg", s.inRoom(s.qr))
 	mux.HandleFunc("/api/v1/rooms/{id}/whip", s.inRoom(s.whip))
@@ -160,12 +164,18 @@ func fail(w http.ResponseWriter, err error) {
 	switch u.Code {
 	case "not_allowed", "not_on_stage", "removed":
 		status = http.StatusForbidden
-	case "no_room", "no_hand":
+	case "no_room", "no_hand", "no_line":
 		status = http.StatusNotFound
 	case "not_connected", "unreachable":
 		status = http.StatusServiceUnavailable
-	case "bad_action", "bad_volume", "bad_link", "bad_addr", "bad_name", "bad_room", "bad_field", "bad_text", "no_person":
+	case "no_person":
 		status = http.StatusBadRequest
+	case "busy", "slow":
+		status = http.StatusTooManyRequests
+	default:
+		if strings.HasPrefix(u.Code, "bad_") {
+			status = http.StatusBadRequest
+		}
 	}
 	writeError(w, status, u.Code, u.Text)
 }
@@ -186,9 +196,12 @@ func (s *Server) setName(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Title    string `json:"title"`
-		Mode     string `json:"mode"`
-		Language string `json:"language"`
+		Title      string `json:"title"`
+		Mode       string `json:"mode"`
+		Language   string `json:"language"`
+		Starts     int64  `json:"starts"` // unix ms; 0 means at once
+		StageOnly  bool   `json:"stage_only"`
+		RecordAsks bool   `json:"record_asks"`
 	}
 	if !s.decode(w, r, &body) {
 		return
@@ -201,7 +214,11 @@ func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	rm, err := s.n.StartRoom(node.Start{Title: body.Title, Mode: mode, Language: body.Language})
+	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks}
+	if body.Starts != 0 {
+		start.Starts = time.UnixMilli(body.Starts)
+	}
+	rm, err := s.n.StartRoom(start)
 	if err != nil {
 		fail(w, err)
 		return
@@ -212,19 +229,12 @@ func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
 // join answers 201 if the node is in the room because of this call, and 200 if it was in before: only who entered a room
 // may leave it again without asking.
 func (s *Server) join(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Room string `json:"room"`
-		Link string `json:"link"`
-	}
+	var body where
 	if !s.decode(w, r, &body) {
 		return
 	}
-	ref := body.Link
-	if ref == "" {
-		ref = body.Room
-	}
-	if ref == "" {
-		writeError(w, http.StatusBadRequest, "no_room", "Say which room: its ID, the beginning of its title, or a share link.")
+	ref, ok := body.ref(w)
+	if !ok {
 		return
 	}
 	before := s.n.Rooms()
@@ -264,14 +274,19 @@ func (e *entries) first(n *node.Node, rm *node.Room) bool {
 
 func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	var body struct {
-		Action string         `json:"action"`
-		Person *doc.PublicKey `json:"person"`
-		Volume *float64       `json:"volume"`
+		Action  string         `json:"action"`
+		Person  *doc.PublicKey `json:"person"`
+		Volume  *float64       `json:"volume"`
+		Place   int            `json:"place"`
+		Seconds int            `json:"seconds"`
+		Ref     uint64         `json:"ref"`
+		Text    string         `json:"text"`
+		Emoji   string         `json:"emoji"`
 	}
 	if !s.decode(w, r, &body) {
 		return
 	}
-	a := node.Action{Kind: body.Action}
+	a := node.Action{Kind: body.Action, Place: body.Place, Seconds: body.Seconds, Ref: body.Ref, Text: body.Text, Emoji: body.Emoji}
 	if body.Person != nil {
 		a.Person = *body.Person
 	}
@@ -285,13 +300,73 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	writeJSON(w, http.StatusOK, rm.View())
 }
 
-func (s *Server) audience(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
-	list, err := rm.Audience()
+// people lists a page of those in the room: of names that contain search, after the page that ended with after.
+func (s *Server) people(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+	q := r.URL.Query()
+	list, next, err := rm.People(r.Context(), q.Get("search"), q.Get("after"))
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string][]node.ListenerView{"audience": list})
+	writeJSON(w, http.StatusOK, peopleList{list, next})
+}
+
+type peopleList struct {
+	People []node.FaceView `json:"people"`
+	Next   string          `json:"next"` // after of the next page; "" for none
+}
+
+// chat lists the lines that came or were erased after a number; without one all that the room still has.
+func (s *Server) chat(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+	after := uint64(0)
+	if q := r.URL.Query().Get("after"); q != "" {
+		var err error
+		if after, err = strconv.ParseUint(q, 10, 64); err != nil {
+			writeError(w, http.StatusBadRequest, "bad_after", "after is the number that the last answer gave as next.")
+			return
+		}
+	}
+	lines, next := rm.Chat(after)
+	writeJSON(w, http.StatusOK, chatLines{ID: rm.ID(), Lines: lines, Next: next})
+}
+
+type chatLines struct {
+	ID    room.ID         `json:"room"`
+	Lines []node.LineView `json:"lines"`
+	Next  uint64          `json:"next"` // after of the next question
+}
+
+// where is how a caller names a room.
+type where struct {
+	Room string `json:"room"`
+	Link string `json:"link"`
+}
+
+// ref is what the node resolves.
+func (b where) ref(w http.ResponseWriter) (string, bool) {
+	ref := cmp.Or(b.Link, b.Room)
+	if ref == "" {
+		writeError(w, http.StatusBadRequest, "no_room", "Say which room: its ID, the beginning of its title, or a share link.")
+	}
+	return ref, ref != ""
+}
+
+// preview tells what a room is like, and joins nothing.
+func (s *Server) preview(w http.ResponseWriter, r *http.Request) {
+	var body where
+	if !s.decode(w, r, &body) {
+		return
+	}
+	ref, ok := body.ref(w)
+	if !ok {
+		return
+	}
+	v, err := s.n.Preview(r.Context(), ref)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
 }
 
 // qr draws the share link. Level L: a phone's camera is close to a bright screen, and fewer modules are larger ones.

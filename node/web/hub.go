@@ -28,6 +28,8 @@ type hub struct {
 	wg   sync.WaitGroup
 	poke chan struct{} // holds one
 
+	chats map[room.ID]uint64 // how far the chat of each room was told; run's alone
+
 	mu      sync.Mutex // guards the fields below
 	closed  bool
 	last    uint64
@@ -56,7 +58,7 @@ type client struct {
 }
 
 func newHub(s *Server) *hub {
-	h := &hub{s: s, done: make(chan struct{}), poke: make(chan struct{}, 1), clients: make(map[*client]bool)}
+	h := &hub{s: s, done: make(chan struct{}), poke: make(chan struct{}, 1), clients: make(map[*client]bool), chats: make(map[room.ID]uint64)}
 	h.dirty.room = make(map[room.ID]bool)
 	// Ids begin where the clock stands, so that an id from before a restart is never taken for one of now.
 	h.last = uint64(time.Now().UnixMilli()) << 8
@@ -96,6 +98,12 @@ func (h *hub) note(c node.Change) {
 		}
 		h.mu.Unlock()
 		return
+	case node.ReactionsHeard:
+		if b, err := json.Marshal(map[string]any{"room": c.Room, "counts": c.Reactions}); err == nil {
+			h.sendLocked(message{event: "reactions", data: b})
+		}
+		h.mu.Unlock()
+		return
 	}
 	h.mu.Unlock()
 	select {
@@ -108,10 +116,15 @@ func (h *hub) note(c node.Change) {
 func (h *hub) run() {
 	t := time.NewTimer(0)
 	<-t.C
+	quality := time.NewTicker(time.Second)
+	defer quality.Stop()
 	for {
 		select {
 		case <-h.done:
 			return
+		case <-quality.C:
+			h.tellQuality()
+			continue
 		case <-h.poke:
 		}
 		h.flush()
@@ -138,10 +151,48 @@ func (h *hub) flush() {
 	for id := range d.room {
 		if r := h.s.n.Room(id); r != nil {
 			h.tell("room", r.View())
+			h.tellChat(r)
 		} else {
 			h.tell("left", map[string]room.ID{"id": id})
+			delete(h.chats, id)
 		}
 	}
+}
+
+// tellChat tells what is new in a room's chat. Only run calls it.
+func (h *hub) tellChat(r *node.Room) {
+	lines, next := r.Chat(h.chats[r.ID()])
+	h.chats[r.ID()] = next
+	if len(lines) > 0 {
+		h.tell("chat", chatLines{r.ID(), lines, next})
+	}
+}
+
+// tellQuality tells how well each room is heard. It is not kept: the next second has another.
+func (h *hub) tellQuality() {
+	h.mu.Lock()
+	watched := len(h.clients) > 0
+	h.mu.Unlock()
+	if !watched {
+		return
+	}
+	for _, r := range h.s.n.Rooms() {
+		if r.Phase() != node.Live {
+			continue
+		}
+		b, err := json.Marshal(qualityEvent{r.ID(), r.View().Quality})
+		if err != nil {
+			continue // our own types: cannot be
+		}
+		h.mu.Lock()
+		h.sendLocked(message{event: "quality", data: b})
+		h.mu.Unlock()
+	}
+}
+
+type qualityEvent struct {
+	Room room.ID `json:"room"`
+	node.QualityView
 }
 
 // tell sends an event to every page and keeps it for those who come back.
@@ -278,6 +329,9 @@ func (h *hub) everything(id uint64) []message {
 	add("rooms", h.s.rooms())
 	for _, r := range h.s.n.Rooms() {
 		add("room", r.View())
+		if lines, next := r.Chat(0); len(lines) > 0 {
+			add("chat", chatLines{r.ID(), lines, next})
+		}
 	}
 	out[len(out)-1].id = id
 	return out

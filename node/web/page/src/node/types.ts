@@ -81,8 +81,10 @@ export interface RoomView {
   removed?: Named[]; // told to the host alone
 }
 
-/** Somebody in the audience, as the host sees it. */
-export interface ListenerView extends Named {
+/** Somebody in the list of everybody in the room. */
+export interface Face extends Named {
+  role: Role;
+  seated: boolean;
   hand: boolean;
   invited: boolean;
 }

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
 import { api } from "../node/api";
 import { putRoom } from "../node/world";
-import type { Action, ListenerView, Named, RoomView } from "../node/types";
+import type { Action, Face, Named, RoomView } from "../node/types";
 import { complain, useAction } from "../parts/action";
 import { Avatar } from "../parts/avatar";
 import { Choice } from "../parts/choice";
@@ -144,14 +144,14 @@ function Row({ one, hint, children }: { one: Named; hint?: string | undefined; c
 }
 
 /** Who listens, asked anew whenever the room changed, but not more than once a second. */
-function useAudience(room: RoomView): ListenerView[] {
-  const [people, setPeople] = useState<ListenerView[]>([]);
+function useAudience(room: RoomView): Face[] {
+  const [people, setPeople] = useState<Face[]>([]);
   const [asked, setAsked] = useState(0);
   useEffect(() => {
     const timer = setTimeout(
       () => {
         setAsked(Date.now());
-        api.audience(room.id).then(setPeople, complain);
+        api.people(room.id).then(({ people }) => setPeople(people.filter((one) => !one.seated)), complain);
       },
       Math.max(0, asked + 1000 - Date.now()),
     );

@@ -1,0 +1,100 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"salon/relay"
+	"salon/room"
+)
+
+// reactEvery is how often reactions are passed on, up as well as down: a page draws no more often.
+const reactEvery = 250 * time.Millisecond
+
+// A person's reactions: a second, and at once. More are left out and counted.
+const reactRate, reactBurst = 4, 20
+
+// reacting is what has been reacted and not been passed on yet. Room.mu guards it.
+type reacting struct {
+	sum       [relay.MaxReactions]uint32 // ours, and at the host everybody's
+	allowance allowance                  // our own
+	due       bool                       // a flush is on its way
+}
+
+// react sends a reaction of ours.
+func (r *Room) react(emoji string) error {
+	kind := slices.Index(room.Emoji, emoji)
+	if kind < 0 {
+		return &UserError{Code: "bad_emoji", Text: "There is no such reaction."}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.phase.Over():
+		return errOver
+	case r.state == nil || r.guest != nil && r.guest.ctl == nil:
+		return errNotConnected
+	case !r.reacting.allowance.take(time.Now(), reactRate, reactBurst):
+		return &UserError{Code: "busy", Text: "Too many reactions at once. Wait a moment."}
+	}
+	r.reacting.sum[kind]++
+	r.passReactions()
+	return nil
+}
+
+// take adds the reactions of a child, as far as one person may react. r.mu is held.
+func (r *Room) takeReactions(c *child, counts []uint32, now time.Time) {
+	for kind, n := range counts {
+		if kind >= len(room.Emoji) {
+			break
+		}
+		for range min(n, reactBurst) {
+			if !c.reactions.take(now, reactRate, reactBurst) {
+				r.n.counts.Add("reaction_flood")
+				return
+			}
+			r.reacting.sum[kind]++
+		}
+	}
+	r.passReactions()
+}
+
+// passReactions sees to it that what is summed up goes on within reactEvery. r.mu is held.
+func (r *Room) passReactions() {
+	if r.reacting.due {
+		return
+	}
+	r.reacting.due = true
+	time.AfterFunc(reactEvery, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.reacting.due = false
+		sum := r.reacting.sum
+		r.reacting.sum = [relay.MaxReactions]uint32{}
+		if r.phase.Over() {
+			return
+		}
+		m := relay.Reactions{Counts: sum[:len(room.Emoji)]}
+		if r.guest != nil {
+			if r.guest.ctl != nil {
+				r.guest.ctl.Send(m)
+			}
+			return
+		}
+		r.broadcast(m)
+		r.showReactions(m.Counts)
+	})
+}
+
+// showReactions tells the page what was reacted everywhere.
+func (r *Room) showReactions(counts []uint32) {
+	shown := make(map[string]uint32)
+	for kind, n := range counts {
+		if kind < len(room.Emoji) && n > 0 {
+			shown[room.Emoji[kind]] = n
+		}
+	}
+	if len(shown) > 0 {
+		r.n.watch.tell(Change{Kind: ReactionsHeard, Room: r.id, Reactions: shown})
+	}
+}
