@@ -72,6 +72,9 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	if r.phase.Over() {
 		return nil, &relay.Refuse{Code: "ended", Text: "This room has ended."}
 	}
+	if r.n.people.Blocks(cert.Person) {
+		return nil, &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}
+	}
 	if r.state.IsRemoved(cert.Person) {
 		return nil, &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
 	}
@@ -130,11 +133,7 @@ func (r *Room) devices(p doc.PublicKey) int {
 
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
-	_, hand := r.state.HandOf(p)
-	if hand || r.state.RoleOf(p) != room.Listener || r.host.door.wasInside(p, time.Now()) {
-		return true
-	}
-	return r.devices(p) > 0
+	return r.holds(p) || r.host.door.wasInside(p, time.Now())
 }
 
 // nameOf is what somebody who is connected calls themselves. r.mu is held.

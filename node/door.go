@@ -2,6 +2,7 @@ package node
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"salon/ledger/doc"
@@ -13,11 +14,12 @@ const cameFrom = holdRoom
 // A door is what a host remembers of people who are not in the room just now: the events do not tell, and a snapshot
 // would grow with the audience. Room.mu guards it.
 type door struct {
-	lost map[doc.PublicKey]time.Time // whose connection broke, and when
+	lost   map[doc.PublicKey]time.Time // whose connection broke, and when
+	barred map[doc.PublicKey]bool      // who was removed for being blocked, and comes back with the end of that
 }
 
 func newDoor() door {
-	return door{lost: make(map[doc.PublicKey]time.Time)}
+	return door{lost: make(map[doc.PublicKey]time.Time), barred: make(map[doc.PublicKey]bool)}
 }
 
 // broke notes that somebody lost the connection, or may come back for another reason, and forgets those who have been gone for too long.
@@ -30,4 +32,16 @@ func (d *door) broke(p doc.PublicKey, now time.Time) {
 func (d *door) wasInside(p doc.PublicKey, now time.Time) bool {
 	at, ok := d.lost[p]
 	return ok && now.Sub(at) <= cameFrom
+}
+
+// removed notes that somebody must stay out; of others than those in list it forgets that they were barred.
+func (d *door) removed(p doc.PublicKey, list []doc.PublicKey) {
+	delete(d.lost, p)
+	maps.DeleteFunc(d.barred, func(p doc.PublicKey, _ bool) bool { return !slices.Contains(list, p) })
+}
+
+// readmitted notes that somebody was let back in, which also means into a locked room.
+func (d *door) readmitted(p doc.PublicKey, now time.Time) {
+	delete(d.barred, p)
+	d.broke(p, now)
 }

@@ -198,7 +198,7 @@ func (r *Room) commit(ev room.Event) error {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case room.Drop:
-			delete(r.host.door.lost, e.Person)
+			r.host.door.removed(e.Person, r.state.Removed)
 			for _, c := range r.host.children {
 				if c.author.Person == e.Person {
 					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
@@ -224,7 +224,7 @@ func (r *Room) commit(ev room.Event) error {
 		}
 	}
 	if ev.Kind == room.Readmit {
-		r.host.door.broke(ev.To, time.Now()) // let back in also means into a locked room
+		r.host.door.readmitted(ev.To, time.Now())
 	}
 	r.announceSoon()
 	return nil

@@ -41,6 +41,7 @@ type Node struct {
 	home   *Home
 	host   host.Host
 	book   *peerBook
+	people *People
 	dir    *directory
 	gossip *gossip // nil when hidden
 	counts *counters
@@ -87,6 +88,9 @@ func (n *Node) start() error {
 	seeds, err := parsePeers(n.o.Peers)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrOption, err)
+	}
+	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
+		n.o.Log.Warn("list of people damaged", "err", err)
 	}
 	if n.book, err = openPeerBook(n.home.path("peers.json")); err != nil {
 		return err
@@ -254,11 +258,14 @@ func (n *Node) publish(a room.Announcement) {
 	}
 }
 
-// Directory lists the live rooms we know of.
+// Directory lists the live rooms we know of, but for those of people whom this person blocks.
 func (n *Node) Directory() []RoomCard {
 	out := []RoomCard{}
 	for _, l := range n.dir.Live(time.Now()) {
 		a := l.ann
+		if n.people.Blocks(a.Host) {
+			continue
+		}
 		r := n.Room(a.Room)
 		out = append(out, RoomCard{
 			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
@@ -298,12 +305,15 @@ func (n *Node) hosted(id room.ID) *Room {
 // Find turns what a person typed, a prefix of a room's ID or title, into a live room. Several matches are an error
 // that lists them.
 func (n *Node) Find(prefix string) (room.ID, error) {
+	if id, err := room.ParseID(prefix); err == nil {
+		if _, live := n.dir.Get(id, time.Now()); live {
+			return id, nil // also one that is not listed: Join says why
+		}
+	}
 	want := strings.ToLower(strings.TrimSpace(prefix))
 	var found []RoomCard
 	for _, c := range n.Directory() {
-		if id := c.ID.String(); id == want {
-			return c.ID, nil
-		} else if want != "" && (strings.HasPrefix(id, want) || strings.HasPrefix(strings.ToLower(c.Title), want)) {
+		if want != "" && (strings.HasPrefix(c.ID.String(), want) || strings.HasPrefix(strings.ToLower(c.Title), want)) {
 			found = append(found, c)
 		}
 	}
@@ -389,6 +399,9 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	link, err := n.resolve(ref)
 	if err != nil {
 		return nil, err
+	}
+	if r := n.Room(link.Room); n.people.Blocks(link.Host) && (r == nil || r.Phase().Over()) {
+		return nil, errHostBlocked
 	}
 	if r := n.Room(link.Room); r != nil {
 		if !r.Phase().Over() {

@@ -59,6 +59,7 @@ func (r *Room) View() RoomView {
 		v.Stage = append(v.Stage, SeatView{
 			PersonView: PersonView{seat.Person, seat.Name}, Role: seat.Role.String(), Muted: muted,
 			Publishing: seat.Incarnation != 0, Volume: float64(r.voice.volume(seat.Person)), Stick: s.Stick.Out && s.Stick.Holder == seat.Person,
+			MutedForMe: r.n.people.Mutes(seat.Person),
 		})
 	}
 	for i, h := range s.Hands {

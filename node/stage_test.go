@@ -216,6 +216,52 @@ func TestMutedSourceIsSilent(t *testing.T) {
 	}
 }
 
+// Who is muted by the person's own list is not in what that person hears, wherever the slider stands, and in the program as
+// before; the list changes it in the middle of a word, for those who sat down before and after.
+func TestMutedForMeIsNotInTheMonitor(t *testing.T) {
+	seats := map[uint8]seatRoute{2: seat(t, 2, 1)}
+	r := newRig(t, 1, true, hostRouting(t, room.Talk, seats))
+	r.people = openPeople(t, testHome(t, t.TempDir()))
+	player := newTap()
+	r.addOutput(player)
+	bo := newSource(t, 2, room.Talk, 2, 1, 600)
+	now := noon
+	hears := func(what string, want bool) {
+		t.Helper()
+		ear, program := r.play(t, &now, 60, player, func(now time.Time) { r.hear(bo.next(t, now), now) })
+		if tail := ear[30:]; want && !allLoud(tail) || !want && !allSilent(tail) {
+			t.Errorf("%s: the ear hears %v, want it heard: %t", what, tail, want)
+		}
+		if !allLoud(program[30:]) {
+			t.Errorf("%s: the program lacks it: %v", what, program[30:])
+		}
+	}
+	list := func(blocked, muted bool) {
+		t.Helper()
+		if _, err := r.people.Set(Mark{PersonView: PersonView{person(t, 2), "Bo"}, Blocked: blocked, Muted: muted}); err != nil {
+			t.Fatal(err)
+		}
+		r.heed()
+	}
+	hears("not listed", true)
+	list(false, true)
+	hears("muted", false)
+	r.setVolume(person(t, 2), 2)
+	hears("muted, slider at the end", false)
+	if v := r.volume(person(t, 2)); v != 2 {
+		t.Errorf("the slider stands at %v", v)
+	}
+	r.update(hostRouting(t, room.Talk, nil)) // away and back
+	r.update(hostRouting(t, room.Talk, seats))
+	hears("muted, with a new seat", false)
+	list(false, false)
+	hears("forgotten", true)
+	list(true, false)
+	hears("blocked", false)
+	list(false, false)
+	hears("unblocked", true)
+}
+
 // Frames of incarnations that were never handed out do not spoil the slot for those that follow: the room's key is public.
 func TestInventedIncarnationsDoNotSpoilASlot(t *testing.T) {
 	r := newRig(t, 1, true, hostRouting(t, room.Talk, map[uint8]seatRoute{2: seat(t, 2, 1)}))

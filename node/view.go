@@ -141,8 +141,12 @@ type SeatView struct {
 	Role       string  `json:"role"`
 	Muted      bool    `json:"muted"`
 	Publishing bool    `json:"publishing"`
-	Volume     float64 `json:"volume"`
-	Stick      bool    `json:"stick"` // holds the talking stick
+	Volume     float64 `json:"volume"` // where the slider stands
+	Stick      bool    `json:"stick"`  // holds the talking stick
+
+	// MutedForMe: this person's own list mutes or blocks them. They are then not heard while this person is on stage too,
+	// where this node mixes what is heard. In the audience one mix comes from the host, and they are in it all the same.
+	MutedForMe bool `json:"muted_for_me"`
 }
 
 // A FaceView is somebody in the list of everybody in the room.

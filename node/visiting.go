@@ -215,7 +215,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity", "locked", "devices":
+	case "full", "identity", "locked", "devices", "blocked":
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)

@@ -30,6 +30,7 @@ type voice struct {
 	device   doc.PrivateKey
 	log      *slog.Logger
 	counts   *counters
+	people   *People // whom the person does not want to hear
 	media    *media
 	levels   func(map[doc.PublicKey]uint8) // called ten times a second while something sounds
 	distrust func()                        // called, without locks, when what fed us forged the program
@@ -76,7 +77,7 @@ type seatRoute struct {
 }
 
 func newVoice(id room.ID, hosting bool, n *Node) *voice {
-	v := &voice{room: id, hosting: hosting, me: n.author().Person, device: n.id().Device(), log: n.o.Log, counts: n.counts, volumes: make(map[doc.PublicKey]float32)}
+	v := &voice{room: id, hosting: hosting, me: n.author().Person, device: n.id().Device(), log: n.o.Log, counts: n.counts, people: n.people, volumes: make(map[doc.PublicKey]float32)}
 	v.program.reset(v)
 	return v
 }
@@ -298,17 +299,34 @@ func (v *voice) setVolume(p doc.PublicKey, gain float32) {
 	v.stage.follow(v)
 }
 
+// heed takes up that the person's own list has changed.
+func (v *voice) heed() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.stage.follow(v)
+}
+
+// volume is where somebody's slider stands.
 func (v *voice) volume(p doc.PublicKey) float32 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.volumeOf(p)
+	return v.chosen(p)
 }
 
-func (v *voice) volumeOf(p doc.PublicKey) float32 {
+func (v *voice) chosen(p doc.PublicKey) float32 {
 	if g, ok := v.volumes[p]; ok {
 		return g
 	}
 	return 1
+}
+
+// volumeOf is how loud somebody is mixed for the person of this node, wherever the slider stands. The program, which is
+// for everybody, does not ask.
+func (v *voice) volumeOf(p doc.PublicKey) float32 {
+	if v.people.Mutes(p) {
+		return 0
+	}
+	return v.chosen(p)
 }
 
 // clock learns how the host's clock stands to ours from one ping (as NTP does, RFC 5905 section 8): t0 and now are ours,

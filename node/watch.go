@@ -16,6 +16,7 @@ const (
 	RoomChanged
 	LevelsHeard
 	ReactionsHeard
+	PeopleChanged
 )
 
 // A Change tells a watcher that something is not as it was; it asks for the new state itself, so that changes may be
