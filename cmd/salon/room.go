@@ -263,7 +263,7 @@ func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref stri
 	known := func(q doc.PublicKey) bool { // perhaps by another name
 		return slices.ContainsFunc(people, func(p node.PersonView) bool { return p.Person == q })
 	}
-	inside, err := c.People(ctx, v.ID.String())
+	inside, err := c.Inside(ctx, v.ID.String())
 	if err != nil {
 		return "", err
 	}
@@ -363,7 +363,7 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 	for _, h := range v.Hands {
 		line(h.PersonView, "hand up")
 	}
-	people, err := c.People(ctx, id)
+	people, err := c.Inside(ctx, id)
 	if err != nil {
 		return err
 	}

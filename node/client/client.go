@@ -163,8 +163,8 @@ func (c *Client) Room(ctx context.Context, id string) (v node.RoomView, err erro
 	return v, c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id, nil, &v)
 }
 
-// People lists everybody in a room.
-func (c *Client) People(ctx context.Context, id string) (all []node.FaceView, err error) {
+// Inside lists everybody in a room.
+func (c *Client) Inside(ctx context.Context, id string) (all []node.FaceView, err error) {
 	for after := ""; ; {
 		var page struct {
 			People []node.FaceView `json:"people"`
@@ -231,6 +231,20 @@ type Action struct {
 // Carry carries out an action in a room.
 func (c *Client) Carry(ctx context.Context, id string, a Action) error {
 	return c.Call(ctx, http.MethodPost, "/api/v1/rooms/"+id+"/do", a, nil)
+}
+
+// People lists whom the person of the node mutes or blocks.
+func (c *Client) People(ctx context.Context) ([]node.Mark, error) {
+	var list struct {
+		People []node.Mark `json:"people"`
+	}
+	return list.People, c.Call(ctx, http.MethodGet, "/api/v1/people", nil, &list)
+}
+
+// SetPerson marks somebody as m says, and returns the mark as the node keeps it; neither blocked nor muted means forgotten.
+func (c *Client) SetPerson(ctx context.Context, m node.Mark) (kept node.Mark, err error) {
+	body := map[string]any{"name": m.Name, "blocked": m.Blocked, "muted": m.Muted}
+	return kept, c.Call(ctx, http.MethodPut, "/api/v1/people/"+m.Person.String(), body, &kept)
 }
 
 // An Event is one line of news from the node.

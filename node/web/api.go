@@ -39,7 +39,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /api/v1/rooms/{id}/stats", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 		writeJSON(w, http.StatusOK, rm.Stats())
 	}))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/people", s.inRoom(s.people))
+	mux.HandleFunc("GET /api/v1/rooms/{id}/people", s.inRoom(s.inside))
 	mux.HandleFunc("GET /api/v1/rooms/{id}/chat", s.inRoom(s.chat))
 	mux.HandleFunc("POST /api/v1/preview", s.preview)
 	mux.HandleFunc("POST /api/v1/rooms/{id}/do", s.inRoom(s.do))
@@ -51,6 +51,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/api/v1/media/{session}", func(w http.ResponseWriter, r *http.Request) {
 		s.rtc.ServeSession(w, r, r.PathValue("session"))
 	})
+	mux.HandleFunc("GET /api/v1/people", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.people()) })
+	mux.HandleFunc("PUT /api/v1/people/{person}", s.setPerson)
 	mux.HandleFunc("POST /api/v1/peers", s.addPeer)
 	mux.HandleFunc("POST /api/v1/passes", s.issuePass)
 	mux.HandleFunc("POST "+redeemPath, s.redeemPass)
@@ -168,7 +170,7 @@ func fail(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case "not_connected", "unreachable":
 		status = http.StatusServiceUnavailable
-	case "no_person":
+	case "no_person", "yourself":
 		status = http.StatusBadRequest
 	case "busy", "slow":
 		status = http.StatusTooManyRequests
@@ -300,18 +302,18 @@ func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	writeJSON(w, http.StatusOK, rm.View())
 }
 
-// people lists a page of those in the room: of names that contain search, after the page that ended with after.
-func (s *Server) people(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+// inside lists a page of those in the room: of names that contain search, after the page that ended with after.
+func (s *Server) inside(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	q := r.URL.Query()
 	list, next, err := rm.People(r.Context(), q.Get("search"), q.Get("after"))
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, peopleList{list, next})
+	writeJSON(w, http.StatusOK, insideList{list, next})
 }
 
-type peopleList struct {
+type insideList struct {
 	People []node.FaceView `json:"people"`
 	Next   string          `json:"next"` // after of the next page; "" for none
 }
@@ -388,6 +390,35 @@ func (s *Server) qr(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
 		}
 	}
 	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" shape-rendering="crispEdges"><path fill="#fff" d="M0 0h%dv%dH0z"/><path d="%s"/></svg>`, size, size, size, size, path.String())
+}
+
+type peopleList struct {
+	People []node.Mark `json:"people"`
+}
+
+func (s *Server) people() peopleList { return peopleList{s.n.People()} }
+
+// setPerson marks somebody exactly as the body says: what it leaves out is not so. The answer is the mark as it is kept.
+func (s *Server) setPerson(w http.ResponseWriter, r *http.Request) {
+	person, err := doc.ParsePublicKey(r.PathValue("person"))
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "bad_person", "That is not a person's ID: it has 52 letters and digits.")
+		return
+	}
+	var body struct {
+		Name    string `json:"name"`
+		Blocked bool   `json:"blocked"`
+		Muted   bool   `json:"muted"`
+	}
+	if !s.decode(w, r, &body) {
+		return
+	}
+	m, err := s.n.SetPerson(node.Mark{PersonView: node.PersonView{Person: person, Name: body.Name}, Blocked: body.Blocked, Muted: body.Muted})
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, m)
 }
 
 func (s *Server) addPeer(w http.ResponseWriter, r *http.Request) {

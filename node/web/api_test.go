@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
+	"salon/ledger/doc"
 	"salon/node"
 )
 
@@ -40,6 +42,11 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 		{"POST", "/api/v1/join", `{"link":"salon:nonsense"}`, 400, "bad_link"},
 		{"POST", "/api/v1/join", `{"room":"Library"}`, 404, "no_room"},
 		{"POST", "/api/v1/peers", `{"addr":"here"}`, 400, "bad_addr"},
+		{"PUT", "/api/v1/people/ana", `{"muted":true}`, 400, "bad_person"},
+		{"PUT", "/api/v1/people/" + doc.PublicKey{}.String(), `{"muted":true}`, 400, "no_person"},
+		{"PUT", "/api/v1/people/" + s.n.Person().String(), `{"blocked":true}`, 400, "yourself"},
+		{"PUT", "/api/v1/people/" + stranger, `{"blocked":"yes"}`, 400, "bad_json"},
+		{"PUT", "/api/v1/people/" + stranger, `{"person":"` + stranger + `","muted":true}`, 400, "bad_json"},
 		{"POST", do, `{"action":"fly"}`, 400, "bad_action"},
 		{"POST", do, `{"action":"mute","person":"me"}`, 400, "bad_json"},
 		{"POST", do, `{"action":"volume","person":"` + s.n.Person().String() + `","volume":1e300}`, 400, "bad_volume"},
@@ -48,7 +55,7 @@ func TestBodiesAreTakenStrictly(t *testing.T) {
 		if code := s.refusal(s.request(row.method, row.path, row.body), row.status); code != row.code {
 			t.Errorf("%s %s %.60s: refused as %q, want %q", row.method, row.path, row.body, code, row.code)
 		}
-		if rooms() != before || s.n.Status().Name != name {
+		if rooms() != before || s.n.Status().Name != name || len(s.n.People()) != 0 {
 			t.Errorf("%s %s %.60s: something was done", row.method, row.path, row.body)
 		}
 	}
@@ -90,6 +97,47 @@ func TestJoinTellsWhoEntered(t *testing.T) {
 	bo.call("POST", "/api/v1/join", body, http.StatusCreated, nil)
 }
 
+// TestPeople: the list is kept as it is put, told to every page, and forgets who is neither blocked nor muted.
+func TestPeople(t *testing.T) {
+	s := newSite(t, Options{})
+	list := func() (list peopleList) {
+		s.call("GET", "/api/v1/people", "", http.StatusOK, &list)
+		return list
+	}
+	if got := list(); got.People == nil || len(got.People) != 0 {
+		t.Errorf("a new list: %v", got)
+	}
+	st := s.events("")
+	st.state()
+	put := func(body string, want node.Mark, told ...node.Mark) {
+		t.Helper()
+		var got node.Mark
+		s.call("PUT", "/api/v1/people/"+stranger, body, http.StatusOK, &got)
+		want.Person = doc.PublicKey{7}
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", body, got, want)
+		}
+		for i := range told {
+			told[i].Person = want.Person
+		}
+		e := st.next()
+		for e.name != "people" {
+			e = st.next()
+		}
+		var news peopleList
+		if err := json.Unmarshal([]byte(e.data), &news); err != nil || !slices.Equal(news.People, told) || !slices.Equal(list().People, told) {
+			t.Errorf("%s: told %s, listed %v, want %v", body, e.data, list(), told)
+		}
+	}
+	ana := func(blocked, muted bool) node.Mark {
+		return node.Mark{PersonView: node.PersonView{Name: "Ana"}, Blocked: blocked, Muted: muted}
+	}
+	put(`{"name":" Ana ","blocked":false,"muted":true}`, ana(false, true), ana(false, true))
+	put(`{"name":"Ana","blocked":true,"muted":true}`, ana(true, true), ana(true, true))
+	put(`{"blocked":true}`, ana(true, false), ana(true, false))
+	put(`{"name":"Ana","blocked":false,"muted":false}`, ana(false, false))
+}
+
 // TestSoundChecksAreBounded: a check that is over is gone for all its calls, and there are only so many at once.
 func TestSoundChecksAreBounded(t *testing.T) {
 	s := newSite(t, Options{})
@@ -122,6 +170,7 @@ func FuzzAPI(f *testing.F) {
 	hosted := open(f)
 	calls := []struct{ method, path string }{
 		{"PUT", "/api/v1/name"}, {"POST", "/api/v1/rooms"}, {"POST", "/api/v1/join"}, {"POST", "/api/v1/peers"}, {"POST", "/api/v1/rooms/ROOM/do"},
+		{"PUT", "/api/v1/people/" + stranger},
 	}
 	for i, body := range []string{
 		`{"name":"Eve"}`, `{"title":"A","mode":"concert","language":"de"}`, `{"room":"Kitchen"}`, `{"addr":"here"}`,
@@ -129,6 +178,7 @@ func FuzzAPI(f *testing.F) {
 	} {
 		f.Add(uint8(i), []byte(body))
 	}
+	f.Add(uint8(len(calls)-1), []byte(`{"name":"\u202e","blocked":true,"muted":false}`))
 	f.Fuzz(func(t *testing.T, call uint8, body []byte) {
 		c := calls[int(call)%len(calls)]
 		if namesAnAddress(body) {

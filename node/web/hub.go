@@ -40,8 +40,8 @@ type hub struct {
 
 // dirty is what changed since it was last told.
 type dirty struct {
-	status, rooms bool
-	room          map[room.ID]bool
+	status, people, rooms bool
+	room                  map[room.ID]bool
 }
 
 type message struct {
@@ -86,6 +86,8 @@ func (h *hub) note(c node.Change) {
 	switch c.Kind {
 	case node.StatusChanged:
 		h.dirty.status = true
+	case node.PeopleChanged:
+		h.dirty.people = true
 	case node.RoomsChanged:
 		h.dirty.rooms = true
 	case node.RoomChanged:
@@ -144,6 +146,9 @@ func (h *hub) flush() {
 	h.mu.Unlock()
 	if d.status {
 		h.tell("status", h.s.status())
+	}
+	if d.people {
+		h.tell("people", h.s.people())
 	}
 	if d.rooms {
 		h.tell("rooms", h.s.rooms())
@@ -326,6 +331,7 @@ func (h *hub) everything(id uint64) []message {
 		}
 	}
 	add("status", h.s.status())
+	add("people", h.s.people())
 	add("rooms", h.s.rooms())
 	for _, r := range h.s.n.Rooms() {
 		add("room", r.View())

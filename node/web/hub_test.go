@@ -161,15 +161,15 @@ func TestEventsBeginWithTheWholeState(t *testing.T) {
 	for len(got) == 0 || got[len(got)-1].id == "" {
 		got = append(got, st.next())
 	}
-	if len(got) != 4 || got[0].name != "status" || got[1].name != "rooms" || got[2].name != "room" || got[3].name != "room" {
+	if len(got) != 5 || got[0].name != "status" || got[1].name != "people" || got[2].name != "rooms" || got[3].name != "room" || got[4].name != "room" {
 		t.Fatalf("%v", got)
 	}
-	both := got[2].data + got[3].data
+	both := got[3].data + got[4].data
 	if !strings.Contains(both, one.ID.String()) || !strings.Contains(both, two.ID.String()) {
 		t.Errorf("%s", both)
 	}
-	if !strings.Contains(got[0].data, `"version"`) || !strings.Contains(got[1].data, `"rooms":[]`) {
-		t.Errorf("%v", got[:2])
+	if !strings.Contains(got[0].data, `"version"`) || !strings.Contains(got[1].data, `"people":[]`) || !strings.Contains(got[2].data, `"rooms":[]`) {
+		t.Errorf("%v", got[:3])
 	}
 }
 
@@ -207,7 +207,7 @@ func TestEventsReset(t *testing.T) {
 	s.notice(hubKeeps, hubKeeps+1)
 	for name, after := range map[string]string{"too old": id, "of before": "5", "of the future": "18446744073709551615"} {
 		st := s.events(after)
-		if names, id := st.state(); !slices.Equal(names, []string{"reset", "status", "rooms"}) || id == after {
+		if names, id := st.state(); !slices.Equal(names, []string{"reset", "status", "people", "rooms"}) || id == after {
 			t.Errorf("%s: %v, %s", name, names, id)
 		}
 		s.notice(1, 2)
@@ -216,7 +216,7 @@ func TestEventsReset(t *testing.T) {
 	}
 	for _, after := range []string{"0", "-1", "x", "99999999999999999999999"} {
 		st := s.events(after)
-		if names, _ := st.state(); names[len(names)-2] != "status" {
+		if names, _ := st.state(); names[len(names)-3] != "status" {
 			t.Errorf("%q: %v", after, names)
 		}
 		st.close()

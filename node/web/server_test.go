@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"salon/ledger/doc"
 	"salon/node"
 )
 
@@ -117,6 +118,9 @@ func (s *site) startRoom() node.RoomView {
 	return v
 }
 
+// stranger is somebody whom the node never met.
+var stranger = doc.PublicKey{7}.String()
+
 // routes are all calls of the API. ROOM and CHECK stand for what is open.
 var allRoutes = []struct{ method, path, body, contentType string }{
 	{"GET", "/api/v1/status", "", ""},
@@ -139,6 +143,8 @@ var allRoutes = []struct{ method, path, body, contentType string }{
 	{"GET", "/api/v1/rooms/ROOM/listen", "", ""},
 	{"PATCH", "/api/v1/media/abc", "a=ice-ufrag:x\r\n", "application/trickle-ice-sdpfrag"},
 	{"DELETE", "/api/v1/media/abc", "", ""},
+	{"GET", "/api/v1/people", "", ""},
+	{"PUT", "/api/v1/people/" + stranger, `{"blocked":true}`, "application/json"},
 	{"POST", "/api/v1/peers", `{"addr":"/ip4/127.0.0.1/tcp/1"}`, "application/json"},
 	{"POST", "/api/v1/passes", "", ""},
 	{"POST", "/api/v1/demo", "", ""},
@@ -163,7 +169,7 @@ func TestTableHasEveryRoute(t *testing.T) {
 	if len(patterns) < 20 {
 		t.Fatalf("found only %d routes in api.go", len(patterns))
 	}
-	names := strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc")
+	names := strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger)
 	for _, p := range patterns {
 		method, path := p[1], names.Replace(p[2])
 		found := path == "/"
@@ -256,6 +262,9 @@ func TestGuardLetsNothingForeignThrough(t *testing.T) {
 	}
 	if st := s.n.Status(); st.Name != "Ana" {
 		t.Errorf("name %q", st.Name)
+	}
+	if people := s.n.People(); len(people) != 0 {
+		t.Errorf("people marked: %v", people)
 	}
 	s.checks.mu.Lock()
 	if len(s.checks.open) != 1 {
