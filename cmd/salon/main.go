@@ -88,7 +88,7 @@ func newCommand() *cobra.Command {
 	p.StringArrayVar(&f.announce, "announce", nil, "multiaddr to tell others instead of those listened on; repeatable")
 	p.BoolVar(&f.verbose, "verbose", false, "log to standard error what the node does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), demoCommand(f), openCommand(f))
+	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), demoCommand(f), openCommand(f))
 	return root
 }
 

@@ -254,36 +254,50 @@ func (f *flags) inRoom(ctx context.Context, ref string) (*client.Client, node.Ro
 	return c, found, err
 }
 
-// findPerson finds somebody in a room, or who was removed from it.
+// findPerson finds somebody in a room.
 func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref string) (string, error) {
-	if p, err := doc.ParsePublicKey(strings.TrimSpace(ref)); err == nil {
-		return p.String(), nil
-	}
-	people := slices.Concat(v.Removed, v.CoHosts)
-	known := func(q doc.PublicKey) bool { // perhaps by another name
-		return slices.ContainsFunc(people, func(p node.PersonView) bool { return p.Person == q })
-	}
-	inside, err := c.Inside(ctx, v.ID.String())
+	people, err := peopleIn(ctx, c, v)
 	if err != nil {
 		return "", err
 	}
-	for _, p := range inside {
-		if !known(p.Person) {
-			people = append(people, p.PersonView)
+	p, err := whom(ref, people)
+	return p.Person.String(), err
+}
+
+// peopleIn lists who is in a room, and for those who lead it who was removed.
+func peopleIn(ctx context.Context, c *client.Client, v node.RoomView) ([]node.PersonView, error) {
+	people := slices.Concat(v.Removed, v.CoHosts)
+	add := func(p node.PersonView) {
+		known := func(q node.PersonView) bool { return p.Person == q.Person } // perhaps by another name
+		if !slices.ContainsFunc(people, known) {
+			people = append(people, p)
 		}
+	}
+	inside, err := c.Inside(ctx, v.ID.String())
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range inside {
+		add(p.PersonView)
 	}
 	for _, s := range v.Stage {
-		if !known(s.Person) {
-			people = append(people, s.PersonView)
-		}
+		add(s.PersonView)
 	}
 	for _, h := range v.Hands {
-		if !known(h.Person) {
-			people = append(people, h.PersonView)
-		}
+		add(h.PersonView)
 	}
-	p, err := choose("person", ref, people, func(p node.PersonView) (string, string) { return p.Person.String(), p.Name })
-	return p.Person.String(), err
+	return people, nil
+}
+
+// whom finds the one of people whom ref means. A whole ID means its bearer also if they are not among them.
+func whom(ref string, people []node.PersonView) (node.PersonView, error) {
+	if p, err := doc.ParsePublicKey(strings.TrimSpace(ref)); err == nil {
+		if i := slices.IndexFunc(people, func(v node.PersonView) bool { return v.Person == p }); i >= 0 {
+			return people[i], nil
+		}
+		return node.PersonView{Person: p}, nil
+	}
+	return choose("person", ref, people, func(p node.PersonView) (string, string) { return p.Person.String(), p.Name })
 }
 
 // choose finds the one whose ID or name begins with ref; one whose ID or name is ref goes before those that only begin so.
