@@ -30,6 +30,7 @@ type hosting struct {
 	absent   map[peer.ID]*time.Timer // devices with a seat or a hand whose connection broke
 	told     uint32                  // listener count last sent
 	roster   roster
+	notice   notice // what the last announcement said
 	door     door
 	news     chan struct{} // holds one: announce soon
 }
@@ -333,7 +334,32 @@ func (r *Room) worstLoss() float64 {
 	return losses[len(losses)-1-len(losses)/10]
 }
 
+// A notice is what somebody who sees the room in a list would notice of it.
+type notice struct {
+	name                       string
+	listeners, speakers        int
+	locked, stageOnly, waiting bool
+}
+
+// notice is what there is to announce. r.mu is held.
+func (r *Room) notice() notice {
+	n := notice{r.n.displayName(), int(r.listeners), len(r.state.Seats), r.state.Locked, r.state.StageOnly, r.state.Waiting}
+	if n.listeners > 20 { // one more or less of many can wait for the next announcement
+		for unit := 1; ; unit *= 10 {
+			if n.listeners < 200*unit {
+				n.listeners -= n.listeners % (10 * unit)
+				break
+			}
+		}
+	}
+	return n
+}
+
+// announceSoon asks for an announcement, if there is something new to say. r.mu is held.
 func (r *Room) announceSoon() {
+	if r.notice() == r.host.notice {
+		return
+	}
 	select {
 	case r.host.news <- struct{}{}:
 	default:
@@ -371,6 +397,7 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	if r.state.Waiting {
 		a.Starts = r.charter.Starts
 	}
+	r.host.notice = r.notice()
 	return a
 }
 

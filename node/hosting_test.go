@@ -134,3 +134,32 @@ func TestWorstLoss(t *testing.T) {
 	}
 	clear(hosted.host.children)
 }
+
+// What is said in a room is no news to those who are not in it.
+func TestAnnouncesOnlyWhatIsNew(t *testing.T) {
+	g := gather(t, Start{}, "Bo")
+	awaitChange(t, g.host.n, "the listener to be announced", func() bool {
+		l, ok := g.host.n.dir.Get(g.host.ID(), time.Now())
+		return ok && l.ann.Listeners == 1
+	})
+	g.host.mu.Lock()
+	defer g.host.mu.Unlock()
+	for what, c := range map[string]struct {
+		change func()
+		want   bool
+	}{
+		"nothing":           {func() {}, false},
+		"a line":            {func() { g.host.state.Chat = append(g.host.state.Chat, room.Line{Seq: 1}) }, false},
+		"a hand":            {func() { g.host.state.Hands = append(g.host.state.Hands, room.Hand{}) }, false},
+		"a listener":        {func() { g.host.listeners++ }, true},
+		"the lock":          {func() { g.host.state.Locked = !g.host.state.Locked }, true},
+		"one more of many":  {func() { g.host.listeners = 1215; g.host.host.notice = g.host.notice(); g.host.listeners++ }, false},
+		"many more of many": {func() { g.host.listeners = 1215; g.host.host.notice = g.host.notice(); g.host.listeners += 200 }, true},
+	} {
+		g.host.listeners = 1
+		g.host.host.notice = g.host.notice()
+		if c.change(); (g.host.notice() != g.host.host.notice) != c.want {
+			t.Errorf("%s is announced: %v", what, !c.want)
+		}
+	}
+}

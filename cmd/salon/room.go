@@ -266,12 +266,16 @@ func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref stri
 
 // peopleIn lists who is in a room, and for those who lead it who was removed.
 func peopleIn(ctx context.Context, c *client.Client, v node.RoomView) ([]node.PersonView, error) {
-	people := slices.Concat(v.Removed, v.CoHosts)
+	var people []node.PersonView
+	known := make(map[doc.PublicKey]bool) // perhaps by another name
 	add := func(p node.PersonView) {
-		known := func(q node.PersonView) bool { return p.Person == q.Person } // perhaps by another name
-		if !slices.ContainsFunc(people, known) {
+		if !known[p.Person] {
+			known[p.Person] = true
 			people = append(people, p)
 		}
+	}
+	for _, p := range slices.Concat(v.Removed, v.CoHosts) {
+		add(p)
 	}
 	inside, err := c.Inside(ctx, v.ID.String())
 	if err != nil {
