@@ -78,8 +78,8 @@ var (
 func (s *session) speak(ctx context.Context, v node.RoomView, play string) (said time.Duration, err error) {
 	id := v.ID.String()
 	switch {
-	case v.Me.Role == "listener":
-		if err := s.askForStage(ctx, id); err != nil {
+	case !v.Me.Seated:
+		if err := s.comeOnStage(ctx, v); err != nil {
 			return 0, err
 		}
 		defer func() {
@@ -106,6 +106,14 @@ func (s *session) speak(ctx context.Context, v node.RoomView, play string) (said
 	return time.Duration(mic.Stats().Received) * relay.FrameDuration, firstErr(err, mic.Err())
 }
 
+// comeOnStage takes a place on stage, if the room gives it unasked, and else asks for one.
+func (s *session) comeOnStage(ctx context.Context, v node.RoomView) error {
+	if v.StageOnly || v.Me.Leads || v.Me.Invited {
+		return s.Act(ctx, v.ID.String(), "accept", "")
+	}
+	return s.askForStage(ctx, v.ID.String())
+}
+
 // askForStage raises a hand and waits until the host has answered it.
 func (s *session) askForStage(ctx context.Context, id string) error {
 	if err := s.Act(ctx, id, "raise_hand", ""); err != nil {
@@ -115,12 +123,12 @@ func (s *session) askForStage(ctx context.Context, id string) error {
 	err := s.Watch(ctx, id, func(v node.RoomView) bool {
 		now = v
 		// The hand went up before the action was answered: if it is down now, it was lowered.
-		return !v.Phase.Over() && v.Me.Role == "listener" && (v.Me.Hand || v.Phase != node.Live)
+		return !v.Phase.Over() && !v.Me.Seated && (v.Me.Hand || v.Phase != node.Live)
 	})
 	switch {
 	case err == nil && now.Phase.Over():
 		return fmt.Errorf("the room is over: %s", now.Reason)
-	case err == nil && now.Me.Role == "listener":
+	case err == nil && !now.Me.Seated:
 		return errHandLow
 	case err == nil:
 		return nil
