@@ -162,24 +162,27 @@ func (s *Server) decode(w http.ResponseWriter, r *http.Request, v any) bool {
 // fail answers with the words the node has for an error.
 func fail(w http.ResponseWriter, err error) {
 	u := node.Explain(err)
-	status := http.StatusConflict
-	switch u.Code {
+	writeError(w, statusOf(u.Code), u.Code, u.Text)
+}
+
+// statusOf is the HTTP status that goes with a code of the node's.
+func statusOf(code string) int {
+	switch code {
 	case "not_allowed", "not_on_stage", "removed":
-		status = http.StatusForbidden
+		return http.StatusForbidden
 	case "no_room", "no_hand", "no_line":
-		status = http.StatusNotFound
+		return http.StatusNotFound
 	case "not_connected", "unreachable":
-		status = http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable
 	case "no_person", "yourself":
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	case "busy", "slow":
-		status = http.StatusTooManyRequests
-	default:
-		if strings.HasPrefix(u.Code, "bad_") {
-			status = http.StatusBadRequest
-		}
+		return http.StatusTooManyRequests
 	}
-	writeError(w, status, u.Code, u.Text)
+	if strings.HasPrefix(code, "bad_") {
+		return http.StatusBadRequest
+	}
+	return http.StatusConflict
 }
 
 func (s *Server) setName(w http.ResponseWriter, r *http.Request) {

@@ -42,7 +42,7 @@ func (s *Server) offer(rm *node.Room, take func(relay.Link) error) rtc.Offer {
 	return rtc.Offer{Stereo: rm.Mode() == room.Concert, OnSession: func(l *rtc.Session) error {
 		if err := take(l); err != nil {
 			u := node.Explain(err)
-			return &rtc.Refusal{Status: http.StatusForbidden, Name: u.Code, Text: u.Text}
+			return &rtc.Refusal{Status: statusOf(u.Code), Name: u.Code, Text: u.Text}
 		}
 		return nil
 	}}
