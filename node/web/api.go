@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,46 +25,72 @@ import (
 
 const maxBody = 64 << 10
 
+// A call is one entry of the API. openapi.json says what it is for, and a test holds that file and the calls together.
+type call struct {
+	pattern string       // ServeMux's; without a method the call itself refuses those it does not know
+	body    reflect.Type // of the JSON that it takes; nil: none, or no JSON
+	serve   http.HandlerFunc
+}
+
+// taking is a call that reads a JSON body first.
+func taking[B any](s *Server, pattern string, f func(w http.ResponseWriter, r *http.Request, body B)) call {
+	return call{pattern, reflect.TypeFor[B](), func(w http.ResponseWriter, r *http.Request) {
+		var body B
+		if s.decode(w, r, &body) {
+			f(w, r, body)
+		}
+	}}
+}
+
+func (s *Server) calls() []call {
+	return []call{
+		{"GET /api/v1/openapi.json", nil, serveDescription},
+		{"GET /api/v1/status", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.status()) }},
+		taking(s, "PUT /api/v1/name", s.setName),
+		{"GET /api/v1/rooms", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.rooms()) }},
+		taking(s, "POST /api/v1/rooms", s.startRoom),
+		taking(s, "POST /api/v1/preview", s.preview),
+		taking(s, "POST /api/v1/join", s.join),
+		{"GET /api/v1/joined", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.joined()) }},
+		{"GET /api/v1/rooms/{id}", nil, s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+			writeJSON(w, http.StatusOK, rm.View())
+		})},
+		{"GET /api/v1/rooms/{id}/stats", nil, s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
+			writeJSON(w, http.StatusOK, rm.Stats())
+		})},
+		{"GET /api/v1/rooms/{id}/people", nil, s.inRoom(s.inside)},
+		{"GET /api/v1/rooms/{id}/chat", nil, s.inRoom(s.chat)},
+		taking(s, "POST /api/v1/rooms/{id}/do", s.do),
+		{"GET /api/v1/rooms/{id}/qr.svg", nil, s.inRoom(s.qr)},
+		{"/api/v1/rooms/{id}/whip", nil, s.inRoom(s.whip)},
+		{"/api/v1/rooms/{id}/whep", nil, s.inRoom(s.whep)},
+		{"PUT /api/v1/rooms/{id}/speak", nil, s.inRoom(s.speak)},
+		{"GET /api/v1/rooms/{id}/listen", nil, s.inRoom(s.listen)},
+		{"/api/v1/media/{session}", nil, func(w http.ResponseWriter, r *http.Request) {
+			s.rtc.ServeSession(w, r, r.PathValue("session"))
+		}},
+		{"GET /api/v1/people", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.people()) }},
+		taking(s, "PUT /api/v1/people/{person}", s.setPerson),
+		taking(s, "POST /api/v1/peers", s.addPeer),
+		{"POST /api/v1/passes", nil, s.issuePass},
+		taking(s, "POST "+redeemPath, s.redeemPass),
+		{"POST /api/v1/demo", nil, s.demo.start},
+		{"DELETE /api/v1/demo", nil, s.demo.end},
+		{"POST /api/v1/check", nil, s.checks.create},
+		{"/api/v1/check/{id}/whip", nil, s.checks.whip},
+		{"/api/v1/check/{id}/whep", nil, s.checks.whep},
+		{"DELETE /api/v1/check/{id}", nil, s.checks.remove},
+		{"GET /api/v1/events", nil, s.hub.serve},
+		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
+	}
+}
+
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", files())
-	mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.status()) })
-	mux.HandleFunc("PUT /api/v1/name", s.setName)
-	mux.HandleFunc("GET /api/v1/rooms", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.rooms()) })
-	mux.HandleFunc("POST /api/v1/rooms", s.startRoom)
-	mux.HandleFunc("POST /api/v1/join", s.join)
-	mux.HandleFunc("GET /api/v1/joined", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.joined()) })
-	mux.HandleFunc("GET /api/v1/rooms/{id}", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-		writeJSON(w, http.StatusOK, rm.View())
-	}))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/stats", s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-		writeJSON(w, http.StatusOK, rm.Stats())
-	}))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/people", s.inRoom(s.inside))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/chat", s.inRoom(s.chat))
-	mux.HandleFunc("POST /api/v1/preview", s.preview)
-	mux.HandleFunc("POST /api/v1/rooms/{id}/do", s.inRoom(s.do))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/qr.svg", s.inRoom(s.qr))
-	mux.HandleFunc("/api/v1/rooms/{id}/whip", s.inRoom(s.whip))
-	mux.HandleFunc("/api/v1/rooms/{id}/whep", s.inRoom(s.whep))
-	mux.HandleFunc("PUT /api/v1/rooms/{id}/speak", s.inRoom(s.speak))
-	mux.HandleFunc("GET /api/v1/rooms/{id}/listen", s.inRoom(s.listen))
-	mux.HandleFunc("/api/v1/media/{session}", func(w http.ResponseWriter, r *http.Request) {
-		s.rtc.ServeSession(w, r, r.PathValue("session"))
-	})
-	mux.HandleFunc("GET /api/v1/people", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.people()) })
-	mux.HandleFunc("PUT /api/v1/people/{person}", s.setPerson)
-	mux.HandleFunc("POST /api/v1/peers", s.addPeer)
-	mux.HandleFunc("POST /api/v1/passes", s.issuePass)
-	mux.HandleFunc("POST "+redeemPath, s.redeemPass)
-	mux.HandleFunc("POST /api/v1/demo", s.demo.start)
-	mux.HandleFunc("DELETE /api/v1/demo", s.demo.end)
-	mux.HandleFunc("POST /api/v1/check", s.checks.create)
-	mux.HandleFunc("/api/v1/check/{id}/whip", s.checks.whip)
-	mux.HandleFunc("/api/v1/check/{id}/whep", s.checks.whep)
-	mux.HandleFunc("DELETE /api/v1/check/{id}", s.checks.remove)
-	mux.HandleFunc("GET /api/v1/events", s.hub.serve)
-	mux.HandleFunc("GET /api/v1/counts", func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) })
+	for _, c := range s.calls() {
+		mux.HandleFunc(c.pattern, c.serve)
+	}
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusNotFound, "no_such_call", fmt.Sprintf("There is no %s %s.", r.Method, r.URL.Path))
 	})
@@ -112,21 +139,27 @@ func (s *Server) counts() map[string]uint64 {
 	return out
 }
 
-// inRoom finds the room of the path among those we are in.
+// inRoom is a call about a room that we are in.
 func (s *Server) inRoom(f func(http.ResponseWriter, *http.Request, *node.Room)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		id, err := room.ParseID(r.PathValue("id"))
-		if err != nil {
-			writeError(w, http.StatusBadRequest, "bad_room", "That is not a room's ID: it has 26 letters and digits.")
-			return
+		if rm := s.roomOf(w, r); rm != nil {
+			f(w, r, rm)
 		}
-		rm := s.n.Room(id)
-		if rm == nil {
-			writeError(w, http.StatusNotFound, "not_in_room", "You are not in that room. Join it first.")
-			return
-		}
-		f(w, r, rm)
 	}
+}
+
+// roomOf finds the room of the path among those we are in; if it is nil, the answer has been given.
+func (s *Server) roomOf(w http.ResponseWriter, r *http.Request) *node.Room {
+	id, err := room.ParseID(r.PathValue("id"))
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "bad_room", "That is not a room's ID: it has 26 letters and digits.")
+		return nil
+	}
+	rm := s.n.Room(id)
+	if rm == nil {
+		writeError(w, http.StatusNotFound, "not_in_room", "You are not in that room. Join it first.")
+	}
+	return rm
 }
 
 // decode reads a JSON body strictly, bounded in size, and by guard in time.
@@ -185,13 +218,11 @@ func statusOf(code string) int {
 	return http.StatusConflict
 }
 
-func (s *Server) setName(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Name string `json:"name"`
-	}
-	if !s.decode(w, r, &body) {
-		return
-	}
+type nameBody struct {
+	Name string `json:"name"`
+}
+
+func (s *Server) setName(w http.ResponseWriter, _ *http.Request, body nameBody) {
 	if err := s.n.SetName(body.Name); err != nil {
 		fail(w, err)
 		return
@@ -199,18 +230,16 @@ func (s *Server) setName(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, s.status())
 }
 
-func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Title      string `json:"title"`
-		Mode       string `json:"mode"`
-		Language   string `json:"language"`
-		Starts     int64  `json:"starts"` // unix ms; 0 means at once
-		StageOnly  bool   `json:"stage_only"`
-		RecordAsks bool   `json:"record_asks"`
-	}
-	if !s.decode(w, r, &body) {
-		return
-	}
+type startBody struct {
+	Title      string `json:"title"`
+	Mode       string `json:"mode"` // empty: talk
+	Language   string `json:"language"`
+	Starts     int64  `json:"starts"` // unix ms; 0 means at once
+	StageOnly  bool   `json:"stage_only"`
+	RecordAsks bool   `json:"record_asks"`
+}
+
+func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {
 	mode := room.Talk
 	if body.Mode != "" {
 		var err error
@@ -233,11 +262,7 @@ func (s *Server) startRoom(w http.ResponseWriter, r *http.Request) {
 
 // join answers 201 if the node is in the room because of this call, and 200 if it was in before: only who entered a room
 // may leave it again without asking.
-func (s *Server) join(w http.ResponseWriter, r *http.Request) {
-	var body where
-	if !s.decode(w, r, &body) {
-		return
-	}
+func (s *Server) join(w http.ResponseWriter, r *http.Request, body where) {
 	ref, ok := body.ref(w)
 	if !ok {
 		return
@@ -277,18 +302,20 @@ func (e *entries) first(n *node.Node, rm *node.Room) bool {
 	return true
 }
 
-func (s *Server) do(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-	var body struct {
-		Action  string         `json:"action"`
-		Person  *doc.PublicKey `json:"person"`
-		Volume  *float64       `json:"volume"`
-		Place   int            `json:"place"`
-		Seconds int            `json:"seconds"`
-		Ref     uint64         `json:"ref"`
-		Text    string         `json:"text"`
-		Emoji   string         `json:"emoji"`
-	}
-	if !s.decode(w, r, &body) {
+type doBody struct {
+	Action  string         `json:"action"`
+	Person  *doc.PublicKey `json:"person"` // nil: oneself
+	Volume  *float64       `json:"volume"` // nil: 1
+	Place   int            `json:"place"`
+	Seconds int            `json:"seconds"`
+	Ref     uint64         `json:"ref"`
+	Text    string         `json:"text"`
+	Emoji   string         `json:"emoji"`
+}
+
+func (s *Server) do(w http.ResponseWriter, r *http.Request, body doBody) {
+	rm := s.roomOf(w, r)
+	if rm == nil {
 		return
 	}
 	a := node.Action{Kind: body.Action, Place: body.Place, Seconds: body.Seconds, Ref: body.Ref, Text: body.Text, Emoji: body.Emoji}
@@ -357,11 +384,7 @@ func (b where) ref(w http.ResponseWriter) (string, bool) {
 }
 
 // preview tells what a room is like, and joins nothing.
-func (s *Server) preview(w http.ResponseWriter, r *http.Request) {
-	var body where
-	if !s.decode(w, r, &body) {
-		return
-	}
+func (s *Server) preview(w http.ResponseWriter, r *http.Request, body where) {
 	ref, ok := body.ref(w)
 	if !ok {
 		return
@@ -401,19 +424,17 @@ type peopleList struct {
 
 func (s *Server) people() peopleList { return peopleList{s.n.People()} }
 
+type markBody struct {
+	Name    string `json:"name"`
+	Blocked bool   `json:"blocked"`
+	Muted   bool   `json:"muted"`
+}
+
 // setPerson marks somebody exactly as the body says: what it leaves out is not so. The answer is the mark as it is kept.
-func (s *Server) setPerson(w http.ResponseWriter, r *http.Request) {
+func (s *Server) setPerson(w http.ResponseWriter, r *http.Request, body markBody) {
 	person, err := doc.ParsePublicKey(r.PathValue("person"))
 	if err != nil {
 		writeError(w, http.StatusBadRequest, "bad_person", "That is not a person's ID: it has 52 letters and digits.")
-		return
-	}
-	var body struct {
-		Name    string `json:"name"`
-		Blocked bool   `json:"blocked"`
-		Muted   bool   `json:"muted"`
-	}
-	if !s.decode(w, r, &body) {
 		return
 	}
 	m, err := s.n.SetPerson(node.Mark{PersonView: node.PersonView{Person: person, Name: body.Name}, Blocked: body.Blocked, Muted: body.Muted})
@@ -424,18 +445,20 @@ func (s *Server) setPerson(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, m)
 }
 
-func (s *Server) addPeer(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Addr string `json:"addr"`
-	}
-	if !s.decode(w, r, &body) {
-		return
-	}
+type peerBody struct {
+	Addr string `json:"addr"`
+}
+
+type peerCount struct {
+	Peers int `json:"peers"` // nodes we are connected to
+}
+
+func (s *Server) addPeer(w http.ResponseWriter, r *http.Request, body peerBody) {
 	if err := s.n.AddPeer(r.Context(), body.Addr); err != nil {
 		fail(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]int{"peers": s.n.Status().Peers})
+	writeJSON(w, http.StatusOK, peerCount{s.n.Status().Peers})
 }
 
 // counts of refusals by constant name.

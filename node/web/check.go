@@ -54,6 +54,10 @@ type checkEvent struct {
 
 var errCheckOver = &rtc.Refusal{Status: http.StatusNotFound, Name: "no_check", Text: "This sound check is over. Start another."}
 
+type checkCreated struct {
+	ID string `json:"id"`
+}
+
 func (cs *checks) create(w http.ResponseWriter, _ *http.Request) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
@@ -68,7 +72,7 @@ func (cs *checks) create(w http.ResponseWriter, _ *http.Request) {
 	c.path = cs.s.n.NewSoundPath(c.arrived)
 	c.end = time.AfterFunc(checkLives, func() { cs.close(c.id) })
 	cs.open[c.id] = c
-	writeJSON(w, http.StatusCreated, map[string]string{"id": c.id})
+	writeJSON(w, http.StatusCreated, checkCreated{c.id})
 }
 
 func (cs *checks) get(w http.ResponseWriter, r *http.Request) *check {
@@ -76,7 +80,7 @@ func (cs *checks) get(w http.ResponseWriter, r *http.Request) *check {
 	defer cs.mu.Unlock()
 	c := cs.open[r.PathValue("id")]
 	if c == nil {
-		writeError(w, errCheckOver.Status, errCheckOver.Name, errCheckOver.Text)
+		refuseMedia(w, r, errCheckOver)
 	}
 	return c
 }

@@ -20,6 +20,10 @@ type demoRunner struct {
 	done   chan struct{}
 }
 
+type demoStarted struct {
+	Room room.ID `json:"room"` // which the node is in
+}
+
 func (d *demoRunner) start(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d.mu.Lock()
@@ -44,7 +48,7 @@ func (d *demoRunner) start(w http.ResponseWriter, r *http.Request) {
 	}()
 	select {
 	case id := <-in:
-		writeJSON(w, http.StatusCreated, map[string]room.ID{"room": id})
+		writeJSON(w, http.StatusCreated, demoStarted{id})
 	case err := <-failed:
 		fail(w, err)
 	case <-time.After(15 * time.Second):

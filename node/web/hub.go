@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"salon/ledger/doc"
 	"salon/node"
 	"salon/room"
 )
@@ -48,6 +49,29 @@ type message struct {
 	id    uint64 // 0: not kept, not replayed
 	event string
 	data  []byte
+}
+
+// A levelsEvent says how loud the people of a room are, several times a second.
+type levelsEvent struct {
+	Room   room.ID                 `json:"room"`
+	Levels map[doc.PublicKey]uint8 `json:"levels"` // -dBov
+}
+
+// A reactionsEvent says how many of each came since the last.
+type reactionsEvent struct {
+	Room   room.ID           `json:"room"`
+	Counts map[string]uint32 `json:"counts"`
+}
+
+// A qualityEvent says how well a room is heard, every second.
+type qualityEvent struct {
+	Room room.ID `json:"room"`
+	node.QualityView
+}
+
+// A leftEvent names a room that we are in no longer.
+type leftEvent struct {
+	ID room.ID `json:"id"`
 }
 
 type client struct {
@@ -94,14 +118,14 @@ func (h *hub) note(c node.Change) {
 		h.dirty.room[c.Room] = true
 	case node.LevelsHeard:
 		if len(h.clients) > 0 {
-			if b, err := json.Marshal(map[string]any{"room": c.Room, "levels": c.Levels}); err == nil {
+			if b, err := json.Marshal(levelsEvent{c.Room, c.Levels}); err == nil {
 				h.sendLocked(message{event: "levels", data: b})
 			}
 		}
 		h.mu.Unlock()
 		return
 	case node.ReactionsHeard:
-		if b, err := json.Marshal(map[string]any{"room": c.Room, "counts": c.Reactions}); err == nil {
+		if b, err := json.Marshal(reactionsEvent{c.Room, c.Reactions}); err == nil {
 			h.sendLocked(message{event: "reactions", data: b})
 		}
 		h.mu.Unlock()
@@ -158,7 +182,7 @@ func (h *hub) flush() {
 			h.tell("room", r.View())
 			h.tellChat(r)
 		} else {
-			h.tell("left", map[string]room.ID{"id": id})
+			h.tell("left", leftEvent{id})
 			delete(h.chats, id)
 		}
 	}
@@ -193,11 +217,6 @@ func (h *hub) tellQuality() {
 		h.sendLocked(message{event: "quality", data: b})
 		h.mu.Unlock()
 	}
-}
-
-type qualityEvent struct {
-	Room room.ID `json:"room"`
-	node.QualityView
 }
 
 // tell sends an event to every page and keeps it for those who come back.

@@ -37,12 +37,13 @@ func (s *site) events(after string) *stream {
 		s.t.Fatalf("%s, %s", resp.Status, ct)
 	}
 	st := &stream{s.t, resp, make(chan event, 1000)}
-	go st.read()
+	go st.read(theFile(s.t))
 	s.t.Cleanup(st.close)
 	return st
 }
 
-func (st *stream) read() {
+// read takes events until the stream ends. They must be as openapi.json says.
+func (st *stream) read(f *apiFile) {
 	defer close(st.events)
 	lines := bufio.NewScanner(st.resp.Body)
 	lines.Buffer(nil, 1<<20)
@@ -58,6 +59,9 @@ func (st *stream) read() {
 			e.data += value
 		case "":
 			if e.name != "" {
+				if wrong := e.wrong(f); wrong != "" {
+					st.t.Errorf("event %s: %s", e.name, wrong)
+				}
 				st.events <- e
 			}
 			e = event{}

@@ -54,23 +54,29 @@ func (p *passes) redeem(word string, now time.Time) bool {
 // PassURL is an address of the page to start a browser with. It is good for one browser, for two minutes.
 func (s *Server) PassURL() string { return s.URL() + "/#pass=" + s.passes.issue(time.Now()) }
 
+type passIssued struct {
+	URL string `json:"url"`
+}
+
 func (s *Server) issuePass(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusCreated, map[string]string{"url": s.PassURL()})
+	writeJSON(w, http.StatusCreated, passIssued{s.PassURL()})
 }
 
 // redeemPath is the one call of the API that needs no key: it gives it out.
 const redeemPath = "/api/v1/passes/redeem"
 
-func (s *Server) redeemPass(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Pass string `json:"pass"`
-	}
-	if !s.decode(w, r, &body) {
-		return
-	}
+type passBody struct {
+	Pass string `json:"pass"`
+}
+
+type keyGiven struct {
+	Key string `json:"key"`
+}
+
+func (s *Server) redeemPass(w http.ResponseWriter, _ *http.Request, body passBody) {
 	if !s.passes.redeem(body.Pass, time.Now()) {
 		s.refuse(w, "no_pass", "This address was used before, or is older than two minutes. Run 'salon open' for another.")
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"key": s.key})
+	writeJSON(w, http.StatusOK, keyGiven{s.key})
 }

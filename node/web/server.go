@@ -205,8 +205,18 @@ func refuseMedia(w http.ResponseWriter, _ *http.Request, r *rtc.Refusal) {
 	writeError(w, r.Status, r.Name, r.Text)
 }
 
+// A refused request is answered with an errorAnswer: a constant for programs, and words for a person.
+type errorAnswer struct {
+	Error errorWords `json:"error"`
+}
+
+type errorWords struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
 func writeError(w http.ResponseWriter, status int, code, text string) {
-	writeJSON(w, status, map[string]any{"error": map[string]string{"code": code, "text": text}})
+	writeJSON(w, status, errorAnswer{errorWords{code, text}})
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

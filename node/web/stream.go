@@ -48,6 +48,10 @@ func (s *Server) offer(rm *node.Room, take func(relay.Link) error) rtc.Offer {
 	}}
 }
 
+type framesTaken struct {
+	Frames uint64 `json:"frames"` // 20 ms each
+}
+
 // speak publishes frames from the request's body until it ends, or until the person is no longer on stage.
 func (s *Server) speak(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	l := &bodyLink{in: bufio.NewReaderSize(r.Body, 4<<10), done: make(chan struct{})}
@@ -57,7 +61,7 @@ func (s *Server) speak(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // this body comes as fast as the person speaks
 	<-l.done
-	writeJSON(w, http.StatusOK, map[string]uint64{"frames": l.received.Load()})
+	writeJSON(w, http.StatusOK, framesTaken{l.received.Load()})
 	// What the client still sends is not waited for.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 }
