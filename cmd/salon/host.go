@@ -85,6 +85,8 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.BoolVar(&recordAsks, "record-asks", false, "listeners record only while you say that the room is recorded")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
+	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
+	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
 }
 

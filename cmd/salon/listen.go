@@ -20,7 +20,7 @@ func listenCommand(f *flags) *cobra.Command {
 	var lasts time.Duration
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "listen ROOM|LINK", Short: "Hear a room without a page, and record it", Args: oneArg("room or share link"),
+		Use: "listen ROOM|LINK", Short: "Hear a room without a page, and record it", Args: oneArg("room or share link"), ValidArgsFunction: f.completeLive(),
 		Long: "listen joins a room, named by a share link or by the beginning of its ID or title, and records what you hear there.\nA room that your running node is in already it leaves alone. At the end it prints one line of figures.",
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if record != "" {
@@ -66,6 +66,7 @@ func listenCommand(f *flags) *cobra.Command {
 	fl.StringVar(&record, "record", "", "file to record to: .wav, .ogg or .opus")
 	fl.Var((*span)(&lasts), "for", "leave after this time (default: when the room ends, or at Ctrl-C)")
 	fl.BoolVar(&asJSON, "json", false, "print the figures as an object")
+	completesTo(cmd, "record", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
 }
 

@@ -89,6 +89,8 @@ func newCommand() *cobra.Command {
 	p.BoolVar(&f.verbose, "verbose", false, "log to standard error what the node does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), demoCommand(f), openCommand(f))
+	completesTo(root, "home", cobra.ShellCompDirectiveFilterDirs)
+	addCompletion(root)
 	return root
 }
 

@@ -63,7 +63,7 @@ func peopleCommand(f *flags) *cobra.Command {
 	})
 	for _, a := range peopleActions {
 		cmd.AddCommand(&cobra.Command{
-			Use: a.use + " PERSON", Short: a.short, Args: oneArg("person"),
+			Use: a.use + " PERSON", Short: a.short, Args: oneArg("person"), ValidArgsFunction: f.completePeople(a.undoes),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				l, err := f.peopleList(cmd)
 				if err != nil {

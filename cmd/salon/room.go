@@ -85,7 +85,7 @@ func roomCommand(f *flags) *cobra.Command {
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print the room as an object, as it is afterwards")
 	cmd.AddCommand(&cobra.Command{
-		Use: "show ROOM", Short: "Who is on stage, whose hands are up, how the room is set", Args: oneArg("room"),
+		Use: "show ROOM", Short: "Who is on stage, whose hands are up, how the room is set", Args: oneArg("room"), ValidArgsFunction: f.completeJoined(roomAction{}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, v, err := f.inRoom(cmd.Context(), args[0])
 			if err != nil {
@@ -97,7 +97,7 @@ func roomCommand(f *flags) *cobra.Command {
 	cmd.AddCommand(chatCommand(f, &asJSON))
 	for _, a := range roomActions {
 		cmd.AddCommand(&cobra.Command{
-			Use: a.usage(), Short: a.short, Args: a.args,
+			Use: a.usage(), Short: a.short, Args: a.args, ValidArgsFunction: f.completeJoined(a),
 			RunE: func(cmd *cobra.Command, args []string) error {
 				ctx := cmd.Context()
 				does, person, err := a.parse(args)
@@ -202,7 +202,7 @@ func (a roomAction) parse(args []string) (does client.Action, person string, err
 // chatCommand reads and writes the chat of a room.
 func chatCommand(f *flags, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
-		Use: "chat ROOM [TEXT...]", Short: "Write a message, or without a text read the chat",
+		Use: "chat ROOM [TEXT...]", Short: "Write a message, or without a text read the chat", ValidArgsFunction: f.completeJoined(roomAction{}),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("it is: salon room chat ROOM [TEXT...]")
@@ -250,7 +250,7 @@ func (f *flags) inRoom(ctx context.Context, ref string) (*client.Client, node.Ro
 	if err != nil {
 		return nil, v, err
 	}
-	found, err := choose("room", ref, rooms, func(v node.RoomView) (string, string) { return v.ID.String(), v.Title })
+	found, err := choose("room", ref, rooms, roomNames)
 	return c, found, err
 }
 
@@ -301,8 +301,11 @@ func whom(ref string, people []node.PersonView) (node.PersonView, error) {
 		}
 		return node.PersonView{Person: p}, nil
 	}
-	return choose("person", ref, people, func(p node.PersonView) (string, string) { return p.Person.String(), p.Name })
+	return choose("person", ref, people, personNames)
 }
+
+func roomNames(v node.RoomView) (id, name string)     { return v.ID.String(), v.Title }
+func personNames(p node.PersonView) (id, name string) { return p.Person.String(), p.Name }
 
 // choose finds the one whose ID or name begins with ref; one whose ID or name is ref goes before those that only begin so.
 func choose[T any](what, ref string, among []T, names func(T) (id, name string)) (one T, err error) {

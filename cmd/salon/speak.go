@@ -20,7 +20,7 @@ func speakCommand(f *flags) *cobra.Command {
 	var asJSON bool
 	var lasts time.Duration
 	cmd := &cobra.Command{
-		Use: "speak ROOM|LINK", Short: "Raise a hand, play a file when granted, return to the audience", Args: oneArg("room or share link"),
+		Use: "speak ROOM|LINK", Short: "Raise a hand, play a file when granted, return to the audience", Args: oneArg("room or share link"), ValidArgsFunction: f.completeLive(),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if play == "" {
 				return usagef("speak wants --play FILE")
@@ -58,6 +58,7 @@ func speakCommand(f *flags) *cobra.Command {
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and seconds at the end")
 	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to say")
 	fl.Var((*span)(&lasts), "for", "give up the stage after this time (default: when the file has been played)")
+	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
 }
 
