@@ -1,8 +1,6 @@
 // Which view is shown, and what stays around it.
 import { useEffect, useRef } from "preact/hooks";
 import { world } from "./node/world";
-import { Announcer } from "./parts/announcer";
-import { Notices } from "./parts/notices";
 import { useRoute, type Route } from "./route";
 import { useStore } from "./store";
 import { CheckPage } from "./views/check";
@@ -25,8 +23,6 @@ export function App({ hasKey }: { hasKey: boolean }) {
     <>
       <StreamBanner />
       {nameless ? <Welcome /> : known ? <Pages /> : <p class="waiting" aria-busy="true">{t.app.loading}</p>}
-      <Notices />
-      <Announcer />
     </>
   );
 }

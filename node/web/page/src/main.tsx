@@ -5,6 +5,7 @@ import { hasArrived, takeKey } from "./key";
 import { useKey } from "./node/api";
 import { followNode } from "./node/world";
 import { tellChanges } from "./changes";
+import { showOverlay } from "./parts/overlay";
 import { tidyRooms } from "./rooms";
 import { dressDocument } from "./words";
 
@@ -17,6 +18,7 @@ void takeKey().then((key) => {
     tidyRooms();
   }
   render(<App hasKey={key !== null} />, document.getElementById("app")!);
+  showOverlay();
 });
 // The address that `salon open` prints may come to a tab that is already here.
 addEventListener("hashchange", () => {

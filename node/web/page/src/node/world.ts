@@ -6,6 +6,7 @@ import type { CheckEvent, DemoEvent, LevelsEvent, NoticeEvent, RoomCard, RoomVie
 
 export interface Notice extends NoticeEvent {
   id: number;
+  undo?: (() => unknown) | undefined; // takes back what the notice tells of
 }
 
 export interface World {
@@ -74,9 +75,10 @@ export function dropRoom(id: string): void {
 const maxNotices = 4;
 let noticeCount = 0;
 
-export function notify(level: NoticeEvent["level"], text: string): void {
+/** Shows a notice. With `undo` it offers for a while to take back what was done, with that function. */
+export function notify(level: NoticeEvent["level"], text: string, more: { undo?: () => unknown } = {}): void {
   const notices = world.get().notices.filter((n) => n.text !== text);
-  world.set({ notices: [...notices, { level, text, id: ++noticeCount }].slice(-maxNotices) });
+  world.set({ notices: [...notices, { level, text, id: ++noticeCount, ...more }].slice(-maxNotices) });
 }
 
 export function dismiss(id: number): void {

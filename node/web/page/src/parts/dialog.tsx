@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { t } from "../words";
 import { Icon } from "./icon";
+import { place } from "./overlay";
 
 interface Properties {
   title: ComponentChildren;
@@ -17,7 +18,11 @@ export function Dialog({ title, test, onClose, children }: Properties) {
   useEffect(() => {
     const element = dialog.current!;
     element.showModal();
-    return () => element.close();
+    const uncover = place(element);
+    return () => {
+      uncover();
+      element.close();
+    };
   }, []);
   return (
     <dialog

@@ -53,6 +53,12 @@ export const en = {
     line: (where: string, nodes: string) => `${where}; ${nodes}`,
   },
 
+  notice: {
+    all: "Notices",
+    undo: "Undo",
+    undoKey: "(Control Z)",
+  },
+
   home: {
     title: "Live now",
     emptyTitle: "No rooms here yet",
