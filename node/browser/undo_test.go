@@ -6,6 +6,73 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// watchTimers notes what the page sets its timers to, and which of them it cleared.
+const watchTimers = `
+window.timers = [];
+{
+  const set = window.setTimeout, clear = window.clearTimeout;
+  window.setTimeout = (f, ms, ...more) => {
+    const id = set(f, ms, ...more);
+    timers.push({id, ms, cleared: false});
+    return id;
+  };
+  window.clearTimeout = (id) => {
+    for (const timer of timers) if (timer.id === id) timer.cleared = true;
+    clear(id);
+  };
+}`
+
+// Who leaves a room by a slip is back with one click, or one key; a notice waits for whoever is at it.
+func TestUndoLeaving(t *testing.T) {
+	mute := microphone(t, make([]float32, rate))
+	ana, bo := meet(t, mute, mute)
+	bo.beforeEveryPage(watchTimers)
+	bo.open("about:blank")
+	bo.open(bo.node.Page)
+	ana.startsRoom("Slippery", "talk")
+	bo.sees("room-card")
+	bo.clicks("listen")
+	bo.sees(`room[data-phase="live"]`)
+
+	bo.clicks("leave")
+	bo.sees("undo")
+	if text := bo.reads("notice"); !contains(text, "left Slippery", "Undo") {
+		t.Errorf("the notice says %q", text)
+	}
+	bo.sees("room-card")
+	bo.until("be counted out", `document.querySelector('[data-test="room-card"]').innerText.includes("0 listening")`)
+
+	// While it has the focus it stays.
+	bo.until("have set a timer", `timers.some((timer) => timer.ms === 8000 && !timer.cleared)`)
+	script[bool](bo, `document.querySelector('[data-test="undo"]').focus() ?? true`)
+	bo.until("stop the timer", `timers.every((timer) => timer.ms !== 8000 || timer.cleared)`)
+	script[bool](bo, `document.activeElement.blur() ?? true`)
+	bo.until("go on", `timers.some((timer) => timer.ms >= 2000 && timer.ms < 8000 && timer.ms !== 7000 && !timer.cleared)`)
+	bo.clicks("undo")
+	bo.sees(`room[data-phase="live"][data-role="listener"]`)
+	bo.seesNo("undo")
+	bo.until("hear the room", `document.querySelector('[data-test="quality"]') !== null`)
+
+	// The key does it too, but belongs to a field while one writes in it.
+	bo.clicks("leave")
+	bo.sees("undo")
+	bo.clicks("start-room")
+	bo.types("room-title-input", "Other")
+	bo.do("undo the writing", chromedp.KeyEvent("z", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	bo.sees("undo")
+	script[bool](bo, `document.activeElement.blur() ?? true`)
+	bo.do("undo leaving", chromedp.KeyEvent("z", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	bo.sees(`room[data-phase="live"]`)
+
+	// Out, and into a room of one's own: coming back would end it, so the room is only shown.
+	bo.clicks("leave")
+	bo.sees("undo")
+	bo.startsRoom("My own", "talk")
+	bo.clicks("undo")
+	bo.sees("preview-room")
+	bo.sees("dock")
+}
+
 // A notice is in reach while a dialog is open.
 func TestNoticeOverDialog(t *testing.T) {
 	p := alone(t, "Ana", setup{})

@@ -7,6 +7,7 @@ import { CheckPage } from "./views/check";
 import { DemoPage } from "./views/demo";
 import { Dock } from "./views/dock";
 import { Home } from "./views/home";
+import { LinkPage } from "./views/link";
 import { NoKey } from "./views/nokey";
 import { RoomPage } from "./views/room";
 import { StartPage } from "./views/start";
@@ -48,6 +49,8 @@ function Page({ route }: { route: Route }) {
       return <CheckPage />;
     case "demo":
       return <DemoPage />;
+    case "link":
+      return <LinkPage key={route.link} link={route.link} />;
     case "room":
       return <RoomPage key={route.id} id={route.id} />;
   }
@@ -56,7 +59,7 @@ function Page({ route }: { route: Route }) {
 /** After a turn to another view the focus is on its first field or its heading: keyboard and screen reader begin there. */
 function useFocusOnTurn(route: Route): void {
   const first = useRef(true);
-  const name = route.view === "room" ? `room ${route.id}` : route.view;
+  const name = route.view === "room" ? `room ${route.id}` : route.view === "link" ? `link ${route.link}` : route.view;
   useEffect(() => {
     if (first.current) {
       first.current = false;

@@ -1,12 +1,50 @@
-// Coming out of rooms.
+// Going into rooms and coming out of them.
 import { api, Refusal } from "./node/api";
-import { dropRoom, notify, onRoomChange } from "./node/world";
-import { isOver, type RoomView } from "./node/types";
-import { parseRoute } from "./route";
+import { admitRoom, dropRoom, notify, onRoomChange, world } from "./node/world";
+import { isOver, runsRoom, type RoomView } from "./node/types";
+import { complain } from "./parts/action";
+import { go, parseRoute } from "./route";
 import { sound } from "./sound/room";
 import { t } from "./words";
 
-/** Leaves a room, or puts away one that is over. */
+/** A way into a room: the one that is known to be meant, if any, and what takes one there. */
+export interface Way {
+  room?: string;
+  open: () => Promise<RoomView>;
+}
+
+/** The room that one would leave: where the sound is on, or one that one hosts. */
+export function otherRoom(way: Way): RoomView | undefined {
+  const { joined } = world.get();
+  const lives = (room: RoomView | undefined) => room && !room.demo && !isOver(room.phase) && room.id !== way.room;
+  const heard = joined[sound.state.get().room];
+  return lives(heard) ? heard : Object.values(joined).find((room) => lives(room) && runsRoom(room.me));
+}
+
+let entering = 0;
+
+/**
+ * Goes into a room, and out of the one that one is in: a host's ends, so ask before. Until that is done no room is put
+ * away: one that refuses is over before it is shown.
+ */
+export async function enter(way: Way): Promise<void> {
+  entering++;
+  try {
+    const before = otherRoom(way);
+    const room = await way.open();
+    go({ view: "room", id: room.id });
+    admitRoom(room);
+    if (isOver(room.phase)) return; // it refused, and says why: one stays where one is
+    sound.enter(room.id);
+    if (!before || before.id === room.id) return;
+    if (runsRoom(before.me)) await api.act(before.id, "end").catch(complain);
+    await leave(before).catch(complain);
+  } finally {
+    entering--;
+  }
+}
+
+/** Leaves a room, or puts away one that is over. A guest who leaves by choice is offered the way back. */
 export async function leave(room: RoomView): Promise<void> {
   if (sound.state.get().room === room.id) sound.exit();
   try {
@@ -15,18 +53,16 @@ export async function leave(room: RoomView): Promise<void> {
     if (!(error instanceof Refusal) || error.status !== 404) throw error; // 404: out of it already
   }
   dropRoom(room.id);
+  if (isOver(room.phase) || room.demo || entering > 0) return;
+  notify("info", t.leave.left(room.title), { undo: () => comeBack(room) });
 }
 
-let entering = 0;
-
-/** Goes into a room with `way`. Until that is done no room is put away: one that refuses is over before it is shown. */
-export async function enter(way: () => Promise<void>): Promise<void> {
-  entering++;
-  try {
-    await way();
-  } finally {
-    entering--;
-  }
+/** Into a room that was just left; unless one hosts another by now, which would end: then it is looked at first. */
+async function comeBack({ id, link }: RoomView): Promise<void> {
+  const way = { room: id, open: () => api.join(link ? { link } : { room: id }) };
+  const other = otherRoom(way);
+  if (other && runsRoom(other.me)) go(link ? { view: "link", link } : { view: "home" });
+  else await enter(way);
 }
 
 /** Puts away rooms that end while nobody looks at them; the view of a room shows its end itself. */

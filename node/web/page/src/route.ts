@@ -6,17 +6,19 @@ export type Route =
   | { view: "start" }
   | { view: "check" }
   | { view: "demo" }
+  | { view: "link"; link: string } // of a room, to look at before going in
   | { view: "room"; id: string };
 
 export function parseRoute(hash: string): Route {
-  const [view, id] = hash.replace(/^#\/?/, "").split("/");
-  if (view === "room" && id) {
-    try {
-      return { view, id: decodeURIComponent(id) };
-    } catch {
-      return { view: "home" }; // no text in that encoding: no address of ours
-    }
+  const [view, rest] = hash.replace(/^#\/?/, "").split("/");
+  let word = "";
+  try {
+    word = decodeURIComponent(rest ?? "");
+  } catch {
+    return { view: "home" }; // no text in that encoding: no address of ours
   }
+  if (view === "room" && word) return { view, id: word };
+  if (view === "link" && word) return { view, link: word };
   if (view === "start" || view === "check" || view === "demo") return { view };
   return { view: "home" };
 }
@@ -24,11 +26,17 @@ export function parseRoute(hash: string): Route {
 export function path(route: Route): string {
   if (route.view === "home") return "#/";
   if (route.view === "room") return `#/room/${encodeURIComponent(route.id)}`;
+  if (route.view === "link") return `#/link/${route.link}`; // as it was passed on: it can be read, and copied again
   return `#/${route.view}`;
 }
 
 export function go(route: Route): void {
   location.hash = path(route);
+}
+
+/** The share link in a text that somebody was sent, be it alone, in a sentence, or in the address of a page; else empty. */
+export function findLink(text: string): string {
+  return /salon:[\w-]+/.exec(text)?.[0] ?? "";
 }
 
 export function useRoute(): Route {

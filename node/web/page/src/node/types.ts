@@ -30,6 +30,27 @@ export interface RoomCard {
   mine: boolean;
   joined: boolean;
   locked: boolean;
+  stage_only: boolean; // everybody may come on stage
+  starts: number; // unix ms, while the doors are not open yet; else 0
+}
+
+/** A room as one sees it before going in. */
+export interface Preview {
+  id: string;
+  title: string;
+  host: Named;
+  mode: Mode;
+  language: string;
+  listeners: number;
+  speakers: number;
+  stage_only: boolean;
+  locked: boolean;
+  waiting: boolean;
+  starts: number; // unix ms, 0 is none
+  record_asks: boolean;
+  captions: string; // how there are captions; empty: none
+  price: string; // empty: free
+  joined: boolean;
 }
 
 export interface Me extends Named {

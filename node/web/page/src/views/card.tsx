@@ -2,52 +2,44 @@ import { world } from "../node/world";
 import type { RoomCard } from "../node/types";
 import { Avatar } from "../parts/avatar";
 import { Icon } from "../parts/icon";
+import { RoomTags } from "../parts/roomtags";
 import { useStore } from "../store";
-import { languageName, t, timeOfDay } from "../words";
+import { t, timeOfDay } from "../words";
 import { useJoin } from "./join";
 
 /** One room of the list. */
 export function Card({ room }: { room: RoomCard }) {
   const { join, busy, question } = useJoin();
+  const waiting = room.starts > 0;
   const own = useStore(world, (w) => w.status?.person === room.host.person);
-  const language = languageName(room.language);
+  const way = room.joined ? t.home.return : waiting ? t.home.wait : room.stage_only ? t.link.comeIn : t.home.listen;
   return (
     <li class="card" data-test="room-card" data-room={room.id}>
       <div class="tags">
-        <span class="tag live">
-          <Icon name={room.mode === "concert" ? "music" : "talk"} />
-          {t.mode[room.mode]}
-        </span>
-        {language && <span class="tag">{language}</span>}
-        {room.locked && (
-          <span class="tag" data-test="locked">
-            <Icon name="locked" />
-            {t.room.locked}
-          </span>
-        )}
-        {room.started > 0 && <span class="tag quiet">{t.home.liveSince(timeOfDay(room.started))}</span>}
+        <RoomTags room={room} opens={room.starts} />
       </div>
       <h2 dir="auto">{room.title}</h2>
       <p class="host">
         <Avatar person={room.host.person} name={room.host.name} />
         <span>
           {own || room.mine ? t.home.mine : t.home.hostedBy} {!(own || room.mine) && <bdi>{room.host.name}</bdi>}
+          {!waiting && room.started > 0 && <span class="since">{t.home.liveSince(timeOfDay(room.started))}</span>}
         </span>
       </p>
       <div class="card-foot">
         <p class="counts">
-          <span>{t.home.listeners(room.listeners)}</span>
+          {!room.stage_only && <span>{waiting ? t.home.waiting(room.listeners) : t.home.listeners(room.listeners)}</span>}
           <span>{t.home.speakers(room.speakers)}</span>
         </p>
         <button
           type="button"
-          class={room.joined ? "button" : "button primary"}
+          class={room.joined || room.locked ? "button" : "button primary"}
           data-test="listen"
           aria-disabled={busy}
           onClick={() => void join({ room: room.id })}
         >
-          <Icon name={room.joined ? "leave" : "play"} turns />
-          <span>{busy ? t.home.joining : room.joined ? t.home.return : t.home.listen}</span>
+          <Icon name={room.joined ? "leave" : waiting ? "clock" : "play"} turns />
+          <span>{busy ? t.home.joining : way}</span>
           <span class="unseen">{room.title}</span>
         </button>
       </div>

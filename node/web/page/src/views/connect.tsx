@@ -6,9 +6,9 @@ import { CopyField } from "../parts/copy";
 import { Dialog } from "../parts/dialog";
 import { Facts } from "../parts/facts";
 import { Icon } from "../parts/icon";
+import { findLink, go } from "../route";
 import { useStore } from "../store";
 import { t } from "../words";
-import { useJoin } from "./join";
 
 const maxAddrs = 4;
 
@@ -25,7 +25,7 @@ export function Connect({ onClose }: { onClose: () => void }) {
           <Facts />
         </div>
       </section>
-      <PasteLink onJoined={onClose} />
+      <PasteLink onFound={onClose} />
       <AddPeer />
       {status && (status.addrs ?? []).length > 0 && (
         <details class="way-more">
@@ -42,16 +42,19 @@ export function Connect({ onClose }: { onClose: () => void }) {
   );
 }
 
-function PasteLink({ onJoined }: { onJoined: () => void }) {
+/** A link leads to a look at its room; one goes in from there. */
+function PasteLink({ onFound }: { onFound: () => void }) {
   const id = useId();
   const [link, setLink] = useState("");
   const [wrong, setWrong] = useState(false);
-  const { join, busy, question } = useJoin();
-  const submit = async (event: Event) => {
+  const submit = (event: Event) => {
     event.preventDefault();
-    const text = link.trim();
-    setWrong(!text.startsWith("salon:"));
-    if (text.startsWith("salon:") && (await join({ link: text }))) onJoined();
+    if (!link.trim()) return;
+    const found = findLink(link);
+    setWrong(found === "");
+    if (!found) return;
+    onFound();
+    go({ view: "link", link: found });
   };
   return (
     <section class="way">
@@ -79,8 +82,8 @@ function PasteLink({ onJoined }: { onJoined: () => void }) {
               setWrong(false);
             }}
           />
-          <button class="button primary" aria-disabled={busy || !link.trim()} data-test="link-join">
-            {busy ? t.home.joining : t.connect.join}
+          <button class="button primary" aria-disabled={!link.trim()} data-test="link-look">
+            {t.connect.look}
           </button>
         </div>
         {wrong && (
@@ -89,7 +92,6 @@ function PasteLink({ onJoined }: { onJoined: () => void }) {
           </p>
         )}
       </form>
-      {question}
     </section>
   );
 }
