@@ -22,6 +22,7 @@ export function changes(before: RoomView | undefined, after: RoomView): string[]
   }
   if (!before || before.phase === "connecting") return said; // whoever is there already is no news
   said.push(...changesOfMe(before, after));
+  if (before.waiting && !after.waiting) said.push(t.waiting.opened);
   const me = after.me.person;
   const was = new Set((before.stage ?? []).map((seat) => seat.person));
   const is = new Set((after.stage ?? []).map((seat) => seat.person));

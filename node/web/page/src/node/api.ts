@@ -1,6 +1,6 @@
 // Calls to the node on this machine. Every one carries the key; no cookie exists that another site could ride on.
 import { t } from "../words";
-import type { Action, Face, Mode, Preview, RoomView, Status } from "./types";
+import type { Action, Charter, Face, Preview, RoomView, Status } from "./types";
 
 /** Why the node did not do what it was asked. The text is made to be shown. */
 export class Refusal extends Error {
@@ -84,8 +84,7 @@ export const paths = {
 
 export const api = {
   setName: (name: string) => json<Status>("/api/v1/name", { method: "PUT", json: { name } }),
-  start: (charter: { title: string; mode: Mode; language: string }) =>
-    json<RoomView>("/api/v1/rooms", { json: charter }),
+  start: (charter: Charter) => json<RoomView>("/api/v1/rooms", { json: charter }),
   preview: (link: string) => json<Preview>("/api/v1/preview", { json: { link } }),
   join: (where: { room: string } | { link: string }) => json<RoomView>("/api/v1/join", { json: where }),
   act: (id: string, action: Action, more: { person?: string; volume?: number } = {}) =>

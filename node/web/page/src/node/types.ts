@@ -1,7 +1,7 @@
 // What the node's loopback API says, as the page reads it.
 
 export type Mode = "talk" | "concert";
-export type Role = "host" | "speaker" | "listener";
+export type Role = "host" | "co-host" | "speaker" | "listener"; // a co-host is on stage or not, the others follow from it
 export type Phase = "connecting" | "live" | "reconnecting" | "ended" | "removed" | "failed";
 
 export interface Named {
@@ -53,11 +53,23 @@ export interface Preview {
   joined: boolean;
 }
 
+/** What a room is started with; the last three may be left out. */
+export interface Charter {
+  title: string;
+  mode: Mode;
+  language: string;
+  starts?: number; // unix ms; left out: now
+  stage_only?: boolean;
+  record_asks?: boolean;
+}
+
 export interface Me extends Named {
   role: Role;
   muted: boolean;
   hand: boolean;
   invited: boolean; // to come on stage
+  seated: boolean; // on stage
+  leads: boolean; // host or co-host
   publishing: boolean;
   playing: boolean;
 }
@@ -99,6 +111,10 @@ export interface RoomView {
   quality: Quality | null;
   hands_closed: boolean;
   locked: boolean;
+  stage_only: boolean; // everybody may come on stage, no hands are raised
+  record_asks: boolean; // salon records only while `recording` is on
+  waiting: boolean; // the doors are not open yet
+  starts: number; // unix ms of the start that was announced, 0 is none
   removed?: Named[]; // told to the host alone
 }
 
@@ -127,6 +143,7 @@ export type Action =
   | "open_hands"
   | "lock"
   | "unlock"
+  | "begin"
   | "end"
   | "leave"
   | "volume";

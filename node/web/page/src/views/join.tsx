@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { api } from "../node/api";
 import { world } from "../node/world";
-import { isOver, runsRoom } from "../node/types";
+import { isOver, runsRoom, type Charter } from "../node/types";
 import { useAction } from "../parts/action";
 import { Dialog } from "../parts/dialog";
 import { enter as goInto, otherRoom, type Way } from "../rooms";
@@ -66,6 +66,6 @@ export function useJoin() {
 /** Opens a room of one's own. */
 export function useStart() {
   const { enter, busy, question } = useEnter(t.leave.switchTextStart, t.leave.switchStart);
-  const start = (charter: Parameters<typeof api.start>[0]) => enter({ open: () => api.start(charter) });
+  const start = (charter: Charter) => enter({ open: () => api.start(charter) });
   return { start, busy, question };
 }

@@ -16,6 +16,7 @@ import { Gone, Over } from "./over";
 import { Speaking } from "./speaking";
 import { Stage } from "./stage";
 import { Top } from "./top";
+import { Waiting } from "./waiting";
 
 const patience = 2500; // ms in which the node names the rooms that this person is in
 
@@ -63,6 +64,7 @@ function Inside({ room }: { room: RoomView }) {
           <div class="two">
             {urgent && <Hands room={room} />}
             <div class="stack wide">
+              {room.waiting && <Waiting room={room} />}
               <Listening room={room} />
               {onStage(room.me.role) && !room.demo && <Speaking room={room} />}
               {onStage(room.me.role) && !room.demo && <MicProblem mic={sound.mic} onChoose={() => setSettings(true)} />}

@@ -1,40 +1,55 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { excess, titleLimit } from "../limits";
-import type { Mode } from "../node/types";
+import type { Charter, Mode } from "../node/types";
 import { MicrophoneChoice } from "../parts/devices";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { Meter } from "../parts/meter";
 import { MicProblem } from "../parts/micproblem";
+import { Option } from "../parts/option";
 import { TooLong } from "../parts/toolong";
 import { Microphone } from "../sound/microphone";
 import { useStore } from "../store";
-import { languageChoices, languageName, t } from "../words";
+import { dateAndTime, howLong, languageChoices, languageName, t } from "../words";
 import { SoundCheck } from "./check";
 import { useStart } from "./join";
 import { Top } from "./top";
+import { furthest, When } from "./when";
 
+/** A title is enough; what few rooms need is folded away. */
 export function StartPage() {
   const id = useId();
   const [title, setTitle] = useState("");
   const [mode, setMode] = useState<Mode>("talk");
   const [language, setLanguage] = useState(() => languageChoices()[0] ?? "en");
+  const [starts, setStarts] = useState<number | null>(null); // null: now; 0: later, and not yet said when
+  const [stageOnly, setStageOnly] = useState(false);
+  const [recordAsks, setRecordAsks] = useState(false);
   const [missing, setMissing] = useState(false);
+  const [untimely, setUntimely] = useState("");
   const { start, busy, question } = useStart();
   const tooLong = excess(title, titleLimit) > 0;
   const field = useRef<HTMLInputElement>(null);
+  const when = useRef<HTMLInputElement>(null);
   const submit = (event: Event) => {
     event.preventDefault();
     if (!title.trim()) setMissing(true);
-    else if (!tooLong) return void start({ title: title.trim(), mode, language });
-    field.current?.focus();
+    if (!title.trim() || tooLong) return field.current?.focus();
+    const wrong = starts === null ? "" : untimeliness(starts);
+    setUntimely(wrong);
+    if (wrong) return when.current?.focus();
+    const charter: Charter = { title: title.trim(), mode, language };
+    if (starts !== null) charter.starts = starts;
+    if (stageOnly) charter.stage_only = true;
+    if (recordAsks) charter.record_asks = true;
+    void start(charter);
   };
   return (
     <div class="page slim">
       <Top back="#/" />
       <main>
         <h1 tabIndex={-1}>{t.start.title}</h1>
-        <form class="sheet" onSubmit={submit}>
+        <form class="sheet" noValidate onSubmit={submit}>
           <div class="labelled">
             <label for={id}>{t.start.name}</label>
             <input
@@ -65,30 +80,59 @@ export function StartPage() {
           <fieldset>
             <legend>{t.start.mode}</legend>
             <div class="options">
-              <ModeOption mode="talk" chosen={mode} onChoose={setMode} />
-              <ModeOption mode="concert" chosen={mode} onChoose={setMode} />
+              <Option name="mode" test="mode-talk" title={t.mode.talk} text={t.mode.talkText} icon="talk" checked={mode === "talk"} onChoose={() => setMode("talk")} />
+              <Option name="mode" test="mode-concert" title={t.mode.concert} text={t.mode.concertText} icon="music" checked={mode === "concert"} onChoose={() => setMode("concert")} />
             </div>
           </fieldset>
-          <div class="labelled">
-            <label for={`${id}-language`}>{t.start.language}</label>
-            <select
-              id={`${id}-language`}
-              class="field short"
-              value={language}
-              data-test="room-language"
-              onChange={(event) => setLanguage(event.currentTarget.value)}
-            >
-              {languageChoices().map((tag) => (
-                <option key={tag} value={tag}>
-                  {languageName(tag)}
-                </option>
-              ))}
-            </select>
-          </div>
           <MicrophonePart mode={mode} />
+          <details class="fold" data-test="more-options">
+            <summary>
+              <span>{t.start.more}</span>
+              <span class="hint">{summary(language, starts, stageOnly, recordAsks)}</span>
+            </summary>
+            <div class="labelled">
+              <label for={`${id}-language`}>{t.start.language}</label>
+              <select
+                id={`${id}-language`}
+                class="field short"
+                value={language}
+                data-test="room-language"
+                onChange={(event) => setLanguage(event.currentTarget.value)}
+              >
+                {languageChoices().map((tag) => (
+                  <option key={tag} value={tag}>
+                    {languageName(tag)}
+                  </option>
+                ))}
+              </select>
+            </div>
+            <When
+              field={when}
+              starts={starts}
+              wrong={untimely}
+              onChange={(at) => {
+                setStarts(at);
+                setUntimely("");
+              }}
+            />
+            <fieldset>
+              <legend>{t.start.who}</legend>
+              <div class="options">
+                <Option name="who" test="who-asked" title={t.start.asked} text={t.start.askedText} icon="hand" checked={!stageOnly} onChoose={() => setStageOnly(false)} />
+                <Option name="who" test="who-all" title={t.start.stageOnly} text={t.start.stageOnlyText} icon="round" checked={stageOnly} onChoose={() => setStageOnly(true)} />
+              </div>
+            </fieldset>
+            <label class="tick">
+              <input type="checkbox" checked={recordAsks} data-test="record-asks" onChange={(event) => setRecordAsks(event.currentTarget.checked)} />
+              <span>
+                <strong>{t.start.record}</strong>
+                <span class="hint">{t.start.recordText}</span>
+              </span>
+            </label>
+          </details>
           <button class="button primary large" data-test="room-start" aria-disabled={busy}>
-            <Icon name="mic" />
-            <span>{busy ? t.start.starting : t.start.go}</span>
+            <Icon name={starts === null ? "mic" : "clock"} />
+            <span>{busy ? t.start.starting : starts === null ? t.start.go : t.start.goLater}</span>
           </button>
         </form>
         {question}
@@ -97,24 +141,20 @@ export function StartPage() {
   );
 }
 
-function ModeOption({ mode, chosen, onChoose }: { mode: Mode; chosen: Mode; onChoose: (mode: Mode) => void }) {
-  return (
-    <label class="option">
-      <input
-        type="radio"
-        name="mode"
-        value={mode}
-        checked={mode === chosen}
-        data-test={`mode-${mode}`}
-        onChange={() => onChoose(mode)}
-      />
-      <Icon name={mode === "talk" ? "talk" : "music"} />
-      <span class="option-text">
-        <strong>{t.mode[mode]}</strong>
-        <span>{mode === "talk" ? t.mode.talkText : t.mode.concertText}</span>
-      </span>
-    </label>
-  );
+/** What is chosen in the folded part, if it is not the usual; the language always. */
+function summary(language: string, starts: number | null, stageOnly: boolean, recordAsks: boolean): string {
+  const parts = [languageName(language)];
+  if (starts) parts.push(t.home.startsAt(dateAndTime(starts)));
+  if (stageOnly) parts.push(t.home.stageOnly);
+  if (recordAsks) parts.push(t.start.recordShort);
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** What is wrong with a start; empty: nothing. */
+function untimeliness(starts: number): string {
+  if (starts === 0) return t.start.noDate;
+  const left = starts - Date.now();
+  return left <= 0 ? t.start.past : left > furthest ? t.start.tooFar(howLong(furthest)) : "";
 }
 
 /** The microphone is opened only when asked for: a browser's question out of the blue is answered with No. */
@@ -140,7 +180,7 @@ function MicrophonePart({ mode }: { mode: Mode }) {
             <Icon name="mic" />
             <span>{t.start.check}</span>
           </button>
-          <span class="hint">{t.start.later}</span>
+          <span class="hint">{t.start.inRoom}</span>
         </div>
       )}
       {phase === "on" && (
