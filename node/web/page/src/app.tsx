@@ -10,6 +10,7 @@ import { Home } from "./views/home";
 import { LinkPage } from "./views/link";
 import { NoKey } from "./views/nokey";
 import { RoomPage } from "./views/room";
+import { SettingsPage } from "./views/settings";
 import { StartPage } from "./views/start";
 import { StreamBanner } from "./views/streambanner";
 import { Welcome } from "./views/welcome";
@@ -49,6 +50,8 @@ function Page({ route }: { route: Route }) {
       return <CheckPage />;
     case "demo":
       return <DemoPage />;
+    case "settings":
+      return <SettingsPage part={route.part ?? ""} />;
     case "link":
       return <LinkPage key={route.link} link={route.link} />;
     case "room":

@@ -7,9 +7,11 @@ import { followNode } from "./node/world";
 import { tellChanges } from "./changes";
 import { showOverlay } from "./parts/overlay";
 import { tidyRooms } from "./rooms";
+import { dressTheme } from "./theme";
 import { dressDocument } from "./words";
 
 dressDocument();
+dressTheme();
 void takeKey().then((key) => {
   if (key) {
     useKey(key);

@@ -6,6 +6,7 @@ export type Route =
   | { view: "start" }
   | { view: "check" }
   | { view: "demo" }
+  | { view: "settings"; part?: string } // the part of it to begin at
   | { view: "link"; link: string } // of a room, to look at before going in
   | { view: "room"; id: string };
 
@@ -19,6 +20,7 @@ export function parseRoute(hash: string): Route {
   }
   if (view === "room" && word) return { view, id: word };
   if (view === "link" && word) return { view, link: word };
+  if (view === "settings") return word ? { view, part: word } : { view };
   if (view === "start" || view === "check" || view === "demo") return { view };
   return { view: "home" };
 }
@@ -27,6 +29,7 @@ export function path(route: Route): string {
   if (route.view === "home") return "#/";
   if (route.view === "room") return `#/room/${encodeURIComponent(route.id)}`;
   if (route.view === "link") return `#/link/${route.link}`; // as it was passed on: it can be read, and copied again
+  if (route.view === "settings" && route.part) return `#/settings/${encodeURIComponent(route.part)}`;
   return `#/${route.view}`;
 }
 

@@ -1,6 +1,6 @@
 // Calls to the node on this machine. Every one carries the key; no cookie exists that another site could ride on.
 import { t } from "../words";
-import type { Action, Charter, Face, Preview, RoomView, Status } from "./types";
+import type { Action, Charter, Face, Known, Preview, RoomView, Status } from "./types";
 
 /** Why the node did not do what it was asked. The text is made to be shown. */
 export class Refusal extends Error {
@@ -89,10 +89,12 @@ export const api = {
   join: (where: { room: string } | { link: string }) => json<RoomView>("/api/v1/join", { json: where }),
   act: (id: string, action: Action, more: { person?: string; volume?: number } = {}) =>
     json<RoomView>(`${room(id)}/do`, { json: { action, ...more } }),
-  people: async (id: string, search = "", after = "") =>
+  inRoom: async (id: string, search = "", after = "") =>
     json<{ people: Face[]; next: string }>(`${room(id)}/people?${new URLSearchParams({ search, after })}`),
   qr: async (id: string): Promise<Blob> => (await call(`${room(id)}/qr.svg`)).blob(),
   addPeer: (addr: string) => json<{ peers: number }>("/api/v1/peers", { json: { addr } }),
+  people: async () => (await json<{ people: Known[] | null }>("/api/v1/people")).people ?? [],
+  keepPerson: ({ person, ...more }: Known) => call(`/api/v1/people/${encodeURIComponent(person)}`, { method: "PUT", json: more }),
   startCheck: () => json<{ id: string }>("/api/v1/check", { method: "POST", json: {} }),
   endCheck: (id: string) => call(`/api/v1/check/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true }),
   startDemo: () => json<{ room: string }>("/api/v1/demo", { method: "POST", json: {} }),

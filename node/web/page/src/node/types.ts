@@ -34,6 +34,12 @@ export interface RoomCard {
   starts: number; // unix ms, while the doors are not open yet; else 0
 }
 
+/** Somebody in this person's own list, which nobody else sees. */
+export interface Known extends Named {
+  blocked: boolean;
+  muted: boolean;
+}
+
 /** A room as one sees it before going in. */
 export interface Preview {
   id: string;

@@ -1,8 +1,9 @@
 // The world as the node tells it: status, rooms live now, the rooms this person is in.
+import { people } from "../people";
 import { Store } from "../store";
 import { setLevels } from "./levels";
 import { follow, type StreamEvent, type StreamState } from "./stream";
-import type { CheckEvent, DemoEvent, LevelsEvent, NoticeEvent, RoomCard, RoomView, Status } from "./types";
+import type { CheckEvent, DemoEvent, Known, LevelsEvent, NoticeEvent, RoomCard, RoomView, Status } from "./types";
 
 export interface Notice extends NoticeEvent {
   id: number;
@@ -136,6 +137,9 @@ function apply(event: StreamEvent): void {
       break;
     case "levels":
       setLevels(data as LevelsEvent);
+      break;
+    case "people":
+      people.set({ list: (data as { people: Known[] | null }).people ?? [] });
       break;
     case "check":
       world.set({ check: data as CheckEvent });

@@ -151,7 +151,7 @@ function useAudience(room: RoomView): Face[] {
     const timer = setTimeout(
       () => {
         setAsked(Date.now());
-        api.people(room.id).then(({ people }) => setPeople(people.filter((one) => !one.seated)), complain);
+        api.inRoom(room.id).then(({ people }) => setPeople(people.filter((one) => !one.seated)), complain);
       },
       Math.max(0, asked + 1000 - Date.now()),
     );

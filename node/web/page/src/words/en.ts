@@ -408,7 +408,7 @@ export const en = {
     id: "Your ID",
     idText: "It belongs to the key in your home directory. Names can repeat; this cannot.",
     copy: "Copy ID",
-    version: (v: string) => `salon ${v}`,
+    all: "All settings",
   },
 
   link: {
@@ -466,6 +466,43 @@ export const en = {
     hereToo: (n: number) => `${many(n, "other waits", "others wait")} with you.`,
     nobody: "Nobody waits yet. Share the link.",
     opened: "The doors are open.",
+  },
+
+  settings: {
+    title: "Settings",
+    you: "You",
+    nameHint: "People see it in the rooms that you join or start from now on; where you are already, the old one stays. Your ID stays, and so does what others decided about you.",
+    renamed: (name: string) => `You are ${name} now.`,
+    sound: "Sound",
+    soundHint: "For this browser. In a room you can change it at any time.",
+    systemOut: "This browser plays on the device that your system chooses.",
+    check: "Sound check",
+    look: "Appearance",
+    theme: "Colours",
+    themes: { system: "System", light: "Light", dark: "Dark" },
+    about: "About",
+    version: "Version",
+    network: "Network",
+    addresses: "Addresses of your node",
+    addressesHint: "Give one of these to a friend, who adds it under Connect.",
+    noAddresses: "Your node has no address that others could reach.",
+  },
+
+  people: {
+    title: "People you muted or blocked",
+    hint: "Only you see this list. While you are on stage you do not hear them. Who is blocked cannot come into your rooms either, and theirs are not shown to you.",
+    none: "Nobody. In a room, choose a person to mute or block them.",
+    loading: "Asking salon…",
+    muted: "muted",
+    blocked: "blocked",
+    unmute: "Unmute",
+    unmuteLabel: (name: string) => `Unmute ${name}`,
+    unblock: "Unblock",
+    unblockLabel: (name: string) => `Unblock ${name}`,
+    nowMuted: (name: string) => `You do not hear ${name} any more.`,
+    nowUnmuted: (name: string) => `You hear ${name} again.`,
+    nowBlocked: (name: string) => `${name} is blocked.`,
+    nowUnblocked: (name: string) => `${name} is no longer blocked.`,
   },
 
   changes: {

@@ -1,0 +1,106 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"salon/ledger/doc"
+)
+
+// Colours that the person chose hold against the system's, from the first moment after a reload.
+func TestThemeIsKept(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	v := newViewer(t)
+	p.open(p.node.Page)
+	p.clicks("profile")
+	p.clicks("open-settings")
+	p.sees("settings")
+	v.looks(p, "settings")
+	ground := func() string {
+		return script[string](p, `getComputedStyle(document.documentElement).backgroundColor`)
+	}
+	light := ground()
+	p.clicks("theme-dark")
+	dark := ground()
+	if light == dark {
+		t.Errorf("light and dark are both %s", light)
+	}
+	p.do("reload", chromedp.Reload())
+	p.sees("settings")
+	if ground() != dark {
+		t.Errorf("after a reload it is %s, not %s", ground(), dark)
+	}
+	if !script[bool](p, `document.querySelector('[data-test="theme-dark"]').checked`) {
+		t.Error("the choice is not shown")
+	}
+	v.emulate(p, 1280, 900, "dark")
+	p.clicks("theme-light")
+	if ground() != light {
+		t.Errorf("light, against a dark system, is %s, not %s", ground(), light)
+	}
+	p.clicks("theme-system")
+	if ground() != dark {
+		t.Errorf("as the system, which is dark, it is %s", ground())
+	}
+}
+
+// A name is changed in the settings, which say what follows from it.
+func TestRename(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	p.open(p.node.Page)
+	p.sees("empty")
+	p.open(p.node.Origin() + "/#/settings")
+	if text := p.reads("settings-you"); !contains(text, "People see it in the rooms that you join") {
+		t.Errorf("the settings say %q", text)
+	}
+	script[bool](p, `document.querySelector('[data-test="profile-name"]').select() ?? true`)
+	p.types("profile-name", "Ana Maria")
+	p.clicks("profile-save")
+	p.until("be told", `document.querySelector('[data-test="notices"]').innerText.includes("You are Ana Maria now")`)
+	if text := p.reads("profile"); !contains(text, "Ana Maria") {
+		t.Errorf("the head of the page says %q", text)
+	}
+	if text := p.reads("settings-about"); !contains(text, "salon", "mDNS is off") {
+		t.Errorf("about: %q", text)
+	}
+}
+
+// Whom one muted or blocked is listed, taken off the list, and put back by Undo.
+func TestPeopleList(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	p.open(p.node.Page)
+	p.sees("empty")
+	p.open(p.node.Origin() + "/#/settings/people")
+	p.sees("people-none")
+	p.until("begin reading there", `document.activeElement.innerText.includes("muted or blocked")`)
+	// The page that is open hears of it.
+	larry := doc.NewPrivateKey().Public().String()
+	api[map[string]any](p, "PUT", "people/"+larry, map[string]any{"name": "Loud Larry", "muted": true, "blocked": true})
+	p.sees("known")
+	if text := p.reads("known"); !contains(text, "Loud Larry", "blocked, muted") {
+		t.Errorf("the list says %q", text)
+	}
+	newViewer(t).looks(p, "settings people")
+	p.clicks("unmute")
+	p.seesNo("unmute")
+	p.sees("unblock")
+	p.clicks("unblock")
+	p.sees("people-none")
+	list := func() []struct{ Name string } {
+		return api[struct {
+			People []struct{ Name string }
+		}](p, "GET", "people", nil).People
+	}
+	if l := list(); len(l) != 0 {
+		t.Errorf("the node still lists %v", l)
+	}
+	p.do("undo", chromedp.KeyEvent("z", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.sees("unblock")
+	p.seesNo("unmute") // that was taken off before
+	p.do("undo", chromedp.KeyEvent("z", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	p.sees("unmute")
+	if l := list(); len(l) != 1 {
+		t.Errorf("after Undo the node lists %v", l)
+	}
+}

@@ -1,0 +1,37 @@
+// The personal list: whom this person muted, or blocked, for themselves alone. It lives with the node.
+import { api } from "./node/api";
+import { notify } from "./node/world";
+import type { Known, Named } from "./node/types";
+import { Store } from "./store";
+import { t } from "./words";
+
+export const people = new Store<{ list: Known[] | null }>({ list: null }); // null until it was asked for
+
+export async function loadPeople(): Promise<void> {
+  people.set({ list: await api.people() });
+}
+
+type Marks = Pick<Known, "blocked" | "muted">;
+
+/** Mutes or blocks somebody, or no longer, and offers to take that back. */
+export async function mark({ person, name }: Named, marks: Marks): Promise<void> {
+  if (!people.get().list) await loadPeople();
+  const before = people.get().list?.find((one) => one.person === person);
+  await keep({ person, name, ...marks });
+  notify("info", told(name, before, marks), {
+    undo: () => keep(before ?? { person, name, blocked: false, muted: false }),
+  });
+}
+
+async function keep(one: Known): Promise<void> {
+  await api.keepPerson(one);
+  const others = (people.get().list ?? []).filter((other) => other.person !== one.person);
+  const list = one.blocked || one.muted ? [...others, one] : others;
+  people.set({ list: list.sort((a, b) => a.name.localeCompare(b.name) || (a.person < b.person ? -1 : 1)) });
+}
+
+/** Says the one thing that changed; the stronger, if both did. */
+function told(name: string, before: Marks | undefined, after: Marks): string {
+  if (after.blocked !== (before?.blocked ?? false)) return after.blocked ? t.people.nowBlocked(name) : t.people.nowUnblocked(name);
+  return after.muted ? t.people.nowMuted(name) : t.people.nowUnmuted(name);
+}
