@@ -6,6 +6,7 @@ import { useKey } from "./node/api";
 import { followNode } from "./node/world";
 import { tellChanges } from "./changes";
 import { showOverlay } from "./parts/overlay";
+import { watchRooms } from "./past";
 import { tidyRooms } from "./rooms";
 import { dressTheme } from "./theme";
 import { dressDocument } from "./words";
@@ -17,6 +18,7 @@ void takeKey().then((key) => {
     useKey(key);
     followNode();
     tellChanges();
+    watchRooms();
     tidyRooms();
   }
   render(<App hasKey={key !== null} />, document.getElementById("app")!);

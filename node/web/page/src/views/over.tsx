@@ -1,15 +1,21 @@
-import { useEffect } from "preact/hooks";
-import { isOver, type RoomView } from "../node/types";
+import { useEffect, useState } from "preact/hooks";
+import { isOver, runsRoom, type RoomView } from "../node/types";
 import { world } from "../node/world";
-import { Sign } from "../parts/icon";
+import { Avatar } from "../parts/avatar";
+import { useHeading } from "../parts/heading";
+import { Icon, Sign } from "../parts/icon";
+import { past } from "../past";
 import { leave } from "../rooms";
 import { go } from "../route";
 import { sound } from "../sound/room";
-import { t } from "../words";
+import { useStore } from "../store";
+import { howLong, number, t } from "../words";
+import { useJoin } from "./join";
 import { Top } from "./top";
 
 /** A room that ended, put one out, or could not be reached. */
 export function Over({ room }: { room: RoomView }) {
+  useHeading(room.phase);
   useEffect(() => {
     if (sound.state.get().room === room.id) sound.exit();
     return () => {
@@ -23,7 +29,7 @@ export function Over({ room }: { room: RoomView }) {
   return (
     <div class="page">
       <Top />
-      <main class="alone inner" data-test="room-over" data-phase={room.phase}>
+      <main class="alone inner over" data-test="room-over" data-phase={room.phase}>
         <Sign />
         <p class="overline" dir="auto">
           {room.title}
@@ -32,11 +38,93 @@ export function Over({ room }: { room: RoomView }) {
         <p class="lead" data-test="reason">
           {room.reason || text}
         </p>
-        <button type="button" class="button primary large" data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
-          {t.over.back}
-        </button>
+        {phase !== "failed" && <Summary room={room} />}
+        <div class="row center apart">
+          <button type="button" class="button primary large" data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
+            {t.over.back}
+          </button>
+          <a class="button large" href="#/start" data-test="over-start">
+            <Icon name="plus" />
+            <span>{t.over.start}</span>
+          </a>
+        </div>
+        <LiveNow except={room.id} />
       </main>
     </div>
+  );
+}
+
+/** What the room was, as far as this page saw it; the host is told more. */
+function Summary({ room }: { room: RoomView }) {
+  // Kept from the first drawing on: going in anew would begin a new past.
+  const [seen] = useState(() => past(room.id));
+  const hosted = runsRoom(room.me);
+  const lasted = seen && seen.over > 0 && seen.opened > 0 ? seen.over - seen.opened : 0;
+  const stayed = seen && seen.over > 0 ? seen.over - seen.came : 0;
+  return (
+    <dl class="numbers" data-test="summary">
+      {!hosted && room.host.name && (
+        <div>
+          <dt>{t.over.host}</dt>
+          <dd class="person">
+            <Avatar person={room.host.person} name={room.host.name} />
+            <bdi>{room.host.name}</bdi>
+          </dd>
+        </div>
+      )}
+      {lasted > 0 && (
+        <div data-test="lasted">
+          <dt>{t.over.lasted}</dt>
+          <dd>{howLong(lasted)}</dd>
+        </div>
+      )}
+      {!hosted && stayed >= 60_000 && lasted - stayed > 60_000 && (
+        <div data-test="stayed">
+          <dt>{t.over.youStayed}</dt>
+          <dd>{howLong(stayed)}</dd>
+        </div>
+      )}
+      {hosted && seen && seen.opened > 0 && (
+        <div data-test="most">
+          <dt>{t.over.most}</dt>
+          <dd>{number(seen.most)}</dd>
+        </div>
+      )}
+    </dl>
+  );
+}
+
+const shown = 3; // rooms; all of them are one click away
+
+/** Where one could go next. */
+function LiveNow({ except }: { except: string }) {
+  const rooms = useStore(world, (w) => w.rooms);
+  const { join, busy, question } = useJoin();
+  const live = (rooms ?? []).filter((room) => room.id !== except && room.starts === 0 && !room.locked && !room.joined);
+  if (live.length === 0) return null;
+  return (
+    <section class="next" aria-labelledby="live-now" data-test="live-now">
+      <h2 id="live-now">{t.over.live}</h2>
+      <ul>
+        {live.slice(0, shown).map((room) => (
+          <li key={room.id}>
+            <button type="button" class="next-room" data-test="next-room" aria-disabled={busy} onClick={() => void join({ room: room.id })}>
+              <Avatar person={room.host.person} name={room.host.name} />
+              <span class="next-text">
+                <strong>
+                  <bdi>{room.title}</bdi>
+                </strong>
+                <span class="hint">
+                  {t.home.hostedBy} <bdi>{room.host.name}</bdi> · {t.home.listeners(room.listeners)}
+                </span>
+              </span>
+              <Icon name="play" turns />
+            </button>
+          </li>
+        ))}
+      </ul>
+      {question}
+    </section>
   );
 }
 

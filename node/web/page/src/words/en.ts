@@ -308,6 +308,12 @@ export const en = {
     gone: "You are not in this room",
     goneText: "It may have ended while this page was closed.",
     endedElsewhere: (title: string) => `${title} has ended.`,
+    lasted: "Lasted",
+    youStayed: "You were there",
+    most: "Most listeners at once",
+    host: "Host",
+    live: "Live now",
+    start: "Start a room",
     back: "Back to the rooms",
   },
 
