@@ -73,6 +73,35 @@ func TestPassOpensThePageOnce(t *testing.T) {
 	p.sees("no-key")
 }
 
+// The first minute: a name, the demonstration, a sound check, a room of one's own and its link, each a click or two.
+func TestFirstMinute(t *testing.T) {
+	p := alone(t, "", setup{microphone: microphone(t, breathless(voice(t, anasVoice)))})
+	p.open(p.node.Page)
+	at := func(what string) {
+		t.Logf("%s after %.1f s", what, script[float64](p, `performance.now() / 1000`))
+	}
+	p.types("name-input", "Ana")
+	p.clicks("name-save")
+	p.clicks("hear-it-work")
+	p.until("hear the demo", `ear.firstSound > 0`)
+	at("the demonstration is heard")
+	p.clicks("demo-stop")
+	p.clicks("start-room")
+	p.clicks("mic-check")
+	p.clicks("sound-check")
+	p.clicks("check-record")
+	p.sees(`check[data-phase="done"]`)
+	at("the sound check is done")
+	p.clicks("check-finish")
+	p.types("room-title-input", "First")
+	p.clicks("room-start")
+	p.sees(`room[data-phase="live"][data-role="host"]`)
+	at("a room of one's own is live")
+	p.clicks("copy-link")
+	p.until("be told that it is copied", `document.querySelector('[data-test="copy-link"]').innerText.includes("Copied")`)
+	at("its link is copied")
+}
+
 // "Hear it work" runs to its end, is heard in the browser, and shows what was measured.
 func TestHearItWork(t *testing.T) {
 	p := alone(t, "Ana", setup{})
