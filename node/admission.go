@@ -67,6 +67,7 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	if err != nil {
 		name = "Guest " + cert.Person.Short()
 	}
+	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.phase.Over() {
@@ -77,6 +78,9 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	}
 	if r.state.IsRemoved(cert.Person) {
 		return nil, &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
+	}
+	if r.isOut(cert.Person, now) {
+		return nil, &relay.Refuse{Code: "flood", Text: "Your node sent far too much and was put out. It may come back in a moment."}
 	}
 	if r.state.Locked && !r.letsIn(cert.Person) {
 		return nil, &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
@@ -102,7 +106,7 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
 	}
-	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: time.Now()}
+	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: now, conduct: r.conductOf(cert.Person)}
 	r.host.children[id] = c
 	r.names.learn(cert.Person, name)
 	if t := r.host.absent[id]; t != nil {

@@ -30,7 +30,7 @@ import (
 // An intruder speaks the protocols of a room, and keeps to its rules only as far as the test says.
 type intruder struct {
 	t    *testing.T
-	home *Home
+	id   *doc.Identity
 	host host.Host
 	to   peer.ID
 	room room.ID
@@ -44,31 +44,59 @@ type intruder struct {
 	news  chan struct{} // closed and replaced at every event
 }
 
-// newIntruder is a node of nobody's code that is connected to the room's host.
-func newIntruder(t *testing.T, r *Room) *intruder {
-	t.Helper()
-	home, err := OpenHome(t.TempDir(), time.Now())
+// newDevice is one more device of a person.
+func newDevice(person doc.PrivateKey) (*doc.Identity, error) {
+	device, now := doc.NewPrivateKey(), time.Now()
+	cert, err := doc.SignCert(person, doc.Cert{
+		Person: person.Public(), Device: device.Public(), Label: "test",
+		NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(time.Hour).Unix(),
+	})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	key, err := crypto.UnmarshalEd25519PrivateKey(home.Identity().Device().Ed25519())
+	return doc.NewIdentity(device, cert)
+}
+
+// newStranger is a libp2p node of a device that keeps to no limits and is connected to somebody.
+func newStranger(ctx context.Context, id *doc.Identity, to peer.AddrInfo) (host.Host, error) {
+	key, err := crypto.UnmarshalEd25519PrivateKey(id.Device().Ed25519())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	// It keeps to no limits of its own.
 	h, err := libp2p.New(libp2p.Identity(key), libp2p.NoListenAddrs, libp2p.Transport(libp2pquic.NewTransport), libp2p.Transport(tcp.NewTCPTransport),
 		libp2p.Security(noise.ID, noise.New), libp2p.ResourceManager(&network.NullResourceManager{}), libp2p.DisableMetrics())
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	t.Cleanup(func() { h.Close(); home.Close() })
-	if err := h.Connect(t.Context(), peer.AddrInfo{ID: r.n.host.ID(), Addrs: r.n.host.Addrs()}); err != nil {
-		t.Fatal(err)
+	if err := h.Connect(ctx, to); err != nil {
+		h.Close()
+		return nil, err
 	}
-	return &intruder{t: t, home: home, host: h, to: r.n.host.ID(), room: r.id, gone: make(chan struct{}), news: make(chan struct{})}
+	return h, nil
 }
 
-func (x *intruder) author() doc.Author { return x.home.Identity().Author() }
+// newIntruder is a node of nobody's code, and of a new person, that is connected to the room's host.
+func newIntruder(t *testing.T, r *Room) *intruder {
+	t.Helper()
+	return newIntruderOf(t, r, doc.NewPrivateKey())
+}
+
+// newIntruderOf is newIntruder, a device of that person.
+func newIntruderOf(t *testing.T, r *Room, person doc.PrivateKey) *intruder {
+	t.Helper()
+	id, err := newDevice(person)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := newStranger(t.Context(), id, peer.AddrInfo{ID: r.n.host.ID(), Addrs: r.n.host.Addrs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return &intruder{t: t, id: id, host: h, to: r.n.host.ID(), room: r.id, gone: make(chan struct{}), news: make(chan struct{})}
+}
+
+func (x *intruder) author() doc.Author { return x.id.Author() }
 
 // open starts a stream of a protocol and writes b to it.
 func (x *intruder) open(p protocol.ID, b []byte) network.Stream {
@@ -87,7 +115,7 @@ func (x *intruder) open(p protocol.ID, b []byte) network.Stream {
 func (x *intruder) join() any {
 	x.t.Helper()
 	x.ctl = newControlConn(x.open(protoControl, nil), nil)
-	x.ctl.Send(relay.Join{Version: 1, Room: x.room, Name: "Eve", Cert: x.home.Identity().Cert()})
+	x.ctl.Send(relay.Join{Version: 1, Room: x.room, Name: "Eve", Cert: x.id.Cert()})
 	x.ms = x.open(protoMedia, appendMessage(nil, x.room[:]))
 	x.link = newStreamLink(x.ms, nil)
 	m, err := x.ctl.Receive()
@@ -168,7 +196,7 @@ func (x *intruder) command(c room.Command) {
 	var nonce [8]byte
 	rand.Read(nonce[:])
 	c.Nonce = binary.BigEndian.Uint64(nonce[:])
-	raw, err := room.SignCommand(x.home.Identity(), c)
+	raw, err := room.SignCommand(x.id, c)
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -182,7 +210,7 @@ func (x *intruder) shout(slot, kidSlot uint8, incarnation uint32) (stop func()) 
 	x.mu.Lock()
 	kid := seal.NewKID(x.state.KeyEpoch, kidSlot, incarnation)
 	s := sealer{
-		sender: seal.NewSender(x.state.Key, kid), signer: relay.NewSigner(x.room, slot, kid, x.home.Identity().Device().Ed25519()),
+		sender: seal.NewSender(x.state.Key, kid), signer: relay.NewSigner(x.room, slot, kid, x.id.Device().Ed25519()),
 		slot: slot, number: relay.FirstNumber(time.Now()),
 	}
 	x.mu.Unlock()
@@ -344,19 +372,19 @@ func TestNobodyHearsAnIntruder(t *testing.T) {
 
 	// A certificate of somebody else, and a command of somebody else.
 	fay := newIntruder(t, hosted)
-	fay.home, eve.home = eve.home, fay.home
+	fay.id, eve.id = eve.id, fay.id
 	if m, ok := fay.join().(relay.Refuse); !ok || m.Code != "identity" {
 		t.Errorf("the host answered a borrowed certificate with %+v", m)
 	}
-	fay.home, eve.home = eve.home, fay.home
+	fay.id, eve.id = eve.id, fay.id
 	gus := newIntruder(t, hosted)
 	if _, ok := gus.join().(relay.Accept); !ok {
 		t.Fatal("Gus was not let in")
 	}
-	borrowed := gus.home
-	gus.home = cy.home
+	borrowed := gus.id
+	gus.id = cy.id()
 	gus.command(room.Command{Kind: room.Unmute})
-	gus.home = borrowed
+	gus.id = borrowed
 	gus.command(room.Command{Kind: room.RaiseHand, Name: "Gus"})
 	gus.await("the hand", func(s *room.State) bool { _, ok := s.HandOf(gus.author().Person); return ok })
 	if n := ana.Counts()["command_of_another"]; n != 1 {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -26,6 +27,7 @@ const (
 type hosting struct {
 	children map[peer.ID]*child
 	parked   map[peer.ID]parked
+	conduct  map[doc.PublicKey]*conduct
 	replay   *room.Replay
 	absent   map[peer.ID]*time.Timer // devices with a seat or a hand whose connection broke
 	told     uint32                  // listener count last sent
@@ -46,28 +48,7 @@ type child struct {
 	loss   float64   // share of frames it lost, by its own word, smoothed
 
 	allowance allowance // of its reader alone: control messages; nobody who uses a page comes near it
-	reactions allowance // Room.mu guards it
-}
-
-// An allowance is how much of something may still be done: it fills up with time.
-type allowance struct {
-	left float64
-	at   time.Time // of the last take
-}
-
-// take uses one, if there is one: rate come back in a second, and at most burst are saved up.
-func (a *allowance) take(now time.Time, rate, burst float64) bool {
-	if a.at.IsZero() {
-		a.left = burst
-	} else {
-		a.left = min(burst, a.left+rate*now.Sub(a.at).Seconds())
-	}
-	a.at = now
-	if a.left < 1 {
-		return false
-	}
-	a.left--
-	return true
+	conduct   *conduct  // of its person; Room.mu guards what it points to
 }
 
 // settleChildren grants every child what its role allows, and no more. r.mu is held.
@@ -103,11 +84,16 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	now := time.Now()
 	if !c.allowance.take(now, controlRate, controlBurst) {
 		r.n.counts.Add("control_flood")
+		r.throwOut(c.author.Person, now)
 		return true
 	}
 	var said said
-	if m, ok := m.(relay.Command); ok { // signatures are checked before the room waits for us
-		said.command, said.author, said.err = room.OpenCommand(m.Payload, now)
+	if m, ok := m.(relay.Command); ok {
+		if r.mayCommand(c, now) { // signatures are checked before the room waits for us
+			said.command, said.author, said.err = room.OpenCommand(m.Payload, now)
+		} else {
+			said.err = room.ErrBusy
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,6 +136,8 @@ type said struct {
 func (r *Room) answer(c *child, id uint64, s said, now time.Time) relay.Answer {
 	err := s.err
 	switch {
+	case errors.Is(err, room.ErrBusy):
+		r.n.counts.Add("command_flood")
 	case err != nil:
 		r.n.counts.Add("command_malformed")
 	case s.author != c.author:
@@ -309,6 +297,7 @@ func (r *Room) everySecond(now time.Time) {
 			r.n.o.Log.Error("doors", "err", err)
 		}
 	}
+	r.forgive(now)
 	r.voice.expectLoss(r.worstLoss())
 	for _, c := range r.host.children {
 		if now.Sub(c.heard) > deadAfter {

@@ -363,7 +363,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter
-	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), door: newDoor(), news: make(chan struct{}, 1)}
+	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), door: newDoor(), news: make(chan struct{}, 1)}
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
 	r.link = n.shareLink(charter)

@@ -11,7 +11,7 @@ import (
 // reactEvery is how often reactions are passed on, up as well as down: a page draws no more often.
 const reactEvery = 250 * time.Millisecond
 
-// A person's reactions: a second, and at once. More are left out and counted.
+// A person's reactions, from all devices: a second, and at once. More are left out and counted.
 const reactRate, reactBurst = 4, 20
 
 // reacting is what has been reacted and not been passed on yet. Room.mu guards it.
@@ -49,7 +49,7 @@ func (r *Room) takeReactions(c *child, counts []uint32, now time.Time) {
 			break
 		}
 		for range min(n, reactBurst) {
-			if !c.reactions.take(now, reactRate, reactBurst) {
+			if !c.conduct.reactions.take(now, reactRate, reactBurst) {
 				r.n.counts.Add("reaction_flood")
 				return
 			}
