@@ -39,9 +39,11 @@ type intruder struct {
 	link *streamLink
 	gone chan struct{} // closed when the host let it go
 
-	mu    sync.Mutex // guards the fields below
-	state *room.State
-	news  chan struct{} // closed and replaced at every event
+	mu      sync.Mutex // guards the fields below
+	state   *room.State
+	answers map[uint64]string // codes, by the command's nonce
+	pongs   int
+	news    chan struct{} // closed and replaced at every message
 }
 
 // newDevice is one more device of a person.
@@ -93,7 +95,14 @@ func newIntruderOf(t *testing.T, r *Room, person doc.PrivateKey) *intruder {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.Close() })
-	return &intruder{t: t, id: id, host: h, to: r.n.host.ID(), room: r.id, gone: make(chan struct{}), news: make(chan struct{})}
+	x := &intruder{t: t, id: id, host: h, to: r.n.host.ID(), room: r.id}
+	x.forget()
+	return x
+}
+
+// forget begins anew, before another join.
+func (x *intruder) forget() {
+	x.gone, x.news, x.answers, x.pongs = make(chan struct{}), make(chan struct{}), make(map[uint64]string), 0
 }
 
 func (x *intruder) author() doc.Author { return x.id.Author() }
@@ -140,14 +149,17 @@ func (x *intruder) follow() {
 		if err != nil {
 			return
 		}
-		e, ok := m.(relay.Event)
-		if !ok {
-			continue
-		}
-		ev, _, err := room.OpenEvent(e.Payload, time.Now())
 		x.mu.Lock()
-		if err == nil {
-			_, err = x.state.Apply(ev)
+		switch m := m.(type) {
+		case relay.Event:
+			var ev room.Event
+			if ev, _, err = room.OpenEvent(m.Payload, time.Now()); err == nil {
+				_, err = x.state.Apply(ev)
+			}
+		case relay.Answer:
+			x.answers[m.ID] = m.Code
+		case relay.Pong:
+			x.pongs++
 		}
 		close(x.news)
 		x.news = make(chan struct{})
