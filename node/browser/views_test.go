@@ -14,10 +14,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A viewer takes pictures of what a person sees, on a wide screen and a phone's, light and dark.
+// A viewer looks at what a person sees, on a wide screen and a phone's, light and dark: it takes pictures and checks what
+// holds for every view. A test that reaches a view hands it to looks, and all of this is done.
 type viewer struct {
 	t   *testing.T
 	dir string
+	axe string // axe-core; empty if it is not to be had here
 }
 
 func newViewer(t *testing.T) viewer {
@@ -29,17 +31,20 @@ func newViewer(t *testing.T) viewer {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return viewer{t, dir}
+	source, whyNot := axe()
+	if source == "" {
+		t.Run("accessibility", func(t *testing.T) { t.Skip(whyNot) })
+	}
+	return viewer{t, dir, source}
 }
 
-var screens = []struct {
-	name          string
-	width, height int64
-}{{"wide", 1280, 900}, {"phone", 390, 844}}
+var screens = []struct{ width, height int64 }{{1280, 900}, {390, 844}}
 
-// looks keeps pictures of the view, and checks what no view may do: be wider than the screen, or hide a button's text.
+// looks keeps pictures of the view, and checks what no view may do: be wider than the screen, hide a button's text, or shut
+// out who sees, hears or points differently.
 func (v viewer) looks(p *person, view string) {
 	v.t.Helper()
+	found := make(barriers)
 	for _, screen := range screens {
 		for _, scheme := range []string{"light", "dark"} {
 			v.emulate(p, screen.width, screen.height, scheme)
@@ -52,6 +57,9 @@ func (v viewer) looks(p *person, view string) {
 			if mute := script[string](p, nameless); mute != "" {
 				v.t.Errorf("%s has what a screen reader cannot name: %s", view, mute)
 			}
+			if v.axe != "" {
+				found.look(p, v.axe, fmt.Sprint(screen.width, " ", scheme))
+			}
 			// As tall as it is, without what is fixed to the bottom lying in the middle.
 			if tall := script[int64](p, `document.documentElement.scrollHeight`); tall > screen.height {
 				v.emulate(p, screen.width, tall, scheme)
@@ -62,12 +70,13 @@ func (v viewer) looks(p *person, view string) {
 			if err != nil {
 				v.t.Fatal(err)
 			}
-			name := fmt.Sprintf("%s-%s-%s.png", strings.ReplaceAll(view, " ", "-"), screen.name, scheme)
+			name := fmt.Sprintf("%s-%d-%s.png", strings.ReplaceAll(view, " ", "-"), screen.width, scheme)
 			if err := os.WriteFile(filepath.Join(v.dir, name), picture, 0o644); err != nil {
 				v.t.Fatal(err)
 			}
 		}
 	}
+	found.tell(v, view)
 	v.emulate(p, screens[0].width, screens[0].height, "light")
 }
 
@@ -94,11 +103,13 @@ func (v viewer) emulate(p *person, width, height int64, scheme string) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	// Two frames later everything is where it belongs.
-	script[bool](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	// Two frames later everything is where it belongs, or on the way from one colour to the other.
+	script[bool](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))
+		.then(() => Promise.allSettled(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)))
+		.then(() => true)`)
 }
 
-// TestViews shows every view there is.
+// TestViews looks at every view there is.
 func TestViews(t *testing.T) {
 	needBrowser(t)
 	v := newViewer(t)

@@ -39,12 +39,12 @@ export function Dialog({ title, test, onClose, children }: Properties) {
       }}
     >
       <div class="dialog-inside">
-        <header class="dialog-head">
+        <div class="dialog-head">
           <h2 id={id}>{title}</h2>
           <button type="button" class="button plain round" aria-label={t.app.close} data-test="close" onClick={onClose}>
             <Icon name="close" />
           </button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>

@@ -19,7 +19,7 @@ export function MicProblem({ mic, onChoose }: { mic: Microphone; onChoose?: () =
     <section class="trouble" role="alert" data-test="mic-problem" data-problem={problem}>
       <Icon name="micOff" />
       <div>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <p>{text}</p>
         {problem !== "insecure" && (
           <div class="row">

@@ -41,7 +41,7 @@ function NotOnStage({ room }: { room: RoomView }) {
     <section class="trouble" role="alert" data-test="check-on-stage">
       <Icon name="mic" />
       <div>
-        <h3 dir="auto">{t.check.onStage(room.title)}</h3>
+        <h2 dir="auto">{t.check.onStage(room.title)}</h2>
         <p>{t.check.onStageText}</p>
         <a class="button" href={path({ view: "room", id: room.id })} data-test="check-return">
           {t.room.back}

@@ -19,7 +19,7 @@ export function Listening({ room }: { room: RoomView }) {
       <section class="trouble" role="alert" data-test="no-path">
         <Icon name="alert" />
         <div>
-          <h3>{t.play.noPathTitle}</h3>
+          <h2>{t.play.noPathTitle}</h2>
           <p>{t.play.noPath}</p>
           <button type="button" class="button" data-test="play-retry" onClick={() => sound.retry()}>
             {t.app.tryAgain}
@@ -33,7 +33,7 @@ export function Listening({ room }: { room: RoomView }) {
       <section class="trouble" role="alert" data-test="play-refused">
         <Icon name="alert" />
         <div>
-          <h3>{t.play.refused}</h3>
+          <h2>{t.play.refused}</h2>
           <p>{reason}</p>
           <button type="button" class="button" data-test="play-retry" onClick={() => sound.retry()}>
             {t.app.tryAgain}

@@ -38,7 +38,7 @@ function Trouble({ test, text }: { test: string; text: string }) {
     <section class="trouble" role="alert" data-test={test}>
       <Icon name="micOff" />
       <div>
-        <h3>{t.speak.unheard}</h3>
+        <h2>{t.speak.unheard}</h2>
         <p>{text}</p>
         <button type="button" class="button" data-test="speak-retry" onClick={() => sound.retry()}>
           {t.app.tryAgain}
