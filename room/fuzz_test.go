@@ -3,6 +3,7 @@ package room
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"salon/ledger/doc"
 )
@@ -32,10 +33,73 @@ func check(t *testing.T, kind string, id *doc.Identity, input []byte, open func(
 	}
 }
 
+// rooms are states in which, together, every command may be given by somebody.
+func rooms(t testing.TB) []*State {
+	restless := staffed(t)
+	for _, c := range []Command{
+		{Kind: CloseHands}, {Kind: Lock}, {Kind: StageOnly}, {Kind: StickOut}, {Kind: CloseChat}, {Kind: Slow, Seconds: 30},
+		{Kind: Pin, Ref: lineOfFay}, {Kind: RecordOn},
+	} {
+		do(t, restless, anaA.first(), c)
+	}
+	do(t, restless, fayA.first(), Command{Kind: Mute})
+	c := restless.Charter
+	c.Starts, c.RecordAsks = noon.Add(time.Hour).UnixMilli(), true
+	waiting, _ := Open(c, anaA.first(), "ana", [32]byte{42}, noon)
+	return []*State{staffed(t), restless, waiting}
+}
+
+// commandsOf are commands of every kind, with the fields that it has.
+func commandsOf(s *State) []Command {
+	var all []Command
+	for k := range kinds {
+		has, ok := fields[k]
+		if !ok {
+			continue
+		}
+		c := Command{Room: s.Charter.Room, Kind: k, Time: noon.UnixMilli(), Nonce: 1 << 60}
+		if has&hasName != 0 {
+			c.Name = "Bo"
+		}
+		if c.Program = has&hasProgram != 0; has&hasPlace != 0 {
+			c.Place = 1
+		}
+		if has&hasSeconds != 0 {
+			c.Seconds = 60
+		}
+		if has&hasText != 0 {
+			c.Text = "hello"
+			all = append(all, c)
+			c.Text = ""
+		}
+		if has&hasRef != 0 {
+			c.Ref = lineOfFay
+		}
+		if has&hasTo != 0 {
+			for _, to := range []actor{gilA, halA, leoA, danA, eveA, ivyA} {
+				c.To = to.person()
+				all = append(all, c)
+			}
+			c.To = Person{}
+		}
+		if c.check() == nil {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// cast is one actor of each part.
+var cast = []actor{anaA, jonA, fayA, cyA, danA, eveA, ivyA}
+
 func FuzzAnnouncement(f *testing.F) {
 	id := ana(f)
-	f.Add(ok(doc.Marshal(announcementWire(announcement(f)))))
-	f.Add(ok(SignAnnouncement(id, announcement(f))))
+	later := announcement(f)
+	later.Locked, later.StageOnly, later.Starts = true, true, noon.Add(time.Hour).UnixMilli()
+	for _, a := range []Announcement{announcement(f), later} {
+		f.Add(ok(doc.Marshal(announcementWire(a))))
+		f.Add(ok(SignAnnouncement(id, a)))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		check(t, kindAnnouncement, id, b, func(raw []byte) (any, error) {
 			a, _, err := ParseAnnouncement(raw)
@@ -51,8 +115,13 @@ func FuzzAnnouncement(f *testing.F) {
 
 func FuzzCharter(f *testing.F) {
 	id := ana(f)
-	f.Add(ok(doc.Marshal(wireCharter(charter(f)))))
-	f.Add(ok(SignCharter(id, charter(f))))
+	staffed := charter(f)
+	staffed.Version, staffed.Starts, staffed.RecordAsks = 3, noon.Add(time.Hour).UnixMilli(), true
+	staffed.CoHosts = []Successor{{key(2).Public(), "Bo"}, {key(3).Public(), "Cy"}}
+	for _, c := range []Charter{charter(f), staffed} {
+		f.Add(ok(doc.Marshal(wireCharter(c))))
+		f.Add(ok(SignCharter(id, c)))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		check(t, kindCharter, id, b, func(raw []byte) (any, error) {
 			c, err := OpenCharter(raw, noon)
@@ -61,32 +130,33 @@ func FuzzCharter(f *testing.F) {
 	})
 }
 
-// FuzzCommand also hands what opens to the rule book.
+// FuzzCommand also hands what opens to the rule book, as a command of everybody in turn.
 func FuzzCommand(f *testing.F) {
 	id := ana(f)
-	c := charter(f)
-	for _, cmd := range []Command{
-		{Room: c.Room, Kind: Mute, Time: noon.UnixMilli(), Nonce: 1 << 60},
-		{Room: c.Room, Kind: RaiseHand, Name: "Bo"},
-		{Room: c.Room, Kind: Remove, To: key(2).Public()},
-		{Room: c.Room, Kind: Publish, Program: true},
-	} {
+	states := rooms(f)
+	for _, cmd := range commandsOf(states[0]) {
 		f.Add(ok(doc.Marshal(commandWire(cmd))))
 		f.Add(ok(SignCommand(id, cmd)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		check(t, kindCommand, id, b, func(raw []byte) (any, error) {
-			cmd, by, err := OpenCommand(raw, noon)
+			cmd, _, err := OpenCommand(raw, noon)
 			if err != nil {
 				return nil, err
 			}
-			s, _ := Open(c, id.Author(), "Ana", [32]byte{42}, noon)
-			if ev, err := s.Decide(by, cmd, noon); err == nil {
-				if _, err := s.Apply(ev); err != nil {
-					t.Errorf("%+v was decided, then refused: %v", ev, err)
-				}
-				if err := s.check(); err != nil {
-					t.Error(err)
+			for _, s := range states {
+				for _, who := range cast {
+					ev, err := s.Decide(who.first(), cmd, noon)
+					if err != nil {
+						continue
+					}
+					s := s.Clone()
+					if _, err := s.Apply(ev); err != nil {
+						t.Errorf("%+v was decided, then refused: %v", ev, err)
+					}
+					if err := s.check(); err != nil {
+						t.Error(err)
+					}
 				}
 			}
 			return commandWire(cmd), nil
@@ -97,10 +167,24 @@ func FuzzCommand(f *testing.F) {
 // FuzzEvent also applies what opens.
 func FuzzEvent(f *testing.F) {
 	id := ana(f)
-	c := charter(f)
-	s, first := Open(c, id.Author(), "Ana", [32]byte{42}, noon)
-	publish := ok(s.Decide(id.Author(), Command{Room: c.Room, Kind: Publish}, noon))
-	for _, ev := range []Event{first, publish} {
+	states := append(rooms(f), NewState(staffed(f).Charter))
+	_, first := Open(charter(f), id.Author(), "Ana", [32]byte{42}, noon)
+	events := []Event{first}
+	seen := map[Kind]bool{Opened: true}
+	for _, s := range states[:3] {
+		for _, cmd := range commandsOf(s) {
+			for _, who := range cast {
+				if ev, err := s.Decide(who.first(), cmd, noon); err == nil {
+					events, seen[ev.Kind] = append(events, ev), true
+					break
+				}
+			}
+		}
+	}
+	if len(seen) != int(kinds)-1 {
+		f.Errorf("events of %d kinds, want %d", len(seen), kinds-1)
+	}
+	for _, ev := range events {
 		f.Add(ok(doc.Marshal(wireEvent(ev))))
 		f.Add(ok(SignEvent(id, ev)))
 	}
@@ -110,7 +194,8 @@ func FuzzEvent(f *testing.F) {
 			if err != nil {
 				return nil, err
 			}
-			for _, s := range []*State{NewState(c), s.Clone()} {
+			for _, s := range states {
+				s := s.Clone()
 				if _, err := s.Apply(ev); err == nil {
 					if err := s.check(); err != nil {
 						t.Errorf("%+v breaks the room: %v", ev, err)
@@ -124,7 +209,7 @@ func FuzzEvent(f *testing.F) {
 
 func FuzzSnapshot(f *testing.F) {
 	id := ana(f)
-	for _, s := range []*State{opened(f), busy(f)} {
+	for _, s := range append(rooms(f), opened(f), busy(f)) {
 		f.Add(ok(s.Bytes()))
 		f.Add(ok(SignSnapshot(id, s)))
 	}
