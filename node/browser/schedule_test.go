@@ -80,7 +80,7 @@ func TestDoorsOpenByThemselves(t *testing.T) {
 	ana, bo := meet(t, microphone(t, breathless(pcm)), microphone(t, make([]float32, rate)))
 	type room struct{ ID string }
 	r := api[room](ana, "POST", "rooms", map[string]any{
-		"title": "Soon", "mode": "talk", "language": "en", "starts": time.Now().Add(8 * time.Second).UnixMilli(),
+		"title": "Soon", "mode": "talk", "language": "en", "starts": time.Now().Add(12 * time.Second).UnixMilli(),
 	})
 	ana.open(ana.node.Origin() + "/#/room/" + r.ID)
 	ana.sees("begin")
@@ -115,15 +115,11 @@ func TestStageOnlyRoom(t *testing.T) {
 	newViewer(t).looks(bo, "preview of a room without an audience")
 	bo.clicks("preview-listen")
 	bo.sees(`room[data-phase="live"][data-role="listener"]`)
-	var view struct {
+	type view struct {
 		StageOnly bool `json:"stage_only"`
 		Me        struct{ Seated bool }
 	}
-	view = api[struct {
-		StageOnly bool `json:"stage_only"`
-		Me        struct{ Seated bool }
-	}](bo, "GET", "rooms/"+script[string](bo, `location.hash.split("/").at(-1)`), nil)
-	if !view.StageOnly || view.Me.Seated {
-		t.Errorf("Bo came in as %+v", view)
+	if v := api[view](bo, "GET", "rooms/"+script[string](bo, `location.hash.split("/").at(-1)`), nil); !v.StageOnly || v.Me.Seated {
+		t.Errorf("Bo came in as %+v", v)
 	}
 }

@@ -69,6 +69,7 @@ func TestRename(t *testing.T) {
 // Whom one muted or blocked is listed, taken off the list, and put back by Undo.
 func TestPeopleList(t *testing.T) {
 	p := alone(t, "Ana", setup{})
+	p.beforeEveryPage(watchTimers)
 	p.open(p.node.Page)
 	p.sees("empty")
 	p.open(p.node.Origin() + "/#/settings/people")
