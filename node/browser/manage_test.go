@@ -11,9 +11,8 @@ func TestManageRoom(t *testing.T) {
 	bo.clicks("listen")
 	bo.sees(`room[data-phase="live"][data-role="listener"]`)
 
-	ana.clicks("manage")
-	ana.sees("manage-dialog")
-	ana.until("see Bo listen", `document.querySelector('[data-test="audience"] [data-test="one"]')?.innerText.includes("Bo")`)
+	ana.clicks("tab-people")
+	ana.until("see Bo listen", `document.querySelector('[data-test="people"] [data-test="one"][data-role="listener"]')?.innerText.includes("Bo")`)
 
 	// An invitation that is declined, and one that is accepted.
 	ana.clicks("invite-listener")
@@ -29,6 +28,8 @@ func TestManageRoom(t *testing.T) {
 	bo.sees(`room[data-role="speaker"]`)
 	ana.until("hear Bo", `ear.lastSound > performance.now() - 50`)
 
+	ana.clicks("manage")
+	ana.sees("manage-dialog")
 	ana.clicks("mute-all")
 	bo.sees(`seat[data-role="speaker"][data-muted="true"]`)
 	ana.seesNo("mute-all") // nobody is left to mute
@@ -63,10 +64,12 @@ func TestManageRoom(t *testing.T) {
 	bo.sees(`room[data-phase="live"]`)
 
 	// Removed, and let back in.
-	ana.sees("remove-listener")
-	ana.clicks("remove-listener")
-	ana.clicks("remove-listener-confirm")
+	ana.clicks("close")
+	ana.clicks(`one[data-role="listener"] [data-test="one-open"]`)
+	ana.clicks("remove-person")
+	ana.clicks("remove-confirm")
 	bo.sees(`room-over[data-phase="removed"]`)
+	ana.clicks("manage")
 	ana.until("see Bo among the removed", `document.querySelector('[data-test="removed"]')?.innerText.includes("Bo")`)
 	ana.clicks("readmit")
 	ana.seesNo("removed")

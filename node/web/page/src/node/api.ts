@@ -1,6 +1,6 @@
 // Calls to the node on this machine. Every one carries the key; no cookie exists that another site could ride on.
 import { t } from "../words";
-import type { Action, Charter, Face, Known, Preview, RoomView, Status } from "./types";
+import type { Action, Charter, Details, Face, Known, Preview, RoomView, Status } from "./types";
 
 /** Why the node did not do what it was asked. The text is made to be shown. */
 export class Refusal extends Error {
@@ -87,10 +87,10 @@ export const api = {
   start: (charter: Charter) => json<RoomView>("/api/v1/rooms", { json: charter }),
   preview: (link: string) => json<Preview>("/api/v1/preview", { json: { link } }),
   join: (where: { room: string } | { link: string }) => json<RoomView>("/api/v1/join", { json: where }),
-  act: (id: string, action: Action, more: { person?: string; volume?: number } = {}) =>
+  act: (id: string, action: Action, more: Details = {}) =>
     json<RoomView>(`${room(id)}/do`, { json: { action, ...more } }),
-  inRoom: async (id: string, search = "", after = "") =>
-    json<{ people: Face[]; next: string }>(`${room(id)}/people?${new URLSearchParams({ search, after })}`),
+  inRoom: (id: string, search = "", after = "") =>
+    json<{ people: Face[] | null; next: string }>(`${room(id)}/people?${new URLSearchParams({ search, after })}`),
   qr: async (id: string): Promise<Blob> => (await call(`${room(id)}/qr.svg`)).blob(),
   addPeer: (addr: string) => json<{ peers: number }>("/api/v1/peers", { json: { addr } }),
   people: async () => (await json<{ people: Known[] | null }>("/api/v1/people")).people ?? [],

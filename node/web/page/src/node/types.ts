@@ -73,9 +73,11 @@ export interface Me extends Named {
   role: Role;
   muted: boolean;
   hand: boolean;
+  hand_place: number; // 1 is next, 0 without a hand
   invited: boolean; // to come on stage
   seated: boolean; // on stage
   leads: boolean; // host or co-host
+  may_speak: boolean; // seated, not muted, and nobody else's turn
   publishing: boolean;
   playing: boolean;
 }
@@ -85,6 +87,9 @@ export interface Seat extends Named {
   muted: boolean;
   publishing: boolean;
   volume: number; // 1 is as it comes
+  stick: boolean; // holds the talking stick
+  away: boolean; // the connection is lost, the seat waits
+  muted_for_me: boolean; // by this person's own list
 }
 
 export interface Hand extends Named {
@@ -97,6 +102,29 @@ export interface Quality {
   buffer_ms: number;
   delay_ms: number;
   concealed: number; // share of frames, 0 to 1
+}
+
+/** The quality as it was in one second. */
+export interface QualityEvent extends Quality {
+  room: string;
+}
+
+/** Something said in the chat. `seq` is its name; it may come again, erased. */
+export interface ChatLine extends Named {
+  seq: number;
+  time: number; // unix ms
+  text: string; // empty once erased
+  erased: boolean;
+}
+
+export interface ChatEvent {
+  room: string;
+  lines: ChatLine[] | null;
+}
+
+export interface ReactionsEvent {
+  room: string;
+  counts: Record<string, number>; // by emoji, since the last event
 }
 
 export interface RoomView {
@@ -112,16 +140,29 @@ export interface RoomView {
   reason?: string; // when the phase is over
   me: Me;
   stage: Seat[] | null;
-  hands: Hand[] | null;
+  hands: Hand[] | null; // in the order of the queue
+  co_hosts: Named[] | null; // in the order in which they would take over
   listeners: number;
   quality: Quality | null;
   hands_closed: boolean;
   locked: boolean;
+  chat_closed: boolean; // only those who lead write
+  slow: number; // seconds between two lines of one person, 0 is none
   stage_only: boolean; // everybody may come on stage, no hands are raised
+  recording: boolean; // the host says that the room is recorded
   record_asks: boolean; // salon records only while `recording` is on
   waiting: boolean; // the doors are not open yet
   starts: number; // unix ms of the start that was announced, 0 is none
-  removed?: Named[]; // told to the host alone
+  stick_out: boolean; // a talking stick is in use: only its holder speaks
+  stick_next?: Named; // who has it next, unless it is passed to somebody else
+  pinned?: Pinned;
+  removed?: Named[]; // told to those who lead
+}
+
+/** What stays on top of the chat. */
+export interface Pinned extends Named {
+  seq: number;
+  text: string;
 }
 
 /** Somebody in the list of everybody in the room. */
@@ -149,10 +190,40 @@ export type Action =
   | "open_hands"
   | "lock"
   | "unlock"
-  | "begin"
   | "end"
   | "leave"
-  | "volume";
+  | "volume"
+  | "cohost"
+  | "uncohost"
+  | "place_hand"
+  | "stage_only"
+  | "stage_open"
+  | "stick_out"
+  | "stick_in"
+  | "pass_stick"
+  | "lay_stick"
+  | "say"
+  | "erase"
+  | "close_chat"
+  | "open_chat"
+  | "slow"
+  | "pin"
+  | "unpin"
+  | "react"
+  | "begin"
+  | "record_on"
+  | "record_off";
+
+/** What some actions need. */
+export interface Details {
+  person?: string;
+  volume?: number;
+  place?: number; // from 1
+  seconds?: number;
+  ref?: number; // of a line of the chat
+  text?: string;
+  emoji?: string;
+}
 
 export interface CheckEvent {
   id: string;
@@ -180,10 +251,7 @@ export interface NoticeEvent {
   text: string;
 }
 
-/** Whoever sits on the stage may send sound. */
-export const onStage = (role: Role): boolean => role !== "listener";
-
-/** Whoever runs the room decides who is on its stage. */
+/** The room is one's own: it ends when one leaves it. Who may run it besides, `me.leads` says. */
 export const runsRoom = (me: Me): boolean => me.role === "host";
 
 export const isOver = (phase: Phase): boolean => phase === "ended" || phase === "removed" || phase === "failed";

@@ -3,7 +3,16 @@ import { people } from "../people";
 import { Store } from "../store";
 import { setLevels } from "./levels";
 import { follow, type StreamEvent, type StreamState } from "./stream";
-import type { CheckEvent, DemoEvent, Known, LevelsEvent, NoticeEvent, RoomCard, RoomView, Status } from "./types";
+import type {
+  CheckEvent,
+  DemoEvent,
+  Known,
+  LevelsEvent,
+  NoticeEvent,
+  RoomCard,
+  RoomView,
+  Status,
+} from "./types";
 
 export interface Notice extends NoticeEvent {
   id: number;

@@ -1,6 +1,8 @@
 // What a button does when it asks the node for something.
 import { useRef, useState } from "preact/hooks";
-import { notify } from "../node/world";
+import { api } from "../node/api";
+import type { Action, Details } from "../node/types";
+import { notify, putRoom } from "../node/world";
 import { t } from "../words";
 
 /** Runs one thing at a time and shows why it failed. While busy, further clicks are ignored rather than queued. */
@@ -23,6 +25,12 @@ export function useAction(): [busy: boolean, run: (work: () => Promise<unknown>)
     }
   };
   return [busy, run];
+}
+
+/** Does something in a room, one thing at a time; says whether the node did it. */
+export function useRoom(id: string): [busy: boolean, act: (action: Action, details?: Details) => Promise<boolean>] {
+  const [busy, run] = useAction();
+  return [busy, (action, details) => run(async () => putRoom(await api.act(id, action, details)))];
 }
 
 export function complain(error: unknown): void {

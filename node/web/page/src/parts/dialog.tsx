@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { t } from "../words";
+import { inherit } from "./focus";
 import { Icon } from "./icon";
 import { place } from "./overlay";
 
@@ -9,10 +10,11 @@ interface Properties {
   title: ComponentChildren;
   test: string;
   onClose: () => void;
+  heir?: string; // CSS of what has the focus after, if what had it before is gone
   children: ComponentChildren;
 }
 
-export function Dialog({ title, test, onClose, children }: Properties) {
+export function Dialog({ title, test, onClose, heir, children }: Properties) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -22,6 +24,8 @@ export function Dialog({ title, test, onClose, children }: Properties) {
     return () => {
       uncover();
       element.close();
+      // The focus goes back to where it was; if that is gone and nobody is named, reading begins at the top.
+      setTimeout(() => inherit([heir ? document.querySelector<HTMLElement>(heir) : null, document.querySelector<HTMLElement>("h1")]));
     };
   }, []);
   return (

@@ -2,7 +2,7 @@
 // seat. Views only show it; it goes on while they look elsewhere in the page.
 import { api, paths } from "../node/api";
 import { onRoomChange, putRoom, world } from "../node/world";
-import { isOver, onStage, type RoomView } from "../node/types";
+import { isOver, type RoomView } from "../node/types";
 import { Store } from "../store";
 import { Keeper, type KeeperState } from "./keeper";
 import { Microphone } from "./microphone";
@@ -136,13 +136,13 @@ class RoomSound {
     playStream(this.playing.session?.stream ?? null);
 
     // The demonstration is heard and seen; nobody's microphone takes part.
-    const seated = heard && onStage(room.me.role) && !room.demo;
+    const seated = heard && room.me.seated && !room.demo;
     const away = this.yields(seated ? room : undefined);
     if (away) this.publishing.hold(true);
     const speaks = seated && !this.state.get().taken;
     if (speaks) this.mic.want(room.mode);
     else this.mic.unwant();
-    this.mic.setMuted(!speaks || room.me.muted || mutedHere);
+    this.mic.setMuted(!speaks || !room.me.may_speak || mutedHere);
     // A session begins with a track and then outlives it: a microphone that is changed is exchanged in it.
     const ready = seated && (this.mic.track !== null || this.publishing.state !== "off");
     this.publishing.want(ready ? id : "", () => Session.publish(paths.whip(id), this.mic.track, music));
@@ -181,10 +181,10 @@ class RoomSound {
       // A node that was restarted meanwhile knows nothing of our sessions, and ICE would notice only after seconds.
       this.checkNode = false;
       if (!room.me.playing && this.playing.state === "on") this.playing.renew();
-      if (onStage(room.me.role) && !room.me.publishing && this.publishing.state === "on") this.publishing.renew();
+      if (room.me.seated && !room.me.publishing && this.publishing.state === "on") this.publishing.renew();
     }
     // Being muted here and not there can only be a command that got lost.
-    if (!room.me.muted && this.state.get().mutedHere && onStage(room.me.role) && world.get().stream === "open") {
+    if (!room.me.muted && this.state.get().mutedHere && room.me.seated && world.get().stream === "open") {
       this.sendMute(room.id).catch(() => {});
     }
     this.follow();
@@ -204,7 +204,7 @@ class RoomSound {
 
   private hintWhenTalkingMuted(peak: number): void {
     const { room, mutedHere } = this.state.get();
-    const muted = mutedHere || world.get().joined[room]?.me.muted === true;
+    const muted = mutedHere || world.get().joined[room]?.me.may_speak === false;
     this.talked = muted && peak > talkingFrom ? this.talked + 1 : 0;
     if (this.talked < 8) return;
     if (!this.state.get().talkingMuted) this.state.set({ talkingMuted: true });

@@ -1,5 +1,5 @@
 import { useEffect, useMemo } from "preact/hooks";
-import { isOver, onStage, type RoomView } from "../node/types";
+import { isOver, type RoomView } from "../node/types";
 import { world } from "../node/world";
 import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
 import { Icon } from "../parts/icon";
@@ -32,7 +32,7 @@ export function CheckPage() {
 export function SoundCheck({ onFinish }: { onFinish: () => void }) {
   const heard = useStore(sound.state, (s) => s.room);
   const room = useStore(world, (w) => w.joined[heard]);
-  if (room && !room.demo && !isOver(room.phase) && onStage(room.me.role)) return <NotOnStage room={room} />;
+  if (room && !room.demo && !isOver(room.phase) && room.me.seated) return <NotOnStage room={room} />;
   return <Recorder onFinish={onFinish} />;
 }
 

@@ -1,8 +1,8 @@
 import { useMemo, useState } from "preact/hooks";
 import { api } from "../node/api";
 import { putRoom } from "../node/world";
-import { onStage, runsRoom, type RoomView } from "../node/types";
-import { complain, useAction } from "../parts/action";
+import { runsRoom, type RoomView } from "../node/types";
+import { complain, useAction, useRoom } from "../parts/action";
 import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
 import { Dialog } from "../parts/dialog";
 import { Icon, type IconName } from "../parts/icon";
@@ -20,38 +20,50 @@ export function Controls({ room, onSound }: { room: RoomView; onSound: () => voi
   const [ending, setEnding] = useState(false);
   const [managing, setManaging] = useState(false);
   const [busy, run] = useAction();
-  const seated = onStage(room.me.role);
+  const { me } = room;
   const goAway = () =>
     run(async () => {
       go({ view: "home" });
       await leave(room);
     });
-  const hand = () => run(async () => putRoom(await api.act(room.id, room.me.hand ? "lower_hand" : "raise_hand")));
   return (
     <nav class="controls" aria-label={t.room.controls} data-test="controls">
-      {seated ? (
-        <MuteButton room={room} />
-      ) : (
-        <Control
-          icon="hand"
-          text={room.me.hand ? t.room.lower : room.hands_closed ? t.room.handsClosed : t.room.raise}
-          test={room.me.hand ? "lower-hand" : "raise-hand"}
-          look={room.me.hand ? "on" : room.hands_closed ? undefined : "primary"}
-          pressed={room.me.hand}
-          busy={busy || room.phase !== "live" || (room.hands_closed && !room.me.hand)}
-          onClick={() => void hand()}
-        />
-      )}
+      {me.seated ? <MuteButton room={room} /> : <WayToStage room={room} />}
       <Control icon="sliders" text={t.room.sound} test="sound-settings" onClick={onSound} />
-      {runsRoom(room.me) && <Control icon="people" text={t.manage.open} test="manage" onClick={() => setManaging(true)} />}
-      {runsRoom(room.me) ? (
+      {me.leads && <Control icon="settings" text={t.manage.open} test="manage" onClick={() => setManaging(true)} />}
+      {runsRoom(me) ? (
         <Control icon="stop" text={t.room.end} test="end" look="danger" onClick={() => setEnding(true)} />
       ) : (
-        <Control icon="leave" text={t.room.leave} test="leave" look="danger" turns onClick={() => void goAway()} />
+        <Control icon="leave" text={t.room.leave} test="leave" look="danger" turns busy={busy} onClick={() => void goAway()} />
       )}
-      {managing && <ManageDialog room={room} onClose={() => setManaging(false)} />}
+      {managing && <ManageDialog room={room} onEnd={() => setEnding(true)} onClose={() => setManaging(false)} />}
       {ending && <EndDialog room={room} onClose={() => setEnding(false)} />}
     </nav>
+  );
+}
+
+/** A hand, where one has to be asked on stage; the stage itself, where one need not. */
+function WayToStage({ room }: { room: RoomView }) {
+  const [busy, act] = useRoom(room.id);
+  const { me } = room;
+  const come = () => void act("accept");
+  const hand = () => void act(me.hand ? "lower_hand" : "raise_hand");
+  const free = room.stage_only || me.leads;
+  const closed = room.hands_closed && !me.hand;
+  const off = busy || room.phase !== "live" || (!free && closed);
+  if (free) {
+    return <Control icon="mic" text={t.room.comeOnStage} test="come-on-stage" look="primary" busy={off} onClick={come} />;
+  }
+  return (
+    <Control
+      icon="hand"
+      text={me.hand ? t.room.lower : closed ? t.room.handsClosed : t.room.raise}
+      test={me.hand ? "lower-hand" : "raise-hand"}
+      look={me.hand ? "on" : closed ? undefined : "primary"}
+      pressed={me.hand}
+      busy={off}
+      onClick={hand}
+    />
   );
 }
 
@@ -62,20 +74,23 @@ function MuteButton({ room }: { room: RoomView }) {
   const taken = useStore(sound.state, (s) => s.taken);
   const broken = useStore(sound.mic.state, (s) => s.phase === "problem") || taken;
   const muted = room.me.muted || mutedHere;
+  const holder = room.stage?.find((seat) => seat.stick);
+  const waits = room.stick_out && holder?.person !== room.me.person; // closed, and not muted
+  const turn = () => (muted ? void run(() => sound.unmute()) : void sound.mute().catch(complain));
   return (
     <div class="mute">
-      {muted && talking && (
+      {(muted || waits) && talking && (
         <p class="bubble" role="status" data-test="talking-muted">
-          {t.room.talkingMuted}
+          {!waits ? t.room.talkingMuted : holder ? t.stick.talking(holder.name) : t.stick.talkingNobody}
         </p>
       )}
       <Control
         icon={muted || broken ? "micOff" : "mic"}
         text={muted ? t.room.unmute : t.room.mute}
         test={muted ? "unmute-me" : "mute-me"}
-        look={muted ? "on" : broken ? undefined : "primary"}
+        look={muted ? "on" : broken || waits ? undefined : "primary"}
         busy={busy && muted}
-        onClick={() => (muted ? void run(() => sound.unmute()) : sound.mute().catch(complain))}
+        onClick={turn}
       />
     </div>
   );
@@ -155,7 +170,7 @@ export function SoundDialog({ room, onClose }: { room: RoomView; onClose: () => 
         </div>
       </div>
       <SpeakerChoice />
-      {onStage(room.me.role) && !room.demo && (
+      {room.me.seated && !room.demo && (
         <>
           <MicrophoneChoice />
           {micOn ? <Meter watch={watch} /> : <p class="hint">{t.sound.askFirst}</p>}

@@ -1,13 +1,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, Refusal } from "../node/api";
 import { clearDemoSteps, notify, setDemo, world } from "../node/world";
-import { isOver, onStage, type DemoEvent } from "../node/types";
+import { isOver, type DemoEvent } from "../node/types";
 import { useAction } from "../parts/action";
 import { Icon } from "../parts/icon";
 import { go } from "../route";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { number, percent, t } from "../words";
+import { usePerson } from "./person";
 import { Stage } from "./stage";
 import { Listening } from "./listening";
 import { Top } from "./top";
@@ -23,6 +24,7 @@ export function DemoPage() {
   const over = failed || last?.done === true;
   const measured = steps.findLast((step) => step.heard !== undefined);
 
+  const [dialog, open] = usePerson(view);
   const gone = useRef(false);
 
   const start = () =>
@@ -42,7 +44,7 @@ export function DemoPage() {
     // must not fall silent for it.
     const before = world.get().joined[sound.state.get().room];
     const inRoom = before !== undefined && !before.demo && !isOver(before.phase);
-    if (inRoom && onStage(before.me.role)) {
+    if (inRoom && before.me.seated) {
       notify("warn", t.demo.onStage(before.title));
       go({ view: "room", id: before.id });
       return;
@@ -70,7 +72,8 @@ export function DemoPage() {
             {view && view.phase !== "connecting" ? (
               <>
                 <Listening room={view} />
-                <Stage room={view} />
+                <Stage room={view} onOpen={open} />
+                {dialog}
               </>
             ) : (
               !over && (

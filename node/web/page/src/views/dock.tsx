@@ -1,5 +1,5 @@
 import { world } from "../node/world";
-import { isOver, onStage, runsRoom } from "../node/types";
+import { isOver, runsRoom } from "../node/types";
 import { complain, useAction } from "../parts/action";
 import { Icon } from "../parts/icon";
 import { path, type Route } from "../route";
@@ -27,7 +27,7 @@ export function Dock({ route }: { route: Route }) {
         </span>
         <span class="unseen">{t.room.back}</span>
       </a>
-      {heard === room.id && onStage(room.me.role) && (
+      {heard === room.id && room.me.seated && (
         <button
           type="button"
           class="button round"

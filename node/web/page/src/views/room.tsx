@@ -1,20 +1,24 @@
 import { useEffect, useState } from "preact/hooks";
-import { api } from "../node/api";
-import { putRoom, world } from "../node/world";
-import { isOver, onStage, runsRoom, type RoomView } from "../node/types";
-import { useAction } from "../parts/action";
+import { world } from "../node/world";
+import { isOver, type Named, type RoomView } from "../node/types";
+import { useRoom } from "../parts/action";
 import { MicProblem } from "../parts/micproblem";
 import { Icon } from "../parts/icon";
+import { useWide } from "../parts/queries";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
-import { languageName, t } from "../words";
+import { t } from "../words";
 import { Controls, SoundDialog } from "./controls";
 import { Hands } from "./hands";
+import { Head } from "./head";
 import { Invite } from "./invite";
-import { Listening, QualityLine } from "./listening";
+import { Listening } from "./listening";
 import { Gone, Over } from "./over";
+import { usePerson } from "./person";
+import { Panel, SidePanel, Tabs, type Tab } from "./side";
 import { Speaking } from "./speaking";
 import { Stage } from "./stage";
+import { Stick } from "./stick";
 import { Top } from "./top";
 import { Waiting } from "./waiting";
 
@@ -40,58 +44,97 @@ export function RoomPage({ id }: { id: string }) {
   return <Inside room={room} />;
 }
 
+const beside: readonly Tab[] = ["people"];
+const all: readonly Tab[] = ["stage", "people"];
+
 function Inside({ room }: { room: RoomView }) {
   const [settings, setSettings] = useState(false);
-  const connecting = room.phase === "connecting";
-  // Who can let people speak meets those who wait first; on a phone they would be below the stage.
-  const urgent = runsRoom(room.me) && (room.hands?.length ?? 0) > 0;
+  const [view, setView] = useState<Tab>("stage"); // where there is place for one
+  const [dialog, open] = usePerson(room);
+  const wide = useWide();
+  const there = room.phase !== "connecting";
+  const tab = wide ? "people" : view;
   return (
-    <div class="page in-room" data-test="room" data-phase={room.phase} data-role={room.me.role}>
+    <div class="page in-room" data-test="room" data-phase={room.phase} data-role={room.me.role} data-tab={wide ? undefined : tab}>
       <Top back="#/" />
-      <main>
-        <Head room={room} />
-        {room.phase === "reconnecting" && (
-          <div class="banner" role="status" data-test="room-reconnecting">
-            <Icon name="wave" />
-            <p>{t.room.reconnecting}</p>
-          </div>
-        )}
-        {connecting ? (
-          <p class="waiting" aria-busy="true" data-test="room-connecting">
-            {t.room.connecting}
-          </p>
-        ) : (
-          <div class="two">
-            {urgent && <Hands room={room} />}
-            <div class="stack wide">
-              {room.waiting && <Waiting room={room} />}
-              <Listening room={room} />
-              {onStage(room.me.role) && !room.demo && <Speaking room={room} />}
-              {onStage(room.me.role) && !room.demo && <MicProblem mic={sound.mic} onChoose={() => setSettings(true)} />}
-              {room.me.hand && !onStage(room.me.role) && (
-                <p class="banner good" data-test="hand-is-up">
-                  <Icon name="hand" />
-                  {t.room.handIsUp}
-                </p>
-              )}
-              {room.me.invited && <Invitation room={room} />}
-              <Stage room={room} />
+      <main class={wide && there ? "with-side" : ""}>
+        <div class="center">
+          <Head room={room} />
+          {room.phase === "reconnecting" && (
+            <div class="banner" role="status" data-test="room-reconnecting">
+              <Icon name="wave" />
+              <p>{t.room.reconnecting}</p>
             </div>
-            {!urgent && <Hands room={room} />}
-            {room.link && !room.demo && <Invite room={room} />}
+          )}
+          {!there && (
+            <p class="waiting" aria-busy="true" data-test="room-connecting">
+              {t.room.connecting}
+            </p>
+          )}
+          {there && <Urgent room={room} stick={!wide && tab !== "stage"} onSound={() => setSettings(true)} />}
+          {there && !wide && <Tabs tabs={all} tab={tab} onTab={setView} />}
+          {there && (wide || tab === "stage") && <Center room={room} wide={wide} onOpen={open} />}
+          {there && !wide && tab !== "stage" && <SidePanel room={room} onOpen={open} />}
+        </div>
+        {there && wide && tab !== "stage" && (
+          <div class="side">
+            <Hands room={room} onOpen={open} />
+            <div class="side-tabs">
+              <Tabs tabs={beside} tab={tab} onTab={setView} />
+              <SidePanel room={room} onOpen={open} />
+            </div>
           </div>
         )}
       </main>
       <Controls room={room} onSound={() => setSettings(true)} />
       {settings && <SoundDialog room={room} onClose={() => setSettings(false)} />}
+      {dialog}
     </div>
+  );
+}
+
+/** What one should know or answer, whatever one looks at. `stick` is whether one's own turn belongs to it. */
+function Urgent({ room, stick, onSound }: { room: RoomView; stick: boolean; onSound: () => void }) {
+  const { me } = room;
+  const mine = stick && room.stage?.some((seat) => seat.stick && seat.person === me.person);
+  return (
+    <>
+      <Listening room={room} />
+      {me.seated && !room.demo && <Speaking room={room} />}
+      {me.seated && !room.demo && <MicProblem mic={sound.mic} onChoose={onSound} />}
+      {me.invited && !me.seated && <Invitation room={room} />}
+      {mine && <Stick room={room} />}
+    </>
+  );
+}
+
+function Center({ room, wide, onOpen }: { room: RoomView; wide: boolean; onOpen: (who: Named) => void }) {
+  const { me } = room;
+  // Who can let people speak meets those who wait first; on a phone they would be below the stage.
+  const urgent = me.leads && (room.hands?.length ?? 0) > 0;
+  return (
+    <Panel tab="stage" alone={wide}>
+      {room.waiting && <Waiting room={room} />}
+      {!wide && urgent && <Hands room={room} onOpen={onOpen} />}
+      {me.hand && !me.seated && (
+        <p class="banner good" data-test="hand-is-up" data-place={me.hand_place}>
+          <Icon name="hand" />
+          {me.hand_place > 0 ? t.room.handPlace(me.hand_place) : t.room.handIsUp}
+        </p>
+      )}
+      {me.leads && !me.seated && <p class="hint">{t.room.coHostText}</p>}
+      <Stick room={room} />
+      <Stage room={room} onOpen={onOpen} />
+      {!wide && !urgent && <Hands room={room} onOpen={onOpen} />}
+      {room.link && !room.demo && <Invite room={room} />}
+    </Panel>
   );
 }
 
 /** The host asks one on stage. */
 function Invitation({ room }: { room: RoomView }) {
-  const [busy, run] = useAction();
-  const answer = (action: "accept" | "decline") => void run(async () => putRoom(await api.act(room.id, action)));
+  const [busy, act] = useRoom(room.id);
+  const answer = (action: "accept" | "decline") => void act(action);
   return (
     <section class="banner good" role="alert" data-test="invitation">
       <Icon name="mic" />
@@ -108,40 +151,9 @@ function Invitation({ room }: { room: RoomView }) {
   );
 }
 
-function Head({ room }: { room: RoomView }) {
-  const language = languageName(room.language);
-  return (
-    <header class="room-head">
-      <div class="tags">
-        <span class="tag live">
-          <Icon name={room.mode === "concert" ? "music" : "talk"} />
-          {t.mode[room.mode]}
-        </span>
-        {language && <span class="tag">{language}</span>}
-        {room.locked && (
-          <span class="tag" data-test="locked">
-            <Icon name="locked" />
-            {t.room.locked}
-          </span>
-        )}
-      </div>
-      <h1 tabIndex={-1} dir="auto" data-test="room-title">
-        {room.title}
-      </h1>
-      <p class="room-facts">
-        <span data-test="listeners" data-count={room.listeners}>
-          <Icon name="people" />
-          {t.room.listeners(room.listeners)}
-        </span>
-        {room.phase === "live" && <QualityLine quality={room.quality} delayed={!onStage(room.me.role)} />}
-      </p>
-    </header>
-  );
-}
-
 function useTitle(room: RoomView | undefined): void {
   const title = room?.title;
-  const hands = room && onStage(room.me.role) ? (room.hands?.length ?? 0) : 0;
+  const hands = room?.me.leads ? (room.hands?.length ?? 0) : 0;
   useEffect(() => {
     document.title = title ? `${hands > 0 ? `(${hands}) ` : ""}${title} · ${t.app.name}` : t.app.name;
     return () => {

@@ -1,0 +1,42 @@
+import { useState } from "preact/hooks";
+import type { RoomView } from "../node/types";
+import { Dialog } from "../parts/dialog";
+import { Icon } from "../parts/icon";
+import { RoomTags } from "../parts/roomtags";
+import { t } from "../words";
+import { QualityLine } from "./listening";
+
+/** What the room is, and what holds in it just now. */
+export function Head({ room }: { room: RoomView }) {
+  const [recording, setRecording] = useState(false);
+  return (
+    <header class="room-head">
+      <div class="tags">
+        {room.recording && (
+          <button type="button" class="tag recording" data-test="recording" aria-haspopup="dialog" onClick={() => setRecording(true)}>
+            <span class="red-dot" aria-hidden="true" />
+            {t.room.recording}
+          </button>
+        )}
+        <RoomTags room={{ ...room, joined: false }} opens={room.waiting ? room.starts : 0} />
+      </div>
+      <h1 tabIndex={-1} dir="auto" data-test="room-title">
+        {room.title}
+      </h1>
+      <p class="room-facts">
+        <span data-test="listeners" data-count={room.listeners}>
+          <Icon name="people" />
+          {t.room.listeners(room.listeners)}
+        </span>
+        {room.phase === "live" && <QualityLine quality={room.quality} delayed={!room.me.seated} />}
+      </p>
+      {recording && (
+        <Dialog title={t.recording.title} test="recording-dialog" onClose={() => setRecording(false)}>
+          <p>{t.recording.text}</p>
+          {room.record_asks && <p>{t.recording.asks}</p>}
+          <p class="hint">{t.recording.caution}</p>
+        </Dialog>
+      )}
+    </header>
+  );
+}

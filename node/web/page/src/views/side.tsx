@@ -1,0 +1,79 @@
+import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
+import type { Named, RoomView } from "../node/types";
+import { Icon, type IconName } from "../parts/icon";
+import { t } from "../words";
+import { People } from "./people";
+
+export type Tab = "stage" | "people";
+
+interface Properties {
+  tabs: readonly Tab[];
+  tab: Tab;
+  onTab: (tab: Tab) => void;
+}
+
+const icons: Record<Tab, IconName> = { stage: "mic", people: "people" };
+
+/** The ways to look at a room, one at a time. */
+export function Tabs({ tabs, tab, onTab }: Properties) {
+  const row = useRef<HTMLDivElement>(null);
+  const names = { stage: t.room.tabStage, people: t.present.title };
+  const move = (event: KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const next = (tabs.indexOf(tab) + step * (t.dir === "rtl" ? -1 : 1) + tabs.length) % tabs.length;
+    onTab(tabs[next]!);
+    (row.current?.children[next] as HTMLElement | undefined)?.focus();
+  };
+  return (
+    <div ref={row} class="tabs" role="tablist" aria-label={t.room.views} onKeyDown={move}>
+      {tabs.map((one) => (
+        <button
+          key={one}
+          id={`tab-${one}`}
+          type="button"
+          role="tab"
+          class="tab"
+          aria-selected={one === tab}
+          aria-controls={`panel-${one}`}
+          tabIndex={one === tab ? 0 : -1}
+          data-test={`tab-${one}`}
+          onClick={() => onTab(one)}
+        >
+          <Icon name={icons[one]} />
+          {names[one]}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** What a tab shows; `alone`, there is no tab for it, because it is always shown. */
+export function Panel({ tab, alone, children }: { tab: Tab; alone?: boolean; children: ComponentChildren }) {
+  return (
+    <div
+      id={`panel-${tab}`}
+      class={`tab-panel ${tab}-panel`}
+      role={alone ? undefined : "tabpanel"}
+      aria-labelledby={alone ? undefined : `tab-${tab}`}
+    >
+      {children}
+    </div>
+  );
+}
+
+interface SideProperties {
+  room: RoomView;
+  onOpen: (who: Named) => void;
+}
+
+/** The people, as a panel. */
+export function SidePanel({ room, onOpen }: SideProperties) {
+  return (
+    <Panel tab="people">
+      <People room={room} onOpen={onOpen} />
+    </Panel>
+  );
+}
