@@ -1,7 +1,10 @@
 // What happened in a room, in words, for those who do not see it happen.
-import { onRoomChange } from "./node/world";
+import { onNewLine } from "./node/chat";
+import { onRoomChange, world } from "./node/world";
 import type { Named, RoomView } from "./node/types";
 import { say } from "./parts/announcer";
+import { mentions } from "./parts/text";
+import { people } from "./people";
 import { sound } from "./sound/room";
 import { t } from "./words";
 
@@ -10,6 +13,12 @@ export function tellChanges(): void {
     if (after.id !== sound.state.get().room) return;
     const text = changes(before, after);
     if (text.length > 0) say(text.join(" "));
+  });
+  // Not each line: a chat is read, and only who is spoken to is told.
+  onNewLine((id, line) => {
+    const room = world.get().joined[id];
+    const hidden = people.get().list?.some((one) => one.person === line.person);
+    if (room && !hidden && mentions(line.text, room.me.name)) say(t.changes.mention(line.name, line.text));
   });
 }
 

@@ -3,6 +3,7 @@ import { render } from "preact";
 import { App } from "./app";
 import { hasArrived, takeKey } from "./key";
 import { useKey } from "./node/api";
+import { followChats } from "./node/chat";
 import { followNode } from "./node/world";
 import { tellChanges } from "./changes";
 import { showOverlay } from "./parts/overlay";
@@ -16,6 +17,7 @@ dressTheme();
 void takeKey().then((key) => {
   if (key) {
     useKey(key);
+    followChats();
     followNode();
     tellChanges();
     watchRooms();

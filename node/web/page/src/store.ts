@@ -10,7 +10,11 @@ export class Store<T extends object> {
   }
 
   set(part: Partial<T>): void {
-    this.value = { ...this.value, ...part };
+    this.replace({ ...this.value, ...part });
+  }
+
+  replace(value: T): void {
+    this.value = value;
     for (const listener of [...this.listeners]) listener();
   }
 

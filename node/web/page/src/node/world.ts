@@ -1,9 +1,11 @@
 // The world as the node tells it: status, rooms live now, the rooms this person is in.
 import { people } from "../people";
 import { Store } from "../store";
+import { missedLines, takeLines } from "./chat";
 import { setLevels } from "./levels";
 import { follow, type StreamEvent, type StreamState } from "./stream";
 import type {
+  ChatEvent,
   CheckEvent,
   DemoEvent,
   Known,
@@ -127,6 +129,7 @@ function apply(event: StreamEvent): void {
       // What was missed cannot be replayed, so the full state follows. A room that does not come again is left;
       // the others stay meanwhile, so that their sound goes on.
       for (const id of Object.keys(world.get().joined)) unconfirmed.add(id);
+      missedLines();
       setTimeout(() => {
         for (const id of unconfirmed) dropRoom(id);
         unconfirmed.clear();
@@ -146,6 +149,9 @@ function apply(event: StreamEvent): void {
       break;
     case "levels":
       setLevels(data as LevelsEvent);
+      break;
+    case "chat":
+      takeLines(data as ChatEvent);
       break;
     case "people":
       people.set({ list: (data as { people: Known[] | null }).people ?? [] });

@@ -19,6 +19,18 @@ export function Head({ room }: { room: RoomView }) {
           </button>
         )}
         <RoomTags room={{ ...room, joined: false }} opens={room.waiting ? room.starts : 0} />
+        {room.chat_closed && (
+          <span class="tag" data-test="chat-closed">
+            <Icon name="talk" />
+            {t.room.chatClosed}
+          </span>
+        )}
+        {room.slow > 0 && !room.chat_closed && (
+          <span class="tag" data-test="slow">
+            <Icon name="slow" />
+            {t.room.slow(room.slow)}
+          </span>
+        )}
       </div>
       <h1 tabIndex={-1} dir="auto" data-test="room-title">
         {room.title}

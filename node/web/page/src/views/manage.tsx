@@ -1,8 +1,10 @@
+import { useId, useState } from "preact/hooks";
 import { runsRoom, type Named, type RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
 import { Avatar } from "../parts/avatar";
 import { Choice } from "../parts/choice";
 import { Dialog } from "../parts/dialog";
+import { Icon } from "../parts/icon";
 import { Switch } from "../parts/switch";
 import { t } from "../words";
 import { CoHosts } from "./cohosts";
@@ -52,6 +54,21 @@ export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: 
         </div>
       </section>
       <section class="stack manage">
+        <h3>{t.manage.chat}</h3>
+        <div class="menu">
+          <Switch
+            icon="talk"
+            test="chat-switch"
+            text={t.manage.chatOpen}
+            hint={t.manage.chatOpenHint}
+            on={!room.chat_closed}
+            busy={busy}
+            onClick={() => void act(room.chat_closed ? "open_chat" : "close_chat")}
+          />
+          <Slow room={room} />
+        </div>
+      </section>
+      <section class="stack manage">
         <h3>{t.manage.room}</h3>
         <div class="menu">
           <Switch
@@ -89,6 +106,42 @@ export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: 
         </section>
       )}
     </Dialog>
+  );
+}
+
+const slowChoices = [0, 5, 10, 30, 60]; // seconds
+
+function Slow({ room }: { room: RoomView }) {
+  const id = useId();
+  const [, act] = useRoom(room.id);
+  const [asked, setAsked] = useState<number | null>(null); // until the node has done it
+  const choices = slowChoices.includes(room.slow) ? slowChoices : [...slowChoices, room.slow].sort((a, b) => a - b);
+  const choose = async (seconds: number) => {
+    setAsked(seconds);
+    await act("slow", { seconds });
+    setAsked(null);
+  };
+  return (
+    <div class="menu-item still">
+      <Icon name="slow" />
+      <label class="menu-text" for={id}>
+        {t.manage.slow}
+        <span class="hint">{t.manage.slowHint}</span>
+      </label>
+      <select
+        id={id}
+        class="field short"
+        value={asked ?? room.slow}
+        data-test="slow-select"
+        onChange={(event) => void choose(Number(event.currentTarget.value))}
+      >
+        {choices.map((seconds) => (
+          <option key={seconds} value={seconds}>
+            {seconds === 0 ? t.manage.slowOff : t.manage.slowSeconds(seconds)}
+          </option>
+        ))}
+      </select>
+    </div>
   );
 }
 

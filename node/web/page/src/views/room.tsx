@@ -13,6 +13,7 @@ import { Hands } from "./hands";
 import { Head } from "./head";
 import { Invite } from "./invite";
 import { Listening } from "./listening";
+import { useLineMenu } from "./line";
 import { Gone, Over } from "./over";
 import { usePerson } from "./person";
 import { Panel, SidePanel, Tabs, type Tab } from "./side";
@@ -44,16 +45,22 @@ export function RoomPage({ id }: { id: string }) {
   return <Inside room={room} />;
 }
 
-const beside: readonly Tab[] = ["people"];
-const all: readonly Tab[] = ["stage", "people"];
+const beside: readonly Tab[] = ["chat", "people"];
+const all: readonly Tab[] = ["stage", "chat", "people"];
 
 function Inside({ room }: { room: RoomView }) {
   const [settings, setSettings] = useState(false);
   const [view, setView] = useState<Tab>("stage"); // where there is place for one
+  const [side, setSide] = useState<"chat" | "people">("chat"); // where there is place beside the stage
   const [dialog, open] = usePerson(room);
+  const [menu, openLine] = useLineMenu(room);
   const wide = useWide();
   const there = room.phase !== "connecting";
-  const tab = wide ? "people" : view;
+  const tab = wide ? side : view;
+  const setTab = (next: Tab) => {
+    if (!wide) setView(next);
+    if (next !== "stage") setSide(next);
+  };
   return (
     <div class="page in-room" data-test="room" data-phase={room.phase} data-role={room.me.role} data-tab={wide ? undefined : tab}>
       <Top back="#/" />
@@ -72,16 +79,16 @@ function Inside({ room }: { room: RoomView }) {
             </p>
           )}
           {there && <Urgent room={room} stick={!wide && tab !== "stage"} onSound={() => setSettings(true)} />}
-          {there && !wide && <Tabs tabs={all} tab={tab} onTab={setView} />}
+          {there && !wide && <Tabs room={room} tabs={all} tab={tab} onTab={setTab} />}
           {there && (wide || tab === "stage") && <Center room={room} wide={wide} onOpen={open} />}
-          {there && !wide && tab !== "stage" && <SidePanel room={room} onOpen={open} />}
+          {there && !wide && tab !== "stage" && <SidePanel room={room} tab={tab} onOpen={open} onLine={openLine} />}
         </div>
         {there && wide && tab !== "stage" && (
           <div class="side">
             <Hands room={room} onOpen={open} />
             <div class="side-tabs">
-              <Tabs tabs={beside} tab={tab} onTab={setView} />
-              <SidePanel room={room} onOpen={open} />
+              <Tabs room={room} tabs={beside} tab={tab} onTab={setTab} />
+              <SidePanel room={room} tab={tab} onOpen={open} onLine={openLine} />
             </div>
           </div>
         )}
@@ -89,6 +96,7 @@ function Inside({ room }: { room: RoomView }) {
       <Controls room={room} onSound={() => setSettings(true)} />
       {settings && <SoundDialog room={room} onClose={() => setSettings(false)} />}
       {dialog}
+      {menu}
     </div>
   );
 }

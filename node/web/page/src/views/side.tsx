@@ -1,24 +1,29 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
-import type { Named, RoomView } from "../node/types";
+import { chatOf, chats, unread } from "../node/chat";
+import type { ChatLine, Named, RoomView } from "../node/types";
 import { Icon, type IconName } from "../parts/icon";
-import { t } from "../words";
+import { useStore } from "../store";
+import { number, t } from "../words";
+import { Chat } from "./chat";
 import { People } from "./people";
 
-export type Tab = "stage" | "people";
+export type Tab = "stage" | "chat" | "people";
 
 interface Properties {
+  room: RoomView;
   tabs: readonly Tab[];
   tab: Tab;
   onTab: (tab: Tab) => void;
 }
 
-const icons: Record<Tab, IconName> = { stage: "mic", people: "people" };
+const icons: Record<Tab, IconName> = { stage: "mic", chat: "talk", people: "people" };
 
 /** The ways to look at a room, one at a time. */
-export function Tabs({ tabs, tab, onTab }: Properties) {
+export function Tabs({ room, tabs, tab, onTab }: Properties) {
   const row = useRef<HTMLDivElement>(null);
-  const names = { stage: t.room.tabStage, people: t.present.title };
+  const news = useStore(chats, (all) => (tab === "chat" ? 0 : unread(chatOf(all, room.id), room.me.person)));
+  const names = { stage: t.room.tabStage, chat: t.chat.title, people: t.present.title };
   const move = (event: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
@@ -44,6 +49,12 @@ export function Tabs({ tabs, tab, onTab }: Properties) {
         >
           <Icon name={icons[one]} />
           {names[one]}
+          {one === "chat" && news > 0 && (
+            <span class="count" data-test="unread" data-count={news}>
+              <span aria-hidden="true">{number(news)}</span>
+              <span class="unseen">{t.chat.unread(news)}</span>
+            </span>
+          )}
         </button>
       ))}
     </div>
@@ -66,14 +77,16 @@ export function Panel({ tab, alone, children }: { tab: Tab; alone?: boolean; chi
 
 interface SideProperties {
   room: RoomView;
+  tab: "chat" | "people";
   onOpen: (who: Named) => void;
+  onLine: (line: ChatLine) => void;
 }
 
-/** The people, as a panel. */
-export function SidePanel({ room, onOpen }: SideProperties) {
+/** Chat or people, as a panel. */
+export function SidePanel({ room, tab, onOpen, onLine }: SideProperties) {
   return (
-    <Panel tab="people">
-      <People room={room} onOpen={onOpen} />
+    <Panel tab={tab}>
+      {tab === "chat" ? <Chat room={room} onOpen={onOpen} onLine={onLine} /> : <People room={room} onOpen={onOpen} />}
     </Panel>
   );
 }
