@@ -3,6 +3,7 @@ import { people } from "../people";
 import { Store } from "../store";
 import { missedLines, takeLines } from "./chat";
 import { setLevels } from "./levels";
+import { takeReactions } from "./reactions";
 import { follow, type StreamEvent, type StreamState } from "./stream";
 import type {
   ChatEvent,
@@ -11,6 +12,7 @@ import type {
   Known,
   LevelsEvent,
   NoticeEvent,
+  ReactionsEvent,
   RoomCard,
   RoomView,
   Status,
@@ -152,6 +154,9 @@ function apply(event: StreamEvent): void {
       break;
     case "chat":
       takeLines(data as ChatEvent);
+      break;
+    case "reactions":
+      takeReactions(data as ReactionsEvent);
       break;
     case "people":
       people.set({ list: (data as { people: Known[] | null }).people ?? [] });

@@ -1,7 +1,8 @@
-// What the screen is like.
+// What the screen is like, and what its person asked their system for.
 import { useEffect, useState } from "preact/hooks";
 
 const wide = matchMedia("(min-width: 60rem)"); // as in room.css
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 function useQuery(query: MediaQueryList): boolean {
   const [matches, setMatches] = useState(query.matches);
@@ -16,3 +17,6 @@ function useQuery(query: MediaQueryList): boolean {
 
 /** Whether there is place for two things beside each other. */
 export const useWide = (): boolean => useQuery(wide);
+
+/** Whether nothing should move. */
+export const useCalm = (): boolean => useQuery(calm);

@@ -16,6 +16,7 @@ import { Listening } from "./listening";
 import { useLineMenu } from "./line";
 import { Gone, Over } from "./over";
 import { usePerson } from "./person";
+import { Reactions } from "./reactions";
 import { Panel, SidePanel, Tabs, type Tab } from "./side";
 import { Speaking } from "./speaking";
 import { Stage } from "./stage";
@@ -132,7 +133,10 @@ function Center({ room, wide, onOpen }: { room: RoomView; wide: boolean; onOpen:
       )}
       {me.leads && !me.seated && <p class="hint">{t.room.coHostText}</p>}
       <Stick room={room} />
-      <Stage room={room} onOpen={onOpen} />
+      <div class="stage-block">
+        <Stage room={room} onOpen={onOpen} />
+        <Reactions room={room} />
+      </div>
       {!wide && !urgent && <Hands room={room} onOpen={onOpen} />}
       {room.link && !room.demo && <Invite room={room} />}
     </Panel>

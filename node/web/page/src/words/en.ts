@@ -290,6 +290,21 @@ export const en = {
     mention: "Names to mention",
   },
 
+  reactions: {
+    title: "React",
+    one: (name: string) => `React with ${name}`,
+    names: {
+      "❤️": "a heart",
+      "👏": "applause",
+      "😂": "laughter",
+      "😮": "astonishment",
+      "👍": "thumbs up",
+      "🎉": "a party popper",
+      "🔥": "fire",
+      "🙏": "folded hands",
+    } as Record<string, string>,
+  },
+
   present: {
     title: "People",
     count: (n: number) => many(n, "person is here", "people are here"),
