@@ -3,6 +3,7 @@ import { people } from "../people";
 import { Store } from "../store";
 import { missedLines, takeLines } from "./chat";
 import { setLevels } from "./levels";
+import { takeQuality } from "./quality";
 import { takeReactions } from "./reactions";
 import { follow, type StreamEvent, type StreamState } from "./stream";
 import type {
@@ -12,6 +13,7 @@ import type {
   Known,
   LevelsEvent,
   NoticeEvent,
+  QualityEvent,
   ReactionsEvent,
   RoomCard,
   RoomView,
@@ -157,6 +159,9 @@ function apply(event: StreamEvent): void {
       break;
     case "reactions":
       takeReactions(data as ReactionsEvent);
+      break;
+    case "quality":
+      takeQuality(data as QualityEvent);
       break;
     case "people":
       people.set({ list: (data as { people: Known[] | null }).people ?? [] });

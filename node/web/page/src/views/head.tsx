@@ -4,7 +4,7 @@ import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { RoomTags } from "../parts/roomtags";
 import { t } from "../words";
-import { QualityLine } from "./listening";
+import { QualityLine } from "./quality";
 
 /** What the room is, and what holds in it just now. */
 export function Head({ room }: { room: RoomView }) {
@@ -40,7 +40,7 @@ export function Head({ room }: { room: RoomView }) {
           <Icon name="people" />
           {t.room.listeners(room.listeners)}
         </span>
-        {room.phase === "live" && <QualityLine quality={room.quality} delayed={!room.me.seated} />}
+        {room.phase === "live" && <QualityLine room={room.id} quality={room.quality} delayed={!room.me.seated} />}
       </p>
       {recording && (
         <Dialog title={t.recording.title} test="recording-dialog" onClose={() => setRecording(false)}>

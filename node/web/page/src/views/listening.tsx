@@ -1,10 +1,10 @@
 import { Icon } from "../parts/icon";
-import type { Quality, RoomView } from "../node/types";
+import type { RoomView } from "../node/types";
 import { output, play } from "../sound/output";
 import { sound } from "../sound/room";
 import { claim, tab } from "../sound/tab";
 import { useStore } from "../store";
-import { seconds, t } from "../words";
+import { t } from "../words";
 
 /** Whether the room is heard here, and what to do when it is not. Nothing while all is well. */
 export function Listening({ room }: { room: RoomView }) {
@@ -73,19 +73,5 @@ function Elsewhere() {
         {t.room.useHere}
       </button>
     </div>
-  );
-}
-
-/** The quality in words; the node's own words win, since it knows more. The audience is told how far behind it is. */
-export function QualityLine({ quality, delayed }: { quality: Quality | null; delayed: boolean }) {
-  if (!quality) return null;
-  return (
-    <span class={`quality ${quality.state}`} data-test="quality" data-state={quality.state}>
-      <span class="quality-mark" aria-hidden="true" />
-      <span>
-        {quality.text || t.quality[quality.state]}
-        {delayed && quality.delay_ms > 0 && <span class="quiet"> · {t.quality.delay(seconds(quality.delay_ms))}</span>}
-      </span>
-    </span>
   );
 }

@@ -339,6 +339,19 @@ export const en = {
     asks: "salon itself records here only while this notice is on.",
   },
 
+  plot: {
+    title: "How the sound arrives",
+    delay: "Behind the stage",
+    buffer: "Held ready",
+    lost: "Lost of late",
+    milliseconds: (n: number) => `${count.format(n)} ms`,
+    ago: (seconds: number) => `${many(seconds, "second", "seconds")} ago`,
+    now: "now",
+    none: "The first figures come in a moment.",
+    summary: (seconds: number, from: number, to: number, lost: string, worst: string) =>
+      `The last ${many(seconds, "second", "seconds")}: delay between ${count.format(from)} and ${count.format(to)} milliseconds; ${lost} lost, in the worst second ${worst}.`,
+  },
+
   quality: {
     good: "Sound is good",
     poor: "Sound is choppy: the way here loses some of it",
