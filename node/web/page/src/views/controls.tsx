@@ -7,6 +7,7 @@ import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
 import { Dialog } from "../parts/dialog";
 import { Icon, type IconName } from "../parts/icon";
 import { Meter } from "../parts/meter";
+import { useKeys } from "../parts/shortcuts";
 import { leave } from "../rooms";
 import { go } from "../route";
 import { output, setVolume } from "../sound/output";
@@ -51,6 +52,7 @@ function WayToStage({ room }: { room: RoomView }) {
   const free = room.stage_only || me.leads;
   const closed = room.hands_closed && !me.hand;
   const off = busy || room.phase !== "live" || (!free && closed);
+  useKeys({ h: () => !off && (free ? come() : hand()) });
   if (free) {
     return <Control icon="mic" text={t.room.comeOnStage} test="come-on-stage" look="primary" busy={off} onClick={come} />;
   }
@@ -77,6 +79,7 @@ function MuteButton({ room }: { room: RoomView }) {
   const holder = room.stage?.find((seat) => seat.stick);
   const waits = room.stick_out && holder?.person !== room.me.person; // closed, and not muted
   const turn = () => (muted ? void run(() => sound.unmute()) : void sound.mute().catch(complain));
+  useKeys({ m: turn });
   return (
     <div class="mute">
       {(muted || waits) && talking && (

@@ -5,6 +5,7 @@ import { useRoom } from "../parts/action";
 import { MicProblem } from "../parts/micproblem";
 import { Icon } from "../parts/icon";
 import { useWide } from "../parts/queries";
+import { KeysButton, useKeys } from "../parts/shortcuts";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { t } from "../words";
@@ -62,9 +63,16 @@ function Inside({ room }: { room: RoomView }) {
     if (!wide) setView(next);
     if (next !== "stage") setSide(next);
   };
+  const write = () => {
+    setTab("chat");
+    requestAnimationFrame(() => document.querySelector<HTMLElement>('[data-test="chat-input"]')?.focus());
+  };
+  useKeys({ c: write });
   return (
     <div class="page in-room" data-test="room" data-phase={room.phase} data-role={room.me.role} data-tab={wide ? undefined : tab}>
-      <Top back="#/" />
+      <Top back="#/">
+        <KeysButton />
+      </Top>
       <main class={wide && there ? "with-side" : ""}>
         <div class="center">
           <Head room={room} />

@@ -352,6 +352,18 @@ export const en = {
       `The last ${many(seconds, "second", "seconds")}: delay between ${count.format(from)} and ${count.format(to)} milliseconds; ${lost} lost, in the worst second ${worst}.`,
   },
 
+  keys: {
+    title: "Keyboard",
+    open: "Keyboard shortcuts",
+    mute: "Mute or unmute yourself",
+    hand: "Raise or lower your hand",
+    chat: "Write in the chat",
+    help: "This overview",
+    use: "Use these keys",
+    useHint: "They do nothing while you write in a field.",
+    others: "Tab goes from one thing to the next, Enter or space uses it, Escape closes what is open. The arrow keys move between tabs and between reactions.",
+  },
+
   quality: {
     good: "Sound is good",
     poor: "Sound is choppy: the way here loses some of it",
