@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // A person sits before a browser, with a node on the same computer.
@@ -74,6 +76,7 @@ func sitDown(t testing.TB, c computer, name string, n *salonNode, s setup) *pers
 	}
 	p.permit(s.permission)
 	p.beforeEveryPage(earScript)
+	p.beforeEveryPage(announcements)
 	return p
 }
 
@@ -146,11 +149,56 @@ func (p *person) types(test, text string) {
 	p.do("type into "+test, chromedp.SendKeys(chromedp.CSS(selector(test)), text))
 }
 
+// presses hits keys, one after the other, wherever the focus is.
+func (p *person) presses(keys string) {
+	p.t.Helper()
+	// As from a keyboard: a key that the page takes for itself writes no letter then.
+	raw := func(k *input.DispatchKeyEventParams) {
+		if k.Type == kb.KeyDown {
+			k.Type = kb.KeyRawDown
+		}
+	}
+	p.do("press "+asJSON(keys), chromedp.KeyEvent(keys, raw))
+}
+
+// tabsTo goes to an element with the Tab key alone, as who has no mouse, and sees there that it has the focus.
+func (p *person) tabsTo(test string) {
+	p.t.Helper()
+	p.sees(test)
+	at := fmt.Sprintf(`document.activeElement.matches(%s)`, asJSON(selector(test)))
+	for i := range 120 {
+		if script[bool](p, at) {
+			// What a mouse was on before shows nothing.
+			if i > 0 && script[string](p, `getComputedStyle(document.activeElement).outlineStyle`) == "none" {
+				p.t.Errorf("%s: nothing shows that %s has the focus", p.name, test)
+			}
+			return
+		}
+		p.presses(kb.Tab)
+	}
+	p.t.Fatalf("%s: the Tab key does not come to %s\n%s", p.name, test, p.seen())
+}
+
 // reads is the text of an element that can be seen.
 func (p *person) reads(test string) string {
 	p.t.Helper()
 	p.sees(test)
 	return script[string](p, fmt.Sprintf(`document.querySelector(%s).innerText`, asJSON(selector(test))))
+}
+
+// announcements keeps what the page says to those who do not see it: each is there only until the next.
+const announcements = `(() => {
+  globalThis.announced = [];
+  new MutationObserver(() => {
+    const text = document.querySelector('[data-test="announcer"]')?.textContent.trim();
+    if (text && announced.at(-1) !== text) announced.push(text);
+  }).observe(document, { subtree: true, childList: true, characterData: true });
+})()`
+
+// says waits until the page has said something since it was opened.
+func (p *person) says(words string) {
+	p.t.Helper()
+	p.until("be told "+words, `announced.some((text) => text.toLowerCase().includes(`+asJSON(strings.ToLower(words))+`))`)
 }
 
 // selector turns `seat[data-muted="true"]` into CSS.
