@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { emojis, onReactions } from "../node/reactions";
 import type { RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
+import { Emoji } from "../parts/emoji";
 import { useCalm } from "../parts/queries";
 import { number, t } from "../words";
 
@@ -38,7 +39,7 @@ export function Reactions({ room }: { room: RoomView }) {
       <div class="air" aria-hidden="true" data-test="air">
         {bubbles.map((bubble) => (
           <span key={bubble.id} class="bubbling" data-emoji={bubble.emoji} data-count={bubble.count} style={look(bubble)}>
-            {bubble.emoji}
+            <Emoji of={bubble.emoji} />
             {bubble.count > 1 && <span class="bubbling-count">{number(bubble.count)}</span>}
           </span>
         ))}
@@ -58,7 +59,7 @@ export function Reactions({ room }: { room: RoomView }) {
             onFocus={() => setFocus(i)}
             onClick={() => room.phase === "live" && void act("react", { emoji })}
           >
-            <span aria-hidden="true">{emoji}</span>
+            <Emoji of={emoji} />
             {sums[emoji] && (
               <span class="reaction-count" aria-hidden="true">
                 {number(sums[emoji])}
