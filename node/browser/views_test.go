@@ -54,15 +54,18 @@ func (v viewer) looks(p *person, view string) {
 			if cut := script[string](p, cutOff); cut != "" {
 				v.t.Errorf("%s on a screen of %d cuts off %s", view, screen.width, cut)
 			}
+			if broken := script[string](p, brokenPictures); broken != "" {
+				v.t.Errorf("%s has pictures that are not shown: %s", view, broken)
+			}
 			if mute := script[string](p, nameless); mute != "" {
 				v.t.Errorf("%s has what a screen reader cannot name: %s", view, mute)
-			}
-			if v.axe != "" {
-				found.look(p, v.axe, fmt.Sprint(screen.width, " ", scheme))
 			}
 			// As tall as it is, without what is fixed to the bottom lying in the middle.
 			if tall := script[int64](p, `document.documentElement.scrollHeight`); tall > screen.height {
 				v.emulate(p, screen.width, tall, scheme)
+			}
+			if v.axe != "" {
+				found.look(p, v.axe, fmt.Sprint(screen.width, " ", scheme))
 			}
 			ctx, cancel := context.WithTimeout(p.ctx, patience)
 			picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
@@ -84,6 +87,9 @@ func (v viewer) looks(p *person, view string) {
 const cutOff = `[...document.querySelectorAll("button, a.button, h1, h2, h3")]
 	.filter((e) => e.checkVisibility() && getComputedStyle(e).overflow !== "visible" && e.scrollWidth > e.clientWidth + 1)
 	.map((e) => e.innerText).join(", ")`
+
+// brokenPictures lists those that the browser could not show.
+const brokenPictures = `[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src.slice(0, 60)).join(", ")`
 
 // nameless lists what can be used but has no name.
 const nameless = `[...document.querySelectorAll("button, a, input, select, textarea, summary")]
