@@ -76,6 +76,31 @@ func TestUndoLeaving(t *testing.T) {
 	bo.sees("dock")
 }
 
+// Who was removed by a slip may come back without a look for the list of the removed.
+func TestUndoRemoving(t *testing.T) {
+	mute := microphone(t, make([]float32, rate))
+	ana, bo := meet(t, mute, mute)
+	ana.beforeEveryPage(watchTimers)
+	ana.open("about:blank")
+	ana.open(ana.node.Page)
+	ana.startsRoom("By mistake", "talk")
+	bo.sees("room-card")
+	bo.clicks("listen")
+	bo.sees(`room[data-phase="live"]`)
+	ana.clicks("tab-people")
+	ana.clicks(`one[data-role="listener"] [data-test="one-open"]`)
+	ana.clicks("remove-person")
+	ana.clicks("remove-confirm")
+	bo.sees(`room-over[data-phase="removed"]`)
+	ana.clicks("undo")
+	ana.clicks("manage")
+	ana.sees("manage-dialog")
+	ana.seesNo("removed")
+	bo.clicks("back-to-rooms")
+	bo.clicks("listen")
+	bo.sees(`room[data-phase="live"]`)
+}
+
 // A notice is in reach while a dialog is open.
 func TestNoticeOverDialog(t *testing.T) {
 	p := alone(t, "Ana", setup{})

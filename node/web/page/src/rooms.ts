@@ -1,7 +1,7 @@
 // Going into rooms and coming out of them.
 import { api, Refusal } from "./node/api";
-import { admitRoom, dropRoom, notify, onRoomChange, world } from "./node/world";
-import { isOver, runsRoom, type RoomView } from "./node/types";
+import { admitRoom, dropRoom, notify, onRoomChange, putRoom, world } from "./node/world";
+import { isOver, runsRoom, type Named, type RoomView } from "./node/types";
 import { complain } from "./parts/action";
 import { go, parseRoute } from "./route";
 import { sound } from "./sound/room";
@@ -63,6 +63,11 @@ async function comeBack({ id, link }: RoomView): Promise<void> {
   const other = otherRoom(way);
   if (other && runsRoom(other.me)) go(link ? { view: "link", link } : { view: "home" });
   else await enter(way);
+}
+
+/** Tells that somebody was removed from a room, and offers to let them back in. */
+export function tellRemoved(room: string, { person, name }: Named): void {
+  notify("info", t.leave.removed(name), { undo: async () => putRoom(await api.act(room, "readmit", { person })) });
 }
 
 /** Puts away rooms that end while nobody looks at them; the view of a room shows its end itself. */

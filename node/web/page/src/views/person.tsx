@@ -9,6 +9,7 @@ import { Choice } from "../parts/choice";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { mark, people } from "../people";
+import { tellRemoved } from "../rooms";
 import { useStore } from "../store";
 import { t, wholePercent } from "../words";
 import { CoHosts } from "./cohosts";
@@ -44,6 +45,11 @@ function PersonDialog({ room, who, onClose }: Properties) {
   const one = async (action: Action, details: Details = {}) => {
     if (await act(action, { person, ...details })) onClose();
   };
+  const remove = async () => {
+    if (!(await act("remove", { person }))) return;
+    onClose();
+    tellRemoved(room.id, who);
+  };
   return (
     <Dialog
       title={
@@ -71,7 +77,7 @@ function PersonDialog({ room, who, onClose }: Properties) {
             <button type="button" class="button" autoFocus onClick={() => setAsking(false)}>
               {t.app.cancel}
             </button>
-            <button type="button" class="button danger" data-test="remove-confirm" aria-disabled={busy} onClick={() => void one("remove")}>
+            <button type="button" class="button danger" data-test="remove-confirm" aria-disabled={busy} onClick={() => void remove()}>
               {t.person.removeYes}
             </button>
           </div>

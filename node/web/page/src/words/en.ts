@@ -458,6 +458,7 @@ export const en = {
     endForAllHint: "To go alone, leave the room.",
     stay: "Keep it open",
     left: (title: string) => `You left ${title}.`,
+    removed: (name: string) => `${name} is removed from the room.`,
     switchTitle: (title: string) => `You are hosting ${title}`,
     switchText: "Your room ends when you join another one.",
     switch: "End it and join",
