@@ -48,6 +48,8 @@ func (s *State) Apply(ev Event) ([]Effect, error) {
 		return nil, fmt.Errorf("%w: time runs backwards", ErrEvent)
 	case s.Seq == 0:
 		return s.open(ev)
+	case ev.Kind == Resumed:
+		return s.resume(ev)
 	case ev.Term != s.Term:
 		return nil, fmt.Errorf("%w: have %v, got %v", ErrTerm, s.Term, ev.Term)
 	}
@@ -330,6 +332,9 @@ func (s *State) rule(ev Event) (Event, error) {
 	case Say, Erase, CloseChat, OpenChat, Slow, Pin, Unpin:
 		return s.ruleChat(ev, want)
 
+	case Away, Back:
+		return s.rulePresence(ev, want)
+
 	default:
 		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
 	}
@@ -378,7 +383,7 @@ func (s *State) change(ev Event) []Effect {
 		}
 		// A person who publishes from another device moves there with the seat.
 		seat := s.seat(ev.By)
-		seat.Device, seat.Incarnation = ev.Device, ev.Incarnation
+		seat.Device, seat.Incarnation, seat.Away = ev.Device, ev.Incarnation, false
 		return []Effect{Published{Slot: seat.Slot, Device: ev.Device, Incarnation: ev.Incarnation, Seat: *seat}}
 
 	case Leave:
@@ -450,6 +455,10 @@ func (s *State) change(ev Event) []Effect {
 
 	case Say, Erase, CloseChat, OpenChat, Slow, Pin, Unpin:
 		s.changeChat(ev)
+		return nil
+
+	case Away, Back:
+		s.seat(ev.To).Away = ev.Kind == Away
 		return nil
 	}
 	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))

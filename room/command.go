@@ -51,6 +51,9 @@ const (
 	Begin                      // the doors open: the audience hears the stage; host only
 	RecordOn                   // the host says that the room is recorded; host only
 	RecordOff                  // it is not any more; host only
+	Away                       // To's seat waits for its device, whose connection broke; where the room is led only
+	Back                       // To's device is there again; where the room is led only
+	Resumed                    // an event only: the host leads the room on after its node was gone
 	kinds
 )
 
@@ -59,7 +62,8 @@ func (k Kind) String() string {
 	return word([]string{"unknown(0)", "opened", "raise hand", "lower hand", "grant", "return", "mute", "unmute",
 		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit", "invite", "accept", "decline",
 		"appoint", "withdraw", "place hand", "stage only", "stage open", "stick out", "stick in", "pass stick", "lay stick",
-		"say", "erase", "close chat", "open chat", "slow", "pin", "unpin", "begin", "record on", "record off"}, uint8(k))
+		"say", "erase", "close chat", "open chat", "slow", "pin", "unpin", "begin", "record on", "record off",
+		"away", "back", "resumed"}, uint8(k))
 }
 
 // A Command asks the host for a change. Its author is in the signature, not in here.
@@ -104,7 +108,7 @@ var fields = map[Kind]field{
 	Appoint: hasTo | needsTo | hasName | hasPlace, Withdraw: hasTo | needsTo, PlaceHand: hasTo | needsTo | hasPlace,
 	StageOnly: 0, StageOpen: 0, StickOut: 0, StickIn: 0, PassStick: hasTo, LayStick: 0,
 	Say: hasName | hasText, Erase: hasRef, CloseChat: 0, OpenChat: 0, Slow: hasSeconds, Pin: hasName | hasText | hasRef, Unpin: 0,
-	Begin: 0, RecordOn: 0, RecordOff: 0,
+	Begin: 0, RecordOn: 0, RecordOff: 0, Away: hasTo | needsTo, Back: hasTo | needsTo,
 }
 
 // check refuses what no sender with these rules would have made. Who may do it is the rule book's question.

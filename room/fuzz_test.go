@@ -38,7 +38,7 @@ func rooms(t testing.TB) []*State {
 	restless := staffed(t)
 	for _, c := range []Command{
 		{Kind: CloseHands}, {Kind: Lock}, {Kind: StageOnly}, {Kind: StickOut}, {Kind: CloseChat}, {Kind: Slow, Seconds: 30},
-		{Kind: Pin, Ref: lineOfFay}, {Kind: RecordOn},
+		{Kind: Pin, Ref: lineOfFay}, {Kind: RecordOn}, {Kind: Away, To: halA.person()},
 	} {
 		do(t, restless, anaA.first(), c)
 	}
@@ -170,8 +170,9 @@ func FuzzEvent(f *testing.F) {
 	states := append(rooms(f), NewState(staffed(f).Charter))
 	_, first := Open(charter(f), id.Author(), "Ana", [32]byte{42}, noon)
 	events := []Event{first}
-	seen := map[Kind]bool{Opened: true}
+	seen := map[Kind]bool{Opened: true, Resumed: true}
 	for _, s := range states[:3] {
+		events = append(events, ok(s.Resume(anaA.first(), noon)))
 		for _, cmd := range commandsOf(s) {
 			for _, who := range cast {
 				if ev, err := s.Decide(who.first(), cmd, noon); err == nil {

@@ -113,6 +113,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"begin what has begun", Command{Kind: Begin}, [11]int{non, non, not, not, not, not, not, out, out, non, non}},
 		{"record", Command{Kind: RecordOn}, [11]int{yes, yes, not, not, not, not, not, out, out, yes, yes}},
 		{"record off that is off", Command{Kind: RecordOff}, [11]int{non, non, not, not, not, not, not, out, out, non, non}},
+		{"note that a speaker is away", to(Away, fayA), [11]int{yes, not, not, not, not, not, not, out, out, not, not}},
+		{"note that a co-host is away", to(Away, leoA), [11]int{yes, not, not, not, not, not, not, out, out, not, not}},
+		{"note that the host is away", to(Away, anaA), [11]int{not, not, not, not, not, not, not, out, out, not, not}},
+		{"note that a listener is away", to(Away, danA), [11]int{off, not, not, not, not, not, not, out, out, not, not}},
+		{"note that a speaker who never left is back", to(Back, fayA), [11]int{non, not, not, not, not, not, not, out, out, not, not}},
 		{"end the room", Command{Kind: End}, [11]int{yes, yes, not, not, not, not, not, out, out, yes, yes}},
 	} {
 		for i, by := range columns {

@@ -88,6 +88,10 @@ func TestRulesHold(t *testing.T) {
 
 			before := s.Clone()
 			ev, err := s.Decide(by, cmd, now)
+			if rapid.IntRange(0, 19).Draw(t, "crash") == 0 {
+				who = anaA
+				ev, err = s.Resume(anaA.first(), now)
+			}
 			if err != nil {
 				continue
 			}
@@ -117,6 +121,14 @@ func TestRulesHold(t *testing.T) {
 				}
 				if _, hand := before.HandOf(p.person()); !wasOn && isOn && !hand && !(ev.Kind == Accept && p == who && before.MayTakeSeat(p.person())) {
 					t.Fatalf("%s is on stage who did not ask to", p.name)
+				}
+				if seat, on := s.SeatOf(p.person()); on && seat.Away {
+					if _, _, may := s.MaySend(seat.Device); may || seat.Device == s.Program.Device {
+						t.Fatalf("%s is away and may send, or leads the room", p.name)
+					}
+				}
+				if wasOn && isOn && wasSeat.Away != isSeat.Away && ev.Kind != Publish && (by.Device != s.Program.Device || who != anaA) {
+					t.Fatalf("%v by %s: %s away is %v", ev.Kind, who.name, p.name, isSeat.Away)
 				}
 				if wasOn && isOn && wasSeat.Muted && !isSeat.Muted && p != who {
 					t.Fatalf("%s opened %s's microphone", who.name, p.name)

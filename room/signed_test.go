@@ -127,7 +127,7 @@ func TestSnapshotBytes(t *testing.T) {
 	key := func(b ...byte) string { return "5820" + fmt.Sprintf("%x", append(b, make([]byte, 32-len(b))...)) }
 	charter := ok(doc.Marshal(wireCharter(s.Charter)))
 	want := unhex(t, fmt.Sprintf("ab 01 %x 02 83 01 00 00 03 04 04 1b 000001a3185c5000 05 82 %s 01 "+
-		"06 81 87 %s %s 63 616e61 03 01 00 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 01",
+		"06 81 88 %s %s 63 616e61 03 01 00 f4 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 01",
 		charter, key(1, 1), key(1), key(1, 1), key(2), key(2, 1), key(5), key(42)))
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)
@@ -184,6 +184,7 @@ func TestSnapshotRefused(t *testing.T) {
 		"a slot twice":                 func(s *State) { s.Seats[2].Slot = s.Seats[1].Slot },
 		"the host on another slot":     func(s *State) { s.Seats = s.Seats[:1]; s.Seats[0].Slot = 2 },
 		"a slot too high":              func(s *State) { s.Seats[len(s.Seats)-1].Slot = MaxSeats + 1 },
+		"the host away from itself":    func(s *State) { s.Seats[0].Away = true },
 		"a speaker without a name":     func(s *State) { s.Seats[1].Name = "" },
 		"a speaker without a device":   func(s *State) { s.Seats[1].Device = Device{} },
 		"one device, two places":       func(s *State) { s.Hands[0].Device = s.Seats[1].Device },

@@ -95,6 +95,8 @@ func (s *State) check() error {
 			return bad("role")
 		case seat.Slot <= slot, seat.Slot > MaxSeats, i == 0 && seat.Slot != hostSlot:
 			return bad("slot")
+		case seat.Away && seat.Device == s.Program.Device:
+			return bad("the room is led from where nobody is")
 		case seat.Incarnation > s.Incarnation, seat.Incarnation != 0 && incarnations[seat.Incarnation]:
 			return bad("incarnation")
 		}

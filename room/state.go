@@ -20,6 +20,7 @@ type Seat struct {
 	Slot        uint8  // 1 to MaxSlot
 	Incarnation uint32 // 0: not publishing
 	Muted       bool
+	Away        bool // its device is not connected; nothing is taken from it
 }
 
 // A Hand is raised by somebody who wants to speak.
@@ -147,13 +148,13 @@ func (s *State) HandOf(p Person) (Hand, bool) {
 	return Hand{}, false
 }
 
-// MaySend says which slot a device may send, and under which incarnation: it is seated, publishing and not silenced.
+// MaySend says which slot a device may send, and under which incarnation: it is seated, publishing, not away and not silenced.
 func (s *State) MaySend(d Device) (slot uint8, incarnation uint32, ok bool) {
 	if s.Ended {
 		return 0, 0, false
 	}
 	for i := range s.Seats {
-		if seat := &s.Seats[i]; seat.Device == d && seat.Incarnation != 0 && !s.Silenced(*seat) {
+		if seat := &s.Seats[i]; seat.Device == d && seat.Incarnation != 0 && !seat.Away && !s.Silenced(*seat) {
 			return seat.Slot, seat.Incarnation, true
 		}
 	}

@@ -160,6 +160,7 @@ type seatWire struct {
 	Slot        uint8
 	Incarnation uint32
 	Muted       bool
+	Away        bool
 }
 
 type handWire struct {
@@ -247,7 +248,7 @@ func wireSnapshot(s *State) snapshotWire {
 	}
 	for _, x := range s.Seats {
 		w.Seats = append(w.Seats, seatWire{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
-			Slot: x.Slot, Incarnation: x.Incarnation, Muted: x.Muted})
+			Slot: x.Slot, Incarnation: x.Incarnation, Muted: x.Muted, Away: x.Away})
 	}
 	for _, h := range s.Hands {
 		w.Hands = append(w.Hands, handWire{Person: h.Person, Device: h.Device, Name: h.Name, Since: h.Since})
@@ -274,7 +275,7 @@ func (w snapshotWire) state() *State {
 	}
 	for _, x := range w.Seats {
 		s.Seats = append(s.Seats, Seat{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
-			Slot: x.Slot, Incarnation: x.Incarnation, Muted: x.Muted})
+			Slot: x.Slot, Incarnation: x.Incarnation, Muted: x.Muted, Away: x.Away})
 	}
 	for _, h := range w.Hands {
 		s.Hands = append(s.Hands, Hand{Person: h.Person, Device: h.Device, Name: h.Name, Since: h.Since})
