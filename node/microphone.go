@@ -19,6 +19,8 @@ type microphone struct {
 	sealer
 	incarnation uint32 // the sealer's; 0 when it may not send
 	highest     uint32 // of all incarnations so far
+	asked       bool   // for an incarnation, by this process
+	before      uint32 // the last that was handed out when it first asked: that one and those below are another process's
 	last        uint64 // number of the link's last frame
 	begun       bool   // last means something
 	own         uint64 // number in the host's own source
@@ -45,8 +47,21 @@ func (m *microphone) follow(v *voice) {
 		m.incarnation = 0
 		return
 	}
+	if !m.asked || r.incarnation <= m.before {
+		m.incarnation = 0 // nobody here knows how far it was used
+		return
+	}
 	m.start(v, r.slot, r.incarnation, time.Now())
 	m.incarnation, m.highest = r.incarnation, r.incarnation
+}
+
+// askIncarnation notes that this process asks for an incarnation; last is the last one handed out as far as it knows.
+func (v *voice) askIncarnation(last uint32) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !v.mic.asked {
+		v.mic.asked, v.mic.before = true, last
+	}
 }
 
 // swap replaces the connected microphone and returns the old one, to be closed.

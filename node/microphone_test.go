@@ -13,7 +13,9 @@ import (
 // speaker is person 2 on stage in slot 2, with a microphone.
 func speaker(t *testing.T, change func(*routing)) (*rig, *tap) {
 	t.Helper()
-	r := newRig(t, 2, false, speakerRouting(change))
+	r := newRig(t, 2, false, routing{mode: room.Talk})
+	r.askIncarnation(0)
+	r.update(speakerRouting(change))
 	mic := newTap()
 	t.Cleanup(func() { mic.Close() })
 	r.setMic(mic)
@@ -198,7 +200,7 @@ func TestMicrophoneStartsNoIncarnationTwice(t *testing.T) {
 
 // A microphone's link that ends is let go, and the page is told.
 func TestMicrophoneThatEnds(t *testing.T) {
-	r := newRig(t, 2, false, speakerRouting(nil))
+	r, _ := speaker(t, nil)
 	changed := make(chan struct{}, 1)
 	r.changed = func() { changed <- struct{}{} }
 	s := newSource(t, 2, room.Talk, 2, 1, 440)
@@ -243,6 +245,32 @@ func TestMicrophoneTakesAnyBytes(t *testing.T) {
 	for _, f := range frames {
 		if len(f.Sealed) > relay.MaxSealed {
 			t.Errorf("a frame of %d bytes was sent", len(f.Sealed))
+		}
+	}
+}
+
+// A node that was killed does not know how far it counted under the incarnation that its seat still has: sealing under it
+// again would use a key and a counter twice.
+func TestMicrophoneStartsOnlyWhatItAskedFor(t *testing.T) {
+	r := newRig(t, 2, false, routing{mode: room.Talk})
+	r.update(speakerRouting(func(r *routing) { r.incarnation = 5 })) // of the process before
+	mic := newTap()
+	defer mic.Close()
+	r.setMic(mic)
+	s := newSource(t, 2, room.Talk, 2, 5, 440)
+	say := func() int {
+		r.speak(mic, relay.Frame{Number: 1, Sealed: s.packet(t)}, noon)
+		frames, _ := r.sent.take()
+		return len(frames)
+	}
+	if n := say(); n != 0 {
+		t.Fatalf("%d frames under an incarnation of another process", n)
+	}
+	r.askIncarnation(7)
+	for incarnation, want := range []int{5: 0, 7: 0, 8: 1} {
+		r.update(speakerRouting(func(r *routing) { r.incarnation = uint32(incarnation) }))
+		if n := say(); n != want {
+			t.Errorf("%d frames under incarnation %d, asked for after 7", n, incarnation)
 		}
 	}
 }

@@ -181,6 +181,9 @@ func (r *Room) Publish(ctx context.Context, l relay.Link) error {
 	if !r.seated() {
 		return &UserError{Code: "not_on_stage", Text: "Raise a hand first: only people on stage can speak."}
 	}
+	r.mu.Lock()
+	r.voice.askIncarnation(r.state.Incarnation)
+	r.mu.Unlock()
 	if err := r.command(ctx, room.Command{Kind: room.Publish}); err != nil && !errors.Is(err, room.ErrNoChange) {
 		return err
 	}
