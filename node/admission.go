@@ -15,9 +15,8 @@ import (
 
 const (
 	joinTimeout = 5 * time.Second
-	seatGrace   = 10 * time.Second // how long a seat waits for a speaker whose connection broke
-	parkedMax   = 64               // media streams that came before their join was answered
-	devicesMax  = 8                // of one person
+	parkedMax   = 64 // media streams that came before their join was answered
+	devicesMax  = 8  // of one person
 )
 
 // parked is a media stream whose join is still to be answered.
@@ -109,18 +108,20 @@ func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay
 	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: now, conduct: r.conductOf(cert.Person)}
 	r.host.children[id] = c
 	r.names.learn(cert.Person, name)
-	if t := r.host.absent[id]; t != nil {
-		t.Stop()
-		delete(r.host.absent, id)
-	}
+	delete(r.host.recalls, id)
 	ctl.Send(relay.Accept{Depth: 1, Path: [][]byte{[]byte(r.n.host.ID())}, Charter: charter, Snapshot: snapshot})
-	ctl.Send(relay.Counts{Listeners: r.audience()})
+	n := r.audience()
+	ctl.Send(relay.Counts{Listeners: n})
+	if n != r.host.told {
+		r.host.told = unlike // this one knows another: everybody is told again
+	}
 	if p, ok := r.host.parked[id]; ok {
 		delete(r.host.parked, id)
 		r.attach(c, p.link)
 	}
-	r.listeners = r.audience()
+	r.listeners = n
 	r.n.roomChanged(r)
+	r.greet(c.author)
 	return c, nil
 }
 
@@ -140,14 +141,18 @@ func (r *Room) letsIn(p doc.PublicKey) bool {
 	return r.holds(p) || r.host.door.wasInside(p, time.Now())
 }
 
-// nameOf is what somebody who is connected calls themselves. r.mu is held.
+// nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.
 func (r *Room) nameOf(p doc.PublicKey) string {
 	for _, c := range r.host.children {
 		if c.author.Person == p {
 			return c.name
 		}
 	}
-	return ""
+	if seat, ok := r.state.SeatOf(p); ok {
+		return seat.Name
+	}
+	hand, _ := r.state.HandOf(p)
+	return hand.Name
 }
 
 // takeMedia gives a child its media link; one that comes before its join is answered waits a moment.
@@ -240,36 +245,6 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	}
 	if !c.left && !r.state.IsRemoved(c.author.Person) {
 		r.host.door.broke(c.author.Person, time.Now())
+		r.host.recalls.lose(c.id, r.n.o.MaxListeners, time.Now())
 	}
-	if r.host.absent[c.id] != nil {
-		return
-	}
-	seat, _ := r.state.SeatOf(c.author.Person)
-	hand, _ := r.state.HandOf(c.author.Person)
-	if seat.Device != c.author.Device && hand.Device != c.author.Device && !r.state.IsInvited(c.author.Person) {
-		return
-	}
-	// A broken connection often comes back: seat, hand and invitation wait a little for it.
-	r.host.absent[c.id] = time.AfterFunc(seatGrace, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.host.absent[c.id] == nil || r.phase.Over() {
-			return
-		}
-		delete(r.host.absent, c.id)
-		r.forget(c)
-	})
-}
-
-// forget gives up what a child that is gone had in the room. What it does not have is refused, which is as well. r.mu is
-// held.
-func (r *Room) forget(c *child) {
-	now := time.Now()
-	_ = r.decide(c.author, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
-	for _, other := range r.host.children {
-		if other != c && other.author.Person == c.author.Person {
-			return // an invitation is the person's, who is still here
-		}
-	}
-	_ = r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Decline, To: c.author.Person, Time: now.UnixMilli()}, now)
 }

@@ -97,6 +97,7 @@ func (a *audience) take(v *voice, now time.Time) {
 			continue
 		}
 		a.accepted++
+		v.came = true
 		n := &a.notes[f.Number%notesSize]
 		n.number, n.captured, n.talking = f.Number, f.Captured, n.talking[:0]
 		for _, t := range v.sound.Talking {
@@ -217,10 +218,12 @@ func (v *voice) qualityNow(now time.Time) QualityView {
 	a := &v.program
 	q := QualityView{State: "good", Text: "Sound is clear.", BufferMS: int(a.pacer.Delay().Milliseconds()), DelayMS: a.delayAt(0.5), Concealed: a.share}
 	switch {
+	case v.mender.wrong:
+		q.State, q.Text = "silent", v.mender.trouble(now)
 	case a.arrived.IsZero():
 		q.State, q.Text = "waiting", "Waiting for sound from the host."
 	case now.Sub(a.arrived) > silentFor:
-		q.State, q.Text = "silent", "No sound arrives from the host. Trying to mend the connection."
+		q.State, q.Text = "silent", "No sound arrives from the host."
 	case a.share > badShare:
 		q.State, q.Text = "poor", "The connection loses sound. A cable or a place nearer to the Wi-Fi may help."
 	}

@@ -142,6 +142,7 @@ func (n *Node) followPeers(sub event.Subscription) {
 				n.setPeer(e.Peer, false)
 			}
 		case event.EvtLocalAddressesUpdated:
+			n.moved()
 			n.watch.tell(Change{Kind: StatusChanged})
 		}
 	}

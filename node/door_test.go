@@ -185,13 +185,13 @@ func TestInvitation(t *testing.T) {
 }
 
 func TestDoorForgets(t *testing.T) {
-	d, now := newDoor(), time.Unix(1e9, 0)
+	d, now := newDoor(holdRoom), time.Unix(1e9, 0)
 	a, b := doc.PublicKey{1}, doc.PublicKey{2}
 	d.broke(a, now)
-	if !d.wasInside(a, now.Add(cameFrom)) || d.wasInside(a, now.Add(cameFrom+1)) || d.wasInside(b, now) {
+	if !d.wasInside(a, now.Add(holdRoom)) || d.wasInside(a, now.Add(holdRoom+1)) || d.wasInside(b, now) {
 		t.Errorf("%+v", d.lost)
 	}
-	d.broke(b, now.Add(2*cameFrom))
+	d.broke(b, now.Add(2*holdRoom))
 	if len(d.lost) != 1 {
 		t.Errorf("%d are remembered", len(d.lost))
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -149,6 +150,24 @@ func (h *Home) SetName(name string) (string, error) {
 	return clean, writeFile(h.path("settings.json"), append(b, '\n'))
 }
 
+// Port is where the node of this home listened last, 0 if it never did, or only at the port that all prefer.
+func (h *Home) Port() int {
+	b, err := os.ReadFile(h.path("port"))
+	if err != nil {
+		return 0
+	}
+	port, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || port < 1 || port > 65535 {
+		return 0
+	}
+	return port
+}
+
+// SetPort stores where the node listens.
+func (h *Home) SetPort(port int) error {
+	return writeFile(h.path("port"), []byte(strconv.Itoa(port)+"\n"))
+}
+
 // Secret is the key of the loopback API, made at the first call.
 func (h *Home) Secret() (string, error) {
 	b, err := os.ReadFile(h.path(keyFile))
@@ -182,7 +201,10 @@ func RunningAPI(dir string) (url, key string, err error) {
 }
 
 // writeFile replaces path by data, readable by its owner only, durable before the rename.
-func writeFile(path string, data []byte) error {
+func writeFile(path string, data []byte) error { return replaceFile(path, data, true) }
+
+// replaceFile is writeFile, which outlasts a power cut only if it is to: the end of this process it outlasts always.
+func replaceFile(path string, data []byte, durable bool) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -196,14 +218,16 @@ func writeFile(path string, data []byte) error {
 		f.Close()
 		return err
 	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
+	if durable {
+		if err := f.Sync(); err != nil {
+			f.Close()
+			return err
+		}
 	}
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := os.Rename(f.Name(), path); err != nil || !durable {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))

@@ -38,6 +38,9 @@ func TestHomeIsTheSamePersonAgain(t *testing.T) {
 	if _, err := h.SetName("Ana"); err != nil {
 		t.Fatal(err)
 	}
+	if before, err := h.Port(), h.SetPort(40123); before != 0 || err != nil {
+		t.Fatalf("port %d, %v", before, err)
+	}
 	if err := h.SetAPI("http://127.0.0.1:7766"); err != nil {
 		t.Fatal(err)
 	}
@@ -50,8 +53,13 @@ func TestHomeIsTheSamePersonAgain(t *testing.T) {
 	if again, err := h.Secret(); err != nil || again != key {
 		t.Errorf("another secret, %v", err)
 	}
-	if h.Name() != "Ana" {
-		t.Errorf("name %q", h.Name())
+	if h.Name() != "Ana" || h.Port() != 40123 {
+		t.Errorf("name %q, port %d", h.Name(), h.Port())
+	}
+	for _, damaged := range []string{"", "x", "-1", "0", "65536"} {
+		if err := writeFile(h.path("port"), []byte(damaged)); err != nil || h.Port() != 0 {
+			t.Errorf("%q is taken for port %d, %v", damaged, h.Port(), err)
+		}
 	}
 	if u, k, err := RunningAPI(dir); err != nil || u != "http://127.0.0.1:7766" || k != key {
 		t.Errorf("%q, %v", u, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -69,15 +70,38 @@ func newHost(o Options, device doc.PrivateKey) (host.Host, error) {
 		}
 		return h, nil
 	}
-	port := defaultPort
-	if !portFree(port) {
-		port = 0
+	// A second node on this machine gets the port that it had before, if it can: others know it there.
+	for _, port := range []int{defaultPort, o.portBefore, freePort()} {
+		if port != 0 && portFree(port) {
+			if h, err := libp2p.New(append(opts, libp2p.ListenAddrStrings(listenAll(port)...))...); err == nil {
+				return h, nil
+			}
+		}
 	}
-	h, err := libp2p.New(append(opts, libp2p.ListenAddrStrings(listenAll(port)...))...)
-	if err != nil && port != 0 {
-		h, err = libp2p.New(append(opts, libp2p.ListenAddrStrings(listenAll(0)...))...)
+	return libp2p.New(append(opts, libp2p.ListenAddrStrings(listenAll(0)...))...)
+}
+
+// freePort is one that nobody listens at, or 0. Left to libp2p, each transport would have another.
+func freePort() int {
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		return 0
 	}
-	return h, err
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// portOf is where a host listens, over QUIC if it does.
+func portOf(h host.Host) int {
+	for _, code := range []int{multiaddr.P_UDP, multiaddr.P_TCP} {
+		for _, m := range h.Network().ListenAddresses() {
+			if s, err := m.ValueForProtocol(code); err == nil {
+				port, _ := strconv.Atoi(s)
+				return port
+			}
+		}
+	}
+	return 0
 }
 
 func listenAll(port int) []string {

@@ -137,6 +137,17 @@ func (x *intruder) join() any {
 			x.t.Fatal(err)
 		}
 		go x.follow()
+		go func() { // one that is silent would be taken for dead
+			for t := time.NewTicker(pingEvery); ; {
+				select {
+				case <-x.gone:
+					t.Stop()
+					return
+				case now := <-t.C:
+					x.ctl.Send(relay.Ping{T0: now.UnixMicro()})
+				}
+			}
+		}()
 	}
 	return m
 }

@@ -18,7 +18,7 @@ import (
 
 const (
 	countsEvery = time.Second
-	deadAfter   = 15 * time.Second // without a ping: children ping every two seconds
+	deadAfter   = hostGone // without a ping: children ping every two seconds
 
 	controlRate, controlBurst = 20, 200 // control messages of a child: a second, and at once
 )
@@ -29,13 +29,25 @@ type hosting struct {
 	parked   map[peer.ID]parked
 	conduct  map[doc.PublicKey]*conduct
 	replay   *room.Replay
-	absent   map[peer.ID]*time.Timer // devices with a seat or a hand whose connection broke
-	told     uint32                  // listener count last sent
+	absent   absences
+	recalls  recalls
+	told     uint32 // listener count that everybody was told last, unlike if some were told another
 	roster   roster
 	notice   notice // what the last announcement said
 	door     door
 	news     chan struct{} // holds one: announce soon
+	keeper   keeper
 }
+
+func (r *Room) newHosting() *hosting {
+	return &hosting{
+		children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), replay: &room.Replay{},
+		absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu),
+	}
+}
+
+// unlike is no listener count.
+const unlike = ^uint32(0)
 
 // A child is a node that hears the room from us.
 type child struct {
@@ -115,7 +127,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Bye:
 		c.left = true
 		if r.host.children[c.id] == c {
-			r.forget(c)
+			r.forget(c.author, c)
 		}
 		return true
 	default:
@@ -157,8 +169,10 @@ func (r *Room) answer(c *child, id uint64, s said, now time.Time) relay.Answer {
 	return relay.Answer{ID: id, Code: u.Code, Text: u.Text}
 }
 
-// decide runs the rule book and tells everyone. r.mu is held.
+// decide runs the rule book and tells everyone. r.mu is held; it is let go while the event is written, when nothing else
+// is decided but everything else may change.
 func (r *Room) decide(by doc.Author, c room.Command, now time.Time) error {
+	r.host.keeper.turn()
 	ev, err := r.state.Decide(by, c, now)
 	if err != nil {
 		return err
@@ -166,7 +180,7 @@ func (r *Room) decide(by doc.Author, c room.Command, now time.Time) error {
 	return r.commit(ev)
 }
 
-// commit applies an event of ours and carries out what follows. r.mu is held.
+// commit keeps an event of ours, applies it and carries out what follows. r.mu is held as for decide.
 func (r *Room) commit(ev room.Event) error {
 	raw, err := room.SignEvent(r.n.id(), ev)
 	if err != nil {
@@ -176,10 +190,20 @@ func (r *Room) commit(ev room.Event) error {
 	if err != nil {
 		return err
 	}
-	effects, err := r.state.Apply(ev)
+	next := r.state.Clone()
+	effects, err := next.Apply(ev)
 	if err != nil {
 		return err
 	}
+	for _, e := range effects {
+		if e, ok := e.(room.Drop); ok {
+			r.host.door.removed(e.Person, next.Removed)
+		}
+	}
+	if err := r.keep(next, ev.Kind); err != nil {
+		return err
+	}
+	r.state = next
 	for _, c := range r.host.children {
 		c.ctl.sendRaw(msg)
 	}
@@ -187,7 +211,6 @@ func (r *Room) commit(ev room.Event) error {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case room.Drop:
-			r.host.door.removed(e.Person, r.state.Removed)
 			for _, c := range r.host.children {
 				if c.author.Person == e.Person {
 					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
@@ -269,7 +292,11 @@ func (r *Room) tend(ctx context.Context) {
 			r.announce(version, true)
 			return
 		case <-second.C:
-			r.everySecond(time.Now())
+			now := time.Now()
+			r.everySecond(now)
+			r.sweep(now)
+			r.recall(ctx, now)
+			r.stayKept(now)
 		case <-r.host.news:
 			// A burst of changes is one announcement, at most two a second.
 			announce.Reset(max(0, 500*time.Millisecond-time.Since(last)))
@@ -303,6 +330,7 @@ func (r *Room) everySecond(now time.Time) {
 		if now.Sub(c.heard) > deadAfter {
 			r.n.counts.Add("child_silent")
 			c.ctl.Close() // its reader ends and dismisses it
+			r.wg.Go(func() { r.n.cut(c.id, r) })
 		}
 	}
 }

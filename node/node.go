@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,6 +55,9 @@ type Node struct {
 	name  string
 	rooms map[room.ID]*Room
 	peers map[peer.ID]bool // connected nodes of salon
+	// unfinished are the rooms that a crash left, which nobody has taken up again yet.
+	unfinished []Unfinished
+	notices    []string
 	// farewell is until when a node that closes stays, so that an ended room is gone everywhere at once.
 	farewell time.Time
 }
@@ -79,6 +83,7 @@ func New(o Options) (*Node, error) {
 
 func (n *Node) start() error {
 	var err error
+	n.findKept(time.Now())
 	n.name = n.home.Name()
 	if n.o.Name != "" {
 		if n.name, err = n.home.SetName(n.o.Name); err != nil {
@@ -95,8 +100,14 @@ func (n *Node) start() error {
 	if n.book, err = openPeerBook(n.home.path("peers.json")); err != nil {
 		return err
 	}
+	n.o.portBefore = n.home.Port()
 	if n.host, err = newHost(n.o, n.id().Device()); err != nil {
 		return err
+	}
+	if port := portOf(n.host); len(n.o.Listen) == 0 && port != defaultPort && port != n.o.portBefore {
+		if err := n.home.SetPort(port); err != nil {
+			n.o.Log.Warn("port not kept", "err", err)
+		}
 	}
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
@@ -208,7 +219,7 @@ func (n *Node) nonce() uint64 {
 func (n *Node) Status() Status {
 	a := n.author()
 	n.mu.Lock()
-	s := Status{Person: a.Person, Short: a.Person.Short(), Device: a.Device, Name: n.name, Peers: len(n.peers), Nearby: !n.o.NoMDNS && !n.o.Hidden, Addrs: []string{}}
+	s := Status{Person: a.Person, Short: a.Person.Short(), Device: a.Device, Name: n.name, Peers: len(n.peers), Nearby: !n.o.NoMDNS && !n.o.Hidden, Addrs: []string{}, Notices: slices.Clone(n.notices)}
 	n.mu.Unlock()
 	for _, m := range n.entryPoints(8) {
 		s.Addrs = append(s.Addrs, m.String()+"/p2p/"+n.host.ID().String())
@@ -349,8 +360,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	var nonce [16]byte
 	var key [32]byte
 	rand.Read(nonce[:])
-	// The key lives only in memory and dies with the room: no key and counter can meet again after a restart.
-	rand.Read(key[:])
+	rand.Read(key[:]) // kept with the room, in one file with the counter of incarnations, and gone with it
 	charter, err := room.NewCharter(n.author().Person, s.Title, s.Language, s.Mode, now, nonce)
 	if err != nil {
 		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters, fewer in scripts whose characters need more bytes, and a language such as en.", room.MaxTitle)}
@@ -363,27 +373,37 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter
-	r.host = &hosting{children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), replay: &room.Replay{}, absent: make(map[peer.ID]*time.Timer), door: newDoor(), news: make(chan struct{}, 1)}
+	r.host = r.newHosting()
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
 	r.link = n.shareLink(charter)
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
+	if err := r.begin(s.StageOnly, now); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// begin publishes the program of a room of ours that was opened or taken up, unless the doors are still closed, and runs
+// the room.
+func (r *Room) begin(stageOnly bool, now time.Time) error {
+	var err error
 	r.mu.Lock()
-	if s.StageOnly {
-		err = r.decide(n.author(), room.Command{Room: r.id, Kind: room.StageOnly, Time: now.UnixMilli()}, now)
+	if stageOnly {
+		err = r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.StageOnly, Time: now.UnixMilli()}, now)
 	}
 	if err == nil && !r.state.Waiting {
 		err = r.publishProgram(now)
 	}
 	r.mu.Unlock()
 	if err != nil {
-		n.leave(r)
-		return nil, err
+		r.n.leave(r)
+		return err
 	}
-	r.run(func(ctx context.Context) { r.tend(ctx) })
-	return r, nil
+	r.run(r.tend)
+	return nil
 }
 
 func (n *Node) shareLink(c room.Charter) room.Link {
@@ -412,6 +432,30 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	if link.Device == n.author().Device {
 		return nil, &UserError{Code: "own_room", Text: "This was a room of yours, and it is over."}
 	}
+	// Whoever was in the room when a crash ended this node comes back to the same place.
+	var before *Unfinished
+	if u := n.takeKept(func(u Unfinished) bool { return !u.Ours && u.Room == link.Room }, time.Now()); len(u) == 1 {
+		before = &u[0]
+	}
+	r, err := n.visit(link, before)
+	n.dropKept(link.Room)
+	if errors.Is(err, errInRoom) {
+		if other := n.Room(link.Room); other != nil {
+			return other, nil // two clicks at once are one
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-r.guest.ready:
+	case <-ctx.Done():
+	}
+	return r, nil
+}
+
+// visit begins to enter somebody's room, anew or, if before is not nil, to the place that we had.
+func (n *Node) visit(link room.Link, before *Unfinished) (*Room, error) {
 	parent, err := addrInfo(link.Device, link.Addrs)
 	if err != nil {
 		return nil, &UserError{Code: "bad_link", Text: "This link is damaged."}
@@ -419,24 +463,18 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	r := n.newRoom(link.Room)
 	r.link = link
 	r.phase = Connecting
-	r.guest = &visiting{parent: parent, waiting: make(map[uint64]chan any), ready: make(chan struct{})}
+	r.guest = newVisiting(parent)
 	if l, ok := n.dir.Get(link.Room, time.Now()); ok {
 		r.charter.Title, r.charter.Language, r.charter.Mode = l.ann.Title, l.ann.Language, l.ann.Mode
 	}
 	r.charter.Room, r.charter.Host = link.Room, link.Host
-	if err := n.add(r); errors.Is(err, errInRoom) {
-		if other := n.Room(link.Room); other != nil {
-			return other, nil // two clicks at once are one
-		}
-		return nil, err
-	} else if err != nil {
+	if before != nil {
+		r.comeBack(before)
+	}
+	if err := n.add(r); err != nil {
 		return nil, err
 	}
-	r.run(r.visit)
-	select {
-	case <-r.guest.ready:
-	case <-ctx.Done():
-	}
+	r.run(r.visit, r.keepVisit)
 	return r, nil
 }
 
@@ -507,6 +545,9 @@ func (n *Node) leave(r *Room) {
 		r.leaveRoom()
 	}
 	r.close()
+	if err := n.home.forgetRoom(r.id); err != nil {
+		n.o.Log.Error("room not forgotten", "room", r.id.String(), "err", err)
+	}
 	n.mu.Lock()
 	if n.rooms[r.id] == r {
 		delete(n.rooms, r.id)

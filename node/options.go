@@ -30,7 +30,8 @@ type Options struct {
 	AnnounceEvery time.Duration // 0 means 10 s, at most 24 s; an announcement expires after 2.5 times that
 	Log           *slog.Logger  // nil means discard
 
-	counts *counters // of the node that New makes
+	counts     *counters // of the node that New makes
+	portBefore int       // where it listened before, if not at defaultPort; 0 means nowhere
 }
 
 // DefaultHome is where a person's node lives unless Options.Home says otherwise.

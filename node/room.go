@@ -61,7 +61,7 @@ func (r *Room) sound() {
 const audienceBundle = 3
 
 // run starts the room's goroutines; they end when the room is over.
-func (r *Room) run(main func(context.Context)) {
+func (r *Room) run(parts ...func(context.Context)) {
 	ctx, cancel := context.WithCancelCause(r.n.ctx)
 	r.mu.Lock()
 	r.cancel = cancel
@@ -69,9 +69,9 @@ func (r *Room) run(main func(context.Context)) {
 		cancel(errRoomOver)
 	}
 	r.mu.Unlock()
-	r.wg.Go(func() { main(ctx) })
-	r.wg.Go(func() { r.media.run(ctx) })
-	r.wg.Go(func() { r.voice.run(ctx) })
+	for _, part := range append(parts, r.media.run, r.voice.run) {
+		r.wg.Go(func() { part(ctx) })
+	}
 }
 
 // close ends the room's goroutines and waits for them.
@@ -115,6 +115,7 @@ func (r *Room) agree(kind room.Kind, err error) {
 	switch {
 	case asksToSpeak(kind) && err != nil && !r.guest.consent.had:
 		r.guest.consent.lowered()
+		r.guest.changed()
 	case kind == room.Unmute && err == nil:
 		r.guest.consent.opened()
 		r.settle()
@@ -148,6 +149,7 @@ func (r *Room) settle() {
 	} else {
 		_, hand := r.state.HandOf(r.n.author().Person)
 		r.guest.consent.follow(hand, r.mySeat())
+		r.guest.changed()
 	}
 	r.meet()
 	r.voice.update(r.routing())
@@ -166,7 +168,7 @@ func (r *Room) routing() routing {
 			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)
 			continue
 		}
-		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, incarnation: s.Incarnation, muted: r.state.Silenced(s)}
+		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, name: s.Name, incarnation: s.Incarnation, muted: r.state.Silenced(s), away: s.Away}
 	}
 	return rt
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 
 	"salon/room"
@@ -19,6 +20,10 @@ func (r *Room) View() RoomView {
 	}
 	v.Me.Publishing, v.Me.Playing = r.voice.attached()
 	v.Quality = r.voice.quality()
+	if r.guest != nil && r.phase == Reconnecting {
+		v.HeldUntil = r.guest.lost.Add(holdTime(r.charter)).UnixMilli()
+		v.Quality.State, v.Quality.Text = "silent", fmt.Sprintf("The way to the host was lost. Connecting again (try %d).", max(r.guest.attempt, 1))
+	}
 	if r.state == nil {
 		return v
 	}
@@ -57,7 +62,7 @@ func (r *Room) View() RoomView {
 			v.Me.Muted, v.Me.Seated, v.Me.MaySpeak = muted, true, !r.silenced(seat)
 		}
 		v.Stage = append(v.Stage, SeatView{
-			PersonView: PersonView{seat.Person, seat.Name}, Role: seat.Role.String(), Muted: muted,
+			PersonView: PersonView{seat.Person, seat.Name}, Role: seat.Role.String(), Muted: muted, Away: seat.Away,
 			Publishing: seat.Incarnation != 0, Volume: float64(r.voice.volume(seat.Person)), Stick: s.Stick.Out && s.Stick.Holder == seat.Person,
 			MutedForMe: r.n.people.Mutes(seat.Person),
 		})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/ed25519"
 	"slices"
+	"strings"
 	"time"
 
 	"salon/ledger/doc"
@@ -35,9 +36,11 @@ type stage struct {
 // A voiceIn is one stream of the stage. Its sound is read once a tick and mixed from there as often as need be.
 type voiceIn struct {
 	person      doc.PublicKey
+	name        string
 	slot        uint8
 	incarnation uint32
 	muted       bool
+	away        bool
 	forged      bool                // a batch of it did not verify: nothing more of this incarnation is heard
 	signed      relay.VerifierStats // when last looked
 	unsigned    uint64              // frames in a row whose signature never came
@@ -155,7 +158,7 @@ func (s *stage) follow(v *voice) {
 				continue
 			}
 		}
-		in.muted = seat.muted
+		in.name, in.muted, in.away = seat.name, seat.muted, seat.away
 		if in.heard != nil {
 			in.heard.SetGain(v.volumeOf(seat.person))
 		}
@@ -245,6 +248,7 @@ func (s *stage) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
 	if _, _, ok := v.open(f); !ok {
 		return
 	}
+	v.came = true
 	if resent && now.Sub(in.arrived) > stagePast {
 		v.counts.Add("stage_frame_late")
 	} else {
@@ -411,8 +415,9 @@ func (s *stage) levels(v *voice, levels map[doc.PublicKey]uint8, now time.Time) 
 // quality sums up the worst of the streams.
 func (s *stage) quality(v *voice, now time.Time) QualityView {
 	q := QualityView{State: "good", Text: "Sound is clear."}
+	var missed []string
 	for _, in := range s.in {
-		if in == nil || in.muted {
+		if in == nil || in.muted || in.away {
 			continue
 		}
 		st := in.src.Stats()
@@ -424,8 +429,14 @@ func (s *stage) quality(v *voice, now time.Time) QualityView {
 		if in.forged {
 			q.State, q.Text = "poor", "Somebody's sound was tampered with on the way and is not played."
 		} else if !in.arrived.IsZero() && now.Sub(in.arrived) > silentFor && in.src.Playing() {
-			q.State, q.Text = "silent", "No sound arrives from somebody on stage. Trying to mend the connection."
+			missed = append(missed, in.name)
 		}
+	}
+	switch {
+	case v.mender.wrong:
+		q.State, q.Text = "silent", v.mender.trouble(now)
+	case len(missed) > 0:
+		q.State, q.Text = "silent", "No sound arrives from "+strings.Join(missed, ", ")+"."
 	}
 	return q
 }

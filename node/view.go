@@ -14,9 +14,10 @@ type Status struct {
 	Device  doc.PublicKey `json:"device"`
 	Name    string        `json:"name"` // "" until the person chose one
 	Version string        `json:"version"`
-	Peers   int           `json:"peers"`  // nodes of salon we are connected to
-	Nearby  bool          `json:"nearby"` // looking on the local network
-	Addrs   []string      `json:"addrs"`  // where others can reach us, with our peer ID
+	Peers   int           `json:"peers"`             // nodes of salon we are connected to
+	Nearby  bool          `json:"nearby"`            // looking on the local network
+	Addrs   []string      `json:"addrs"`             // where others can reach us, with our peer ID
+	Notices []string      `json:"notices,omitempty"` // what a person should know of the start of the node
 }
 
 // A PersonView names somebody.
@@ -87,7 +88,8 @@ type RoomView struct {
 	Link      string      `json:"link"`
 	Demo      bool        `json:"demo"`
 	Phase     Phase       `json:"phase"`
-	Reason    string      `json:"reason,omitempty"` // for a person, when the phase is over
+	Reason    string      `json:"reason,omitempty"`     // for a person, when the phase is over
+	HeldUntil int64       `json:"held_until,omitempty"` // while reconnecting: how long the room keeps our place, unix ms
 	Me        MeView      `json:"me"`
 	Stage     []SeatView  `json:"stage"`
 	Hands     []HandView  `json:"hands"`
@@ -143,6 +145,7 @@ type SeatView struct {
 	Publishing bool    `json:"publishing"`
 	Volume     float64 `json:"volume"` // where the slider stands
 	Stick      bool    `json:"stick"`  // holds the talking stick
+	Away       bool    `json:"away"`   // the connection is lost, the seat waits
 
 	// MutedForMe: this person's own list mutes or blocks them. They are then not heard while this person is on stage too,
 	// where this node mixes what is heard. In the audience one mix comes from the host, and they are in it all the same.

@@ -23,7 +23,6 @@ import (
 
 const (
 	dialTimeout = 4 * time.Second
-	holdRoom    = 2 * time.Minute // an open room holds its people so long for a host that is gone
 	pingEvery   = 2 * time.Second
 	hostGone    = 6 * time.Second // without any message: pings are answered every two seconds
 	// partTimeout is how long a control stream outlives the media stream beside it.
@@ -40,6 +39,22 @@ type visiting struct {
 	consent consent
 	ready   chan struct{} // closed when the first attempt is decided, well or badly
 	decided sync.Once     // closes ready
+	link    *streamLink   // the sound comes by it
+	attempt int           // to connect, since the connection broke
+	lost    time.Time     // when the connection broke, or the first attempt began; zero while there is one
+	news    chan struct{} // holds one: how we are in the room may have changed
+}
+
+func newVisiting(parent peer.AddrInfo) *visiting {
+	return &visiting{parent: parent, waiting: make(map[uint64]chan any), ready: make(chan struct{}), news: make(chan struct{}, 1), lost: time.Now()}
+}
+
+// changed has keepVisit look again.
+func (v *visiting) changed() {
+	select {
+	case v.news <- struct{}{}:
+	default:
+	}
 }
 
 // errFinal ends the attempts to come back: the host has spoken.
@@ -53,14 +68,13 @@ func (e *errFinal) Error() string { return e.text }
 // visit keeps us in somebody's room until it is over or ctx ends.
 func (r *Room) visit(ctx context.Context) {
 	defer r.guest.decided.Do(func() { close(r.guest.ready) })
-	lost := time.Now()
 	for attempt := 0; ; attempt++ {
 		joined, err := r.visitOnce(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		if joined {
-			lost, attempt = time.Now(), 0
+			attempt = 0
 		}
 		var final *errFinal
 		if errors.As(err, &final) {
@@ -70,19 +84,20 @@ func (r *Room) visit(ctx context.Context) {
 			return
 		}
 		r.guest.decided.Do(func() { close(r.guest.ready) })
-		if time.Since(lost) > holdRoom {
-			r.mu.Lock()
-			r.setPhase(Ended, "The host has been gone for two minutes.")
+		r.mu.Lock()
+		been := r.phase == Live || r.phase == Reconnecting
+		if hold := holdTime(r.charter); time.Since(r.guest.lost) > hold {
+			r.setPhase(Ended, fmt.Sprintf("The host has been gone for %d minutes.", int(hold.Minutes())))
 			r.mu.Unlock()
 			return
 		}
-		r.mu.Lock()
-		if r.state == nil && attempt >= 2 {
+		if !been && attempt >= 2 {
 			r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err))
 			r.mu.Unlock()
 			return
 		}
-		if r.state != nil {
+		if been {
+			r.guest.attempt = attempt + 1
 			r.setPhase(Reconnecting, "")
 		}
 		r.mu.Unlock()
@@ -102,7 +117,8 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	defer cancel()
 	r.findParent()
 	parent := r.guest.parent
-	dial, stopDial := context.WithTimeout(ctx, dialTimeout)
+	// libp2p would not dial again for 5 s and more where nobody answered a moment ago: the host may just be starting.
+	dial, stopDial := context.WithTimeout(network.WithForceDirectDial(ctx, "a host that may be back"), dialTimeout)
 	defer stopDial()
 	r.n.host.Peerstore().AddAddrs(parent.ID, parent.Addrs, peerstore.TempAddrTTL)
 	if err := connect(dial, r.n.host, parent); err != nil {
@@ -125,15 +141,10 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	}
 	r.mu.Unlock()
 	ctl.Send(join)
-	ms, err := r.n.host.NewStream(dial, parent.ID, protoMedia)
+	link, err := r.openMedia(dial, parent.ID)
 	if err != nil {
 		return false, err
 	}
-	if _, err := ms.Write(appendMessage(nil, r.id[:])); err != nil {
-		ms.Reset()
-		return false, err
-	}
-	link := newStreamLink(ms, nil)
 	defer link.Close()
 
 	answered := time.AfterFunc(joinTimeout, ctl.Close)
@@ -155,19 +166,8 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 		return false, fmt.Errorf("the host answered a join with %T", m)
 	}
 	defer r.exit(ctl)
-	p := relay.Peer(parent.ID)
-	r.media.setLink(p, link)
-	r.media.do(func(t *relay.Tree, now time.Time) { t.SetParent(p, now) })
-	r.wg.Go(func() {
-		_ = r.media.carry(p, link)
-		// A host that parts ends both streams: its last word may still be on the way.
-		select {
-		case <-ctl.over:
-		case <-time.After(partTimeout):
-		case <-ctx.Done():
-		}
-		ctl.Close()
-	})
+	r.feed(ctx, ctl, parent.ID, link)
+	r.wg.Go(func() { r.mend(ctx, ctl, parent.ID) })
 	r.wg.Go(func() { r.ping(ctx, ctl) })
 	err = r.listenTo(ctl)
 	if errors.Is(err, errHostGone) {
@@ -254,7 +254,7 @@ func (r *Room) enter(ctl *controlConn, m relay.Accept) error {
 	r.charter, r.state = charter, state
 	r.link.Host = charter.Host
 	r.guest.ctl = ctl
-	r.guest.depth = int(m.Depth)
+	r.guest.depth, r.guest.lost = int(m.Depth), time.Time{}
 	r.setPhase(Live, "")
 	r.settle()
 	r.guest.decided.Do(func() { close(r.guest.ready) })
@@ -278,7 +278,7 @@ func (r *Room) exit(ctl *controlConn) {
 	if r.guest.ctl != ctl {
 		return
 	}
-	r.guest.ctl = nil
+	r.guest.ctl, r.guest.lost = nil, time.Now()
 	for id, ch := range r.guest.waiting {
 		ch <- relay.Answer{ID: id, Code: errNotConnected.Code, Text: errNotConnected.Text}
 		delete(r.guest.waiting, id)
@@ -483,6 +483,11 @@ func (n *Node) serveControl(s network.Stream) {
 		return
 	}
 	r := n.hosted(room.ID(j.Room))
+	if r == nil && n.resumes(room.ID(j.Room)) {
+		n.counts.Add("join_early")
+		ctl.Finish(relay.Refuse{Code: "early", Text: "The host is just coming back."})
+		return
+	}
 	if r == nil {
 		n.counts.Add("join_no_room")
 		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not hosted here."})

@@ -54,7 +54,10 @@ type voice struct {
 	volumes map[doc.PublicKey]float32
 	offset  time.Duration // the host's clock less ours
 	rtt     time.Duration // of the ping that offset is from; 0 means none yet
-	said    string        // quality state last told
+	said    string        // quality last told, in words
+	mender  mender        // of the path from the host
+	came    bool          // sound, since the mender looked
+	ponged  bool          // likewise
 }
 
 // routing is what the state of a room means for its sound.
@@ -72,8 +75,10 @@ type routing struct {
 
 type seatRoute struct {
 	person, device doc.PublicKey
+	name           string
 	incarnation    uint32
 	muted          bool
+	away           bool
 }
 
 func newVoice(id room.ID, hosting bool, n *Node) *voice {
@@ -112,6 +117,8 @@ func (v *voice) update(r routing) {
 	v.stage.follow(v)
 	v.mic.follow(v)
 	if (was.slot == 0) != (r.slot == 0) {
+		v.mender = mender{}
+		v.mender.begin(time.Now())
 		v.program.reset(v) // what was buffered before we went on stage, or came back, is not to be heard now
 	}
 }
@@ -339,6 +346,7 @@ func (v *voice) clock(t0, t1, t2 int64, now time.Time) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.ponged = true
 	if v.rtt != 0 && rtt > v.rtt+v.rtt/4 {
 		v.rtt += v.rtt / 64 // so that an old best does not rule for ever
 		return
@@ -356,9 +364,9 @@ func (v *voice) tellLevels(now time.Time) {
 	} else {
 		v.program.levels(v, levels, now)
 	}
-	state := v.qualityNow(now).State
-	news := state != v.said
-	v.said = state
+	q := v.qualityNow(now)
+	news := q.Text != v.said
+	v.said = q.Text
 	v.mu.Unlock()
 	if len(levels) > 0 && v.levels != nil {
 		v.levels(levels)

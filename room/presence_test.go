@@ -68,6 +68,26 @@ func TestAwayAndBack(t *testing.T) {
 	}
 }
 
+// Nobody waits for the word of somebody who is not there.
+func TestStickPassesThoseAway(t *testing.T) {
+	s := busy(t) // ana 1, bo 2, fay 3, hal 4
+	do(t, s, anaA.first(), Command{Kind: StickOut})
+	do(t, s, anaA.first(), Command{Kind: Away, To: boA.person()})
+	for _, want := range []actor{fayA, halA, anaA, fayA} {
+		if do(t, s, anaA.first(), Command{Kind: PassStick}); s.Stick.Holder != want.person() {
+			t.Fatalf("the stick went to %v, want %s", s.Stick.Holder, want.name)
+		}
+	}
+	do(t, s, anaA.first(), Command{Kind: PassStick, To: boA.person()}) // who is named gets it all the same
+	do(t, s, anaA.second(), Command{Kind: Publish})
+	for _, a := range []actor{anaA, fayA, halA} {
+		do(t, s, anaA.first(), Command{Kind: Away, To: a.person()})
+	}
+	if s.Next() != anaA.person() {
+		t.Errorf("with everybody away the next is %v", s.Next())
+	}
+}
+
 // A host whose node was gone leads on in the room that it left.
 func TestResume(t *testing.T) {
 	s := busy(t)

@@ -43,10 +43,16 @@ func (s *State) ruleStick(ev, want Event) (Event, error) {
 	return want, nil
 }
 
-// nextHolder is whose turn it is after the last holder. The host is always on stage, so there is one.
+// nextHolder is whose turn it is after the last holder, past those who are away. The host is always on stage, so there is
+// one.
 func (s *State) nextHolder() Seat {
 	for _, seat := range s.Seats {
-		if seat.Slot > s.Stick.Slot {
+		if seat.Slot > s.Stick.Slot && !seat.Away {
+			return seat
+		}
+	}
+	for _, seat := range s.Seats {
+		if !seat.Away {
 			return seat
 		}
 	}

@@ -24,7 +24,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var starts string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
-		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.",
+		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if title == "" {
 				return usagef("host wants a --title")
@@ -35,9 +35,9 @@ func hostCommand(f *flags) *cobra.Command {
 			if loop && play == "" {
 				return usagef("--loop needs --play FILE")
 			}
-			opens, err := parseStart(starts, time.Now())
-			if err != nil {
-				return err
+			opens, startErr := parseStart(starts, time.Now())
+			if startErr != nil && !errors.Is(startErr, errPast) {
+				return startErr
 			}
 			var mic *media.Mic
 			if play != "" {
@@ -51,19 +51,25 @@ func hostCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer func() { err = firstErr(err, s.close()) }()
-			// Not given up half-way: a running node would keep a room that nobody knows how to end.
-			v, err := s.Start(context.WithoutCancel(cmd.Context()), client.Start{
-				Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks,
-			})
-			if err != nil {
-				return interrupted(cmd.Context(), err)
+			v, again := s.takeUp(title, mode)
+			if !again {
+				if startErr != nil {
+					return startErr
+				}
+				// Not given up half-way: a running node would keep a room that nobody knows how to end.
+				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
+					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks,
+				})
+				if err != nil {
+					return interrupted(cmd.Context(), err)
+				}
 			}
 			id := v.ID.String()
 			defer func() { err = firstErr(err, s.leave(id)) }()
 			if asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"room": id, "link": v.Link})
-			} else {
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), v.Link)
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(hostedJSON{id, v.Link, again})
+			} else if _, err = fmt.Fprintln(cmd.OutOrStdout(), v.Link); err == nil && again {
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), "Taken up again where it was cut short.")
 			}
 			if err != nil {
 				return err
@@ -88,6 +94,29 @@ func hostCommand(f *flags) *cobra.Command {
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
+}
+
+// hostedJSON is the object that host --json prints at its start.
+type hostedJSON struct {
+	Room    string `json:"room"`
+	Link    string `json:"link"`
+	Resumed bool   `json:"resumed,omitempty"`
+}
+
+// takeUp takes up the room of that title and mode in which a crash of this command left people behind, if there is one.
+func (s *session) takeUp(title, mode string) (v node.RoomView, ok bool) {
+	if s.own == nil {
+		return v, false
+	}
+	found := false
+	for _, r := range s.own.Resume(func(u node.Unfinished) bool {
+		fits := !found && u.Ours && u.Mode.String() == mode && u.Named(title)
+		found = found || fits
+		return fits
+	}) {
+		return r.View(), true
+	}
+	return v, false
 }
 
 // host plays mic, if any, and grants hands, until ctx ends, the room does, or, if untilPlayed, the file has been played.
@@ -153,6 +182,8 @@ func (s *session) grantAll(ctx context.Context, v node.RoomView, asked map[strin
 	}
 }
 
+var errPast = errors.New("a room starts in the future")
+
 // parseStart reads when a room starts: a local time, or a wait from now. It returns unix milliseconds, 0 for at once.
 func parseStart(s string, now time.Time) (int64, error) {
 	if s == "" {
@@ -160,14 +191,14 @@ func parseStart(s string, now time.Time) (int64, error) {
 	}
 	if wait, err := time.ParseDuration(s); err == nil {
 		if wait <= 0 {
-			return 0, usagef("--starts %s: a room starts in the future", s)
+			return 0, usagef("--starts %s: %w", s, errPast)
 		}
 		return now.Add(wait).UnixMilli(), nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04"} {
 		if at, err := time.ParseInLocation(layout, s, time.Local); err == nil {
 			if !at.After(now) {
-				return 0, usagef("--starts %s: a room starts in the future", s)
+				return 0, usagef("--starts %s: %w", s, errPast)
 			}
 			return at.UnixMilli(), nil
 		}

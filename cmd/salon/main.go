@@ -30,6 +30,8 @@ const (
 // A usageError is a command line that cannot be meant.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {

@@ -51,6 +51,7 @@ func (f *flags) connect(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	tell(n)
 	s, err := web.New(n, web.Options{Addr: "127.0.0.1:0", Version: version})
 	if err != nil {
 		return nil, errors.Join(err, n.Close())

@@ -33,10 +33,15 @@ func upCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			again := n.Resume(nil)
 			s, err := web.New(n, web.Options{Addr: addr, Version: version})
 			if err != nil {
 				return errors.Join(err, n.Close())
 			}
+			for _, r := range again {
+				fmt.Fprintf(out, "Taken up again where it was cut short: %s\n", r.View().Title)
+			}
+			tell(n)
 			greet(out, n, s)
 			if !noOpen && hasDisplay() {
 				openBrowser(s.PassURL())
@@ -49,6 +54,13 @@ func upCommand(f *flags) *cobra.Command {
 	cmd.Flags().StringVar(&addr, "web", "", "loopback address of the page (default "+web.DefaultAddr+", a free port if taken)")
 	cmd.Flags().BoolVar(&noOpen, "no-open", false, "do not open the page in a browser")
 	return cmd
+}
+
+// tell prints what a person should know of the start of a node.
+func tell(n *node.Node) {
+	for _, notice := range n.Notices() {
+		fmt.Fprintln(os.Stderr, notice)
+	}
 }
 
 // greet prints where the node is, and how to reach its page from elsewhere when there is no screen here.

@@ -44,6 +44,12 @@ export function changes(before: RoomView | undefined, after: RoomView): string[]
   for (const seat of before.stage ?? []) {
     if (!is.has(seat.person) && seat.person !== me) said.push(t.changes.leftStage(seat.name));
   }
+  const away = new Map((before.stage ?? []).map((seat) => [seat.person, seat.away]));
+  for (const seat of after.stage ?? []) {
+    const lost = away.get(seat.person);
+    if (lost === undefined || lost === seat.away || seat.person === me) continue;
+    said.push(seat.away ? t.changes.away(seat.name) : t.changes.isBack(seat.name));
+  }
   const hands = new Set((before.hands ?? []).map((hand) => hand.person));
   for (const hand of after.hands ?? []) {
     if (!hands.has(hand.person) && hand.person !== me) said.push(t.changes.hand(hand.name));

@@ -16,6 +16,7 @@ export interface Status extends Named {
   peers: number;
   nearby: boolean;
   addrs: string[] | null;
+  notices?: string[]; // what a person should know of the start of the node
 }
 
 export interface RoomCard {
@@ -138,6 +139,7 @@ export interface RoomView {
   demo: boolean;
   phase: Phase;
   reason?: string; // when the phase is over
+  held_until?: number; // while reconnecting: how long the room keeps our place, unix ms
   me: Me;
   stage: Seat[] | null;
   hands: Hand[] | null; // in the order of the queue

@@ -121,6 +121,9 @@ export function followNode(): void {
   void follow(apply, (stream) => world.set({ stream }));
 }
 
+// What the node says of its start, which it does with every status.
+const told = new Set<string>();
+
 function apply(event: StreamEvent): void {
   let data: unknown;
   try {
@@ -141,6 +144,10 @@ function apply(event: StreamEvent): void {
       break;
     case "status":
       world.set({ status: data as Status });
+      for (const text of (data as Status).notices ?? []) {
+        if (!told.has(text)) notify("warn", text);
+        told.add(text);
+      }
       break;
     case "rooms":
       world.set({ rooms: (data as { rooms: RoomCard[] | null }).rooms ?? [] });

@@ -2,13 +2,14 @@ import { useEffect, useState } from "preact/hooks";
 import { world } from "../node/world";
 import { isOver, type Named, type RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
+import { useNow } from "../parts/clock";
 import { MicProblem } from "../parts/micproblem";
 import { Icon } from "../parts/icon";
 import { useWide } from "../parts/queries";
 import { KeysButton, useKeys } from "../parts/shortcuts";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
-import { t } from "../words";
+import { duration, t } from "../words";
 import { Controls, SoundDialog } from "./controls";
 import { Hands } from "./hands";
 import { Head } from "./head";
@@ -77,9 +78,11 @@ function Inside({ room }: { room: RoomView }) {
         <div class="center">
           <Head room={room} />
           {room.phase === "reconnecting" && (
-            <div class="banner" role="status" data-test="room-reconnecting">
+            <div class="banner" data-test="room-reconnecting">
               <Icon name="wave" />
-              <p>{t.room.reconnecting}</p>
+              <p>
+                <span role="status">{t.room.reconnecting}</span> <Held until={room.held_until ?? 0} />
+              </p>
             </div>
           )}
           {!there && (
@@ -149,6 +152,13 @@ function Center({ room, wide, onOpen }: { room: RoomView; wide: boolean; onOpen:
       {room.link && !room.demo && <Invite room={room} />}
     </Panel>
   );
+}
+
+/** How long one's place is kept. Only for the eye: a voice that counts seconds would say nothing else. */
+function Held({ until }: { until: number }) {
+  const left = until - useNow(until > 0 ? 1000 : 0);
+  if (until === 0 || left <= 0) return null;
+  return <span data-test="held">{t.room.held(duration(left))}</span>;
 }
 
 /** The host asks one on stage. */

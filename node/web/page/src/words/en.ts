@@ -187,6 +187,7 @@ export const en = {
     speaking: "speaking",
     connecting: "Connecting…",
     reconnecting: "The way to this room was lost. Finding it again…",
+    held: (time: string) => `Your place is kept for ${time}.`,
     listeners: (n: number) => many(n, "person listening", "people listening"),
     details: (name: string) => `${name}: options`,
     controls: "Room controls",
@@ -682,6 +683,8 @@ export const en = {
   changes: {
     joinedStage: (name: string) => `${name} is on stage.`,
     leftStage: (name: string) => `${name} left the stage.`,
+    away: (name: string) => `${name} lost the connection.`,
+    isBack: (name: string) => `${name} is back.`,
     hand: (name: string) => `${name} raised a hand.`,
     youOnStage: "You are on stage. Your microphone is on.",
     youOnStageMuted: "You are on stage, muted.",

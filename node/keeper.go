@@ -1,0 +1,133 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/room"
+)
+
+// A keeper keeps a room of ours in the home, one write at a time. Room.mu guards it, and is let go for each write.
+type keeper struct {
+	writing bool
+	written *sync.Cond // with Room.mu: writing became false
+	last    keptHost   // as written last, without the snapshot
+	marked  time.Time  // when the file was last marked as that of a room that lives
+}
+
+func newKeeper(mu *sync.Mutex) keeper { return keeper{written: sync.NewCond(mu)} }
+
+// turn waits until nothing is being written. Room.mu is held, and let go meanwhile.
+func (k *keeper) turn() {
+	for k.writing {
+		k.written.Wait()
+	}
+}
+
+// write runs f without Room.mu, which is held before and after.
+func (r *Room) write(f func() error) error {
+	k := &r.host.keeper
+	k.writing = true
+	r.mu.Unlock()
+	err := f()
+	r.mu.Lock()
+	k.writing = false
+	k.written.Broadcast()
+	return err
+}
+
+// keep stores the room as it is to be after an event, before anybody hears of it; one that has ended it forgets. Without
+// it no incarnation is given out: after a crash the same would be given out again. Anything else goes on in a room that a
+// crash would then take back a little. Room.mu is held as for decide.
+func (r *Room) keep(next *room.State, kind room.Kind) error {
+	id, home := r.id, r.n.home
+	var err error
+	if next.Ended {
+		err = r.write(func() error { return home.forgetRoom(id) })
+	} else {
+		k := r.keptBeside(next)
+		r.host.keeper.last = k
+		err = r.write(func() (err error) {
+			if k.Snapshot, err = room.SignSnapshot(home.Identity(), next); err != nil {
+				return err
+			}
+			return home.keepRoom(id, kept{Host: &k}, mustLast(kind))
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	r.n.counts.Add("room_unkept")
+	r.n.o.Log.Error("room not kept", "room", id.String(), "err", err)
+	if kind != room.Publish && kind != room.Resumed {
+		return nil
+	}
+	return &UserError{Code: "home_unwritable", Text: fmt.Sprintf("salon cannot write to its folder %s: %v. Make room on the disk, and try again.", home.Dir, err)}
+}
+
+// mustLast reports whether an event must outlast a power cut: it gives out an incarnation, or takes a right away. All
+// others outlast the end of the process, for less than half the cost.
+func mustLast(kind room.Kind) bool {
+	switch kind {
+	case room.Publish, room.Resumed, room.Remove, room.Return, room.Mute, room.MuteAll, room.Lock:
+		return true
+	}
+	return false
+}
+
+// keptBeside is what is kept beside a state. r.mu is held.
+func (r *Room) keptBeside(s *room.State) keptHost {
+	k := keptHost{Inside: r.inside(), Barred: sortedKeys(r.host.door.barred)}
+	for _, p := range s.Removed {
+		if k.Names == nil {
+			k.Names = make(map[doc.PublicKey]string)
+		}
+		k.Names[p] = r.names.view(p).Name
+	}
+	return k
+}
+
+// inside are the people who may come in again after a crash, as into a locked room. r.mu is held.
+func (r *Room) inside() []doc.PublicKey {
+	now := time.Now()
+	people := r.present().people
+	for p := range r.host.door.lost {
+		if r.host.door.wasInside(p, now) {
+			people[p] = true
+		}
+	}
+	return sortedKeys(people)
+}
+
+func sortedKeys(m map[doc.PublicKey]bool) []doc.PublicKey {
+	return slices.SortedFunc(maps.Keys(m), func(a, b doc.PublicKey) int { return slices.Compare(a[:], b[:]) })
+}
+
+// stayKept marks the stored room as that of a node that lives, and notes who came and went since.
+func (r *Room) stayKept(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := &r.host.keeper
+	if now.Sub(k.marked) < keptEvery {
+		return
+	}
+	k.turn()
+	if r.phase.Over() {
+		return
+	}
+	k.marked = now
+	err := os.ErrNotExist
+	if reflect.DeepEqual(k.last, r.keptBeside(r.state)) {
+		err = r.write(func() error { return r.n.home.roomLives(r.id, now) })
+	}
+	if errors.Is(err, os.ErrNotExist) && !r.state.Ended {
+		_ = r.keep(r.state, 0) // it says so itself
+	}
+}

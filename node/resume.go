@@ -1,0 +1,196 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/multiformats/go-multiaddr"
+
+	"salon/room"
+)
+
+// findKept reads what a crash left in the home, before anything new is put there.
+func (n *Node) findKept(now time.Time) {
+	rooms, damaged := n.home.keptRooms(now)
+	n.unfinished = rooms
+	for _, err := range damaged {
+		n.counts.Add("kept_room_damaged")
+		n.o.Log.Error("room cannot be taken up again", "err", err)
+		n.notice(fmt.Sprintf("A room that you were in when salon was cut short cannot be taken up again: its file was damaged and is set aside. %v.", err))
+	}
+}
+
+// Notices is what a person should know of the start of the node, in sentences.
+func (n *Node) Notices() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.notices)
+}
+
+func (n *Node) notice(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.notices = append(n.notices, text)
+}
+
+// takeKept is those rooms of what a crash left that want says, nil all, and in which somebody may still wait. Each is taken
+// once; until it is dropped, whoever comes for it is told to come again.
+func (n *Node) takeKept(want func(Unfinished) bool, now time.Time) []Unfinished {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unfinished = slices.DeleteFunc(n.unfinished, func(u Unfinished) bool { return u.isLate(now) })
+	var taken []Unfinished
+	for i := range n.unfinished {
+		if u := &n.unfinished[i]; !u.taken && (want == nil || want(*u)) {
+			u.taken = true
+			taken = append(taken, *u)
+		}
+	}
+	return taken
+}
+
+// dropKept forgets what a crash left of a room: it was taken up, or cannot be.
+func (n *Node) dropKept(id room.ID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unfinished = slices.DeleteFunc(n.unfinished, func(u Unfinished) bool { return u.Room == id })
+}
+
+// resumes reports whether a room of ours may yet be taken up again.
+func (n *Node) resumes(id room.ID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	return slices.ContainsFunc(n.unfinished, func(u Unfinished) bool { return u.Room == id && u.Ours && !u.isLate(now) })
+}
+
+// Resume takes up again the rooms that this node was in when a crash, or the battery, ended it: its own with every seat,
+// role, hand and mute, somebody else's in the place that the host keeps. want says which, nil all. Those that cannot be
+// taken up are told of in Notices.
+func (n *Node) Resume(want func(Unfinished) bool) []*Room {
+	now := time.Now()
+	var rooms []*Room
+	for _, u := range n.takeKept(want, now) {
+		r, err := n.resume(u, now)
+		n.dropKept(u.Room)
+		if err != nil {
+			n.counts.Add("kept_room_refused")
+			n.o.Log.Error("room cannot be taken up again", "room", u.Room.String(), "err", err)
+			n.notice(fmt.Sprintf("%q, which you were in when salon was cut short, cannot be taken up again: %v", u.Title, err))
+			continue
+		}
+		n.o.Log.Info("room taken up again", "room", u.Room.String())
+		rooms = append(rooms, r)
+	}
+	return rooms
+}
+
+func (n *Node) resume(u Unfinished, now time.Time) (*Room, error) {
+	if u.Ours {
+		return n.leadOn(u, now)
+	}
+	return n.visit(u.link, &u)
+}
+
+// leadOn opens a room of ours again.
+func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
+	ev, err := u.state.Resume(n.author(), now)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := u.state.Apply(ev); err != nil {
+		return nil, err
+	}
+	r := n.newRoom(u.Room)
+	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
+	r.link = n.shareLink(r.charter)
+	r.host = r.newHosting()
+	r.reopen(u.Host, now)
+	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
+	r.mu.Lock()
+	err = r.keep(r.state, ev.Kind)
+	r.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.add(r); err != nil {
+		return nil, err
+	}
+	return r, r.begin(false, now)
+}
+
+// reopen remembers who was inside when the node was cut short, and who was put out. Nothing of the room runs yet.
+func (r *Room) reopen(k *keptHost, now time.Time) {
+	for _, p := range k.Inside {
+		r.host.door.lost[p] = now
+	}
+	for _, p := range k.Barred {
+		r.host.door.barred[p] = true
+	}
+	for p, name := range k.Names {
+		if clean, err := room.CleanName(name); err == nil {
+			r.names.learn(p, clean)
+		}
+	}
+}
+
+// comeBack makes a visit that begins one that goes on. Nothing of the room runs yet.
+func (r *Room) comeBack(before *Unfinished) {
+	k := before.Guest
+	for _, b := range before.link.Addrs {
+		if m, err := multiaddr.NewMultiaddrBytes(b); err == nil && !multiaddr.Contains(r.guest.parent.Addrs, m) {
+			r.guest.parent.Addrs = append(r.guest.parent.Addrs, m)
+		}
+	}
+	r.charter.Title, r.charter.Mode = before.Title, before.Mode
+	r.phase = Reconnecting
+	r.guest.lost = before.alive
+	r.guest.consent = consent{asked: k.Asked, muted: k.Muted, had: k.Placed}
+}
+
+// keptVisit is how we are in somebody's room. r.mu is held.
+func (r *Room) keptVisit() keptGuest {
+	c := r.guest.consent
+	return keptGuest{
+		Link: r.link.String(), Title: r.charter.Title, Mode: r.charter.Mode.String(), Placed: c.had, Asked: c.asked, Muted: c.muted,
+		HoldMS: holdTime(r.charter).Milliseconds(),
+	}
+}
+
+// keepVisit stores how we are in somebody's room at every change, and that we are, until ctx ends.
+func (r *Room) keepVisit(ctx context.Context) {
+	tick := time.NewTicker(keptEvery)
+	defer tick.Stop()
+	home := r.n.home
+	var stored keptGuest
+	for {
+		var err error
+		r.mu.Lock()
+		now, over, demo, live := r.keptVisit(), r.phase.Over(), r.demo, r.phase == Live
+		r.mu.Unlock()
+		switch {
+		case over || demo:
+			err = home.forgetRoom(r.id)
+		case live && now == stored:
+			err = home.roomLives(r.id, time.Now())
+		case live:
+			if err = home.keepRoom(r.id, kept{Guest: &now}, false); err == nil {
+				stored = now
+			}
+		}
+		if err != nil {
+			r.n.counts.Add("room_unkept")
+			stored = keptGuest{}
+		}
+		if over || ctx.Err() != nil {
+			return
+		}
+		select {
+		case <-ctx.Done(): // once more: it may be over
+		case <-r.guest.news:
+		case <-tick.C:
+		}
+	}
+}
