@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// ownCPU is the CPU time that this process has used, in user mode and in the kernel.
-func ownCPU() time.Duration {
+// ownTimes are the CPU times that this process has used, in user mode and in the kernel.
+func ownTimes() (inUser, inKernel time.Duration) {
 	self, err := syscall.GetCurrentProcess()
 	if err != nil {
 		panic(err) // it is a constant
@@ -15,7 +15,7 @@ func ownCPU() time.Duration {
 	if err := syscall.GetProcessTimes(self, &began, &ended, &kernel, &user); err != nil {
 		panic(err)
 	}
-	return span(kernel) + span(user)
+	return span(user), span(kernel)
 }
 
 // span is a Filetime that is no date: units of 100 ns.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"salon/node"
@@ -31,12 +32,15 @@ func (ns *nodes) start(name string, peers ...string) (*node.Node, error) {
 	return n, err
 }
 
+// close ends all at once: each takes a moment to say that it goes.
 func (ns *nodes) close() error {
-	var err error
-	for _, n := range ns.list {
-		err = errors.Join(err, n.Close())
+	failed := make([]error, len(ns.list))
+	var all sync.WaitGroup
+	for i, n := range ns.list {
+		all.Go(func() { failed[i] = n.Close() })
 	}
-	return err
+	all.Wait()
+	return errors.Join(failed...)
 }
 
 func loopback() []string { return []string{"/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"} }

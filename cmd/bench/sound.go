@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"salon/node/media"
@@ -59,17 +60,9 @@ func soundCost(ctx context.Context, o options) ([]row, error) {
 
 // voices cuts recorded speech into one piece for each speaker.
 func voices(dir string) ([][]float32, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.opus"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no *.opus in %s: run this at the top of the repository, or give -voice", dir)
-	}
-	var all []float32
-	for _, f := range files {
-		pcm, err := media.ReadSamples(f, 1)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, pcm...)
+	all, err := speech(dir)
+	if err != nil {
+		return nil, err
 	}
 	const piece = recorded * mix.FrameSamples
 	if len(all) < piece {
@@ -83,12 +76,28 @@ func voices(dir string) ([][]float32, error) {
 	return said, nil
 }
 
-// A desk mixes ten speakers twice: with libopus, and from ready samples, to see what mixing alone costs.
+// speech is all that was recorded, one after another.
+func speech(dir string) (all []float32, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.opus"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no *.opus in %s: run this at the top of the repository, or give -voice", dir)
+	}
+	for _, f := range files {
+		pcm, err := media.ReadSamples(f, 1)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pcm...)
+	}
+	return all, nil
+}
+
+// A desk mixes speakers twice: with libopus, and from ready samples, to see what mixing alone costs.
 type desk struct {
-	pcm     [speakers][][]float32 // by speaker and frame
-	packets [speakers][][]byte
+	pcm     [][][]float32 // by speaker and frame
+	packets [][][]byte
 	enc     *opus.Encoder
-	dec     [speakers]*opus.Decoder
+	dec     []*opus.Decoder
 	full    table
 	still   table
 	out     []float32
@@ -100,44 +109,56 @@ type desk struct {
 // A table is the sources of a mixer and its clock.
 type table struct {
 	mixer   *mix.Mixer
-	sources [speakers]*mix.Source
+	sources []*mix.Source
 	n       uint64
 }
 
 func newDesk(said [][]float32) (*desk, error) {
 	d := &desk{out: make([]float32, mix.FrameSamples)}
 	d.full.mixer, d.still.mixer = mix.NewMixer(1), mix.NewMixer(1)
-	for i, pcm := range said {
-		enc, err := opus.NewEncoder(opus.Talk())
+	for _, pcm := range said {
+		packets, err := encode(opus.Talk(), pcm)
 		if err != nil {
 			return nil, err
 		}
-		for at := 0; at+mix.FrameSamples <= len(pcm); at += mix.FrameSamples {
-			n, err := enc.Encode(pcm[at:at+mix.FrameSamples], d.packet[:])
-			if err != nil {
+		d.packets = append(d.packets, packets)
+		d.pcm = append(d.pcm, slices.Collect(slices.Chunk(pcm, mix.FrameSamples)))
+		var two [2]*opus.Decoder
+		for i := range two {
+			if two[i], err = opus.NewDecoder(1); err != nil {
 				return nil, err
 			}
-			d.packets[i] = append(d.packets[i], append([]byte(nil), d.packet[:n]...))
-			d.pcm[i] = append(d.pcm[i], pcm[at:at+mix.FrameSamples])
 		}
-		if d.dec[i], err = opus.NewDecoder(1); err != nil {
-			return nil, err
-		}
-		dec, err := opus.NewDecoder(1)
-		if err != nil {
-			return nil, err
-		}
-		d.full.add(i, dec)
-		d.still.add(i, &ready{frames: d.pcm[i]})
+		d.dec = append(d.dec, two[0])
+		d.full.add(two[1])
+		d.still.add(&ready{frames: d.pcm[len(d.pcm)-1]})
 	}
 	var err error
 	d.enc, err = opus.NewEncoder(opus.Talk())
 	return d, err
 }
 
-func (t *table) add(i int, dec mix.Decoder) {
-	t.sources[i] = mix.NewSource(dec, 1, mix.Stage())
-	t.mixer.Add(t.sources[i], 1)
+// encode turns whole frames into packets.
+func encode(o opus.Options, pcm []float32) (packets [][]byte, err error) {
+	enc, err := opus.NewEncoder(o)
+	if err != nil {
+		return nil, err
+	}
+	for frame := range slices.Chunk(pcm, mix.FrameSamples) {
+		packet := make([]byte, opus.MaxPacket)
+		n, err := enc.Encode(frame, packet)
+		if err != nil {
+			return nil, err
+		}
+		packets = append(packets, packet[:n])
+	}
+	return packets, nil
+}
+
+func (t *table) add(dec mix.Decoder) {
+	s := mix.NewSource(dec, 1, mix.Stage())
+	t.sources = append(t.sources, s)
+	t.mixer.Add(s, 1)
 }
 
 // next mixes one frame of every speaker. Their clocks are up to 180 ppm apart, as clocks are.
@@ -145,7 +166,7 @@ func (t *table) next(d *desk) {
 	now := time.Unix(0, 0).Add(time.Duration(t.n) * mix.FrameDuration)
 	for i, s := range t.sources {
 		drift := time.Duration(float64(now.UnixNano()) * float64(i) * -20e-6)
-		s.Push(t.n, d.packets[i][t.n%recorded], now.Add(drift))
+		s.Push(t.n, d.packets[i][t.n%uint64(len(d.packets[i]))], now.Add(drift))
 	}
 	t.mixer.Mix(d.out, now)
 	t.n++
@@ -153,7 +174,7 @@ func (t *table) next(d *desk) {
 
 func (d *desk) decode() error {
 	for i, dec := range d.dec {
-		if _, err := dec.Decode(d.packets[i][d.decoded%recorded], d.out); err != nil {
+		if _, err := dec.Decode(d.packets[i][d.decoded%len(d.packets[i])], d.out); err != nil {
 			return err
 		}
 	}
@@ -168,7 +189,7 @@ func (d *desk) mix() error {
 
 // encode takes one speaker for the mix: the encoder's work hardly depends on how many it hears.
 func (d *desk) encode() error {
-	_, err := d.enc.Encode(d.pcm[0][d.encoded%recorded], d.packet[:])
+	_, err := d.enc.Encode(d.pcm[0][d.encoded%len(d.pcm[0])], d.packet[:])
 	d.encoded++
 	return err
 }

@@ -114,6 +114,9 @@ func (e *ear) Close() error                { e.once.Do(func() { close(e.closed) 
 
 // onsets finds when beeps begin in a stream of packets, to the sample.
 type onsets struct {
+	loud, still float64 // of full scale: a beep has begun; there is none
+	band        *band   // in which they are looked for; nil for the whole sound
+
 	mu    sync.Mutex // guards the fields below
 	dec   *opus.Decoder
 	pcm   []float32
@@ -123,7 +126,7 @@ type onsets struct {
 
 func newOnsets() (*onsets, error) {
 	dec, err := opus.NewDecoder(1)
-	return &onsets{dec: dec, pcm: make([]float32, 6*mix.FrameSamples), quiet: quietFor}, err
+	return &onsets{loud: loud, still: loud / 4, dec: dec, pcm: make([]float32, 6*mix.FrameSamples), quiet: quietFor}, err
 }
 
 // hear takes a packet whose first sample stands at the given time.
@@ -135,10 +138,13 @@ func (o *onsets) hear(packet []byte, at time.Time) {
 		return
 	}
 	for i, x := range o.pcm[:n] {
+		if o.band != nil {
+			x = o.band.pass(x)
+		}
 		switch a := math.Abs(float64(x)); {
-		case a < loud/4:
+		case a < o.still:
 			o.quiet++
-		case a >= loud:
+		case a >= o.loud:
 			if o.quiet >= quietFor {
 				o.found = append(o.found, at.Add(time.Duration(i)*time.Second/mix.SampleRate))
 			}
