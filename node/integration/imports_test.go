@@ -34,6 +34,7 @@ var onlyUnder = map[string]string{
 	"github.com/multiformats/": "node",
 	"github.com/ipfs/":         "node",
 	"github.com/pion/":         "node",
+	"github.com/gorilla/":      "node",
 	"go.etcd.io/bbolt":         "ledger",
 	"github.com/hraban/opus":   "room/opus",
 	"C":                        "room/opus",

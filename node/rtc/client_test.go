@@ -20,7 +20,7 @@ import (
 // patience bounds every wait of these tests; none is expected to come near it.
 const patience = 20 * time.Second
 
-// A site is an endpoint behind HTTP on loopback: /whip, /whep and /api/v1/media/ID.
+// A site is an endpoint behind HTTP on loopback: /whip, /whep, /socket/publish, /socket/play and what these lead to.
 type site struct {
 	*httptest.Server
 	endpoint *Endpoint
@@ -45,6 +45,11 @@ func newSite(t testing.TB, o Options) *site {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/whip", func(w http.ResponseWriter, r *http.Request) { s.endpoint.ServeWHIP(w, r, offer()) })
 	mux.HandleFunc("/whep", func(w http.ResponseWriter, r *http.Request) { s.endpoint.ServeWHEP(w, r, offer()) })
+	mux.HandleFunc("/socket/publish", func(w http.ResponseWriter, r *http.Request) { s.endpoint.ServeTicket(w, r, Publish, offer()) })
+	mux.HandleFunc("/socket/play", func(w http.ResponseWriter, r *http.Request) { s.endpoint.ServeTicket(w, r, Play, offer()) })
+	mux.HandleFunc("/api/v1/socket", func(w http.ResponseWriter, r *http.Request) {
+		s.endpoint.ServeSocket(w, r, r.URL.Query().Get("ticket"))
+	})
 	mux.HandleFunc("/api/v1/media/{id}", func(w http.ResponseWriter, r *http.Request) {
 		s.endpoint.ServeSession(w, r, r.PathValue("id"))
 	})

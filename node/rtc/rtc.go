@@ -1,5 +1,6 @@
 // Package rtc is how a browser on this machine talks and listens: WHIP (RFC 9725) to publish a microphone, WHEP to
-// play what the room says, both over pion. Any other WHIP or WHEP client works as well.
+// play what the room says, both over pion. Any other WHIP or WHEP client works as well. A page that finds no path for these
+// has a WebSocket instead (socket.go).
 //
 // A session is one client in one direction, and a relay.Link of plain Opus frames: the node seals what it receives and
 // opens what it sends. Always:
@@ -33,12 +34,14 @@ type Options struct {
 	BodyWithin    time.Duration // a request's body must have arrived by then; 0 means 5 s
 	LoopbackOnly  bool          // offer loopback addresses only; else those of every interface as well
 	Resource      string        // path before a session's id in Location; "" means "/api/v1/media/"
+	Socket        string        // address of ServeSocket, before the ticket; "" means "/api/v1/socket?ticket="
 
 	// Refuse answers a request that is not served. Nil means the text as text/plain.
 	Refuse func(http.ResponseWriter, *http.Request, *Refusal)
 	Log    *slog.Logger // nil means discard
 
-	tune func(*webrtc.SettingEngine) // tests: another network, other addresses
+	tune    func(*webrtc.SettingEngine) // tests: another network, other addresses
+	unpaced bool                        // tests: sound over a WebSocket may come faster than it is said
 }
 
 func (o *Options) setDefaults() {
@@ -56,6 +59,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Resource == "" {
 		o.Resource = "/api/v1/media/"
+	}
+	if o.Socket == "" {
+		o.Socket = "/api/v1/socket?ticket="
 	}
 	if o.Refuse == nil {
 		o.Refuse = refuseAsText

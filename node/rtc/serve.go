@@ -114,6 +114,22 @@ func (e *Endpoint) create(w http.ResponseWriter, r *http.Request, kind Kind, o O
 		return refusal(http.StatusUnprocessableEntity, "not_negotiable",
 			"This offer cannot be answered; offer one Opus track over DTLS, ICE and UDP.")
 	}
+	if no := e.handOver(s, o); no != nil {
+		return no
+	}
+	h := w.Header()
+	h.Set("Content-Type", sdpType)
+	h.Set("Location", e.opts.Resource+s.id)
+	h.Set("ETag", s.etag())
+	h.Set("Accept-Patch", trickleType)
+	h.Add("Access-Control-Expose-Headers", "Location, Link, ETag")
+	w.WriteHeader(http.StatusCreated)
+	_, _ = io.WriteString(w, answer) // a client that has gone never connects, and is ended for that
+	return nil
+}
+
+// handOver gives a session that runs to whom it is for; refused, it has ended when this returns.
+func (e *Endpoint) handOver(s *Session, o Offer) *Refusal {
 	if o.OnSession != nil {
 		if err := o.OnSession(s); err != nil {
 			s.stop(ErrRefused)
@@ -127,14 +143,6 @@ func (e *Endpoint) create(w http.ResponseWriter, r *http.Request, kind Kind, o O
 	e.mu.Lock()
 	e.opened++
 	e.mu.Unlock()
-	h := w.Header()
-	h.Set("Content-Type", sdpType)
-	h.Set("Location", e.opts.Resource+s.id)
-	h.Set("ETag", s.etag())
-	h.Set("Accept-Patch", trickleType)
-	h.Add("Access-Control-Expose-Headers", "Location, Link, ETag")
-	w.WriteHeader(http.StatusCreated)
-	_, _ = io.WriteString(w, answer) // a client that has gone never connects, and is ended for that
 	return nil
 }
 
@@ -159,6 +167,9 @@ func (e *Endpoint) change(w http.ResponseWriter, r *http.Request, id string) *Re
 		<-s.done
 		w.WriteHeader(http.StatusOK)
 		return nil
+	}
+	if s.pc == nil {
+		return refusal(http.StatusUnprocessableEntity, "no_candidates", "This session runs over a WebSocket, which takes no candidates.")
 	}
 	// A client that sends no If-Match is let in: without ICE restarts a session has only one ETag.
 	if m := r.Header.Get("If-Match"); m != "" && m != "*" && m != s.etag() {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/pion/webrtc/v4"
 
 	"salon/relay"
@@ -21,6 +22,7 @@ var (
 	ErrGone           = errors.New("rtc: client has gone")
 	ErrRefused        = errors.New("rtc: session refused")
 	ErrEndpointClosed = errors.New("rtc: endpoint closed")
+	ErrGarbage        = errors.New("rtc: client sent what is no sound")
 )
 
 // endName is the name under which an end is counted.
@@ -36,6 +38,8 @@ func endName(err error) string {
 		return "refused"
 	case errors.Is(err, ErrEndpointClosed):
 		return "endpoint_closed"
+	case errors.Is(err, ErrGarbage):
+		return "garbage"
 	default:
 		return "closed"
 	}
@@ -69,15 +73,17 @@ type Session struct {
 	stereo bool
 	e      *Endpoint
 	log    *slog.Logger
-	pc     *webrtc.PeerConnection
+	pc     *webrtc.PeerConnection      // nil over a WebSocket
 	track  *webrtc.TrackLocalStaticRTP // what a Play session writes to
+	ticket *[32]byte                   // sum of what opens the WebSocket; nil without one, and once it is used; the endpoint guards it
 
 	frames *queue // received and not taken, or to be sent
 	taken  item   // what Receive last returned
 
-	mu      sync.Mutex     // guards the start of readers against their end
-	ended   bool           // no more readers
-	readers sync.WaitGroup // goroutines that read from or write to pc
+	mu      sync.Mutex      // guards the start of readers against their end, and conn
+	ended   bool            // no more readers
+	conn    *websocket.Conn // nil without a WebSocket, or before it is open
+	readers sync.WaitGroup  // goroutines that read from or write to pc or conn
 
 	connected   chan struct{}
 	connectOnce sync.Once
@@ -258,7 +264,11 @@ func (s *Session) release() {
 	}
 	s.mu.Lock()
 	s.ended = true
+	conn := s.conn
 	s.mu.Unlock()
+	if conn != nil {
+		s.hangUp(conn)
+	}
 	s.readers.Wait()
 }
 
@@ -275,16 +285,21 @@ func (s *Session) read(f func()) {
 func (s *Session) stateChanged(state webrtc.PeerConnectionState) {
 	switch state {
 	case webrtc.PeerConnectionStateConnected:
-		s.connectOnce.Do(func() {
-			// What waited for a player is old: in one burst it would only make its buffer long.
-			for range s.frames.clear() {
-				s.drop("before_connected")
-			}
-			s.log.Debug("connected")
-			close(s.connected)
-		})
+		s.connect()
 	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 		// A failed one could come back by an ICE restart; asking the page to post again is as quick, and simpler.
 		s.stop(ErrGone)
 	}
+}
+
+// connect notes that media can flow.
+func (s *Session) connect() {
+	s.connectOnce.Do(func() {
+		// What waited for a player is old: in one burst it would only make its buffer long.
+		for range s.frames.clear() {
+			s.drop("before_connected")
+		}
+		s.log.Debug("connected")
+		close(s.connected)
+	})
 }
