@@ -64,11 +64,14 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/rooms/{id}/qr.svg", nil, s.inRoom(s.qr)},
 		{"/api/v1/rooms/{id}/whip", nil, s.inRoom(s.whip)},
 		{"/api/v1/rooms/{id}/whep", nil, s.inRoom(s.whep)},
+		{"POST /api/v1/rooms/{id}/socket/publish", nil, s.inRoom(s.publishSocket)},
+		{"POST /api/v1/rooms/{id}/socket/play", nil, s.inRoom(s.playSocket)},
 		{"PUT /api/v1/rooms/{id}/speak", nil, s.inRoom(s.speak)},
 		{"GET /api/v1/rooms/{id}/listen", nil, s.inRoom(s.listen)},
 		{"/api/v1/media/{session}", nil, func(w http.ResponseWriter, r *http.Request) {
 			s.rtc.ServeSession(w, r, r.PathValue("session"))
 		}},
+		{"GET " + socketPath, nil, s.rtc.ServeSocket},
 		{"GET /api/v1/people", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.people()) }},
 		taking(s, "PUT /api/v1/people/{person}", s.setPerson),
 		taking(s, "POST /api/v1/peers", s.addPeer),
@@ -79,6 +82,8 @@ func (s *Server) calls() []call {
 		{"POST /api/v1/check", nil, s.checks.create},
 		{"/api/v1/check/{id}/whip", nil, s.checks.whip},
 		{"/api/v1/check/{id}/whep", nil, s.checks.whep},
+		{"POST /api/v1/check/{id}/socket/publish", nil, s.checks.publishSocket},
+		{"POST /api/v1/check/{id}/socket/play", nil, s.checks.playSocket},
 		{"DELETE /api/v1/check/{id}", nil, s.checks.remove},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},

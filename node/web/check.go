@@ -116,13 +116,25 @@ func (cs *checks) closeAll() {
 
 func (cs *checks) whip(w http.ResponseWriter, r *http.Request) {
 	if c := cs.get(w, r); c != nil {
-		c.s.rtc.ServeWHIP(w, r, rtc.Offer{OnSession: func(s *rtc.Session) error { return c.record(s) }})
+		c.s.rtc.ServeWHIP(w, r, rtc.Offer{OnSession: c.record})
 	}
 }
 
 func (cs *checks) whep(w http.ResponseWriter, r *http.Request) {
 	if c := cs.get(w, r); c != nil {
-		c.s.rtc.ServeWHEP(w, r, rtc.Offer{OnSession: func(s *rtc.Session) error { return c.play(s) }})
+		c.s.rtc.ServeWHEP(w, r, rtc.Offer{OnSession: c.play})
+	}
+}
+
+func (cs *checks) publishSocket(w http.ResponseWriter, r *http.Request) {
+	if c := cs.get(w, r); c != nil {
+		c.s.rtc.ServeTicket(w, r, rtc.Publish, rtc.Offer{OnSession: c.record})
+	}
+}
+
+func (cs *checks) playSocket(w http.ResponseWriter, r *http.Request) {
+	if c := cs.get(w, r); c != nil {
+		c.s.rtc.ServeTicket(w, r, rtc.Play, rtc.Offer{OnSession: c.play})
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *Server) issuePass(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusCreated, passIssued{s.PassURL()})
 }
 
-// redeemPath is the one call of the API that needs no key: it gives it out.
+// redeemPath needs no key: it gives it out.
 const redeemPath = "/api/v1/passes/redeem"
 
 type passBody struct {

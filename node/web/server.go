@@ -1,7 +1,7 @@
 // Package web serves a person's page and the loopback API that it, and the shell, call.
 //
-//   - Every API request proves the home's secret; one without it, or from another site, or to another host name, does
-//     nothing.
+//   - Every API request proves the home's secret, or brings a word that was given out for it, once and for a short time; one
+//     without, or from another site, or to another host name, does nothing.
 //   - Nothing here trusts the page: the node decides what a person may do.
 //   - The page is embedded and asks no other host for anything.
 package web
@@ -76,7 +76,7 @@ func New(n *node.Node, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{n: n, o: o, secret: sha256.Sum256([]byte(key)), key: key, l: l, refused: newCounts()}
-	s.rtc = rtc.New(rtc.Options{Log: n.Log(), LoopbackOnly: o.LoopbackOnly, BodyWithin: o.bodyWithin, Refuse: refuseMedia})
+	s.rtc = rtc.New(rtc.Options{Log: n.Log(), LoopbackOnly: o.LoopbackOnly, BodyWithin: o.bodyWithin, Socket: socketPath, Refuse: refuseMedia})
 	s.hub = newHub(s)
 	s.demo.s, s.checks.s = s, s
 	s.http = &http.Server{
@@ -168,7 +168,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			s.refuse(w, "foreign_site", "Another site asked for this; nothing was done.")
 			return
 		}
-		if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != redeemPath {
+		if strings.HasPrefix(r.URL.Path, "/api/") && r.URL.Path != redeemPath && r.URL.Path != socketPath {
 			token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 			sum := sha256.Sum256([]byte(token))
 			if !bearer || subtle.ConstantTimeCompare(sum[:], s.secret[:]) != 1 {
@@ -180,6 +180,10 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// socketPath is where a page opens the WebSocket of a session. It asks for no key, which browsers cannot send with one, but
+// for the ticket that somebody with the key was given.
+const socketPath = "/api/v1/socket"
 
 // isLocal reports whether a Host header names this machine. The port may be another than ours, at the near end of a
 // tunnel, or left out, when it is 80; a page on another port is told by its Origin.

@@ -74,12 +74,23 @@ async function json<T>(path: string, request: Call = {}): Promise<T> {
 
 const room = (id: string) => `/api/v1/rooms/${encodeURIComponent(id)}`;
 
+const check = (id: string) => `/api/v1/check/${encodeURIComponent(id)}`;
+
+/** Where a line of sound begins: over WebRTC (WHIP or WHEP), or over a WebSocket. */
+export interface Ends {
+  webrtc: string;
+  socket: string;
+}
+
+const publishing = (where: string): Ends => ({ webrtc: `${where}/whip`, socket: `${where}/socket/publish` });
+const playing = (where: string): Ends => ({ webrtc: `${where}/whep`, socket: `${where}/socket/play` });
+
 export const paths = {
   events: "/api/v1/events",
-  whip: (id: string) => `${room(id)}/whip`,
-  whep: (id: string) => `${room(id)}/whep`,
-  checkWhip: (id: string) => `/api/v1/check/${encodeURIComponent(id)}/whip`,
-  checkWhep: (id: string) => `/api/v1/check/${encodeURIComponent(id)}/whep`,
+  publish: (id: string) => publishing(room(id)),
+  play: (id: string) => playing(room(id)),
+  publishCheck: (id: string) => publishing(check(id)),
+  playCheck: (id: string) => playing(check(id)),
 };
 
 export const api = {
@@ -97,7 +108,7 @@ export const api = {
   people: async () => (await json<{ people: Known[] | null }>("/api/v1/people")).people ?? [],
   keepPerson: ({ person, ...more }: Known) => call(`/api/v1/people/${encodeURIComponent(person)}`, { method: "PUT", json: more }),
   startCheck: () => json<{ id: string }>("/api/v1/check", { method: "POST", json: {} }),
-  endCheck: (id: string) => call(`/api/v1/check/${encodeURIComponent(id)}`, { method: "DELETE", keepalive: true }),
+  endCheck: (id: string) => call(check(id), { method: "DELETE", keepalive: true }),
   startDemo: () => json<{ room: string }>("/api/v1/demo", { method: "POST", json: {} }),
   stopDemo: () => call("/api/v1/demo", { method: "DELETE" }),
 };

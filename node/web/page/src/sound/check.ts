@@ -4,9 +4,10 @@ import { world } from "../node/world";
 import type { CheckEvent } from "../node/types";
 import { Store } from "../store";
 import { t } from "../words";
+import * as lines from "./line";
 import { Microphone } from "./microphone";
 import { followSpeaker } from "./output";
-import { NoPath, Session } from "./session";
+import { NoPath } from "./session";
 
 export interface CheckState {
   phase: "idle" | "starting" | "recording" | "playing" | "done" | "failed";
@@ -26,7 +27,7 @@ export class Check {
   readonly mic = new Microphone();
   private id = "";
   private turn = 0;
-  private session: Session | null = null;
+  private line: lines.Line | null = null;
   private readonly audio = new Audio();
   private readonly unfollow: () => void;
   private readonly unfollowSpeaker = followSpeaker(this.audio);
@@ -41,7 +42,7 @@ export class Check {
       if (event && event.id === this.id) this.heed(event);
     });
     // One talks first and wants to hear it as others would: as speech, in either mode.
-    this.mic.onTrack = (track) => void this.session?.replaceTrack(track);
+    this.mic.onTrack = (track) => void this.line?.replaceTrack(track);
   }
 
   /** Records; the microphone must be on. */
@@ -57,7 +58,7 @@ export class Check {
         return;
       }
       this.id = id;
-      await this.hold(turn, Session.publish(paths.checkWhip(id), this.mic.track, false));
+      await this.hold(turn, lines.publish(paths.publishCheck(id), this.mic.track, false));
     } catch (error) {
       this.fail(turn, error);
     }
@@ -65,13 +66,13 @@ export class Check {
 
   async replay(): Promise<void> {
     const turn = ++this.turn;
-    this.session?.close();
+    this.line?.close();
     this.state.set({ phase: "playing" });
     this.expect(turn);
     try {
-      const session = await this.hold(turn, Session.play(paths.checkWhep(this.id), false));
-      if (!session) return;
-      this.audio.srcObject = session.stream;
+      const line = await this.hold(turn, lines.play(paths.playCheck(this.id), false));
+      if (!line) return;
+      this.audio.srcObject = line.stream;
       await this.play();
     } catch (error) {
       this.fail(turn, error);
@@ -95,15 +96,15 @@ export class Check {
   }
 
   // What was opened for an earlier turn is closed again.
-  private async hold(turn: number, opening: Promise<Session>): Promise<Session | null> {
-    const session = await opening;
+  private async hold(turn: number, opening: Promise<lines.Line>): Promise<lines.Line | null> {
+    const line = await opening;
     if (turn !== this.turn) {
-      session.close();
+      line.close();
       return null;
     }
-    this.session = session;
-    session.whenBroken(() => setTimeout(() => this.miss(turn, t.check.broken), lastWords));
-    return session;
+    this.line = line;
+    line.whenBroken(() => setTimeout(() => this.miss(turn, t.check.broken), lastWords));
+    return line;
   }
 
   /** Gives up when the node says nothing for long. */
@@ -128,8 +129,8 @@ export class Check {
         if (phase === "starting" || phase === "recording") void this.replay();
         break;
       case "done":
-        this.session?.close();
-        this.session = null;
+        this.line?.close();
+        this.line = null;
         this.audio.srcObject = null;
         this.state.set({ phase: "done" });
         break;
@@ -139,15 +140,15 @@ export class Check {
   private fail(turn: number, error: unknown): void {
     if (turn !== this.turn) return;
     this.drop();
-    const reason = error instanceof NoPath ? t.play.noPath : error instanceof Error ? error.message : "";
+    const reason = error instanceof NoPath ? lines.withoutPath : error instanceof Error ? error.message : "";
     this.state.set({ phase: "failed", reason });
   }
 
   private drop(): void {
     this.turn++;
     clearTimeout(this.silence);
-    this.session?.close();
-    this.session = null;
+    this.line?.close();
+    this.line = null;
     this.audio.srcObject = null;
     if (this.id) void api.endCheck(this.id).catch(() => {});
     this.id = "";

@@ -1,5 +1,6 @@
-// A Keeper keeps one session up for as long as it is wanted, and starts it again when it breaks.
-import { NoPath, refused, type Session } from "./session";
+// A Keeper keeps one line up for as long as it is wanted, and starts it again when it breaks.
+import type { Line } from "./line";
+import { NoPath, refused } from "./session";
 
 export type KeeperState = "off" | "connecting" | "on" | "retrying" | "no_path" | "refused";
 
@@ -8,20 +9,20 @@ const backoff = [300, 700, 1500, 3000]; // ms; the last one repeats
 export class Keeper {
   state: KeeperState = "off";
   reason = ""; // what the node said when it refused
-  session: Session | null = null;
+  line: Line | null = null;
   private wanted = ""; // names what is wanted; empty: nothing
-  private open: () => Promise<Session> = () => Promise.reject(new Error("nothing wanted"));
+  private open: () => Promise<Line> = () => Promise.reject(new Error("nothing wanted"));
   private held = false;
   private opening = false;
   private turn = 0; // goes up with every start and stop, so that a late answer knows it is late
   private failures = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `changed` hears of each change of state and session. */
+  /** `changed` hears of each change of state and line. */
   constructor(private readonly changed: () => void) {}
 
-  /** Wants the session of that name, which `open` opens; an empty name wants none. */
-  want(name: string, open: () => Promise<Session>): void {
+  /** Wants the line of that name, which `open` opens; an empty name wants none. */
+  want(name: string, open: () => Promise<Line>): void {
     this.open = open;
     if (name === this.wanted) return;
     this.wanted = name;
@@ -30,7 +31,7 @@ export class Keeper {
     else this.become("off");
   }
 
-  /** While held it opens no session; one that is up, or under way, stays. */
+  /** While held it opens no line; one that is up, or under way, stays. */
   hold(held: boolean): void {
     if (held === this.held) return;
     this.held = held;
@@ -38,9 +39,9 @@ export class Keeper {
     else if (this.wanted && !this.busy) void this.start();
   }
 
-  /** Whether a session is up or under way. */
+  /** Whether a line is up or under way. */
   get busy(): boolean {
-    return this.session !== null || this.opening;
+    return this.line !== null || this.opening;
   }
 
   /** Does not wait any longer for the next attempt. */
@@ -51,7 +52,7 @@ export class Keeper {
     }
   }
 
-  /** Starts afresh although the session may look well from here. */
+  /** Starts afresh although the line may look well from here. */
   renew(): void {
     if (!this.wanted) return;
     this.stop();
@@ -63,8 +64,8 @@ export class Keeper {
     clearTimeout(this.timer);
     this.failures = 0;
     this.opening = false;
-    this.session?.close();
-    this.session = null;
+    this.line?.close();
+    this.line = null;
   }
 
   private async start(): Promise<void> {
@@ -73,29 +74,47 @@ export class Keeper {
     this.opening = true;
     this.become(this.failures === 0 ? "connecting" : this.state);
     try {
-      const session = await this.open();
+      const line = await this.open();
       if (turn !== this.turn) {
-        session.close();
+        line.close();
         return;
       }
       this.opening = false;
-      this.session = session;
       this.failures = 0;
-      session.whenBroken(() => {
-        if (turn === this.turn) this.fail(new NoPath());
-      });
-      this.become("on");
+      this.take(line);
     } catch (error) {
       if (turn === this.turn) this.fail(error);
     }
   }
 
+  /** Changes over to another line once that is up, without a silence in between; reports whether it did. */
+  async change(open: () => Promise<Line>): Promise<boolean> {
+    const before = this.line;
+    const line = await open().catch(() => null);
+    if (!line) return false;
+    if (!before || before !== this.line) {
+      line.close();
+      return false;
+    }
+    this.take(line);
+    before.close();
+    return true;
+  }
+
+  private take(line: Line): void {
+    this.line = line;
+    line.whenBroken(() => {
+      if (line === this.line) this.fail(new NoPath());
+    });
+    this.become("on");
+  }
+
   private fail(error: unknown): void {
-    const wasOn = this.session !== null;
-    this.session = null;
+    const wasOn = this.line !== null;
+    this.line = null;
     this.opening = false;
     this.reason = error instanceof Error ? error.message : "";
-    // A session that was on is tried again soon, but not at once: when the node ends it, its reason is on the way.
+    // A line that was on is tried again soon, but not at once: when the node ends it, its reason is on the way.
     const wait = wasOn ? backoff[0]! : backoff[Math.min(this.failures++, backoff.length - 1)]!;
     if (!this.held) this.timer = setTimeout(() => void this.start(), wait);
     if (refused(error)) this.become("refused");

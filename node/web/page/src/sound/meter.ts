@@ -1,4 +1,5 @@
 // How loud a track is, measured in this page; nothing of it leaves the browser.
+import { stayAwake } from "./context";
 
 const interval = 50; // ms
 const window = 2048; // samples: 43 ms at 48 kHz
@@ -8,10 +9,8 @@ let shared: AudioContext | undefined;
 
 function context(): AudioContext {
   if (!shared) {
-    const made = (shared = new AudioContext({ latencyHint: "interactive" }));
-    // Browsers start it only after a click or a key.
-    const resume = () => void made.resume();
-    for (const sign of ["pointerdown", "keydown"]) addEventListener(sign, resume, { passive: true });
+    shared = new AudioContext({ latencyHint: "interactive" });
+    stayAwake(shared);
   }
   if (shared.state === "suspended") void shared.resume();
   return shared;

@@ -5,9 +5,9 @@ import { onRoomChange, putRoom, world } from "../node/world";
 import { isOver, type RoomView } from "../node/types";
 import { Store } from "../store";
 import { Keeper, type KeeperState } from "./keeper";
+import * as lines from "./line";
 import { Microphone } from "./microphone";
 import { playStream } from "./output";
-import { Session } from "./session";
 import { claim, tab } from "./tab";
 
 export interface RoomSoundState {
@@ -24,6 +24,7 @@ export interface RoomSoundState {
 const talkingFrom = -32; // dBFS
 const talkingHints = 4000; // ms that the hint stays
 const takenAfter = 1000; // ms; the end of a session of ours is known to the node sooner
+const lookAgain = 30_000; // ms between looks for a WebRTC path while there is none
 
 class RoomSound {
   readonly state = new Store<RoomSoundState>({
@@ -67,9 +68,11 @@ class RoomSound {
       this.playing.renew();
       this.publishing.renew();
     });
+    addEventListener("online", () => void this.comeBack());
+    setInterval(() => void this.comeBack(), lookAgain);
     tab.subscribe(() => this.follow());
     this.mic.onTrack = (track) => {
-      void this.publishing.session?.replaceTrack(track);
+      void this.publishing.line?.replaceTrack(track);
       this.follow();
     };
     this.mic.onLevel = (peak) => this.hintWhenTalkingMuted(peak);
@@ -132,8 +135,8 @@ class RoomSound {
 
     // Before the room is live the node does not know whether it is in stereo.
     const heard = alive && room.phase !== "connecting";
-    this.playing.want(heard ? id : "", () => Session.play(paths.whep(id), music));
-    playStream(this.playing.session?.stream ?? null);
+    this.playing.want(heard ? id : "", () => lines.play(paths.play(id), music));
+    playStream(this.playing.line?.stream ?? null);
 
     // The demonstration is heard and seen; nobody's microphone takes part.
     const seated = heard && room.me.seated && !room.demo;
@@ -145,8 +148,17 @@ class RoomSound {
     this.mic.setMuted(!speaks || !room.me.may_speak || mutedHere);
     // A session begins with a track and then outlives it: a microphone that is changed is exchanged in it.
     const ready = seated && (this.mic.track !== null || this.publishing.state !== "off");
-    this.publishing.want(ready ? id : "", () => Session.publish(paths.whip(id), this.mic.track, music));
+    this.publishing.want(ready ? id : "", () => lines.publish(paths.publish(id), this.mic.track, music));
     if (!away) this.publishing.hold(false);
+  }
+
+  /** Changes back to WebRTC if there is a path by now. What plays shows it, for the node would end what is said meanwhile. */
+  private async comeBack(): Promise<void> {
+    const { room } = this.state.get();
+    if (this.playing.line?.kind !== "socket") return;
+    const music = world.get().joined[room]?.mode === "concert";
+    const back = await this.playing.change(() => lines.playOverWebRTC(paths.play(room), music));
+    if (back && this.publishing.line?.kind === "socket") this.publishing.renew();
   }
 
   /**
@@ -197,9 +209,9 @@ class RoomSound {
     if (publish === "on") this.insists = false;
     if (before.play !== play || before.publish !== publish) this.state.set({ play, playReason, publish, publishReason });
     if (before.publish !== publish) this.follow();
-    playStream(this.playing.session?.stream ?? null);
+    playStream(this.playing.line?.stream ?? null);
     // The microphone may have been changed while the session was being opened.
-    if (publish === "on") void this.publishing.session?.replaceTrack(this.mic.track);
+    if (publish === "on") void this.publishing.line?.replaceTrack(this.mic.track);
   }
 
   private hintWhenTalkingMuted(peak: number): void {

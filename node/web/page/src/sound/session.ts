@@ -5,6 +5,7 @@
 //   - A session that does not connect, or loses its connection, says so once and is then over. Whoever wants another
 //     starts another.
 import { call, Refusal } from "../node/api";
+import type { Line } from "./line";
 import { asMusic } from "./sdp";
 
 const connectWithin = 8000; // ms
@@ -14,7 +15,8 @@ const brokenAfter = 3000; // ms of "disconnected", which ICE often repairs by it
 /** The browser found no path to the node, or lost it. */
 export class NoPath extends Error {}
 
-export class Session {
+export class Session implements Line {
+  readonly kind = "session";
   readonly stream = new MediaStream();
   private readonly pc = new RTCPeerConnection();
   private sender: RTCRtpSender | undefined;
@@ -24,23 +26,31 @@ export class Session {
   private onConnected: () => void = () => {};
   private onBroken: (why: NoPath) => void = () => {};
 
-  private constructor(private readonly music: boolean) {
+  private constructor(
+    private readonly music: boolean,
+    private readonly within: number, // ms
+  ) {
     this.pc.addEventListener("connectionstatechange", () => this.watch());
     this.pc.addEventListener("track", (event) => this.stream.addTrack(event.track));
     sessions.add(this);
   }
 
   /** Publishes the track, which may be exchanged later for another of the same microphone or none. */
-  static async publish(url: string, track: MediaStreamTrack | null, music: boolean): Promise<Session> {
-    const session = new Session(music);
+  static async publish(
+    url: string,
+    track: MediaStreamTrack | null,
+    music: boolean,
+    within = connectWithin,
+  ): Promise<Session> {
+    const session = new Session(music, within);
     const transceiver = session.pc.addTransceiver(track ?? "audio", { direction: "sendonly" });
     session.sender = transceiver.sender;
     return session.open(url);
   }
 
   /** Plays what the node sends at the address into `stream`. */
-  static async play(url: string, music: boolean): Promise<Session> {
-    const session = new Session(music);
+  static async play(url: string, music: boolean, within = connectWithin): Promise<Session> {
+    const session = new Session(music, within);
     session.pc.addTransceiver("audio", { direction: "recvonly" });
     return session.open(url);
   }
@@ -71,7 +81,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       this.onConnected = resolve;
       this.onBroken = reject;
-      this.timer = setTimeout(() => this.broken(), connectWithin);
+      this.timer = setTimeout(() => this.broken(), this.within);
       this.watch();
     });
   }

@@ -1,5 +1,6 @@
 import { Icon } from "../parts/icon";
 import type { RoomView } from "../node/types";
+import { withoutPath } from "../sound/line";
 import { output, play } from "../sound/output";
 import { sound } from "../sound/room";
 import { claim, tab } from "../sound/tab";
@@ -20,7 +21,7 @@ export function Listening({ room }: { room: RoomView }) {
         <Icon name="alert" />
         <div>
           <h2>{t.play.noPathTitle}</h2>
-          <p>{t.play.noPath}</p>
+          <p>{withoutPath}</p>
           <button type="button" class="button" data-test="play-retry" onClick={() => sound.retry()}>
             {t.app.tryAgain}
           </button>

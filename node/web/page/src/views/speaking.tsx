@@ -1,5 +1,6 @@
 import type { RoomView } from "../node/types";
 import { Icon } from "../parts/icon";
+import { withoutPath } from "../sound/line";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { t } from "../words";
@@ -21,7 +22,7 @@ export function Speaking({ room }: { room: RoomView }) {
     );
   }
   // What keeps sound from coming keeps it from going, and is said once.
-  if (publish === "no_path" && play !== "no_path") return <Trouble test="speak-no-path" text={t.play.noPath} />;
+  if (publish === "no_path" && play !== "no_path") return <Trouble test="speak-no-path" text={withoutPath} />;
   if (publish === "refused" && room.phase === "live") return <Trouble test="speak-refused" text={publishReason} />;
   if (publish === "retrying" && play !== "retrying") {
     return (

@@ -377,7 +377,8 @@ export const en = {
     retrying: "The sound to this page broke off. Trying again…",
     noPathTitle: "Your browser finds no way to the sound",
     noPath:
-      "Browsers need a network to be switched on for this, even one without internet. Join any Wi-Fi or plug in a cable; salon tries again by itself.",
+      "Your browser needs a network to be switched on for this, even one without internet. Join any Wi-Fi or plug in a cable; salon tries again by itself.",
+    orNewer: "Or open this page in a current Chromium, Chrome or Edge: they can do without.",
     refused: "salon refused the sound",
   },
 
