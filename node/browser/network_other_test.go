@@ -2,7 +2,10 @@
 
 package browser
 
-import "os/exec"
+import (
+	"os/exec"
+	"testing"
+)
 
 const secondRole = "second"
 
@@ -11,3 +14,12 @@ func runInOwnNetwork() (code int, ran bool) { return 0, false }
 func layCable() (end func())                { return func() {} }
 func beSecond()                             {}
 func dieWithUs(*exec.Cmd)                   {}
+
+func offline(t testing.TB) computer {
+	t.Helper()
+	t.Skip("a computer without a network takes Linux' network namespaces")
+	return computer{}
+}
+
+func plugIn(testing.TB, computer)                   {}
+func tunnel(testing.TB, computer, computer, string) {}

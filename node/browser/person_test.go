@@ -19,10 +19,11 @@ import (
 
 // A person sits before a browser, with a node on the same computer.
 type person struct {
-	t    testing.TB
-	name string
-	node *salonNode
-	ctx  context.Context // of the tab
+	t        testing.TB
+	name     string
+	computer computer
+	node     *salonNode
+	ctx      context.Context // of the tab
 
 	patience time.Duration // for what they wait for
 }
@@ -31,6 +32,7 @@ type person struct {
 type setup struct {
 	microphone string                    // WAV file that is heard in it, again and again; empty: none is plugged in
 	permission browser.PermissionSetting // empty: granted
+	noUDP      bool                      // WebRTC may use no UDP, as some organisations rule
 }
 
 const allowed = browser.PermissionSettingGranted
@@ -62,6 +64,9 @@ func sitDown(t testing.TB, c computer, name string, n *salonNode, s setup) *pers
 			chromedp.Flag("use-fake-device-for-media-stream", true),
 			chromedp.Flag("use-file-for-fake-audio-capture", s.microphone))
 	}
+	if s.noUDP {
+		options = append(options, chromedp.Flag("webrtc-ip-handling-policy", "disable_non_proxied_udp"))
+	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancelTab := chromedp.NewContext(allocator)
@@ -69,7 +74,7 @@ func sitDown(t testing.TB, c computer, name string, n *salonNode, s setup) *pers
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("chromium for %s: %v", name, err)
 	}
-	p := &person{t: t, name: name, node: n, ctx: ctx, patience: patience}
+	p := &person{t: t, name: name, computer: c, node: n, ctx: ctx, patience: patience}
 	t.Cleanup(p.lastLook)
 	if s.permission == "" {
 		s.permission = allowed

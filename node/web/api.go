@@ -71,7 +71,9 @@ func (s *Server) calls() []call {
 		{"/api/v1/media/{session}", nil, func(w http.ResponseWriter, r *http.Request) {
 			s.rtc.ServeSession(w, r, r.PathValue("session"))
 		}},
-		{"GET " + socketPath, nil, s.rtc.ServeSocket},
+		{"GET " + socketPath, nil, func(w http.ResponseWriter, r *http.Request) {
+			s.rtc.ServeSocket(w, r, r.URL.Query().Get("ticket"))
+		}},
 		{"GET /api/v1/people", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.people()) }},
 		taking(s, "PUT /api/v1/people/{person}", s.setPerson),
 		taking(s, "POST /api/v1/peers", s.addPeer),

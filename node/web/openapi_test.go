@@ -126,6 +126,9 @@ func (p *apiPath) operations() map[string]*operation {
 	return all
 }
 
+// succeeds reports whether a status of the file is no refusal: 101 is what opens a WebSocket.
+func succeeds(status string) bool { return status[0] == '2' || status == "101" }
+
 // calls are the file's operations as "GET /rooms/{id}".
 func (f *apiFile) calls() iter.Seq2[string, *operation] {
 	return func(yield func(string, *operation) bool) {
@@ -327,7 +330,7 @@ func TestOpenAPIFileIsValid(t *testing.T) {
 			if !status.MatchString(code) || a.Description == "" {
 				t.Errorf("%s: %s %q", call, code, a.Description)
 			}
-			done = done || code[0] == '2'
+			done = done || succeeds(code)
 		}
 		if !done {
 			t.Errorf("%s: never succeeds", call)
@@ -443,7 +446,10 @@ func TestOpenAPIHasEveryCall(t *testing.T) {
 			told[one] = true
 		}
 	}
-	answers := map[string]any{"POST " + strings.TrimPrefix(redeemPath, apiPrefix): keyGiven{}}
+	answers := map[string]any{ // of those that need no key
+		"POST " + strings.TrimPrefix(redeemPath, apiPrefix): keyGiven{},
+		"GET " + strings.TrimPrefix(socketPath, apiPrefix):  nil,
+	}
 	for _, r := range allRoutes {
 		answers[r.method+" "+strings.TrimPrefix(r.path, apiPrefix)] = r.answer
 	}
@@ -485,9 +491,9 @@ func TestOpenAPIHasEveryCall(t *testing.T) {
 		for status, a := range o.Answers {
 			inFile := a.Content["application/json"].Schema
 			switch {
-			case status[0] != '2' && a.Content == nil:
+			case !succeeds(status) && a.Content == nil:
 				t.Errorf("%s %s: a refusal without words", call, status)
-			case status[0] != '2':
+			case !succeeds(status):
 				tell(inFile.differences(call+" "+status, reflect.TypeFor[errorAnswer](), false))
 			case (answer == nil) != (inFile == nil):
 				t.Errorf("%s %s: JSON in the file is %t, in allRoutes %t", call, status, inFile != nil, answer != nil)
@@ -676,7 +682,7 @@ func TestOpenAPIHasEveryRefusal(t *testing.T) {
 	inFile := make(map[string]bool)
 	for call, o := range theFile(t).calls() {
 		for status, a := range o.Answers {
-			if status[0] == '2' {
+			if succeeds(status) {
 				continue
 			}
 			code := a.Content["application/json"].Schema.Properties["error"].Properties["code"]
@@ -810,7 +816,8 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	s, other := newSite(t, Options{}), newSite(t, Options{})
 	seen := map[string]bool{
-		"POST /check/{id}/whep 201": true, // wants five seconds of real sound: see node/browser
+		"POST /check/{id}/whep 201":        true, // want five seconds of real sound: see node/browser
+		"POST /check/{id}/socket/play 201": true,
 	}
 	var header http.Header
 	do := func(method, path, contentType, body string) string {
@@ -891,6 +898,15 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 		do("PATCH", session, "application/trickle-ice-sdpfrag", "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n")
 		do("DELETE", session, "", "")
 	}
+	for _, path := range []string{at + "/socket/publish", at + "/socket/play", "/check/" + check.ID + "/socket/publish"} {
+		conn, resp, err := s.dial(s.socket(apiPrefix+path), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		do("POST", path, "", "")
+		seen[s.answered(resp.Request, resp.StatusCode, resp.Header, "")] = true
+	}
 	do("DELETE", "/check/"+check.ID, "", "")
 	do("POST", "/demo", "", "")
 	s.refusal(s.request("POST", apiPrefix+"/demo", ""), http.StatusConflict)
@@ -898,7 +914,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 
 	for call, o := range theFile(t).calls() {
 		for status := range o.Answers {
-			if status[0] == '2' && !seen[call+" "+status] {
+			if succeeds(status) && !seen[call+" "+status] {
 				t.Errorf("%s %s was not had", call, status)
 			}
 		}

@@ -76,7 +76,7 @@ func New(n *node.Node, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{n: n, o: o, secret: sha256.Sum256([]byte(key)), key: key, l: l, refused: newCounts()}
-	s.rtc = rtc.New(rtc.Options{Log: n.Log(), LoopbackOnly: o.LoopbackOnly, BodyWithin: o.bodyWithin, Socket: socketPath, Refuse: refuseMedia})
+	s.rtc = rtc.New(rtc.Options{Log: n.Log(), LoopbackOnly: o.LoopbackOnly, BodyWithin: o.bodyWithin, Socket: socketPath + "?ticket=", Refuse: refuseMedia})
 	s.hub = newHub(s)
 	s.demo.s, s.checks.s = s, s
 	s.http = &http.Server{

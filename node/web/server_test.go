@@ -17,6 +17,7 @@ import (
 
 	"salon/ledger/doc"
 	"salon/node"
+	"salon/node/rtc"
 )
 
 // patience bounds every wait of these tests; none is expected to come near it.
@@ -145,6 +146,8 @@ var allRoutes = []struct {
 	{"OPTIONS", "/api/v1/rooms/ROOM/whip", "", "", nil},
 	{"POST", "/api/v1/rooms/ROOM/whep", "v=0\r\n", "application/sdp", nil},
 	{"OPTIONS", "/api/v1/rooms/ROOM/whep", "", "", nil},
+	{"POST", "/api/v1/rooms/ROOM/socket/publish", "", "", rtc.Ticket{}},
+	{"POST", "/api/v1/rooms/ROOM/socket/play", "", "", rtc.Ticket{}},
 	{"PUT", "/api/v1/rooms/ROOM/speak", "\x01\xf8", Frames, framesTaken{}},
 	{"GET", "/api/v1/rooms/ROOM/listen", "", "", nil},
 	{"PATCH", "/api/v1/media/abc", "a=ice-ufrag:x\r\n", "application/trickle-ice-sdpfrag", nil},
@@ -161,6 +164,8 @@ var allRoutes = []struct {
 	{"OPTIONS", "/api/v1/check/CHECK/whip", "", "", nil},
 	{"POST", "/api/v1/check/CHECK/whep", "v=0\r\n", "application/sdp", nil},
 	{"OPTIONS", "/api/v1/check/CHECK/whep", "", "", nil},
+	{"POST", "/api/v1/check/CHECK/socket/publish", "", "", rtc.Ticket{}},
+	{"POST", "/api/v1/check/CHECK/socket/play", "", "", rtc.Ticket{}},
 	{"DELETE", "/api/v1/check/CHECK", "", "", nil},
 	{"GET", "/api/v1/events", "", "", nil},
 	{"GET", "/api/v1/counts", "", "", map[string]uint64{}},

@@ -29,33 +29,33 @@ const (
 
 // whip publishes a browser's microphone into the room.
 func (s *Server) whip(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-	s.rtc.ServeWHIP(w, r, publish(r, rm))
+	s.rtc.ServeWHIP(w, r, s.publishing(r, rm))
 }
 
 // whep plays to a browser what its person should hear.
 func (s *Server) whep(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-	s.rtc.ServeWHEP(w, r, play(rm))
+	s.rtc.ServeWHEP(w, r, s.playing(rm))
 }
 
 // publishSocket and playSocket do the same over a WebSocket, for a page that finds no WebRTC path to us.
 func (s *Server) publishSocket(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-	s.rtc.ServeTicket(w, r, rtc.Publish, publish(r, rm))
+	s.rtc.ServeTicket(w, r, rtc.Publish, s.publishing(r, rm))
 }
 
 func (s *Server) playSocket(w http.ResponseWriter, r *http.Request, rm *node.Room) {
-	s.rtc.ServeTicket(w, r, rtc.Play, play(rm))
+	s.rtc.ServeTicket(w, r, rtc.Play, s.playing(rm))
 }
 
-func publish(r *http.Request, rm *node.Room) rtc.Offer {
-	return offer(rm, func(l relay.Link) error { return rm.Publish(r.Context(), l) })
+func (s *Server) publishing(r *http.Request, rm *node.Room) rtc.Offer {
+	return s.offer(rm, func(l relay.Link) error { return rm.Publish(r.Context(), l) })
 }
 
-func play(rm *node.Room) rtc.Offer {
-	return offer(rm, func(l relay.Link) error { rm.Play(l); return nil })
+func (s *Server) playing(rm *node.Room) rtc.Offer {
+	return s.offer(rm, func(l relay.Link) error { rm.Play(l); return nil })
 }
 
 // offer is how the room's sound is negotiated.
-func offer(rm *node.Room, take func(relay.Link) error) rtc.Offer {
+func (s *Server) offer(rm *node.Room, take func(relay.Link) error) rtc.Offer {
 	return rtc.Offer{Stereo: rm.Mode() == room.Concert, OnSession: func(l *rtc.Session) error {
 		if err := take(l); err != nil {
 			u := node.Explain(err)

@@ -1,5 +1,5 @@
-// Runs before a page's own scripts and keeps what its microphone gives, and what the tracks that it receives give as
-// they are played. The page may be slow; samples have their own time.
+// Runs before a page's own scripts and keeps what its microphone gives, and what the tracks that it receives, or makes of
+// what it receives, give as they are played. The page may be slow; samples have their own time.
 (() => {
   const rate = 48000;
   const loud = 0.01; // -40 dBFS: somebody speaks
@@ -33,12 +33,17 @@
       return btoa(text);
     }
 
-    async follow(track, any, heardAt) {
-      this.#newest = track;
+    /** Keeps what the track gives from when it counts, until another does. */
+    async follow(track, any, heardAt, counts = () => true) {
+      let counted = false;
       const reader = new MediaStreamTrackProcessor({ track, maxBufferSize: 1000 }).readable.getReader();
       for (;;) {
         const { value: data, done } = await reader.read();
         if (done) return;
+        if (!counted && counts()) {
+          counted = true;
+          this.#newest = track;
+        }
         if (track !== this.#newest) {
           data.close();
           continue;
@@ -84,7 +89,18 @@
     connected: 0, // the last time that a connection to the node stood
     firstFrame: 0, // the first frame after the last click, be it silent
     microphones: [], // the tracks that the page opened
+    sockets: 0, // WebSockets that are open
   });
+  const hear = (track, counts) =>
+    ear.heard.follow(
+      track,
+      (now) => (ear.firstFrame ||= now),
+      (now) => {
+        ear.lastSound = now;
+        ear.firstSound ||= now;
+      },
+      counts,
+    );
 
   addEventListener("click", (event) => {
     ear.clicked = event.timeStamp;
@@ -98,15 +114,25 @@
       this.addEventListener("connectionstatechange", () => {
         if (this.connectionState === "connected") ear.connected = performance.now();
       });
-      this.addEventListener("track", ({ track }) => {
-        void ear.heard.follow(
-          track,
-          (now) => (ear.firstFrame ||= now),
-          (now) => {
-            ear.lastSound = now;
-            ear.firstSound ||= now;
-          },
-        );
+      // A page may try for a connection while it hears over another.
+      this.addEventListener("track", ({ track }) => void hear(track, () => this.connectionState === "connected"));
+    }
+  };
+
+  const destination = AudioContext.prototype.createMediaStreamDestination;
+  AudioContext.prototype.createMediaStreamDestination = function () {
+    const node = destination.call(this);
+    void hear(node.stream.getAudioTracks()[0]);
+    return node;
+  };
+
+  const Socket = window.WebSocket;
+  window.WebSocket = class extends Socket {
+    constructor(...address) {
+      super(...address);
+      this.addEventListener("open", () => {
+        ear.sockets++;
+        this.addEventListener("close", () => ear.sockets--);
       });
     }
   };

@@ -1,0 +1,47 @@
+// Drives the playout of worklet.js outside of an audio thread, in a time of its own: a tone arrives in frames of 20 ms, each
+// `late(i)` ms behind its time, from a sender whose clock is `ppm` fast, and is pulled 128 samples at a time.
+globalThis.AudioWorkletProcessor = class {
+  port = {};
+};
+const kinds = {};
+globalThis.registerProcessor = (name, kind) => (kinds[name] = kind);
+
+globalThis.playOut = async ({ seconds, ppm = 0, late = () => 0 }) => {
+  await import("/worklet.js");
+  const playout = new kinds.playout({ outputChannelCount: [2] });
+  const tone = (n) => 0.5 * Math.sin((2 * Math.PI * 440 * n) / 48000);
+  const frames = 50 * seconds;
+  let sent = 0;
+  let due = 0; // ms: frames keep their order
+  let before = 0;
+  const seen = { silences: [], step: 0, apart: 0, behind: 0 }; // ms, samples' values; behind: from the last frame to the last sound
+  let last = 0; // ms: when the last frame came
+  let silence = 0; // samples
+  for (let now = 0; now < seconds * 1000 + 2000; now += 128 / 48) {
+    for (;;) {
+      due = Math.max(due, sent * 20 * (1 - ppm / 1e6) + late(sent));
+      if (sent === frames || due > now) break;
+      const plane = Float32Array.from({ length: 960 }, (_, i) => tone(960 * sent + i));
+      playout.port.onmessage({ data: [plane, plane.slice()] });
+      last = now;
+      sent++;
+    }
+    const out = [new Float32Array(128), new Float32Array(128)];
+    playout.process([], [out]);
+    for (let i = 0; i < 128; i++) {
+      const value = out[0][i];
+      seen.apart = Math.max(seen.apart, Math.abs(value - out[1][i]));
+      seen.step = Math.max(seen.step, Math.abs(value - before));
+      before = value;
+      // A tone crosses zero, but for one sample at a time.
+      if (value === 0) silence++;
+      else {
+        if (silence > 1) seen.silences.push(silence / 48);
+        silence = 0;
+        seen.behind = now + i / 48 - last;
+      }
+    }
+  }
+  seen.steepest = Math.abs(tone(1) - tone(0));
+  return seen;
+};
