@@ -56,6 +56,7 @@ func awaitChange(t *testing.T, n *Node, what string, cond func() bool) {
 // tone is a microphone that plays a sine until closed, 50 packets a second.
 type tone struct {
 	hz     float64
+	level  float64 // of full scale
 	enc    *opus.Encoder
 	n      uint64
 	next   time.Time
@@ -69,7 +70,7 @@ func newTone(t *testing.T, hz float64) *tone {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &tone{hz: hz, enc: enc, next: time.Now(), closed: make(chan struct{})}
+	return &tone{hz: hz, level: 0.3, enc: enc, next: time.Now(), closed: make(chan struct{})}
 }
 
 func (s *tone) Receive(p *relay.Packet) error {
@@ -84,7 +85,7 @@ func (s *tone) Receive(p *relay.Packet) error {
 	pcm := make([]float32, mix.FrameSamples)
 	for i := range pcm {
 		at := float64(s.n)*mix.FrameSamples + float64(i)
-		pcm[i] = 0.3 * float32(math.Sin(2*math.Pi*s.hz*at/mix.SampleRate))
+		pcm[i] = float32(s.level * math.Sin(2*math.Pi*s.hz*at/mix.SampleRate))
 	}
 	buf := make([]byte, opus.MaxPacket)
 	k, err := s.enc.Encode(pcm, buf)
