@@ -10,12 +10,7 @@ import (
 	"salon/node/client"
 )
 
-// placesOf is the queue as the person sees it, in the order of the page.
-func (p *person) placesOf() string {
-	p.t.Helper()
-	return script[string](p, `[...document.querySelectorAll('[data-test="hand"]')].map((e) => e.dataset.place + " " + e.querySelector("bdi").innerText).join(", ")`)
-}
-
+// seesQueue waits for the queue of hands, in the order of the page.
 func (p *person) seesQueue(want string) {
 	p.t.Helper()
 	p.until("see the queue "+want,

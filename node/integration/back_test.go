@@ -131,13 +131,6 @@ func (w *witness) nobodyLeft() {
 	}
 }
 
-// sawAway reports whether somebody was ever seen as away.
-func (w *witness) sawAway(person string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.ContainsFunc(w.views, func(v node.RoomView) bool { return isAway(v, person) })
-}
-
 func isAway(v node.RoomView, person string) bool {
 	return slices.ContainsFunc(v.Stage, func(s node.SeatView) bool { return s.Person.String() == person && s.Away })
 }
