@@ -51,7 +51,6 @@ export function Reactions({ room }: { room: RoomView }) {
             type="button"
             class="reaction"
             tabIndex={i === focus ? 0 : -1}
-            aria-label={t.reactions.one(t.reactions.names[emoji] ?? emoji)}
             title={t.reactions.one(t.reactions.names[emoji] ?? emoji)}
             aria-disabled={room.phase !== "live"}
             data-test="react"
@@ -60,6 +59,7 @@ export function Reactions({ room }: { room: RoomView }) {
             onClick={() => room.phase === "live" && void act("react", { emoji })}
           >
             <Emoji of={emoji} />
+            <span class="unseen">{t.reactions.one(t.reactions.names[emoji] ?? emoji)}</span>
             {sums[emoji] && (
               <span class="reaction-count" aria-hidden="true">
                 {number(sums[emoji])}

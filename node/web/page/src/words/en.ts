@@ -330,7 +330,7 @@ export const en = {
     up: (name: string) => `Move ${name} up in the order of co-hosts`,
     down: (name: string) => `Move ${name} down in the order of co-hosts`,
     withdraw: "Withdraw",
-    withdrawLabel: (name: string) => `${name} is co-host no more`,
+    withdrawLabel: (name: string) => `Withdraw ${name} as co-host`,
   },
 
   recording: {
@@ -449,7 +449,7 @@ export const en = {
     recordingAsksHint: "salon records in this room only while this is on.",
     removed: "Removed",
     readmit: "Let back in",
-    readmitLabel: (name: string) => `Let ${name} back in`,
+    readmitLabel: (name: string) => `Let back in: ${name}`,
   },
 
   leave: {
