@@ -13,6 +13,7 @@ const (
 	mendPauseMax = 30 * time.Second
 	mendedAfter  = 5 * time.Second // of sound: the next trouble is a new one
 	stageSilence = 2 * time.Second // of everybody on stage who was heard before: worth a new stream
+	shownFor     = time.Second     // what a repair is told for, however quickly it mends
 
 	// lookMost is how much of the time since its last look a mender takes for time in which nothing came: while this
 	// machine slept, or was too busy to look, nothing could.
@@ -75,7 +76,8 @@ func (m *mender) look(now time.Time, s signs) (do repair, ping bool) {
 	m.looked, m.now = now, s
 	m.quiet, m.mute, m.good, m.rested, m.pinged = m.quiet+spent, m.mute+spent, m.good+spent, m.rested+spent, m.pinged+spent
 	if s.sound {
-		m.came, m.quiet, m.lost, m.wrong = true, 0, now, false
+		m.came, m.quiet, m.lost = true, 0, now
+		m.wrong = m.wrong && m.rested < shownFor
 		if m.good >= mendedAfter {
 			m.tries, m.last = 0, noRepair
 		}
