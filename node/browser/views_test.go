@@ -48,6 +48,11 @@ func (v viewer) looks(p *person, view string) {
 	for _, screen := range screens {
 		for _, scheme := range []string{"light", "dark"} {
 			v.emulate(p, screen.width, screen.height, scheme)
+			for _, tab := range []string{"chat", "people"} {
+				if strings.HasPrefix(view, tab) { // on a narrow screen it is not beside the stage but in its place
+					script[bool](p, fmt.Sprintf(`document.querySelector('[data-test="tab-%s"]')?.click(), true`, tab))
+				}
+			}
 			if wide := script[int64](p, `document.documentElement.scrollWidth`); wide > screen.width {
 				v.t.Errorf("%s on a screen of %d is %d wide", view, screen.width, wide)
 			}

@@ -19,7 +19,16 @@ export async function mark({ person, name }: Named, marks: Marks): Promise<void>
   const before = people.get().list?.find((one) => one.person === person);
   await keep({ person, name, ...marks });
   notify("info", told(name, before, marks), {
-    undo: () => keep(before ?? { person, name, blocked: false, muted: false }),
+    undo: () => {
+      // Only what this changed: there may have been another since.
+      const now = people.get().list?.find((one) => one.person === person) ?? { person, name, blocked: false, muted: false };
+      const was = before ?? { blocked: false, muted: false };
+      return keep({
+        ...now,
+        ...(marks.blocked !== was.blocked && { blocked: was.blocked }),
+        ...(marks.muted !== was.muted && { muted: was.muted }),
+      });
+    },
   });
 }
 
@@ -33,5 +42,6 @@ async function keep(one: Known): Promise<void> {
 /** Says the one thing that changed; the stronger, if both did. */
 function told(name: string, before: Marks | undefined, after: Marks): string {
   if (after.blocked !== (before?.blocked ?? false)) return after.blocked ? t.people.nowBlocked(name) : t.people.nowUnblocked(name);
-  return after.muted ? t.people.nowMuted(name) : t.people.nowUnmuted(name);
+  if (after.muted) return t.people.nowMuted(name);
+  return after.blocked ? t.people.stillBlocked(name) : t.people.nowUnmuted(name);
 }

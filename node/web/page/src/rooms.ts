@@ -54,7 +54,8 @@ export async function leave(room: RoomView): Promise<void> {
   }
   dropRoom(room.id);
   if (isOver(room.phase) || room.demo || entering > 0) return;
-  notify("info", t.leave.left(room.title), { undo: () => comeBack(room) });
+  // A locked room lets nobody back in who left.
+  notify("info", t.leave.left(room.title), room.locked && !room.me.leads ? {} : { undo: () => comeBack(room) });
 }
 
 /** Into a room that was just left; unless one hosts another by now, which would end: then it is looked at first. */

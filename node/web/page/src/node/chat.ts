@@ -89,7 +89,9 @@ function merge(old: readonly ChatLine[], news: readonly ChatLine[]): readonly Ch
   const all = new Map(old.map((line) => [line.seq, line]));
   for (const line of news) {
     const before = all.get(line.seq);
-    if (!before || (line.erased && !before.erased)) all.set(line.seq, line);
+    // A room that a crash took back a little may use a number again.
+    const another = before && (before.time !== line.time || before.person !== line.person);
+    if (!before || another || (line.erased && !before.erased)) all.set(line.seq, line);
   }
   return [...all.values()].sort((a, b) => a.seq - b.seq).slice(-most);
 }

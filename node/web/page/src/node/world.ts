@@ -57,6 +57,7 @@ const unconfirmed = new Set<string>();
 const confirmWithin = 1500; // ms; the full state follows a reset at once
 
 export function putRoom(view: RoomView): void {
+  if (leftJustNow(view.id)) return;
   const room = view.id === demoRoom ? { ...view, demo: true } : view;
   unconfirmed.delete(room.id);
   const before = world.get().joined[room.id];

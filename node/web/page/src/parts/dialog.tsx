@@ -39,7 +39,10 @@ export function Dialog({ title, test, onClose, heir, children }: Properties) {
         onClose();
       }}
       onMouseDown={(event) => {
-        if (event.target === dialog.current) onClose(); // the backdrop; what is inside is never the dialog itself
+        // The backdrop, which counts as the dialog, as does its scrollbar.
+        const box = dialog.current!.getBoundingClientRect();
+        const { target, clientX: x, clientY: y } = event;
+        if (target === dialog.current && (x < box.left || x > box.right || y < box.top || y > box.bottom)) onClose();
       }}
     >
       <div class="dialog-inside">

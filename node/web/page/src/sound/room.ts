@@ -188,7 +188,12 @@ class RoomSound {
 
   private confirm(room: RoomView): void {
     if (room.id !== this.state.get().room) return;
-    if (room.me.muted && this.state.get().mutedHere) this.state.set({ mutedHere: false });
+    if (room.me.muted && this.state.get().mutedHere) {
+      // Not before all have heard of the change: whether the mute is news depends on it.
+      queueMicrotask(() => {
+        if (world.get().joined[room.id]?.me.muted) this.state.set({ mutedHere: false });
+      });
+    }
     if (this.checkNode && room.phase === "live") {
       // A node that was restarted meanwhile knows nothing of our sessions, and ICE would notice only after seconds.
       this.checkNode = false;

@@ -24,7 +24,7 @@ export function Chat({ room, onOpen, onLine }: Properties) {
   const roles = rolesOf(room);
   return (
     <section class="chat" aria-label={t.chat.title} data-test="chat">
-      {room.pinned && <PinnedLine room={room} />}
+      {room.pinned && <PinnedLine room={room} folded={hidden.has(room.pinned.person)} />}
       <div class="chat-window">
         <ol ref={list} class="lines" tabIndex={0} aria-label={t.chat.messages} data-test="chat-lines" onScroll={onScroll}>
           {lines.length === 0 && <li class="hint chat-empty">{room.chat_closed && !room.me.leads ? t.chat.emptyClosed : t.chat.empty}</li>}
@@ -35,7 +35,7 @@ export function Chat({ room, onOpen, onLine }: Properties) {
               role={roles.get(line.person) ?? "listener"}
               me={room.me.name}
               mine={line.person === room.me.person}
-              follows={continues(lines[i - 1], line)}
+              follows={!hidden.has(line.person) && continues(lines[i - 1], line)}
               folded={hidden.has(line.person)}
               handled={room.me.leads || line.person === room.me.person}
               onMenu={onLine}
@@ -55,7 +55,7 @@ export function Chat({ room, onOpen, onLine }: Properties) {
   );
 }
 
-function PinnedLine({ room }: { room: RoomView }) {
+function PinnedLine({ room, folded }: { room: RoomView; folded: boolean }) {
   const [busy, act] = useRoom(room.id);
   const { name, text } = room.pinned!;
   return (
@@ -66,7 +66,7 @@ function PinnedLine({ room }: { room: RoomView }) {
           <bdi>{name}</bdi>
         </p>
         <p class="pinned-text" dir="auto">
-          <Text text={text} me={room.me.name} />
+          {folded ? t.chat.hidden : <Text text={text} me={room.me.name} />}
         </p>
       </div>
       {room.me.leads && (

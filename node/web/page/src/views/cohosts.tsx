@@ -12,7 +12,7 @@ export function CoHosts({ room }: { room: RoomView }) {
     <section class="stack co-hosts" data-test="co-hosts">
       <div>
         <h3>{t.coHosts.title}</h3>
-        <p class="hint">{list.length === 0 ? t.coHosts.none : t.coHosts.text}</p>
+        <p class="hint">{list.length === 0 ? t.coHosts.none : runsRoom(room.me) ? t.coHosts.text : t.coHosts.textOthers}</p>
       </div>
       {list.length > 0 && (
         <ol class="hands">

@@ -52,7 +52,7 @@ function WayToStage({ room }: { room: RoomView }) {
   const free = room.stage_only || me.leads;
   const closed = room.hands_closed && !me.hand;
   const off = busy || room.phase !== "live" || (!free && closed);
-  useKeys({ h: () => !off && (free ? come() : hand()) });
+  useKeys({ h: () => !off && !free && hand() }); // one key does not open a microphone
   if (free) {
     return <Control icon="mic" text={t.room.comeOnStage} test="come-on-stage" look="primary" busy={off} onClick={come} />;
   }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useCallback, useState } from "preact/hooks";
+import { useCallback, useRef, useState } from "preact/hooks";
 import { chatOf, chats } from "../node/chat";
 import type { ChatLine, Named, Role, RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
@@ -27,7 +27,12 @@ interface Properties {
 /** One line of the chat. There are hundreds: it is drawn again only when something of it changed. */
 export const Line = memo(function Line({ line, role, me, mine, follows, folded, handled, onMenu, onOpen }: Properties) {
   const [shown, setShown] = useState(false);
+  const author = useRef<HTMLButtonElement>(null);
   const { person, name } = line;
+  const show = () => {
+    setShown(true);
+    requestAnimationFrame(() => author.current?.focus()); // what had the focus is gone
+  };
   const hidden = folded && !shown && !line.erased;
   const mentioned = !mine && !hidden && !line.erased && mentions(line.text, me);
   const time = <time dateTime={new Date(line.time).toISOString()}>{timeOfDay(line.time)}</time>;
@@ -45,14 +50,14 @@ export const Line = memo(function Line({ line, role, me, mine, follows, folded, 
       {hidden ? (
         <p class="line-text quiet">
           {t.chat.hidden}{" "}
-          <button type="button" class="text-button" data-test="show-line" onClick={() => setShown(true)}>
+          <button type="button" class="text-button" data-test="show-line" onClick={show}>
             {t.chat.show}
           </button>
         </p>
       ) : (
         <>
           <p class={follows ? "line-head unseen" : "line-head"}>
-            <button type="button" class="line-name" tabIndex={follows ? -1 : 0} title={t.present.open(name)} onClick={() => onOpen({ person, name })}>
+            <button ref={author} type="button" class="line-name" tabIndex={follows ? -1 : 0} title={t.present.open(name)} onClick={() => onOpen({ person, name })}>
               <bdi>{name}</bdi>
             </button>
             {(role === "host" || role === "co-host") && <span class="leads">{role === "host" ? t.room.host : t.room.coHost}</span>}

@@ -1,4 +1,4 @@
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { runsRoom, type Named, type RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
 import { Avatar } from "../parts/avatar";
@@ -12,7 +12,7 @@ import { CoHosts } from "./cohosts";
 /** What those who lead decide about the whole room, and about people who are not in it. */
 export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: () => void; onClose: () => void }) {
   const [busy, act] = useRoom(room.id);
-  const others = (room.stage ?? []).filter((seat) => seat.role !== "host" && seat.person !== room.me.person);
+  const others = (room.stage ?? []).filter((seat) => seat.role === "speaker" && seat.person !== room.me.person);
   const removed = room.removed ?? [];
   return (
     <Dialog title={t.manage.title} test="manage-dialog" onClose={onClose}>
@@ -116,9 +116,18 @@ function Slow({ room }: { room: RoomView }) {
   const [, act] = useRoom(room.id);
   const [asked, setAsked] = useState<number | null>(null); // until the node has done it
   const choices = slowChoices.includes(room.slow) ? slowChoices : [...slowChoices, room.slow].sort((a, b) => a - b);
+  const wanted = useRef<number | null>(null);
+  // Whoever goes through the choices with the arrow keys chooses each on the way: the last one counts.
   const choose = async (seconds: number) => {
     setAsked(seconds);
-    await act("slow", { seconds });
+    const busy = wanted.current !== null;
+    wanted.current = seconds;
+    if (busy) return;
+    for (let sent = -1; sent !== wanted.current; ) {
+      sent = wanted.current!;
+      await act("slow", { seconds: sent });
+    }
+    wanted.current = null;
     setAsked(null);
   };
   return (

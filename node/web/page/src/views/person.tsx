@@ -58,7 +58,7 @@ function PersonDialog({ room, who, onClose }: Properties) {
           <span>
             <bdi>{name}</bdi>
             <span class="hint">
-              {host ? t.room.host : coHost ? t.room.coHost : seat ? t.room.speaker : t.room.listener}
+              {host ? t.room.host : coHost ? t.room.coHost : seat ? t.room.speaker : there === null && !hand ? "" : t.room.listener}
               {hand && ` · ${t.present.handUp}`}
             </span>
           </span>

@@ -49,6 +49,12 @@ export function Tabs({ room, tabs, tab, onTab }: Properties) {
         >
           <Icon name={icons[one]} />
           {names[one]}
+          {one === "stage" && tab !== "stage" && room.me.leads && (room.hands?.length ?? 0) > 0 && (
+            <span class="count" data-test="waiting-hands">
+              <span aria-hidden="true">{number(room.hands!.length)}</span>
+              <span class="unseen">{t.room.handsUp(room.hands!.length)}</span>
+            </span>
+          )}
           {one === "chat" && news > 0 && (
             <span class="count" data-test="unread" data-count={news}>
               <span aria-hidden="true">{number(news)}</span>

@@ -65,5 +65,7 @@ function soon(): number {
 /** A time as the field has it: of this clock, without its zone. */
 function local(unixMs: number): string {
   const at = new Date(unixMs);
-  return new Date(unixMs - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const two = (n: number) => String(n).padStart(2, "0");
+  const year = String(at.getFullYear()).padStart(4, "0"); // also while it is being typed
+  return `${year}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
 }
