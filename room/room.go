@@ -5,7 +5,7 @@
 //
 //   - Replaying the events of a room gives the same snapshot, byte for byte, on every machine.
 //   - A command of somebody who does not lead, as host or co-host, changes nobody's rights but their own; one of a co-host
-//     changes nothing of the host's, nor who is co-host.
+//     takes neither the host nor a co-host off the stage or out of the room, and does not change who is co-host.
 //   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
 //   - No incarnation is handed out twice, so no key and counter of the sealing meet twice.
 //   - State holds the stage, the hands, the removed and the end of the chat, never the audience: its size does not grow with it.

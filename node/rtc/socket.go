@@ -238,8 +238,11 @@ func (p *pace) allows(now time.Time) bool {
 	if p.due.Before(now) {
 		p.due = now
 	}
+	if p.due.Sub(now) > ahead-frame {
+		return false // and owes nothing for it
+	}
 	p.due = p.due.Add(frame)
-	return p.due.Sub(now) <= ahead
+	return true
 }
 
 // A placing closes gaps in the numbers of frames with packets that every decoder conceals: a client to whom frames bear no
