@@ -30,6 +30,14 @@ type absences map[doc.Author]time.Time
 // present is who is connected.
 type present struct{ people, devices map[doc.PublicKey]bool }
 
+// has reports whether somebody is connected: with the device, if there is one.
+func (p present) has(who doc.Author) bool {
+	if who.Device.IsZero() {
+		return p.people[who.Person]
+	}
+	return p.devices[who.Device]
+}
+
 // look compares the places in the room with who is there, and says who is to be shown as away, who as back, and whose
 // place has waited for longer than hold.
 func (a absences) look(s *room.State, here present, hold time.Duration, now time.Time) (away, back []doc.PublicKey, gone []doc.Author) {
@@ -81,18 +89,33 @@ func (r *Room) sweep(now time.Time) {
 	if r.phase.Over() {
 		return
 	}
-	here := r.present()
-	away, back, gone := r.host.absent.look(r.state, here, holdTime(r.charter), now)
-	// What is not so any more when its turn comes is refused.
+	away, back, gone := r.host.absent.look(r.state, r.present(), holdTime(r.charter), now)
+	// Who is here may change while each is written, so that each is looked at again. What the rules know is not so any more
+	// they refuse.
 	for _, p := range back {
-		_ = r.note(room.Back, p, now)
+		if r.host.keeper.turn(); r.seatIsHere(p) {
+			_ = r.note(room.Back, p, now)
+		}
 	}
 	for _, p := range away {
-		_ = r.note(room.Away, p, now)
+		if r.host.keeper.turn(); !r.seatIsHere(p) {
+			_ = r.note(room.Away, p, now)
+			if r.seatIsHere(p) { // since: nobody greeted who was not away yet
+				_ = r.note(room.Back, p, now)
+			}
+		}
 	}
 	for _, who := range gone {
-		r.forget(who, nil)
+		if r.host.keeper.turn(); !r.present().has(who) {
+			r.forget(who, nil)
+		}
 	}
+}
+
+// seatIsHere reports whether the device of somebody's seat is connected. r.mu is held.
+func (r *Room) seatIsHere(p doc.PublicKey) bool {
+	seat, ok := r.state.SeatOf(p)
+	return ok && r.present().devices[seat.Device]
 }
 
 // note says where the room is led what became of somebody's place. r.mu is held.

@@ -43,9 +43,11 @@ func (r *Room) heed(p doc.PublicKey) {
 	if r.host == nil || r.phase.Over() {
 		return
 	}
+	r.host.keeper.turn() // from here on nothing else is decided before we have
 	c := room.Command{Room: r.id, Kind: room.Remove, To: p}
 	switch blocked := r.n.people.Blocks(p); {
-	case blocked && r.holds(p):
+	case blocked && r.holds(p) && !r.state.IsRemoved(p):
+		r.host.door.barred[p] = true // before it is written, and with it
 	case !blocked && r.host.door.barred[p]:
 		c.Kind = room.Readmit
 	default:
@@ -54,8 +56,8 @@ func (r *Room) heed(p doc.PublicKey) {
 	now := time.Now()
 	c.Time = now.UnixMilli()
 	// Refused is what is so already: whom the host removed by hand stays removed when the block ends.
-	if err := r.decide(r.n.author(), c, now); err == nil && c.Kind == room.Remove {
-		r.host.door.barred[p] = true
+	if err := r.decide(r.n.author(), c, now); err != nil && c.Kind == room.Remove {
+		delete(r.host.door.barred, p)
 	}
 }
 

@@ -20,9 +20,22 @@ func newDoor(hold time.Duration) door {
 	return door{hold: hold, lost: make(map[doc.PublicKey]time.Time), barred: make(map[doc.PublicKey]bool)}
 }
 
-// broke notes that somebody lost the connection, or may come back for another reason, and forgets those who have been gone for too long.
+// maxLost is how many are remembered who lost the connection: keys are free, and one peer may come and go under any number.
+const maxLost = 1024
+
+// broke notes that somebody lost the connection, or may come back for another reason, and forgets those who have been gone
+// for too long, or longest where there are too many.
 func (d *door) broke(p doc.PublicKey, now time.Time) {
 	maps.DeleteFunc(d.lost, func(_ doc.PublicKey, at time.Time) bool { return now.Sub(at) > d.hold })
+	if _, known := d.lost[p]; !known && len(d.lost) >= maxLost {
+		longest := p
+		for other, at := range d.lost {
+			if longest == p || at.Before(d.lost[longest]) {
+				longest = other
+			}
+		}
+		delete(d.lost, longest)
+	}
 	d.lost[p] = now
 }
 

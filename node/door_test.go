@@ -196,3 +196,15 @@ func TestDoorForgets(t *testing.T) {
 		t.Errorf("%d are remembered", len(d.lost))
 	}
 }
+
+// However many come and go, the latest are remembered.
+func TestDoorIsBounded(t *testing.T) {
+	d, now := newDoor(holdRoom), time.Unix(1e9, 0)
+	for i := range 2 * maxLost {
+		now = now.Add(time.Millisecond)
+		d.broke(doc.PublicKey{byte(i), byte(i >> 8)}, now)
+	}
+	if last := 2*maxLost - 1; len(d.lost) != maxLost || !d.wasInside(doc.PublicKey{byte(last), byte(last >> 8)}, now) {
+		t.Errorf("%d are remembered", len(d.lost))
+	}
+}

@@ -34,6 +34,7 @@ type hosting struct {
 	told     uint32 // listener count that everybody was told last, unlike if some were told another
 	roster   roster
 	notice   notice // what the last announcement said
+	sight    sight
 	door     door
 	news     chan struct{} // holds one: announce soon
 	keeper   keeper
@@ -123,7 +124,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Reactions:
 		r.takeReactions(c, m.Counts, now)
 	case relay.Who:
-		c.ctl.Send(r.people(m, now))
+		r.answerWho(c, m, now)
 	case relay.Bye:
 		c.left = true
 		if r.host.children[c.id] == c {
@@ -200,7 +201,7 @@ func (r *Room) commit(ev room.Event) error {
 			r.host.door.removed(e.Person, next.Removed)
 		}
 	}
-	if err := r.keep(next, ev.Kind); err != nil {
+	if err := r.keep(next, ev); err != nil {
 		return err
 	}
 	r.state = next
@@ -325,6 +326,12 @@ func (r *Room) everySecond(now time.Time) {
 		}
 	}
 	r.forgive(now)
+	if !r.state.Waiting && r.state.Program.Incarnation == 0 && !r.phase.Over() {
+		// The doors are open, and the home could not be written to then.
+		if err := r.publishProgram(now); err != nil {
+			r.n.o.Log.Error("program", "err", err)
+		}
+	}
 	r.voice.expectLoss(r.worstLoss())
 	for _, c := range r.host.children {
 		if now.Sub(c.heard) > deadAfter {
@@ -389,6 +396,9 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 		return version
 	}
 	a := r.announcement(version, ended)
+	r.mu.Lock()
+	r.host.notice = r.notice()
+	r.mu.Unlock()
 	r.n.publish(a)
 	return a.Version
 }
@@ -414,7 +424,6 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	if r.state.Waiting {
 		a.Starts = r.charter.Starts
 	}
-	r.host.notice = r.notice()
 	return a
 }
 

@@ -46,27 +46,31 @@ func (r *Room) write(f func() error) error {
 // keep stores the room as it is to be after an event, before anybody hears of it; one that has ended it forgets. Without
 // it no incarnation is given out: after a crash the same would be given out again. Anything else goes on in a room that a
 // crash would then take back a little. Room.mu is held as for decide.
-func (r *Room) keep(next *room.State, kind room.Kind) error {
+func (r *Room) keep(next *room.State, ev room.Event) error {
 	id, home := r.id, r.n.home
 	var err error
 	if next.Ended {
 		err = r.write(func() error { return home.forgetRoom(id) })
 	} else {
-		k := r.keptBeside(next)
-		r.host.keeper.last = k
+		beside := r.keptBeside(next)
+		k := beside
+		r.host.keeper.last = keptHost{} // until it is written
 		err = r.write(func() (err error) {
 			if k.Snapshot, err = room.SignSnapshot(home.Identity(), next); err != nil {
 				return err
 			}
-			return home.keepRoom(id, kept{Host: &k}, mustLast(kind))
+			return home.keepRoom(id, kept{Host: &k}, mustLast(ev))
 		})
+		if err == nil {
+			r.host.keeper.last = beside
+		}
 	}
 	if err == nil {
 		return nil
 	}
 	r.n.counts.Add("room_unkept")
 	r.n.o.Log.Error("room not kept", "room", id.String(), "err", err)
-	if kind != room.Publish && kind != room.Resumed {
+	if ev.Kind != room.Publish && ev.Kind != room.Resumed {
 		return nil
 	}
 	return &UserError{Code: "home_unwritable", Text: fmt.Sprintf("salon cannot write to its folder %s: %v. Make room on the disk, and try again.", home.Dir, err)}
@@ -74,10 +78,12 @@ func (r *Room) keep(next *room.State, kind room.Kind) error {
 
 // mustLast reports whether an event must outlast a power cut: it gives out an incarnation, or takes a right away. All
 // others outlast the end of the process, for less than half the cost.
-func mustLast(kind room.Kind) bool {
-	switch kind {
-	case room.Publish, room.Resumed, room.Remove, room.Return, room.Mute, room.MuteAll, room.Lock:
+func mustLast(ev room.Event) bool {
+	switch ev.Kind {
+	case room.Publish, room.Resumed, room.Remove, room.MuteAll, room.Lock, room.Appoint, room.Withdraw:
 		return true
+	case room.Mute, room.Return: // what one does to oneself can be done again
+		return ev.By != ev.To
 	}
 	return false
 }
@@ -128,6 +134,6 @@ func (r *Room) stayKept(now time.Time) {
 		err = r.write(func() error { return r.n.home.roomLives(r.id, now) })
 	}
 	if errors.Is(err, os.ErrNotExist) && !r.state.Ended {
-		_ = r.keep(r.state, 0) // it says so itself
+		_ = r.keep(r.state, room.Event{}) // it says so itself
 	}
 }

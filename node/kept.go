@@ -110,7 +110,7 @@ func (h *Home) forgetRoom(id room.ID) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return err
+	return errors.Join(err, syncFolder(h.path("rooms")))
 }
 
 // keptRooms reads what is stored. Rooms in which nobody waits any more, and what a crash left half-written, are removed.

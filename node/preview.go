@@ -111,6 +111,15 @@ func openSight(m relay.Sight, link room.Link, now time.Time) (*room.Announcement
 	return a, room.VerifyAnnouncement(m.Announcement, now)
 }
 
+// sightLasts is how long an answer to a Look is given again: each costs two signatures.
+const sightLasts = time.Second
+
+// A sight is what a host answered to a Look last. Room.mu guards it.
+type sight struct {
+	said relay.Sight
+	at   time.Time
+}
+
 // show answers a Look.
 func (n *Node) show(ctl *controlConn, id room.ID) {
 	r := n.hosted(id)
@@ -118,17 +127,32 @@ func (n *Node) show(ctl *controlConn, id room.ID) {
 		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not hosted here."})
 		return
 	}
-	a, err := room.SignAnnouncement(n.id(), r.announcement(0, false))
+	s, err := r.sight(time.Now())
 	if err != nil {
-		n.o.Log.Error("announcement", "room", id.String(), "err", err)
+		n.o.Log.Error("sight", "room", id.String(), "err", err)
 		return
+	}
+	ctl.Finish(s)
+}
+
+// sight describes our room, signed.
+func (r *Room) sight(now time.Time) (relay.Sight, error) {
+	r.mu.Lock()
+	last := r.host.sight
+	r.mu.Unlock()
+	if age := now.Sub(last.at); age >= 0 && age < sightLasts {
+		return last.said, nil
+	}
+	a, err := room.SignAnnouncement(r.n.id(), r.announcement(0, false))
+	if err != nil {
+		return relay.Sight{}, err
 	}
 	r.mu.Lock()
-	c, err := room.SignCharter(n.id(), r.charter)
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	c, err := room.SignCharter(r.n.id(), r.charter)
 	if err != nil {
-		n.o.Log.Error("charter", "room", id.String(), "err", err)
-		return
+		return relay.Sight{}, err
 	}
-	ctl.Finish(relay.Sight{Announcement: a, Charter: c})
+	r.host.sight = sight{relay.Sight{Announcement: a, Charter: c}, now}
+	return r.host.sight.said, nil
 }

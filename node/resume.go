@@ -110,7 +110,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r.reopen(u.Host, now)
 	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
 	r.mu.Lock()
-	err = r.keep(r.state, ev.Kind)
+	err = r.keep(r.state, ev)
 	r.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -14,12 +14,18 @@ import (
 const (
 	rosterLasts = time.Second // people come and go more often than anybody reads the list
 	maxNames    = 4096
+
+	maxSearch, maxAfter = 200, 400 // bytes
+
+	// A person's questions for the people: a second, and at once.
+	whoRate, whoBurst = 4, 20
 )
 
 // A roster is who is in a hosted room, by name; each person once. Room.mu guards it.
 type roster struct {
 	faces []relay.Face
 	keys  []string // of faces, ascending: what they are sorted and paged by
+	names []string // of faces, in small letters
 	made  time.Time
 }
 
@@ -39,7 +45,7 @@ func (r *Room) people(w relay.Who, now time.Time) relay.People {
 		start++
 	}
 	for i := start; i < len(ro.faces); i++ {
-		if !strings.Contains(strings.ToLower(ro.faces[i].Name), search) {
+		if !strings.Contains(ro.names[i], search) {
 			continue
 		}
 		if len(out.List) == relay.MaxFaces {
@@ -49,6 +55,17 @@ func (r *Room) people(w relay.Who, now time.Time) relay.People {
 		out.List = append(out.List, ro.faces[i])
 	}
 	return out
+}
+
+// answerWho answers a child's question for the people. r.mu is held.
+func (r *Room) answerWho(c *child, w relay.Who, now time.Time) {
+	if len(w.Search) > maxSearch || len(w.After) > maxAfter || !c.conduct.questions.take(now, whoRate, whoBurst) {
+		r.n.counts.Add("who_refused")
+		u := explain(room.ErrBusy)
+		c.ctl.Send(relay.Answer{ID: w.ID, Code: u.Code, Text: u.Text})
+		return
+	}
+	c.ctl.Send(r.people(w, now))
 }
 
 // makeRoster lists the people with a connection, and ourselves. r.mu is held.
@@ -65,6 +82,7 @@ func (r *Room) makeRoster(now time.Time) roster {
 	slices.SortFunc(ro.faces, func(a, b relay.Face) int { return strings.Compare(rosterKey(a), rosterKey(b)) })
 	for _, f := range ro.faces {
 		ro.keys = append(ro.keys, rosterKey(f))
+		ro.names = append(ro.names, strings.ToLower(f.Name))
 	}
 	return ro
 }
@@ -72,7 +90,7 @@ func (r *Room) makeRoster(now time.Time) roster {
 // People lists the people in the room by name: those whose names contain search, after the page that ended with after.
 // Next is the after of the next page, "" when there is none.
 func (r *Room) People(ctx context.Context, search, after string) (list []FaceView, next string, err error) {
-	if len(search) > 200 || len(after) > 400 {
+	if len(search) > maxSearch || len(after) > maxAfter {
 		return nil, "", &UserError{Code: "bad_search", Text: "That is too long to search for."}
 	}
 	w := relay.Who{Search: search, After: after}
@@ -86,9 +104,11 @@ func (r *Room) People(ctx context.Context, search, after string) (list []FaceVie
 		if err != nil {
 			return nil, "", err
 		}
-		var ok bool
-		if m, ok = got.(relay.People); !ok {
-			return nil, "", errNotConnected
+		switch got := got.(type) {
+		case relay.People:
+			m = got
+		case relay.Answer:
+			return nil, "", answered(got)
 		}
 	}
 	r.mu.Lock()

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,5 +81,26 @@ func TestNamesAreBounded(t *testing.T) {
 	n.learn(last, "Ana")
 	if len(n.of) != maxNames || n.view(last).Name != "Ana" {
 		t.Errorf("%d names, the last %q", len(n.of), n.view(last).Name)
+	}
+}
+
+// Whoever asks for too much, or too often, is told to wait.
+func TestQuestionsForPeopleAreBounded(t *testing.T) {
+	g := gather(t, Start{}, "Bo")
+	bo := g.guests["Bo"]
+	long := func(id uint64) (any, error) { return relay.Who{ID: id, Search: strings.Repeat("x", maxSearch+1)}, nil }
+	if m, err := bo.exchange(t.Context(), long); err != nil || m.(relay.Answer).Code != "busy" {
+		t.Errorf("a long question: %+v, %v", m, err)
+	}
+	refused := 0
+	for range 3 * whoBurst {
+		if _, _, err := bo.People(t.Context(), "", ""); err != nil && Explain(err).Code == "busy" {
+			refused++
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused == 0 || refused > 2*whoBurst {
+		t.Errorf("of %d questions at once %d were refused", 3*whoBurst, refused)
 	}
 }
