@@ -185,7 +185,10 @@ func TestOnePersonFloods(t *testing.T) {
 	defer bo.Watch(func(c Change) {
 		hearts.Add(int64(c.Reactions[room.Emoji[0]]))
 		if c.Reactions[room.Emoji[7]] > 0 {
-			thanks <- struct{}{}
+			select {
+			case thanks <- struct{}{}:
+			default:
+			}
 		}
 	})()
 
@@ -232,16 +235,20 @@ func TestOnePersonFloods(t *testing.T) {
 		t.Errorf("Bo's room is %s", p)
 	}
 	heard := atBo.Stats()
-	if lost, of := heard.Concealed-heardBefore.Concealed, heard.Expected-heardBefore.Expected; float64(lost) > 0.01*float64(of) {
+	most := 0.01
+	if raced { // a second core would still be busy with the detector
+		most = 0.05
+	}
+	if lost, of := heard.Concealed-heardBefore.Concealed, heard.Expected-heardBefore.Expected; float64(lost) > most*float64(of) {
 		t.Errorf("Bo missed %d of %d frames", lost, of)
 	}
-	most := func(what string, n, rate, burst float64) {
+	atMost := func(what string, n, rate, burst float64) {
 		t.Helper()
 		if most := burst + rate*(took.Seconds()+1); n > most {
 			t.Errorf("%.0f %s of one person in %s, want at most %.0f", n, what, took, most)
 		}
 	}
-	most("hearts", float64(hearts.Load()), reactRate, reactBurst)
+	atMost("hearts", float64(hearts.Load()), reactRate, reactBurst)
 	hosted.mu.Lock()
 	ofEve := 0
 	for _, l := range hosted.state.Chat {
@@ -249,9 +256,9 @@ func TestOnePersonFloods(t *testing.T) {
 			ofEve++
 		}
 	}
-	most("events", float64(hosted.state.Seq), commandRate, commandBurst+6*rounds) // Cy's are among them
+	atMost("events", float64(hosted.state.Seq), commandRate, commandBurst+6*rounds) // Cy's are among them
 	hosted.mu.Unlock()
-	most("lines", float64(ofEve), 0.5, 5)
+	atMost("lines", float64(ofEve), 0.5, 5)
 
 	heap, goroutines := settled()
 	// What ends with a connection ends some time after it; the sound that goes on is the clock.
