@@ -66,6 +66,9 @@ func Explain(err error) *UserError { return explain(err) }
 // answered is the way back from a host's answer to an error, so that both sides test the same sentinel. The words are
 // ours where we know the code: a host's text is a stranger's.
 func answered(a relay.Answer) error {
+	if a.Code == errNotConnected.Code {
+		return errNotConnected // from ourselves, for a command that was on its way
+	}
 	for i := range explained {
 		if explained[i].Code == a.Code {
 			return explained[i].err

@@ -25,6 +25,9 @@ func TestErrorsGoThereAndBack(t *testing.T) {
 	if err := answered(relay.Answer{Code: "no_hand"}); !errors.Is(err, room.ErrNoHand) {
 		t.Errorf("no_hand comes back as %v", err)
 	}
+	if err := answered(relay.Answer{Code: errNotConnected.Code}); !errors.Is(err, errNotConnected) {
+		t.Errorf("a command that was on its way when the connection broke: %v", err)
+	}
 	// A code of a later version, or of a liar, shows nothing of the stranger's text.
 	if u := explain(answered(relay.Answer{Code: "<b>", Text: "<script>"})); u.Code != "refused" || strings.Contains(u.Text, "script") {
 		t.Errorf("%+v", u)
