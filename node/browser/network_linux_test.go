@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
@@ -176,18 +175,23 @@ func (c computer) inside(f func()) {
 		f()
 		return
 	}
-	var done sync.WaitGroup
-	done.Go(func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		network, err := os.Open(strings.TrimPrefix(c.enter[1], "--net="))
-		if err == nil {
-			defer network.Close()
-			err = unix.Setns(int(network.Fd()), unix.CLONE_NEWNET)
-		}
+	// The thread goes back and lives on: processes that it started would be killed with it (see dieWithUs).
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	enter := func(path string) func() {
+		network, err := os.Open(path)
 		if err != nil {
 			panic(err) // nsenter can
 		}
-		f()
-	})
-	done.Wait()
+		return func() {
+			defer network.Close()
+			if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+				panic(err)
+			}
+		}
+	}
+	back := enter("/proc/thread-self/ns/net")
+	enter(strings.TrimPrefix(c.enter[1], "--net="))()
+	defer back()
+	f()
 }
