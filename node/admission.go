@@ -245,7 +245,7 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	}
 	if !c.left && !r.state.IsRemoved(c.author.Person) {
 		r.host.door.broke(c.author.Person, time.Now())
-		if !r.isOut(c.author.Person, time.Now()) { // whoever was thrown out comes back on their own, if at all
+		if bye == nil && !r.isOut(c.author.Person, time.Now()) { // whoever was sent away comes back on their own, if at all
 			r.host.recalls.lose(c.id, r.n.o.MaxListeners, time.Now())
 		}
 	}
