@@ -284,3 +284,63 @@ func TestEarlyGuestComesAgain(t *testing.T) {
 	}
 	awaitChange(t, bo, "the end", func() bool { return joined.Phase() == Ended })
 }
+
+// TestPowerCutLosesNoRoom: a host that lost the last events to a power cut is followed back to the room that it knows.
+func TestPowerCutLosesNoRoom(t *testing.T) {
+	ctx := context.Background()
+	home := t.TempDir()
+	ana, bo := startMortal(t, home, "Ana", anywhere), startNode(t, "Bo", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Dark", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := bo.Join(ctx, hosted.View().Link)
+	if err != nil || joined.Phase() != Live {
+		t.Fatalf("join: %v", err)
+	}
+	path := ana.home.roomPath(hosted.id)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // none of which gives out an incarnation
+		if err := hosted.Do(ctx, Action{Kind: "close_hands"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := hosted.Do(ctx, Action{Kind: "open_hands"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := joined.Do(ctx, Action{Kind: "raise_hand"}); err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, bo, "the hand", func() bool { return joined.View().Me.Hand })
+	joined.mu.Lock()
+	knew := joined.state.Seq
+	joined.mu.Unlock()
+	at := ana.at()
+	ana.crash(t)
+	if err := os.WriteFile(path, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ana = startMortal(t, home, "Ana", at)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if rooms := ana.Resume(nil); len(rooms) != 1 {
+		t.Fatalf("%d rooms, %v", len(rooms), ana.Notices())
+	}
+	awaitChange(t, bo, "to be back", func() bool { return joined.Phase() == Live || joined.Phase().Over() })
+	joined.mu.Lock()
+	seq, term := joined.state.Seq, joined.state.Term
+	joined.mu.Unlock()
+	if seq >= knew || term != (room.Term{Reign: 2}) || joined.Phase() != Live || joined.View().Me.Hand {
+		t.Errorf("knows event %d of %+v after %d; %s, hand %v", seq, term, knew, joined.Phase(), joined.View().Me.Hand)
+	}
+	// And it can go on.
+	if err := joined.Do(ctx, Action{Kind: "raise_hand"}); err != nil {
+		t.Error(err)
+	}
+}
