@@ -366,7 +366,13 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 			fmt.Fprint(out, ", "+is.what)
 		}
 	}
+	if v.HeldUntil > 0 {
+		fmt.Fprintf(out, ", your place is kept for %s", max(0, time.Until(time.UnixMilli(v.HeldUntil)).Round(time.Second)))
+	}
 	fmt.Fprintln(out)
+	if v.Quality.State == "silent" || v.Quality.State == "poor" {
+		fmt.Fprintln(out, v.Quality.Text)
+	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	line := func(p node.PersonView, what string) {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", p.Person.String()[:10], p.Name, what)
@@ -379,10 +385,16 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 		if s.Stick {
 			what += ", holds the stick"
 		}
+		if s.Away {
+			what += ", connection lost"
+		}
 		line(s.PersonView, what)
 	}
 	for _, h := range v.Hands {
 		line(h.PersonView, "hand up")
+	}
+	if v.Phase != node.Live { // the host, who knows the others, cannot be asked
+		return w.Flush()
 	}
 	people, err := c.Inside(ctx, id)
 	if err != nil {

@@ -272,6 +272,11 @@ func TestHostIsKilled(t *testing.T) {
 	if v := s.witness.last; v.HeldUntil == 0 || !strings.Contains(v.Quality.Text, "Connecting again") {
 		t.Errorf("the page is told %+v until %d", v.Quality, v.HeldUntil)
 	}
+	show := start(t, s.eve.home, "room", "show", s.id)
+	show.wantExit(0, patience)
+	if out := show.out(); !strings.Contains(out, ", your place is kept for 1m") || !strings.Contains(out, "Connecting again") {
+		t.Errorf("show says:\n%s", out)
+	}
 	s.host = start(t, home, s.hostArgs...)
 	if !s.opened() {
 		t.Error("the command does not say that it took up its room again")
@@ -301,6 +306,11 @@ func TestSpeakerIsKilled(t *testing.T) {
 	s.witness.await("Bo and Dan to be seen as away", func() bool {
 		return isAway(s.witness.last, s.boIs) && isAway(s.witness.last, s.danI)
 	})
+	show := start(t, s.eve.home, "room", "show", s.id)
+	show.wantExit(0, patience)
+	if out := show.out(); strings.Count(out, "connection lost") != 2 {
+		t.Errorf("show says:\n%s", out)
+	}
 	for _, p := range []**process{&s.bo, &s.dan} {
 		again := start(t, (*p).home, append([]string{"up", "--no-open", "--web", "127.0.0.1:0"}, overQUIC...)...)
 		again.line("Taken up again where it was cut short: Long evening")
