@@ -51,7 +51,7 @@ page: ## bundles node/web/page into node/web/dist, which is committed
 	node/web/page/build.sh
 
 clean: ## what was built here; not Go's caches
-	rm -rf bin artefacts node/web/page/node_modules
+	rm -rf bin node/web/page/node_modules
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
