@@ -55,7 +55,7 @@ func TestOfflineConversation(t *testing.T) {
 			ana.listens()
 			toBo, toAna := bo.hears(12).Mono(), ana.hears(12).Mono()
 			anaSaid := ana.recorded(saidThere, 12).Mono()
-			wellHeard(t, "Ana, heard by Bo", anaSaid, toBo)
+			heardOffline(t, "Ana, heard by Bo", anaSaid, toBo)
 			noneComesBack(t, "Ana", anaSaid, toAna)
 			for _, p := range []*person{ana, bo} {
 				p.seesNo("no-path")
@@ -83,7 +83,7 @@ func TestOfflineConversation(t *testing.T) {
 			bo.records(saidThere)
 			ana.listens()
 			toAna = ana.hears(7).Mono()
-			wellHeard(t, "Bo, heard by Ana", bo.recorded(saidThere, 7).Mono(), toAna)
+			heardOffline(t, "Bo, heard by Ana", bo.recorded(saidThere, 7).Mono(), toAna)
 			ana.clicks(`seat[data-role="speaker"]`)
 			ana.clicks("mute-person")
 			clicked := script[float64](ana, `ear.clicked`)
@@ -118,8 +118,8 @@ func TestOfflineConcert(t *testing.T) {
 	bo.until("first sound", `ear.firstSound > 0`)
 	bo.listens()
 	h := bo.hears(12)
-	wellHeard(t, "left", said(left), h.Left)
-	wellHeard(t, "right", said(right), h.Right)
+	heardOffline(t, "left", said(left), h.Left)
+	heardOffline(t, "right", said(right), h.Right)
 	for _, side := range []struct {
 		name      string
 		own, side []float32
@@ -195,5 +195,11 @@ func TestBackFromOffline(t *testing.T) {
 	ana.records(saidThere)
 	bo.listens()
 	toBo := bo.hears(12).Mono()
-	wellHeard(t, "Ana, heard by Bo", ana.recorded(saidThere, 12).Mono(), toBo)
+	heardOffline(t, "Ana, heard by Bo", ana.recorded(saidThere, 12).Mono(), toBo)
+}
+
+// heardOffline allows for sound that goes through the page's own thread, which drawing holds up for a moment.
+func heardOffline(t testing.TB, what string, said, got []float32) {
+	t.Helper()
+	heardAtLeast(t, what, 0.95, 150*time.Millisecond, said, got)
 }
