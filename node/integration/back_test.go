@@ -274,7 +274,7 @@ func TestHostIsKilled(t *testing.T) {
 	}
 	show := start(t, s.eve.home, "room", "show", s.id)
 	show.wantExit(0, patience)
-	if out := show.out(); !strings.Contains(out, ", your place is kept for 1m") || !strings.Contains(out, "Connecting again") {
+	if out := show.out(); !strings.Contains(out, ", reconnecting, 2 listening, your place is kept for ") || !strings.Contains(out, "Connecting again") {
 		t.Errorf("show says:\n%s", out)
 	}
 	s.host = start(t, home, s.hostArgs...)
