@@ -198,8 +198,8 @@ func TestBackFromOffline(t *testing.T) {
 	heardOffline(t, "Ana, heard by Bo", ana.recorded(saidThere, 12).Mono(), toBo)
 }
 
-// heardOffline allows for sound that goes through the page's own thread, which drawing holds up for a moment.
+// heardOffline allows for a page that codes sound itself, on a machine that does much else.
 func heardOffline(t testing.TB, what string, said, got []float32) {
 	t.Helper()
-	heardAtLeast(t, what, 0.95, 150*time.Millisecond, said, got)
+	heardAtLeast(t, what, 0.98, 60*time.Millisecond, said, got)
 }

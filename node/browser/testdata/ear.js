@@ -126,13 +126,14 @@
     return node;
   };
 
-  const Socket = window.WebSocket;
-  window.WebSocket = class extends Socket {
-    constructor(...address) {
-      super(...address);
-      this.addEventListener("open", () => {
-        ear.sockets++;
-        this.addEventListener("close", () => ear.sockets--);
+  // Each WebSocket of the page is in a worker of its own, which says when it opens and closes.
+  const Beside = window.Worker;
+  window.Worker = class extends Beside {
+    constructor(...options) {
+      super(...options);
+      this.addEventListener("message", ({ data }) => {
+        if (data === "open") ear.sockets++;
+        if (data === "closed" && ear.sockets > 0) ear.sockets--;
       });
     }
   };

@@ -9,6 +9,8 @@ globalThis.registerProcessor = (name, kind) => (kinds[name] = kind);
 globalThis.playOut = async ({ seconds, ppm = 0, late = () => 0 }) => {
   await import("/worklet.js");
   const playout = new kinds.playout({ outputChannelCount: [2] });
+  const codec = {}; // as a port
+  playout.port.onmessage({ data: codec });
   const tone = (n) => 0.5 * Math.sin((2 * Math.PI * 440 * n) / 48000);
   const frames = 50 * seconds;
   let sent = 0;
@@ -22,7 +24,7 @@ globalThis.playOut = async ({ seconds, ppm = 0, late = () => 0 }) => {
       due = Math.max(due, sent * 20 * (1 - ppm / 1e6) + late(sent));
       if (sent === frames || due > now) break;
       const plane = Float32Array.from({ length: 960 }, (_, i) => tone(960 * sent + i));
-      playout.port.onmessage({ data: [plane, plane.slice()] });
+      codec.onmessage({ data: [plane, plane.slice()] });
       last = now;
       sent++;
     }

@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 go tool esbuild src/main.tsx --outfile=../dist/app.js --bundle --minify --format=esm --target=es2022 \
 	--jsx=automatic --jsx-import-source=preact --loader:.svg=dataurl --charset=utf8 --legal-comments=none \
 	--banner:js="/* Includes Preact, (c) Jason Miller, MIT: see licence-preact.txt; Twemoji graphics, CC BY 4.0: see licence-twemoji.txt */" --log-level=warning
-go tool esbuild src/sound/worklet.ts --outfile=../dist/worklet.js --bundle --minify --format=esm --target=es2022 --log-level=warning
+go tool esbuild src/sound/worklet.ts src/sound/codec.ts --outdir=../dist --bundle --minify --format=esm --target=es2022 --log-level=warning
 go tool esbuild style/index.css --outfile=../dist/app.css --bundle --minify --log-level=warning
 cp index.html icon.svg ../dist/
 cp vendor/preact/LICENSE ../dist/licence-preact.txt

@@ -1,7 +1,7 @@
 // A Line is one direction of sound between this page and the node beside it: a Session over WebRTC or, where the browser
 // finds no path for one, a Socket.
 //
-//   - WebRTC comes first: it reorders, conceals and keeps pace by itself, and does not wait for this page's one thread.
+//   - WebRTC comes first: it is what browsers do best, and costs them least.
 //   - Where it found no path, it is not waited for again before something has changed.
 import type { Ends } from "../node/api";
 import { t } from "../words";

@@ -2,8 +2,8 @@
 // clock, which is not the sender's.
 //
 //   - It keeps as much as arrivals have proven to need: 20 to 160 ms, more after it ran dry, less after a calm half minute.
-//   - Clocks that drift are followed by a sample more or less in a frame, which nobody hears; what a held-up page brings
-//     all at once is skipped.
+//   - Clocks that drift are followed by a sample more or less in a frame, which nobody hears; what comes all at once after it
+//     was held up is skipped.
 //   - It begins, ends and skips with a short fade: a step in the wave is a click.
 //
 // Times are in samples at 48 kHz. It reads no clock.
@@ -15,6 +15,7 @@ const fade = 5 * ms;
 const least = 20 * ms;
 const most = 160 * ms;
 const judged = 2000 * ms; // how long the lowest level is watched before it is judged
+const judgedAtFirst = 60 * ms; // and after a break, when more may have come than is wanted
 const calmFor = 15; // judgements in a row
 const close = 5 * ms; // to what should be kept is close enough
 const far = 60 * ms; // above it would take a minute to catch up with by a sample a frame
@@ -33,6 +34,7 @@ export class Playout {
   private crossing = 0; // samples until only the place after it is heard
   private low = capacity; // lowest level since the last judgement
   private since = 0; // samples since then
+  private watched = judgedAtFirst;
   private calm = 0; // judgements in a row without need
 
   constructor(channels: number) {
@@ -66,7 +68,7 @@ export class Playout {
     if (!this.playing) {
       if (this.level < this.keep + frame) return; // the planes come silent
       this.playing = true;
-      this.judgeAfresh();
+      this.judgeAfresh(judgedAtFirst);
     }
     const dry = this.level <= fade + 3;
     this.gain = dry ? Math.max(0, this.gain - 1 / fade) : Math.min(1, this.gain + 1 / fade);
@@ -99,21 +101,22 @@ export class Playout {
   private judge(n: number): void {
     this.low = Math.min(this.low, this.level);
     this.since += n;
-    if (this.since < judged) return;
+    if (this.since < this.watched) return;
     const excess = this.low - this.keep;
     this.nextSlip = Math.abs(excess) <= close ? 0 : Math.sign(excess);
-    if (excess > far) this.skip(excess);
+    if (excess > (this.watched === judged ? far : frame)) this.skip(excess);
     this.calm = excess < -close ? 0 : this.calm + 1;
     if (this.calm === calmFor) {
       this.calm = 0;
       this.keep = Math.max(least, this.keep - least / 2);
     }
-    this.judgeAfresh();
+    this.judgeAfresh(judged);
   }
 
-  private judgeAfresh(): void {
+  private judgeAfresh(watched: number): void {
     this.low = capacity;
     this.since = 0;
+    this.watched = watched;
   }
 }
 

@@ -1,4 +1,5 @@
-// What runs on the audio thread for a Socket: a file of its own, which the page loads into its audio contexts.
+// What runs on the audio thread for a Socket: a file of its own, which the page loads into its audio contexts. The first message
+// to each part is the port that leads to its codec.
 import { Playout } from "./playout";
 
 // Of the scope of audio worklets, which TypeScript's library does not know.
@@ -6,6 +7,8 @@ declare abstract class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
 declare function registerProcessor(name: string, processor: new (options: AudioWorkletNodeOptions) => AudioWorkletProcessor): void;
+
+const frame = 960; // samples: 20 ms
 
 registerProcessor(
   "playout",
@@ -15,7 +18,9 @@ registerProcessor(
     constructor(options: AudioWorkletNodeOptions) {
       super();
       this.playout = new Playout(options.outputChannelCount![0]!);
-      this.port.onmessage = ({ data }: MessageEvent<Float32Array[]>) => this.playout.push(data);
+      this.port.onmessage = ({ data: codec }: MessageEvent<MessagePort>) => {
+        codec.onmessage = ({ data: planes }: MessageEvent<Float32Array[]>) => this.playout.push(planes);
+      };
     }
 
     process(_: Float32Array[][], [out]: Float32Array[][]): boolean {
@@ -29,30 +34,30 @@ registerProcessor(
 registerProcessor(
   "capture",
   class extends AudioWorkletProcessor {
-    private readonly frame: number; // samples
     private readonly channels: number;
     private planes: Float32Array<ArrayBuffer>;
-    private filled = 0;
+    private filled = 0; // samples of each channel
+    private codec: MessagePort | null = null;
 
     constructor(options: AudioWorkletNodeOptions) {
       super();
-      this.frame = options.processorOptions.frame;
       this.channels = options.channelCount!;
-      this.planes = new Float32Array(this.frame * this.channels);
+      this.planes = new Float32Array(frame * this.channels);
+      this.port.onmessage = ({ data: codec }: MessageEvent<MessagePort>) => (this.codec = codec);
     }
 
     process([input]: Float32Array[][]): boolean {
       const n = input![0]?.length ?? 0; // nothing while no microphone is connected
       for (let done = 0; done < n; ) {
-        const part = Math.min(n - done, this.frame - this.filled);
+        const part = Math.min(n - done, frame - this.filled);
         for (let c = 0; c < this.channels; c++) {
-          this.planes.set(input![c]!.subarray(done, done + part), c * this.frame + this.filled);
+          this.planes.set(input![c]!.subarray(done, done + part), c * frame + this.filled);
         }
         done += part;
         this.filled += part;
-        if (this.filled < this.frame) continue;
-        this.port.postMessage(this.planes, [this.planes.buffer]);
-        this.planes = new Float32Array(this.frame * this.channels);
+        if (this.filled < frame) continue;
+        this.codec?.postMessage(this.planes, [this.planes.buffer]);
+        this.planes = new Float32Array(frame * this.channels);
         this.filled = 0;
       }
       return true;
