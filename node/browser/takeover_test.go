@@ -59,7 +59,34 @@ func TestAnotherProgramSpeaks(t *testing.T) {
 		t.Errorf("the other program is told %v", err)
 	}
 	p.seesNo("speak-taken")
+	p.until("speak again", `ear.connected > ear.clicked`)
 	p.sees(`seat[data-speaking]`)
+
+	// A page that is opened meanwhile leaves it alone, and does not go on air by itself when it ends.
+	ended, stop := p.speaks(c, room)
+	p.sees(`speak-taken[data-now="true"]`)
+	p.do("reload", chromedp.Reload())
+	p.sees("room")
+	p.sees(`speak-taken[data-now="true"]`)
+	still(ended)
+	stop()
+	p.sees(`speak-taken[data-now="false"]`)
+	v.looks(p, "another program spoke")
+	if r, err := c.Room(context.Background(), room); err != nil || r.Me.Publishing {
+		t.Errorf("the page speaks by itself: %v", err)
+	}
+
+	// The newest has it, even if it came while this page's session was still being opened.
+	p.clicks("speak-here")
+	p.until("have the microphone", `fetch("/api/v1/rooms/`+room+`", {headers: {Authorization: "Bearer " + localStorage["salon.key"]}}).then((r) => r.json()).then((r) => r.me.publishing)`)
+	ended, stop = p.speaks(c, room)
+	p.sees(`speak-taken[data-now="true"]`)
+	still(ended)
+	stop()
+	p.sees(`speak-taken[data-now="false"]`)
+	p.clicks("speak-here")
+	p.sees(`seat[data-speaking]`)
+	p.seesNo("speak-taken")
 }
 
 // What would put a person on air, or leave a room of theirs behind, is asked or refused first.

@@ -97,6 +97,7 @@ export const api = {
   setName: (name: string) => json<Status>("/api/v1/name", { method: "PUT", json: { name } }),
   start: (charter: Charter) => json<RoomView>("/api/v1/rooms", { json: charter }),
   preview: (link: string) => json<Preview>("/api/v1/preview", { json: { link } }),
+  room: (id: string) => json<RoomView>(room(id)),
   join: (where: { room: string } | { link: string }) => json<RoomView>("/api/v1/join", { json: where }),
   act: (id: string, action: Action, more: Details = {}) =>
     json<RoomView>(`${room(id)}/do`, { json: { action, ...more } }),

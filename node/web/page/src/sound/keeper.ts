@@ -36,7 +36,10 @@ export class Keeper {
     if (held === this.held) return;
     this.held = held;
     if (held) clearTimeout(this.timer);
-    else if (this.wanted && !this.busy) void this.start();
+    else if (this.wanted && !this.busy) {
+      this.failures = 0;
+      void this.start();
+    }
   }
 
   /** Whether a line is up or under way. */
@@ -64,7 +67,7 @@ export class Keeper {
     clearTimeout(this.timer);
     this.failures = 0;
     this.opening = false;
-    this.line?.close();
+    void this.line?.close();
     this.line = null;
   }
 
@@ -76,7 +79,7 @@ export class Keeper {
     try {
       const line = await this.open();
       if (turn !== this.turn) {
-        line.close();
+        void line.close();
         return;
       }
       this.opening = false;
@@ -93,11 +96,11 @@ export class Keeper {
     const line = await open().catch(() => null);
     if (!line) return false;
     if (!before || before !== this.line) {
-      line.close();
+      void line.close();
       return false;
     }
     this.take(line);
-    before.close();
+    void before.close();
     return true;
   }
 

@@ -16,7 +16,7 @@ export interface Line {
   whenBroken(tell: () => void): void;
   /** Publishes another track of the same microphone, or none. */
   replaceTrack(track: MediaStreamTrack | null): Promise<void>;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 // A path is found within 50 ms if there is one. Without any network a browser does not say that it found none.
@@ -44,25 +44,35 @@ export async function playOverWebRTC(ends: Ends, music: boolean): Promise<Line> 
   return line;
 }
 
-/** Publishes the track, which may be exchanged later for another of the same microphone or none. */
-export const publish = (ends: Ends, track: MediaStreamTrack | null, music: boolean): Promise<Line> =>
+/**
+ * Publishes the track, which may be exchanged later for another of the same microphone or none. Should another program have
+ * taken the microphone meanwhile, which `taken` tells, it is not taken back over a WebSocket.
+ */
+export const publish = (
+  ends: Ends,
+  track: MediaStreamTrack | null,
+  music: boolean,
+  taken: () => Promise<boolean> = async () => false,
+): Promise<Line> =>
   open(
     "publish",
     (within) => Session.publish(ends.webrtc, track, music, within),
     () => Socket.publish(ends.socket, track, music),
+    taken,
   );
 
 async function open(
   way: "play" | "publish",
   session: (within?: number) => Promise<Line>,
   socket: () => Promise<Line>,
+  taken = async () => false,
 ): Promise<Line> {
   if (!Socket.possible) return session();
   if (!pathless[way]) {
     try {
       return await session(navigator.onLine ? patience.online : patience.offline);
     } catch (error) {
-      if (!(error instanceof NoPath)) throw error;
+      if (!(error instanceof NoPath) || (await taken())) throw error;
     }
   }
   pathless[way] = false; // should this fail too, the next attempt begins anew

@@ -148,7 +148,9 @@ class RoomSound {
     this.mic.setMuted(!speaks || !room.me.may_speak || mutedHere);
     // A session begins with a track and then outlives it: a microphone that is changed is exchanged in it.
     const ready = seated && (this.mic.track !== null || this.publishing.state !== "off");
-    this.publishing.want(ready ? id : "", () => lines.publish(paths.publish(id), this.mic.track, music));
+    this.publishing.want(ready ? id : "", () =>
+      lines.publish(paths.publish(id), this.mic.track, music, async () => (await api.room(id)).me.publishing),
+    );
     if (!away) this.publishing.hold(false);
   }
 
@@ -211,7 +213,8 @@ class RoomSound {
     const before = this.state.get();
     const { state: play, reason: playReason } = this.playing;
     const { state: publish, reason: publishReason } = this.publishing;
-    if (publish === "on") this.insists = false;
+    // Whoever took the microphone before our line was up asked for it later than this page.
+    if (publish === "on" || publish === "retrying" || publish === "no_path") this.insists = false;
     if (before.play !== play || before.publish !== publish) this.state.set({ play, playReason, publish, publishReason });
     if (before.publish !== publish) this.follow();
     playStream(this.playing.line?.stream ?? null);

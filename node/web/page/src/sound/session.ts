@@ -22,6 +22,7 @@ export class Session implements Line {
   private sender: RTCRtpSender | undefined;
   private resource = "";
   private closed = false;
+  private closing = Promise.resolve();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private onConnected: () => void = () => {};
   private onBroken: (why: NoPath) => void = () => {};
@@ -72,7 +73,7 @@ export class Session implements Line {
       await this.connected();
       return this;
     } catch (error) {
-      this.close();
+      await this.close();
       throw error;
     }
   }
@@ -100,7 +101,7 @@ export class Session implements Line {
   private broken(): void {
     if (this.closed) return;
     const tell = this.onBroken;
-    this.close();
+    void this.close();
     tell(new NoPath());
   }
 
@@ -113,18 +114,24 @@ export class Session implements Line {
     if (!this.closed) await this.sender?.replaceTrack(track);
   }
 
-  close(): void {
-    if (this.closed) return;
+  /** Ends it, and waits until the node has heard of that. */
+  async close(): Promise<void> {
+    if (this.closed) return this.closing;
     this.closed = true;
     clearTimeout(this.timer);
     sessions.delete(this);
     this.sender?.replaceTrack(null).catch(() => {}); // nothing more is said, whatever the node does
-    if (!this.resource) return this.pc.close();
     // First the resource, then the connection: the other way round the node sees the connection end and has nothing left
     // to delete. Should the page close before, the browser ends the connection.
-    call(this.resource, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(deleteWithin) })
-      .catch(() => {}) // it was gone already, or the node is
-      .finally(() => this.pc.close());
+    this.closing = this.giveBack().finally(() => this.pc.close());
+    return this.closing;
+  }
+
+  private async giveBack(): Promise<void> {
+    if (!this.resource) return;
+    await call(this.resource, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(deleteWithin) }).catch(
+      () => {}, // it was gone already, or the node is
+    );
   }
 }
 
@@ -132,7 +139,7 @@ const sessions = new Set<Session>();
 
 // A page that is put aside or closed gives its sessions back; otherwise the node would send into the void for a while.
 addEventListener("pagehide", () => {
-  for (const session of [...sessions]) session.close();
+  for (const session of [...sessions]) void session.close();
 });
 
 /** Whether the node itself refused, so that asking the same again at once is no use. */
