@@ -78,6 +78,7 @@ func New(o Options) (*Node, error) {
 		n.Close()
 		return nil, err
 	}
+	n.o.Log.Info("node started", "device", n.author().Device, "addrs", n.host.Addrs())
 	return n, nil
 }
 
@@ -169,6 +170,7 @@ func (n *Node) Close() error {
 		err = errors.Join(err, n.book.Save())
 	}
 	n.home.Close()
+	n.o.Log.Info("node ended", "err", err)
 	return err
 }
 

@@ -258,6 +258,9 @@ func (r *Room) setPhase(p Phase, reason string) {
 	if r.phase.Over() {
 		return
 	}
+	if r.phase != p {
+		r.n.o.Log.Info("room", "room", r.id.String(), "hosted", r.host != nil, "phase", string(p), "reason", reason)
+	}
 	r.phase, r.reason = p, reason
 	if p.Over() {
 		r.cancel(errRoomOver)

@@ -66,6 +66,7 @@ type flags struct {
 	listen   []string
 	announce []string
 	verbose  bool
+	log      logFormat
 }
 
 func newCommand() *cobra.Command {
@@ -88,10 +89,12 @@ func newCommand() *cobra.Command {
 	p.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for nodes on the local network")
 	p.StringArrayVar(&f.listen, "listen", nil, "multiaddr to listen on; repeatable (default port 4773, QUIC and TCP, all addresses)")
 	p.StringArrayVar(&f.announce, "announce", nil, "multiaddr to tell others instead of those listened on; repeatable")
-	p.BoolVar(&f.verbose, "verbose", false, "log to standard error what the node does")
+	p.BoolVar(&f.verbose, "verbose", false, "log to standard error, in full detail")
+	p.Var(&f.log, "log", "log to standard error what the node does: text, or json with an object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), demoCommand(f), openCommand(f))
 	completesTo(root, "home", cobra.ShellCompDirectiveFilterDirs)
+	completesTo(root, "log", cobra.ShellCompDirectiveNoFileComp, "text", "json")
 	addCompletion(root)
 	return root
 }

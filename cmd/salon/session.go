@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -29,11 +28,7 @@ func (f *flags) homeDir() string {
 }
 
 func (f *flags) options() node.Options {
-	o := node.Options{Home: f.homeDir(), Name: f.name, Listen: f.listen, Announce: f.announce, Peers: f.peers, NoMDNS: f.noMDNS}
-	if f.verbose {
-		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	return o
+	return node.Options{Home: f.homeDir(), Name: f.name, Listen: f.listen, Announce: f.announce, Peers: f.peers, NoMDNS: f.noMDNS, Log: f.logger(os.Stderr)}
 }
 
 // connect uses the running node of the home, or starts one.

@@ -22,6 +22,7 @@ import (
 func upCommand(f *flags) *cobra.Command {
 	var addr string
 	var noOpen bool
+	var metrics metricsFlag
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start the node and open its page (the default)", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,6 +39,10 @@ func upCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return errors.Join(err, n.Close())
 			}
+			closeMetrics, err := metrics.serve(out, n)
+			if err != nil {
+				return errors.Join(err, s.Close(), n.Close())
+			}
 			for _, r := range again {
 				fmt.Fprintf(out, "Taken up again where it was cut short: %s\n", r.View().Title)
 			}
@@ -48,9 +53,10 @@ func upCommand(f *flags) *cobra.Command {
 			}
 			<-cmd.Context().Done()
 			fmt.Fprintln(out, "Leaving.")
-			return errors.Join(s.Close(), n.Close())
+			return errors.Join(closeMetrics(), s.Close(), n.Close())
 		},
 	}
+	metrics.add(cmd)
 	cmd.Flags().StringVar(&addr, "web", "", "loopback address of the page (default "+web.DefaultAddr+", a free port if taken)")
 	cmd.Flags().BoolVar(&noOpen, "no-open", false, "do not open the page in a browser")
 	return cmd
