@@ -42,20 +42,17 @@ func readStats(t *testing.T, p *process) stats {
 // TestConversation: a host, a speaker and a listener that records, each a process, in both modes and over both
 // transports.
 func TestConversation(t *testing.T) {
-	for _, c := range []struct {
-		name, mode string
-		listen     []string
-	}{
-		{"talk over QUIC", "talk", overQUIC},
-		{"talk over TCP", "talk", overTCP},
-		{"concert over QUIC", "concert", overQUIC},
-		{"concert over TCP", "concert", overTCP},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			run := func(who string, args ...string) *process {
-				return start(t, t.TempDir(), append(append(args, "--name", who), c.listen...)...)
+	for _, mode := range []string{"talk", "concert"} {
+		t.Run(mode, func(t *testing.T) {
+			for name, listen := range map[string][]string{"QUIC": overQUIC, "TCP": overTCP} {
+				t.Run("over "+name, func(t *testing.T) {
+					t.Parallel() // two at a time leave the machine time enough
+					run := func(who string, args ...string) *process {
+						return start(t, t.TempDir(), append(append(args, "--name", who), listen...)...)
+					}
+					converse(t, mode, run)
+				})
 			}
-			converse(t, c.mode, run)
 		})
 	}
 }
