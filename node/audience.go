@@ -132,6 +132,7 @@ func (v *voice) tickProgram(now time.Time) {
 		a.lost += lost
 		a.heard++
 		v.out.send(packet, lost)
+		v.guests.send(packet, lost)
 		if n := &a.notes[number%notesSize]; n.number == number {
 			a.talking = append(a.talking[:0], n.talking...)
 			a.played = now

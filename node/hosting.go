@@ -268,7 +268,8 @@ func (r *Room) endedBy(p doc.PublicKey) string {
 	return r.names.view(p).Name + " ended the room."
 }
 
-// audience counts the people who listen: everyone connected who is not on stage. r.mu is held.
+// audience counts the people who listen: everyone connected who is not on stage, guests without a node included. r.mu is
+// held.
 func (r *Room) audience() uint32 {
 	people := make(map[doc.PublicKey]bool, len(r.host.children))
 	for _, c := range r.host.children {
@@ -276,7 +277,7 @@ func (r *Room) audience() uint32 {
 			people[c.author.Person] = true
 		}
 	}
-	return uint32(len(people))
+	return uint32(len(people) + r.voice.guestCount())
 }
 
 // tend runs a hosted room's clock: counts to the children, dead children, announcements.

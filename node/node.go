@@ -217,7 +217,7 @@ func (n *Node) nonce() uint64 {
 	return binary.BigEndian.Uint64(b[:])
 }
 
-// Status is the node at a glance. Version is the caller's to fill in.
+// Status is the node at a glance. Version and Guests are the caller's to fill in.
 func (n *Node) Status() Status {
 	a := n.author()
 	n.mu.Lock()

@@ -354,6 +354,7 @@ func (s *stage) nextProgram(v *voice, now time.Time) (outgoing, error) {
 	if err != nil {
 		return outgoing{}, err
 	}
+	v.guests.send(packet, 0)
 	sound := room.Sound{Level: mix.Level(s.program.pcm), Opus: packet}
 	for _, in := range s.in {
 		sound.Talking = appendTalker(sound.Talking, in)

@@ -17,6 +17,7 @@ type Status struct {
 	Peers   int           `json:"peers"`             // nodes of salon we are connected to
 	Nearby  bool          `json:"nearby"`            // looking on the local network
 	Addrs   []string      `json:"addrs"`             // where others can reach us, with our peer ID
+	Guests  string        `json:"guests,omitempty"`  // where people with only a browser are served, /r/ROOM is to follow; empty if nowhere
 	Notices []string      `json:"notices,omitempty"` // what a person should know of the start of the node
 }
 

@@ -48,6 +48,7 @@ type voice struct {
 	program audience
 	mic     microphone
 	out     outputs
+	guests  outputs      // of the program, whatever this person hears
 	stopped bool         // nothing is taken any more
 	forged  uint32       // slots whose stream turned out to be forged and must be begun anew by run
 	aside   []relay.Link // to be closed by run: closing a browser's session waits for it
@@ -215,10 +216,12 @@ func (v *voice) run(ctx context.Context) {
 func (v *voice) stop() {
 	v.mu.Lock()
 	v.setAside(v.mic.swap(nil))
-	for _, o := range v.out.list {
-		v.setAside(o.link)
+	for _, o := range []*outputs{&v.out, &v.guests} {
+		for _, player := range o.list {
+			v.setAside(player.link)
+		}
+		o.list = nil
 	}
-	v.out.list = nil
 	v.stopped = true
 	v.mu.Unlock()
 	v.closeAside()
@@ -264,12 +267,17 @@ func (v *voice) closeAside() {
 	}
 }
 
-// addOutput starts a player; it is let go when its link ends.
-func (v *voice) addOutput(l relay.Link) {
+// addOutput starts a player of what this person should hear; it is let go when its link ends.
+func (v *voice) addOutput(l relay.Link) { v.play(&v.out, l) }
+
+// addGuest starts a player of the program, likewise.
+func (v *voice) addGuest(l relay.Link) { v.play(&v.guests, l) }
+
+func (v *voice) play(o *outputs, l relay.Link) {
 	v.mu.Lock()
 	stopped := v.stopped
 	if !stopped {
-		v.out.add(l)
+		o.add(l)
 	}
 	v.mu.Unlock()
 	if stopped {
@@ -282,7 +290,7 @@ func (v *voice) addOutput(l relay.Link) {
 			p = relay.Packet{}
 		}
 		v.mu.Lock()
-		gone := v.out.remove(l)
+		gone := o.remove(l)
 		v.mu.Unlock()
 		if gone {
 			v.changed()
@@ -295,6 +303,13 @@ func (v *voice) attached() (mic, player bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.mic.link != nil, len(v.out.list) > 0
+}
+
+// guestCount is how many hear the program from this node without a node of their own.
+func (v *voice) guestCount() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.guests.list)
 }
 
 func (v *voice) setVolume(p doc.PublicKey, gain float32) {

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	neturl "net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"salon/node"
 	"salon/node/metrics"
+	"salon/node/web/guest"
 )
 
 // A logFormat is a flag: how to write the log.
@@ -41,6 +44,44 @@ func (f *flags) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}
 	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// guestsFlags say where people with only a browser are served; nowhere if the address is empty.
+type guestsFlags struct {
+	addr string
+	max  int
+	url  string
+}
+
+func (g *guestsFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.addr, "guests", "", "serve a page to listen on, for people without salon, on IP:PORT (TCP and UDP) such as 0.0.0.0:8080")
+	cmd.Flags().IntVar(&g.max, "max-guests", guest.DefaultMax, "how many of them at once")
+	cmd.Flags().StringVar(&g.url, "guests-url", "", "how they reach that page from outside, such as https://radio.example")
+}
+
+// serve starts serving and says where. Without an address s is nil.
+func (g *guestsFlags) serve(out io.Writer, n *node.Node) (s *guest.Server, url string, err error) {
+	if g.addr == "" {
+		if g.url != "" {
+			return nil, "", usagef("--guests-url says where the page of --guests is: give that too")
+		}
+		return nil, "", nil
+	}
+	if g.max < 1 {
+		return nil, "", usagef("--max-guests %d: at least 1", g.max)
+	}
+	if u, err := neturl.Parse(g.url); g.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, "", usagef("--guests-url %s: want an address such as https://radio.example", g.url)
+	}
+	if s, err = guest.New(n, guest.Options{Addr: g.addr, Max: g.max}); err != nil {
+		return nil, "", err
+	}
+	url = s.URL()
+	if g.url != "" {
+		url = strings.TrimRight(g.url, "/")
+	}
+	fmt.Fprintf(out, "Guests: %s/r/ROOM\n", url)
+	return s, url, nil
 }
 
 // A metricsFlag is where a node's metrics are served; empty for nowhere.

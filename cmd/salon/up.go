@@ -23,6 +23,7 @@ func upCommand(f *flags) *cobra.Command {
 	var addr string
 	var noOpen bool
 	var metrics metricsFlag
+	var guests guestsFlags
 	cmd := &cobra.Command{
 		Use: "up", Short: "Start the node and open its page (the default)", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,7 +36,14 @@ func upCommand(f *flags) *cobra.Command {
 				return err
 			}
 			again := n.Resume(nil)
-			s, err := web.New(n, web.Options{Addr: addr, Version: version})
+			door, guestsURL, err := guests.serve(out, n)
+			if err != nil {
+				return errors.Join(err, n.Close())
+			}
+			if door != nil {
+				defer door.Close()
+			}
+			s, err := web.New(n, web.Options{Addr: addr, Version: version, Guests: guestsURL})
 			if err != nil {
 				return errors.Join(err, n.Close())
 			}
@@ -57,6 +65,7 @@ func upCommand(f *flags) *cobra.Command {
 		},
 	}
 	metrics.add(cmd)
+	guests.add(cmd)
 	cmd.Flags().StringVar(&addr, "web", "", "loopback address of the page (default "+web.DefaultAddr+", a free port if taken)")
 	cmd.Flags().BoolVar(&noOpen, "no-open", false, "do not open the page in a browser")
 	return cmd

@@ -19,6 +19,8 @@ type salonNode struct {
 	Home string
 	Page string // address with the key
 	Peer string // an address for others
+
+	Guests string // where people with only a browser are served, without /r/ROOM
 }
 
 // Origin is the page's address without path and key.
@@ -36,8 +38,14 @@ func (n *salonNode) Key() string {
 // startNode runs salon on a computer until the test ends. Without a cable it is on loopback only, and told the others.
 func startNode(t testing.TB, c computer, name string, others ...*salonNode) *salonNode {
 	t.Helper()
+	return startNodeWith(t, c, name, nil, others...)
+}
+
+// startNodeWith is startNode with more flags.
+func startNodeWith(t testing.TB, c computer, name string, flags []string, others ...*salonNode) *salonNode {
+	t.Helper()
 	home := t.TempDir()
-	args := []string{"up", "--no-open", "--home", home, "--web", "127.0.0.1:0"}
+	args := append([]string{"up", "--no-open", "--home", home, "--web", "127.0.0.1:0"}, flags...)
 	if name != "" {
 		args = append(args, "--name", name)
 	}
@@ -67,6 +75,8 @@ func startNode(t testing.TB, c computer, name string, others ...*salonNode) *sal
 			switch key, value, _ := strings.Cut(line, " "); key {
 			case "Page:":
 				n.Page = strings.TrimSpace(value)
+			case "Guests:":
+				n.Guests = strings.TrimSuffix(value, "/r/ROOM")
 			case "Peer:":
 				if addr := strings.TrimSpace(value); n.Peer == "" && strings.Contains(addr, "/quic-v1/") {
 					n.Peer = addr

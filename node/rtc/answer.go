@@ -75,8 +75,9 @@ func opusCodec(o Offer) webrtc.RTPCodecCapability {
 	return webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: fmtp(o)}
 }
 
-// settings are pion's, for one session. Each session opens its own sockets, on the addresses of that moment: one
-// socket for all would save a few descriptors, but would keep the addresses of the start, when Wi-Fi may have been off.
+// settings are pion's, for one session. Without Options.Mux each session opens its own sockets, on the addresses of that
+// moment: one socket for all would save a few descriptors, but would keep the addresses of the start, when Wi-Fi may have
+// been off.
 func (e *Endpoint) settings() webrtc.SettingEngine {
 	var s webrtc.SettingEngine
 	s.LoggerFactory = logFactory{e.opts.Log}
@@ -87,6 +88,9 @@ func (e *Endpoint) settings() webrtc.SettingEngine {
 	s.SetIncludeLoopbackCandidate(true)
 	if e.opts.LoopbackOnly {
 		s.SetIPFilter(net.IP.IsLoopback)
+	}
+	if e.opts.Mux != nil {
+		s.SetICEUDPMux(e.opts.Mux)
 	}
 	// Half of the time to be called disconnected, half to come back.
 	s.SetICETimeouts(e.opts.GoneAfter/2, e.opts.GoneAfter/2, e.opts.GoneAfter/10)

@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -33,6 +34,7 @@ type Options struct {
 	GoneAfter     time.Duration // a connected client silent for so long (no media, no STUN) has gone; 0 means 5 s
 	BodyWithin    time.Duration // a request's body must have arrived by then; 0 means 5 s
 	LoopbackOnly  bool          // offer loopback addresses only; else those of every interface as well
+	Mux           ice.UDPMux    // what all sessions share, so that a firewall needs one opening; nil means sockets of each one's own
 	Resource      string        // path before a session's id in Location; "" means "/api/v1/media/"
 	Socket        string        // address of ServeSocket, before the ticket; "" means "/api/v1/socket?ticket="
 

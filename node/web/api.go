@@ -106,7 +106,7 @@ func (s *Server) routes() http.Handler {
 
 func (s *Server) status() node.Status {
 	st := s.n.Status()
-	st.Version = s.o.Version
+	st.Version, st.Guests = s.o.Version, s.o.Guests
 	return st
 }
 

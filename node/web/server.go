@@ -38,6 +38,7 @@ const DefaultAddr = "127.0.0.1:7766"
 type Options struct {
 	Addr         string // host:port of a loopback address; "" means DefaultAddr, or a free port if that is taken
 	Version      string // of the program
+	Guests       string // address of the page for people with only a browser, which package guest serves; "" for none
 	LoopbackOnly bool   // browsers on this machine reach us by loopback only; for tests
 
 	bodyWithin time.Duration // a request's body must have arrived by then; 0 means 5 s

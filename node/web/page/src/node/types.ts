@@ -16,6 +16,7 @@ export interface Status extends Named {
   peers: number;
   nearby: boolean;
   addrs: string[] | null;
+  guests?: string;
   notices?: string[]; // what a person should know of the start of the node
 }
 

@@ -1,16 +1,25 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../node/api";
 import type { RoomView } from "../node/types";
+import { world } from "../node/world";
 import { CopyField } from "../parts/copy";
+import { useStore } from "../store";
 import { t } from "../words";
 
 /** The way to bring people here: a link to pass on, a code to point a phone at. */
 export function Invite({ room }: { room: RoomView }) {
+  const guests = useStore(world, (w) => (w.status?.guests));
   return (
     <section class="panel" data-test="invite">
       <h2>{t.room.invite}</h2>
       <p class="hint">{t.room.inviteText}</p>
       <CopyField label={t.room.link} text={room.link} action={t.room.copy} test="share-link" buttonTest="copy-link" />
+      {guests && (
+        <>
+          <p class="hint">{t.room.inviteGuests}</p>
+          <CopyField label={t.room.guestLink} text={`${guests}/r/${room.id}`} action={t.room.copy} test="guest-link" buttonTest="copy-guest-link" />
+        </>
+      )}
       <Code id={room.id} title={room.title} link={room.link} />
     </section>
   );

@@ -202,6 +202,8 @@ export const en = {
     tapText: "Your browser waits for a click before it plays sound.",
     invite: "Invite people",
     inviteText: "On the same network the room is already in everyone’s list. For the others:",
+    inviteGuests: "People without salon can listen in a browser here, through this computer:",
+    guestLink: "Link for people without salon",
     link: "Room link",
     copy: "Copy link",
     qr: (title: string) => `QR code of the link to ${title}`,
