@@ -16,11 +16,14 @@ type Link interface {
 	Close() error
 }
 
-// LinkStats counts a link's packets since it began.
+// LinkStats counts a link's packets since it began, and says how it does.
 type LinkStats struct {
 	Sent      uint64 // given to the transport
 	Received  uint64 // delivered by Receive
 	Dropped   uint64 // left the queue unsent, because fresher ones came
 	Malformed uint64 // arrived and did not parse
 	Duplicate uint64 // arrived a second time
+
+	UDP  bool    // packets leave as datagrams just now; else by a stream
+	Loss float64 // share of the datagrams we sent of late that did not arrive, 0 to 1
 }

@@ -155,14 +155,18 @@ func (t *Tree) resend(p *peer, r Range, now time.Time) {
 }
 
 // budget is how many frames a peer may ask for at once: all that is kept of every stream it hears, and one more for
-// what comes up from us. It fills again at half that each second, so that requests cannot cost us more than the streams.
+// what comes up from us. It fills again at half that each second, so that requests cannot cost us more than the streams, and
+// at an eighth where the path is full already.
 func (t *Tree) budget(p *peer) float64 {
 	return float64(t.frames * (1 + bits.OnesCount32(p.sub)))
 }
 
 func (t *Tree) refill(p *peer, now time.Time) {
-	full := t.budget(p)
-	p.budget = min(full, p.budget+full/2*max(now.Sub(p.budgetAt).Seconds(), 0))
+	full, share := t.budget(p), 2.0
+	if p.loss > lossMuch {
+		share = 8
+	}
+	p.budget = min(full, p.budget+full/share*max(now.Sub(p.budgetAt).Seconds(), 0))
 	p.budgetAt = now
 }
 

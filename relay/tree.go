@@ -107,6 +107,7 @@ type peer struct {
 	wrong int                 // frames and auths it sent since without the right to or far too many, those in grace excepted
 	paces *paces              // by slot
 	seen  [MaxSlot + 1]uint64 // numbers below had their turn when it last unsubscribed
+	loss  float64             // share of what we send that does not arrive
 	pend  []ref               // what the next packet will hold
 	since time.Time           // when the first of pend came
 
@@ -314,12 +315,30 @@ func (t *Tree) Reset(slot Slot) {
 	}
 }
 
+// What the loss on a link changes.
+const (
+	// lossSome is chance: a lost packet then takes one frame with it, not a bundle.
+	lossSome = 0.03
+	// lossMuch is a path that is full: packets are as few as they can be, and less of what was lost is sent again.
+	lossMuch = 0.10
+)
+
+// SetLoss says what share of the packets for a peer was lost of late, 0 to 1. The error is ErrPeer.
+func (t *Tree) SetLoss(id Peer, share float64) error {
+	p := t.peers[id]
+	if p == nil {
+		return ErrPeer
+	}
+	p.loss = share
+	return nil
+}
+
 // bundle is how many frames a packet for p waits for. Only the audience waits: its buffer covers it.
 func (t *Tree) bundle(p *peer) int {
-	if p.sub == bit(Program) {
-		return t.opt.Bundle
+	if p.sub != bit(Program) || p.loss > lossSome && p.loss <= lossMuch {
+		return 1
 	}
-	return 1
+	return t.opt.Bundle
 }
 
 // stream returns the stream of a slot, made when it is first needed.

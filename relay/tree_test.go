@@ -510,6 +510,52 @@ func TestTheAudienceIsBundledAndTheStageIsNot(t *testing.T) {
 	want(t, "not for ever", len(tree.numbers("audience", Program)), 13)
 }
 
+// Some loss takes single frames rather than bundles; much of it is a full path, which gets the fewest packets, and fewer again.
+func TestLossChangesTheBundle(t *testing.T) {
+	tree := newTestTree(Options{Bundle: 3})
+	tree.join("ann", Slots(Program), 0)
+	next := uint64(1)
+	for _, c := range []struct{ loss, packets float64 }{{0, 10}, {0.02, 10}, {0.05, 30}, {0.10, 30}, {0.11, 10}, {0.6, 10}, {0, 10}} {
+		if err := tree.SetLoss("ann", c.loss); err != nil {
+			t.Fatal(err)
+		}
+		tree.sent = nil
+		for range 30 {
+			tree.publish(Program, next, next)
+			next++
+		}
+		want(t, fmt.Sprintf("packets at a loss of %v", c.loss), len(tree.sent), int(c.packets))
+	}
+	if err := tree.SetLoss("bo", 0.5); !errors.Is(err, ErrPeer) {
+		t.Errorf("loss of a stranger: %v", err)
+	}
+}
+
+func TestAFullPathGetsLessAgain(t *testing.T) {
+	again := map[float64]int{}
+	for _, loss := range []float64{0.05, 0.2} {
+		tree := newTestTree(Options{})
+		tree.join("ann", Slots(Program), 0)
+		if err := tree.SetLoss("ann", loss); err != nil {
+			t.Fatal(err)
+		}
+		tree.publish(Program, 1, 100)
+		everything := &Packet{Resends: []Range{{Slot: Program, From: 1, To: 100}}}
+		for range 4 { // the first budget is spent
+			tree.Receive("ann", everything, tree.now)
+		}
+		before := tree.Stats().Resent
+		for range 100 {
+			tree.advance(10 * time.Millisecond)
+			tree.Receive("ann", everything, tree.now)
+		}
+		again[loss] = int(tree.Stats().Resent - before)
+	}
+	if again[0.05] < 3*again[0.2] || again[0.2] == 0 {
+		t.Errorf("frames sent again: %v", again)
+	}
+}
+
 func TestALostFrameIsAskedForWithinAFrame(t *testing.T) {
 	tree := newTestTree(Options{Retry: 80 * time.Millisecond, Retries: 3})
 	tree.SetParent("host", tree.now)
