@@ -21,7 +21,7 @@ const (
 
 // parked is a media stream whose join is still to be answered.
 type parked struct {
-	link *streamLink
+	link relay.Link
 	came time.Time
 }
 
@@ -156,7 +156,7 @@ func (r *Room) nameOf(p doc.PublicKey) string {
 }
 
 // takeMedia gives a child its media link; one that comes before its join is answered waits a moment.
-func (r *Room) takeMedia(id peer.ID, l *streamLink) {
+func (r *Room) takeMedia(id peer.ID, l relay.Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if c := r.host.children[id]; c != nil && !r.phase.Over() {
@@ -198,7 +198,7 @@ func (r *Room) unpark(id peer.ID) {
 }
 
 // attach starts feeding a child. r.mu is held.
-func (r *Room) attach(c *child, l *streamLink) {
+func (r *Room) attach(c *child, l relay.Link) {
 	p := relay.Peer(c.id)
 	r.media.setLink(p, l)
 	var err error

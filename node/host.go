@@ -54,6 +54,9 @@ func newHost(o Options, device doc.PrivateKey) (host.Host, error) {
 		libp2p.DisableMetrics(),
 		libp2p.UserAgent("salon"),
 	}
+	if o.udp != nil {
+		opts = append(opts, libp2p.QUICReuse(quicOn(o.udp)))
+	}
 	if len(o.Announce) > 0 {
 		addrs := make([]multiaddr.Multiaddr, len(o.Announce))
 		for i, a := range o.Announce {

@@ -8,8 +8,12 @@ import (
 	"salon/relay"
 )
 
-// mediaTick is how often the tree looks for losses and flushes bundles: half a frame.
-const mediaTick = relay.FrameDuration / 2
+const (
+	// mediaTick is how often the tree looks for losses and flushes bundles: half a frame.
+	mediaTick = relay.FrameDuration / 2
+	// lossEvery is how often the tree is told what the links lose.
+	lossEvery = time.Second
+)
 
 // media drives one room's relay.Tree: links in, links out, what is for us to the sink.
 type media struct {
@@ -109,8 +113,9 @@ func (m *media) dropLink(p relay.Peer) {
 
 // run ticks the tree until ctx ends, then closes every link.
 func (m *media) run(ctx context.Context) {
-	t := time.NewTicker(mediaTick)
+	t, loss := time.NewTicker(mediaTick), time.NewTicker(lossEvery)
 	defer t.Stop()
+	defer loss.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -125,6 +130,12 @@ func (m *media) run(ctx context.Context) {
 		case <-t.C:
 			m.mu.Lock()
 			m.tree.Tick(time.Now())
+			m.mu.Unlock()
+		case <-loss.C:
+			m.mu.Lock()
+			for p, l := range m.links {
+				_ = m.tree.SetLoss(p, l.Stats().Loss) // who is no peer any more loses nothing
+			}
 			m.mu.Unlock()
 		}
 	}

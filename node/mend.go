@@ -67,7 +67,7 @@ func (r *Room) newStream(ctx context.Context, ctl *controlConn, parent peer.ID) 
 }
 
 // openMedia opens a stream for the sound.
-func (r *Room) openMedia(ctx context.Context, parent peer.ID) (*streamLink, error) {
+func (r *Room) openMedia(ctx context.Context, parent peer.ID) (relay.Link, error) {
 	s, err := r.n.host.NewStream(ctx, parent, protoMedia)
 	if err != nil {
 		return nil, err
@@ -80,12 +80,12 @@ func (r *Room) openMedia(ctx context.Context, parent peer.ID) (*streamLink, erro
 		return nil, err
 	}
 	_ = s.SetWriteDeadline(time.Time{})
-	return newStreamLink(s, nil), nil
+	return r.n.newLink(s, nil, true), nil
 }
 
 // feed takes the sound from link from now on, until ctx ends. When link ends before, so does the connection, unless another
 // link has taken its place.
-func (r *Room) feed(ctx context.Context, ctl *controlConn, parent peer.ID, link *streamLink) {
+func (r *Room) feed(ctx context.Context, ctl *controlConn, parent peer.ID, link relay.Link) {
 	r.mu.Lock()
 	current := r.guest.ctl == ctl
 	if current {

@@ -26,6 +26,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger/doc"
+	"salon/node/udp"
 	"salon/relay"
 	"salon/room"
 )
@@ -46,6 +47,7 @@ type Node struct {
 	dir    *directory
 	gossip *gossip // nil when hidden
 	counts *counters
+	udp    udp.Mux
 	ctx    context.Context
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
@@ -72,7 +74,7 @@ func New(o Options) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{o: o, home: home, dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
-	n.o.counts = n.counts
+	n.o.counts, n.o.udp = n.counts, &n.udp
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
 		n.Close()
@@ -165,6 +167,7 @@ func (n *Node) Close() error {
 	if n.host != nil {
 		err = n.host.Close()
 	}
+	err = errors.Join(err, n.udp.Close())
 	n.wg.Wait()
 	if n.book != nil {
 		err = errors.Join(err, n.book.Save())
@@ -229,9 +232,12 @@ func (n *Node) Status() Status {
 	return s
 }
 
-// Counts are what was refused or dropped so far, each under a constant name, the rooms' relay counts included.
+// Counts are what was refused or dropped so far, each under a constant name, those of the rooms' relays and of UDP included.
 func (n *Node) Counts() map[string]uint64 {
 	out := n.counts.Snapshot()
+	for name, c := range n.udp.Counts() {
+		out["udp_"+name] = c
+	}
 	for _, r := range n.Rooms() {
 		r.media.do(func(t *relay.Tree, _ time.Time) {
 			for name, c := range t.Stats().Drops {

@@ -10,6 +10,7 @@ import (
 	"github.com/adrg/xdg"
 	"github.com/multiformats/go-multiaddr"
 
+	"salon/node/udp"
 	"salon/room"
 )
 
@@ -31,6 +32,7 @@ type Options struct {
 	Log           *slog.Logger  // nil means discard
 
 	counts     *counters // of the node that New makes
+	udp        *udp.Mux  // shares QUIC's sockets with media; nil means that they are QUIC's alone
 	portBefore int       // where it listened before, if not at defaultPort; 0 means nowhere
 }
 

@@ -20,6 +20,7 @@ func (r *Room) View() RoomView {
 	}
 	v.Me.Publishing, v.Me.Playing = r.voice.attached()
 	v.Quality = r.voice.quality()
+	v.Quality.Transport = r.transport()
 	if r.guest != nil && r.phase == Reconnecting {
 		v.HeldUntil = r.guest.lost.Add(holdTime(r.charter)).UnixMilli()
 		v.Quality.State, v.Quality.Text = "silent", fmt.Sprintf("The way to the host was lost. Connecting again (try %d).", max(r.guest.attempt, 1))
@@ -31,7 +32,7 @@ func (r *Room) View() RoomView {
 	v.HandsClosed, v.Locked, v.StageOnly, v.ChatClosed, v.Slow = s.HandsClosed, s.Locked, s.StageOnly, s.ChatClosed, int(s.Slow)
 	v.Waiting, v.Recording = s.Waiting, s.Recording
 	if v.Waiting && r.phase == Live && !s.OnStage(me.Person) {
-		v.Quality = QualityView{State: "waiting", Text: "The room has not begun. You will hear it when the host opens the doors."}
+		v.Quality = QualityView{State: "waiting", Text: "The room has not begun. You will hear it when the host opens the doors.", Transport: v.Quality.Transport}
 	}
 	for _, h := range s.Charter.CoHosts {
 		v.CoHosts = append(v.CoHosts, PersonView{h.Person, h.Name})

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"salon/node/udp"
 	"salon/relay"
 )
 
@@ -51,7 +52,15 @@ func newStreamLink(s byteStream, in *bufio.Reader) *streamLink {
 }
 
 // Send queues a copy of p. It never blocks.
-func (l *streamLink) Send(p *relay.Packet) {
+func (l *streamLink) Send(p *relay.Packet) { l.put(p.Append) }
+
+// SendMessage queues what is not a packet.
+func (l *streamLink) SendMessage(b []byte) {
+	l.put(func(to []byte) []byte { return append(to, b...) })
+}
+
+// put queues what add appends.
+func (l *streamLink) put(add func([]byte) []byte) {
 	l.mu.Lock()
 	if l.size == len(l.queue) {
 		l.head = (l.head + 1) % len(l.queue)
@@ -59,7 +68,7 @@ func (l *streamLink) Send(p *relay.Packet) {
 		l.dropped.Add(1)
 	}
 	at := (l.head + l.size) % len(l.queue)
-	b := p.Append(l.queue[at][:0])
+	b := add(l.queue[at][:0])
 	if len(b) > maxMedia {
 		l.mu.Unlock()
 		l.dropped.Add(1)
@@ -111,23 +120,34 @@ func (l *streamLink) write() {
 // A packet that cannot be parsed is counted and skipped; a stream that sends many is closed.
 func (l *streamLink) Receive(p *relay.Packet) error {
 	for range 16 {
-		b, err := readMessage(l.in, l.buf, maxMedia)
+		b, err := l.Next()
 		if err != nil {
-			l.Close()
-			if errors.Is(err, errTooLong) {
-				l.malformed.Add(1)
-			}
 			return io.EOF
 		}
-		l.buf = b
 		if err := p.Parse(b); err == nil {
 			l.received.Add(1)
 			return nil
 		}
-		l.malformed.Add(1)
+		if !udp.IsOffer(b) { // which comes where the peer could and we cannot
+			l.malformed.Add(1)
+		}
 	}
 	l.Close()
 	return io.EOF
+}
+
+// Next reads the next message, a packet or not, into a buffer that the next call reuses. An error is the end.
+func (l *streamLink) Next() ([]byte, error) {
+	b, err := readMessage(l.in, l.buf, maxMedia)
+	if err != nil {
+		l.Close()
+		if errors.Is(err, errTooLong) {
+			l.malformed.Add(1)
+		}
+		return nil, err
+	}
+	l.buf = b
+	return b, nil
 }
 
 // Stats counts packets since the start.

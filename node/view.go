@@ -175,6 +175,7 @@ type QualityView struct {
 	BufferMS  int     `json:"buffer_ms"`
 	DelayMS   int     `json:"delay_ms"`
 	Concealed float64 `json:"concealed"` // share of the frames of the last seconds
+	Transport string  `json:"transport"` // udp, stream; "" in a room of ours, and while there is no connection
 }
 
 // HearStats is what a listener counted since it joined.

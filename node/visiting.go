@@ -39,7 +39,7 @@ type visiting struct {
 	consent consent
 	ready   chan struct{} // closed when the first attempt is decided, well or badly
 	decided sync.Once     // closes ready
-	link    *streamLink   // the sound comes by it
+	link    relay.Link    // the sound comes by it
 	attempt int           // to connect, since the connection broke
 	lost    time.Time     // when the connection broke, or the first attempt began; zero while there is one
 	news    chan struct{} // holds one: how we are in the room may have changed
@@ -513,7 +513,7 @@ func (n *Node) serveMedia(s network.Stream) {
 		s.Reset()
 		return
 	}
-	r.takeMedia(s.Conn().RemotePeer(), newStreamLink(s, in))
+	r.takeMedia(s.Conn().RemotePeer(), n.newLink(s, in, false))
 }
 
 // leaveRoom tells the host that we go.

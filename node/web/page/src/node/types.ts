@@ -104,6 +104,7 @@ export interface Quality {
   buffer_ms: number;
   delay_ms: number;
   concealed: number; // share of frames, 0 to 1
+  transport: "udp" | "stream" | ""; // "" in a room of one's own, and while there is no connection
 }
 
 /** The quality as it was in one second. */

@@ -1,0 +1,113 @@
+package udp
+
+import "sync"
+
+// inboxSize is how many packets may wait for Receive: half a second of a stage of five.
+const inboxSize = 128
+
+// An inbox holds what arrived by either way until Receive takes it.
+type inbox struct {
+	more chan struct{} // holds one: there is something, or an end
+	room chan struct{} // holds one: there is room again, or an end
+
+	mu     sync.Mutex // guards the fields below
+	ring   [inboxSize][]byte
+	head   int
+	size   int
+	ended  bool   // nothing more will come
+	closed bool   // and nobody wants the rest
+	out    []byte // what take returned last, its memory to be used again
+}
+
+func newInbox() *inbox {
+	return &inbox{more: make(chan struct{}, 1), room: make(chan struct{}, 1)}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// put keeps a copy of b and never blocks. It reports whether the oldest had to go for it.
+func (in *inbox) put(b []byte) (dropped bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.ended {
+		return false
+	}
+	if in.size == inboxSize {
+		in.head = (in.head + 1) % inboxSize
+		in.size--
+		dropped = true
+	}
+	in.add(b)
+	return dropped
+}
+
+// wait keeps a copy of b as soon as there is room. It reports whether anybody may still take it.
+func (in *inbox) wait(b []byte) bool {
+	for {
+		in.mu.Lock()
+		if in.ended {
+			in.mu.Unlock()
+			return false
+		}
+		if in.size < inboxSize {
+			in.add(b)
+			in.mu.Unlock()
+			return true
+		}
+		in.mu.Unlock()
+		<-in.room
+	}
+}
+
+func (in *inbox) add(b []byte) {
+	at := &in.ring[(in.head+in.size)%inboxSize]
+	*at = append((*at)[:0], b...)
+	in.size++
+	signal(in.more)
+}
+
+// take blocks for the next packet, which is valid until the next call. It returns nil after the end.
+func (in *inbox) take() []byte {
+	for {
+		in.mu.Lock()
+		if in.size > 0 && !in.closed {
+			at := &in.ring[in.head]
+			in.out, *at = *at, in.out
+			b := in.out
+			in.head = (in.head + 1) % inboxSize
+			in.size--
+			in.mu.Unlock()
+			signal(in.room)
+			return b
+		}
+		ended := in.ended
+		in.mu.Unlock()
+		if ended {
+			signal(in.more) // for the next call
+			return nil
+		}
+		<-in.more
+	}
+}
+
+// end lets take give out what there is, and then nil.
+func (in *inbox) end() {
+	in.mu.Lock()
+	in.ended = true
+	in.mu.Unlock()
+	signal(in.more)
+	signal(in.room)
+}
+
+// close has take return nil at once.
+func (in *inbox) close() {
+	in.mu.Lock()
+	in.closed = true
+	in.mu.Unlock()
+	in.end()
+}
