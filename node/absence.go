@@ -115,7 +115,7 @@ func (r *Room) sweep(now time.Time) {
 // seatIsHere reports whether the device of somebody's seat is connected. r.mu is held.
 func (r *Room) seatIsHere(p doc.PublicKey) bool {
 	seat, ok := r.state.SeatOf(p)
-	return ok && r.present().devices[seat.Device]
+	return ok && r.isHere(seat.Device)
 }
 
 // note says where the room is led what became of somebody's place. r.mu is held.
@@ -123,12 +123,15 @@ func (r *Room) note(kind room.Kind, p doc.PublicKey, now time.Time) error {
 	return r.decide(r.n.author(), room.Command{Room: r.id, Kind: kind, To: p, Time: now.UnixMilli()}, now)
 }
 
-// present is who is connected, ourselves included. r.mu is held.
+// present is who is connected, here or below us, ourselves included. r.mu is held.
 func (r *Room) present() present {
 	own := r.n.author()
 	p := present{people: map[doc.PublicKey]bool{own.Person: true}, devices: map[doc.PublicKey]bool{own.Device: true}}
-	for _, c := range r.host.children {
+	for _, c := range r.feeds.children {
 		p.people[c.author.Person], p.devices[c.author.Device] = true, true
+	}
+	for device, g := range r.feeds.below.guests {
+		p.people[g.Person], p.devices[device] = true, true
 	}
 	return p
 }
@@ -144,13 +147,19 @@ func (r *Room) greet(who doc.Author) {
 // is refused, which is as well. r.mu is held.
 func (r *Room) forget(who doc.Author, c *child) {
 	now := time.Now()
+	if r.feeds.below.guests[who.Device] != nil {
+		return // it has moved to a relay below us
+	}
 	if !who.Device.IsZero() {
 		_ = r.decide(who, room.Command{Room: r.id, Kind: room.Leave, Time: now.UnixMilli()}, now)
 	}
-	for _, other := range r.host.children {
+	for _, other := range r.feeds.children {
 		if other != c && other.author.Person == who.Person {
 			return // an invitation is the person's, who is still here
 		}
+	}
+	if r.feeds.below.people[who.Person] > 0 {
+		return
 	}
 	_ = r.note(room.Decline, who.Person, now)
 }

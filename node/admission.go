@@ -28,10 +28,14 @@ type parked struct {
 // welcome serves the control stream of a node that wants in. It returns when the child is gone.
 func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) {
 	id := s.Conn().RemotePeer()
-	c, refuse := r.admit(id, ctl, j)
-	if refuse != nil {
-		r.n.counts.Add("join_refused_" + refuse.Code)
-		ctl.Finish(*refuse)
+	c, no := r.admit(ctx, id, ctl, j)
+	if no != nil {
+		if m, ok := no.(relay.Refuse); ok {
+			r.n.counts.Add("join_refused_" + m.Code)
+		} else {
+			r.n.counts.Add("join_redirected")
+		}
+		ctl.Finish(no)
 		return
 	}
 	defer r.n.protect(id)()
@@ -52,84 +56,131 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 	}
 }
 
-// admit decides on a join and, if it is granted, makes the joiner a child before any event can pass it by.
-func (r *Room) admit(id peer.ID, ctl *controlConn, j relay.Join) (*child, *relay.Refuse) {
+// admit decides on a join and, if it is granted, makes the joiner a child before any event can pass it by. Otherwise no is
+// the Refuse or Redirect to be answered.
+func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.Join) (c *child, no any) {
 	device, err := deviceOf(id)
 	if err != nil {
-		return nil, &relay.Refuse{Code: "identity", Text: "This node does not name its device."}
+		return nil, relay.Refuse{Code: "identity", Text: "This node does not name its device."}
 	}
 	cert, err := doc.OpenCert(j.Cert, time.Now())
 	if err != nil || cert.Device != device {
-		return nil, &relay.Refuse{Code: "identity", Text: "The certificate is not of this device, or your clock is wrong."}
+		return nil, relay.Refuse{Code: "identity", Text: "The certificate is not of this device, or your clock is wrong."}
 	}
 	name, err := room.CleanName(j.Name)
 	if err != nil {
 		name = "Guest " + cert.Person.Short()
 	}
+	author := doc.Author{Person: cert.Person, Device: device}
+	if r.carries != nil && !r.n.relay.serves(cert.Person) {
+		return nil, relay.Refuse{Code: "not_served", Text: "This relay does not serve you."}
+	}
+	asked, no := r.askAbout(ctx, author, j.Carry)
+	if no != nil {
+		return nil, no
+	}
 	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.phase.Over() {
-		return nil, &relay.Refuse{Code: "ended", Text: "This room has ended."}
+	if refuse := r.refuses(author, j.Carry, asked, now); refuse != nil {
+		return nil, *refuse
 	}
-	if r.n.people.Blocks(cert.Person) {
-		return nil, &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}
+	old := r.feeds.children[id]
+	if old == nil && !r.hasPlace(j.Carry > 0) {
+		if to := r.elsewhere(id); len(to) > 0 {
+			return nil, relay.Redirect{To: to}
+		}
+		return nil, relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
 	}
-	if r.state.IsRemoved(cert.Person) {
-		return nil, &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
+	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) && j.Carry == 0 {
+		return nil, relay.Refuse{Code: "full", Text: "Everybody here is on stage, and the stage is full. Try again later."}
 	}
-	if r.isOut(cert.Person, now) {
-		return nil, &relay.Refuse{Code: "flood", Text: "Your node sent far too much and was put out. It may come back in a moment."}
+	if old == nil && r.devices(cert.Person) >= devicesMax && j.Carry == 0 {
+		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
-	if r.state.Locked && !r.letsIn(cert.Person) {
-		return nil, &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
-	}
-	old := r.host.children[id]
-	if old == nil && len(r.host.children) >= r.n.o.MaxListeners {
-		return nil, &relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
-	}
-	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) {
-		return nil, &relay.Refuse{Code: "full", Text: "Everybody here is on stage, and the stage is full. Try again later."}
-	}
-	if old == nil && r.devices(cert.Person) >= devicesMax {
-		return nil, &relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
-	}
-	charter, err := room.SignCharter(r.n.id(), r.charter)
+	accept, since, err := r.acceptance()
 	if err != nil {
-		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
-	}
-	snapshot, err := room.SignSnapshot(r.n.id(), r.state)
-	if err != nil {
-		return nil, &relay.Refuse{Code: "internal", Text: "The host could not answer."}
+		return nil, relay.Refuse{Code: "internal", Text: "The host could not answer."}
 	}
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
+		r.goneBelow(r.feeds.below.dropVia(old))
 	}
-	c := &child{id: id, author: doc.Author{Person: cert.Person, Device: device}, name: name, ctl: ctl, heard: now, conduct: r.conductOf(cert.Person)}
-	r.host.children[id] = c
+	c = &child{id: id, author: author, name: name, ctl: ctl, heard: now, carry: j.Carry, conduct: r.conductOf(cert.Person)}
+	if r.feeds.children[id] == nil && r.carries != nil {
+		r.n.feeds.Add(1)
+	}
+	r.feeds.children[id] = c
 	r.names.learn(cert.Person, name)
-	delete(r.host.recalls, id)
-	ctl.Send(relay.Accept{Depth: 1, Path: [][]byte{[]byte(r.n.host.ID())}, Charter: charter, Snapshot: snapshot})
-	n := r.audience()
-	ctl.Send(relay.Counts{Listeners: n})
-	if n != r.host.told {
-		r.host.told = unlike // this one knows another: everybody is told again
+	ctl.Send(accept)
+	for _, b := range since {
+		ctl.sendRaw(b)
 	}
-	if p, ok := r.host.parked[id]; ok {
-		delete(r.host.parked, id)
+	if p, ok := r.feeds.parked[id]; ok {
+		delete(r.feeds.parked, id)
 		r.attach(c, p.link)
 	}
-	r.listeners = n
-	r.n.roomChanged(r)
-	r.greet(c.author)
+	r.listenersChanged()
+	ctl.Send(relay.Counts{Listeners: r.listeners})
+	if r.listeners != r.feeds.told {
+		r.feeds.told = unlike // this one knows another: everybody is told again
+	}
+	if r.host != nil {
+		delete(r.host.recalls, id)
+		r.greet(c.author)
+	} else {
+		r.presenceSoon()
+	}
 	return c, nil
 }
 
-// devices counts those that somebody is here with. r.mu is held.
+// refuses says why somebody may not come in, if so. asked means that the host let them in who alone can know. r.mu is held.
+func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) *relay.Refuse {
+	switch {
+	case r.phase.Over():
+		return &relay.Refuse{Code: "ended", Text: "This room has ended."}
+	case r.state == nil, r.carries != nil && r.phase != Live:
+		return &relay.Refuse{Code: "early", Text: "This relay is not in the room just now."}
+	case r.n.people.Blocks(who.Person) && r.host != nil:
+		return &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}
+	case r.state.IsRemoved(who.Person):
+		return &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
+	case r.isOut(who.Person, now):
+		return &relay.Refuse{Code: "flood", Text: "Your node sent far too much and was put out. It may come back in a moment."}
+	case carry > 0 && !asked && !r.askedToCarry(who.Device):
+		return &relay.Refuse{Code: "not_asked", Text: "The host did not ask this relay to carry the room."}
+	case carry == 0 && r.state.Locked && !asked && !r.letsIn(who.Person):
+		return &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
+	}
+	return nil
+}
+
+// acceptance is what a newcomer is told: the Accept, and what happened since its snapshot. r.mu is held.
+func (r *Room) acceptance() (a relay.Accept, since [][]byte, err error) {
+	self := []byte(r.n.host.ID())
+	if r.host == nil {
+		c := r.carries
+		return relay.Accept{Depth: uint8(r.guest.depth + 1), Path: append([][]byte{self}, r.guest.path...), Charter: c.charter, Snapshot: c.snapshot}, c.since, nil
+	}
+	a = relay.Accept{Depth: 1, Path: [][]byte{self}}
+	a.Charter, a.Snapshot, err = r.signedState()
+	return a, nil, err
+}
+
+// signedState is the room's charter and state, signed by its host. r.mu is held.
+func (r *Room) signedState() (charter, snapshot []byte, err error) {
+	if charter, err = room.SignCharter(r.n.id(), r.charter); err != nil {
+		return nil, nil, err
+	}
+	snapshot, err = room.SignSnapshot(r.n.id(), r.state)
+	return charter, snapshot, err
+}
+
+// devices counts those that somebody is here with, or below us. What carries the room for others is none. r.mu is held.
 func (r *Room) devices(p doc.PublicKey) int {
-	n := 0
-	for _, c := range r.host.children {
-		if c.author.Person == p {
+	n := r.feeds.below.people[p]
+	for _, c := range r.feeds.children {
+		if c.author.Person == p && c.carry == 0 {
 			n++
 		}
 	}
@@ -138,15 +189,18 @@ func (r *Room) devices(p doc.PublicKey) int {
 
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
-	return r.holds(p) || r.host.door.wasInside(p, time.Now())
+	return r.holds(p) || r.host != nil && r.host.door.wasInside(p, time.Now())
 }
 
 // nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.
 func (r *Room) nameOf(p doc.PublicKey) string {
-	for _, c := range r.host.children {
+	for _, c := range r.feeds.children {
 		if c.author.Person == p {
 			return c.name
 		}
+	}
+	if r.feeds.below.people[p] > 0 {
+		return r.names.view(p).Name // learned when they came
 	}
 	if seat, ok := r.state.SeatOf(p); ok {
 		return seat.Name
@@ -159,7 +213,7 @@ func (r *Room) nameOf(p doc.PublicKey) string {
 func (r *Room) takeMedia(id peer.ID, l relay.Link) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := r.host.children[id]; c != nil && !r.phase.Over() {
+	if c := r.feeds.children[id]; c != nil && !r.phase.Over() {
 		r.attach(c, l)
 		return
 	}
@@ -167,24 +221,24 @@ func (r *Room) takeMedia(id peer.ID, l relay.Link) {
 		l.Close()
 		return
 	}
-	if _, again := r.host.parked[id]; !again && len(r.host.parked) >= parkedMax {
+	if _, again := r.feeds.parked[id]; !again && len(r.feeds.parked) >= parkedMax {
 		// The oldest makes room: those of whoever means to join wait for a moment only.
 		oldest := id
-		for other, p := range r.host.parked {
-			if oldest == id || p.came.Before(r.host.parked[oldest].came) {
+		for other, p := range r.feeds.parked {
+			if oldest == id || p.came.Before(r.feeds.parked[oldest].came) {
 				oldest = other
 			}
 		}
 		r.unpark(oldest)
 	}
-	if old, ok := r.host.parked[id]; ok {
+	if old, ok := r.feeds.parked[id]; ok {
 		old.link.Close()
 	}
-	r.host.parked[id] = parked{l, time.Now()}
+	r.feeds.parked[id] = parked{l, time.Now()}
 	time.AfterFunc(joinTimeout, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.host.parked[id].link == l {
+		if r.feeds.parked[id].link == l {
 			r.unpark(id)
 		}
 	})
@@ -193,8 +247,8 @@ func (r *Room) takeMedia(id peer.ID, l relay.Link) {
 // unpark lets a media stream go that nobody joined for. r.mu is held.
 func (r *Room) unpark(id peer.ID) {
 	r.n.counts.Add("media_without_join")
-	r.host.parked[id].link.Close()
-	delete(r.host.parked, id)
+	r.feeds.parked[id].link.Close()
+	delete(r.feeds.parked, id)
 }
 
 // attach starts feeding a child. r.mu is held.
@@ -232,21 +286,29 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.host.children[c.id] != c {
+	if r.feeds.children[c.id] != c {
 		return
 	}
-	delete(r.host.children, c.id)
+	delete(r.feeds.children, c.id)
+	if r.carries != nil && r.n.feeds.Add(-1) == 0 {
+		select {
+		case r.n.emptied <- struct{}{}:
+		default:
+		}
+	}
 	r.media.dropLink(relay.Peer(c.id))
 	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
-	r.listeners = r.audience()
-	r.n.roomChanged(r)
+	gone := r.feeds.below.dropVia(c)
+	r.listenersChanged()
 	if r.phase.Over() {
 		return
 	}
-	if !c.left && !r.state.IsRemoved(c.author.Person) {
+	r.settleChildren()
+	r.goneBelow(gone)
+	if r.host != nil && !c.left && !r.state.IsRemoved(c.author.Person) {
 		r.host.door.broke(c.author.Person, time.Now())
 		if bye == nil && !r.isOut(c.author.Person, time.Now()) { // whoever was sent away comes back on their own, if at all
-			r.host.recalls.lose(c.id, r.n.o.MaxListeners, time.Now())
+			r.host.recalls.lose(c.id, r.n.o.MaxChildren, time.Now())
 		}
 	}
 }

@@ -18,7 +18,7 @@ const (
 	maxConduct = 4096             // people who are remembered
 )
 
-// A conduct is what a host remembers of how somebody behaves in a room, with all their devices and after they have gone:
+// A conduct is what a host, or a relay, remembers of how somebody behaves in a room, with all their devices and after they have gone:
 // an allowance of each connection alone would be had anew with each.
 type conduct struct {
 	commands, reactions, questions allowance
@@ -28,7 +28,7 @@ type conduct struct {
 
 // conductOf is somebody's. r.mu is held.
 func (r *Room) conductOf(p doc.PublicKey) *conduct {
-	all := r.host.conduct
+	all := r.feeds.conduct
 	if all[p] == nil {
 		for other := range all { // any who is not here: keys are free, so there may be any number of people
 			if len(all) < maxConduct {
@@ -50,6 +50,13 @@ func (r *Room) mayCommand(c *child, now time.Time) bool {
 	return c.conduct.commands.take(now, commandRate, commandBurst)
 }
 
+// authorMay takes one command out of what somebody below a relay may send.
+func (r *Room) authorMay(p doc.PublicKey, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.isOut(p, now) && !r.n.people.Blocks(p) && r.conductOf(p).commands.take(now, commandRate, commandBurst)
+}
+
 // throwOut ends somebody's connections and keeps them out for a while, longer each time.
 func (r *Room) throwOut(p doc.PublicKey, now time.Time) {
 	r.mu.Lock()
@@ -60,7 +67,7 @@ func (r *Room) throwOut(p doc.PublicKey, now time.Time) {
 	}
 	c.out = now.Add(min(outFor<<c.floods, outMost))
 	c.floods = min(c.floods+1, 16)
-	for _, child := range r.host.children {
+	for _, child := range r.feeds.children {
 		if child.author.Person == p {
 			child.ctl.Close() // its reader ends and dismisses it
 		}
@@ -69,13 +76,13 @@ func (r *Room) throwOut(p doc.PublicKey, now time.Time) {
 
 // isOut reports whether somebody was thrown out a moment ago. r.mu is held.
 func (r *Room) isOut(p doc.PublicKey, now time.Time) bool {
-	c := r.host.conduct[p]
+	c := r.feeds.conduct[p]
 	return c != nil && now.Before(c.out)
 }
 
 // forgive forgets what time has healed. r.mu is held.
 func (r *Room) forgive(now time.Time) {
-	maps.DeleteFunc(r.host.conduct, func(p doc.PublicKey, c *conduct) bool {
+	maps.DeleteFunc(r.feeds.conduct, func(p doc.PublicKey, c *conduct) bool {
 		if now.Sub(c.out) > forgiven {
 			c.floods = 0
 		}

@@ -86,10 +86,7 @@ func (c *controlConn) Receive() (any, error) {
 // Finish sends what is queued and m, then closes, waiting no longer than a second.
 func (c *controlConn) Finish(m any) {
 	c.Send(m)
-	select {
-	case c.out <- nil:
-	default:
-	}
+	c.finish()
 	written := make(chan struct{})
 	go func() { c.fin.Wait(); close(written) }()
 	t := time.NewTimer(time.Second)
@@ -99,6 +96,14 @@ func (c *controlConn) Finish(m any) {
 		c.once.Do(func() { close(c.done) })
 	case <-t.C:
 		c.Close() // it reads nothing: its stream must not outlive us
+	}
+}
+
+// finish has the stream closed once all that is queued is written.
+func (c *controlConn) finish() {
+	select {
+	case c.out <- nil:
+	default:
 	}
 }
 

@@ -181,6 +181,11 @@ func (n *Node) keepHouse() {
 		case <-n.ctx.Done():
 			return
 		case now := <-t.C:
+			for _, r := range n.Rooms() {
+				if r.carries != nil && r.Phase().Over() {
+					n.leave(r) // nobody looks at it any more
+				}
+			}
 			if n.dir.Expire(now) {
 				n.watch.tell(Change{Kind: RoomsChanged})
 			}
@@ -224,7 +229,8 @@ func peerOfLink(s string) (peer.AddrInfo, error) {
 	return addrInfo(link.Device, link.Addrs)
 }
 
-// addrInfo is how to dial a device whose entry points are these multiaddrs; those that are none are left out.
+// addrInfo is how to dial a device whose entry points are these multiaddrs; those that are none, or lead to a relay, are
+// left out.
 func addrInfo(device doc.PublicKey, entries [][]byte) (peer.AddrInfo, error) {
 	id, err := peerOf(device)
 	if err != nil {
@@ -232,7 +238,11 @@ func addrInfo(device doc.PublicKey, entries [][]byte) (peer.AddrInfo, error) {
 	}
 	p := peer.AddrInfo{ID: id}
 	for _, b := range entries {
-		if m, err := multiaddr.NewMultiaddrBytes(b); err == nil {
+		m, err := multiaddr.NewMultiaddrBytes(b)
+		if err != nil {
+			continue
+		}
+		if _, err := m.ValueForProtocol(multiaddr.P_P2P); err != nil {
 			p.Addrs = append(p.Addrs, m)
 		}
 	}

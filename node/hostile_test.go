@@ -498,6 +498,18 @@ func TestRubbish(t *testing.T) {
 			x.ctl.Send(relay.Accept{Depth: 1})
 			return nil
 		}},
+		{"a message that only a relay sends", "control_unexpected", func(x *intruder) network.Stream {
+			join(x)
+			x.ctl.Send(relay.Present{Here: []relay.Guest{{Person: x.author().Person, Device: x.author().Device, Name: "Eve"}}})
+			return nil
+		}},
+		{"a host that asks who is no relay", "carry_refused_identity", func(x *intruder) network.Stream {
+			m, err := relay.EncodeControl(relay.Carry{Charter: noise})
+			if err != nil {
+				x.t.Fatal(err)
+			}
+			return x.open(protoControl, appendMessage(nil, m))
+		}},
 		{"packets of noise", "packet_malformed", func(x *intruder) network.Stream {
 			join(x)
 			for range 100 {

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -52,6 +53,11 @@ type Node struct {
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 	watch  watchers
+	relays []peer.AddrInfo // to be asked to carry our rooms
+	feeds  atomic.Int64    // children in all rooms that we carry
+
+	emptied chan struct{} // holds one: the last of them has gone
+	relay   *policy       // nil if we are no relay
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -60,6 +66,8 @@ type Node struct {
 	// unfinished are the rooms that a crash left, which nobody has taken up again yet.
 	unfinished []Unfinished
 	notices    []string
+	// blockedRooms are not carried here, whoever asks; the last is the latest.
+	blockedRooms []room.ID
 	// farewell is until when a node that closes stays, so that an ended room is gone everywhere at once.
 	farewell time.Time
 }
@@ -73,7 +81,7 @@ func New(o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{o: o, home: home, dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
 	n.o.counts, n.o.udp = n.counts, &n.udp
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
@@ -97,8 +105,17 @@ func (n *Node) start() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrOption, err)
 	}
+	if n.relays, err = parsePeers(n.o.Relays); err != nil {
+		return fmt.Errorf("%w: %w", ErrOption, err)
+	}
 	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
 		n.o.Log.Warn("list of people damaged", "err", err)
+	}
+	if err := n.readBlockedRooms(); err != nil && n.o.Relay != nil {
+		return err
+	}
+	if n.relay, err = newPolicy(n.o.Relay, n.people); err != nil {
+		return fmt.Errorf("%w: %w", ErrOption, err)
 	}
 	if n.book, err = openPeerBook(n.home.path("peers.json")); err != nil {
 		return err
@@ -313,6 +330,14 @@ func (n *Node) Room(id room.ID) *Room {
 	return n.rooms[id]
 }
 
+// fed is a room in which we feed others, as its host or as a relay, or nil.
+func (n *Node) fed(id room.ID) *Room {
+	if r := n.Room(id); r != nil && r.feeds != nil {
+		return r
+	}
+	return nil
+}
+
 // hosted is a room of ours that lives, or nil.
 func (n *Node) hosted(id room.ID) *Room {
 	if r := n.Room(id); r != nil && r.host != nil {
@@ -381,6 +406,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	}
 	r := n.newRoom(charter.Room)
 	r.charter = charter
+	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
@@ -433,7 +459,7 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	}
 	if r := n.Room(link.Room); r != nil {
 		if !r.Phase().Over() {
-			return r, nil
+			return r, r.heardHere()
 		}
 		n.leave(r)
 	}
@@ -445,11 +471,11 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	if u := n.takeKept(func(u Unfinished) bool { return !u.Ours && u.Room == link.Room }, time.Now()); len(u) == 1 {
 		before = &u[0]
 	}
-	r, err := n.visit(link, before)
+	r, err := n.visit(link, before, false)
 	n.dropKept(link.Room)
 	if errors.Is(err, errInRoom) {
 		if other := n.Room(link.Room); other != nil {
-			return other, nil // two clicks at once are one
+			return other, other.heardHere() // two clicks at once are one
 		}
 	}
 	if err != nil {
@@ -462,16 +488,25 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	return r, nil
 }
 
-// visit begins to enter somebody's room, anew or, if before is not nil, to the place that we had.
-func (n *Node) visit(link room.Link, before *Unfinished) (*Room, error) {
-	parent, err := addrInfo(link.Device, link.Addrs)
+// heardHere says why a room that we are in cannot be heard, if so.
+func (r *Room) heardHere() error {
+	if r.carries != nil {
+		return &UserError{Code: "carried", Text: "This node carries that room for others and does not hear it. Listen with another one."}
+	}
+	return nil
+}
+
+// visit begins to enter somebody's room, anew or, if before is not nil, to the place that we had; or to carry it.
+func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, error) {
+	host, err := addrInfo(link.Device, nil)
 	if err != nil {
 		return nil, &UserError{Code: "bad_link", Text: "This link is damaged."}
 	}
 	r := n.newRoom(link.Room)
 	r.link = link
 	r.phase = Connecting
-	r.guest = newVisiting(parent)
+	r.guest = newVisiting(host)
+	r.guest.know(link.Addrs)
 	if l, ok := n.dir.Get(link.Room, time.Now()); ok {
 		r.charter.Title, r.charter.Language, r.charter.Mode = l.ann.Title, l.ann.Language, l.ann.Mode
 	}
@@ -479,10 +514,15 @@ func (n *Node) visit(link room.Link, before *Unfinished) (*Room, error) {
 	if before != nil {
 		r.comeBack(before)
 	}
+	parts := []func(context.Context){r.visit, r.keepVisit}
+	if carry {
+		r.feeds, r.carries = newFeeding(), newCarrying()
+		parts = []func(context.Context){r.visit, r.tendCarried}
+	}
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
-	r.run(r.visit, r.keepVisit)
+	r.run(parts...)
 	return r, nil
 }
 

@@ -26,7 +26,10 @@ type Options struct {
 
 	MaxPeers     int // connections kept, 0 means 256; more are refused, twice as many in passing
 	MaxPerSubnet int // inbound connections from one IPv4 address or IPv6 /56, 0 means 128: a school behind one NAT
-	MaxListeners int // children a hosted room feeds, 0 means 200
+	MaxChildren  int // nodes that one room feeds here, 0 means 200; beyond, relays do
+
+	Relays []string // multiaddrs with /p2p/ID, asked to carry every room that we host
+	Relay  *Relay   // makes this node one that carries rooms of others; nil means it does not
 
 	AnnounceEvery time.Duration // 0 means 10 s, at most 24 s; an announcement expires after 2.5 times that
 	Log           *slog.Logger  // nil means discard
@@ -34,6 +37,18 @@ type Options struct {
 	counts     *counters // of the node that New makes
 	udp        *udp.Mux  // shares QUIC's sockets with media; nil means that they are QUIC's alone
 	portBefore int       // where it listened before, if not at defaultPort; 0 means nowhere
+}
+
+// A Relay is what a node's operator lets it carry for others. The zero Relay carries nothing. People are named by key, or as
+// the operator's list of people calls them.
+type Relay struct {
+	Open      bool     // rooms of every host who asks
+	Hosts     []string // rooms of these people
+	Allow     []string // feeds these people alone; nil means everybody
+	Deny      []string // feeds everybody but these
+	Rooms     int      // at once, 0 means 8
+	Listeners int      // nodes that it feeds in all rooms together, 0 means 200
+	Bandwidth int      // kbit/s that it may send, 0 means what Listeners need
 }
 
 // DefaultHome is where a person's node lives unless Options.Home says otherwise.
@@ -58,10 +73,19 @@ func (o *Options) setDefaults() error {
 	}
 	o.MaxPeers = defaultTo(o.MaxPeers, 256)
 	o.MaxPerSubnet = defaultTo(o.MaxPerSubnet, 128)
-	o.MaxListeners = defaultTo(o.MaxListeners, 200)
+	o.MaxChildren = defaultTo(o.MaxChildren, 200)
 	o.AnnounceEvery = defaultTo(o.AnnounceEvery, 10*time.Second)
-	if o.MaxPeers < 1 || o.MaxPerSubnet < 1 || o.MaxListeners < 1 {
-		return fmt.Errorf("%w: limits must be positive: max peers %d, per subnet %d, listeners %d", ErrOption, o.MaxPeers, o.MaxPerSubnet, o.MaxListeners)
+	if o.MaxPeers < 1 || o.MaxPerSubnet < 1 || o.MaxChildren < 1 {
+		return fmt.Errorf("%w: limits must be positive: max peers %d, per subnet %d, children %d", ErrOption, o.MaxPeers, o.MaxPerSubnet, o.MaxChildren)
+	}
+	if o.Relay != nil {
+		limits := *o.Relay
+		limits.Rooms = defaultTo(limits.Rooms, 8)
+		limits.Listeners = defaultTo(limits.Listeners, 200)
+		if limits.Rooms < 1 || limits.Listeners < 1 || limits.Bandwidth < 0 || limits.Rooms > maxRooms {
+			return fmt.Errorf("%w: a relay's limits: rooms %d (at most %d), listeners %d, bandwidth %d", ErrOption, limits.Rooms, maxRooms, limits.Listeners, limits.Bandwidth)
+		}
+		o.Relay = &limits
 	}
 	if o.AnnounceEvery < announceLeast || o.AnnounceEvery > announceMost {
 		return fmt.Errorf("%w: announce every %v: from %v to %v are possible", ErrOption, o.AnnounceEvery, announceLeast, announceMost)

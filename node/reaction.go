@@ -42,8 +42,16 @@ func (r *Room) react(emoji string) error {
 	return nil
 }
 
-// take adds the reactions of a child, as far as one person may react. r.mu is held.
+// takeReactions adds the reactions of a child, as far as one person may react, or as many as it says are below it. r.mu is
+// held.
 func (r *Room) takeReactions(c *child, counts []uint32, now time.Time) {
+	if c.carry > 0 {
+		for kind, n := range counts[:min(len(counts), len(room.Emoji))] {
+			r.reacting.sum[kind] = min(r.reacting.sum[kind]+min(n, reactBurst*c.listeners), mostBelow)
+		}
+		r.passReactions()
+		return
+	}
 	for kind, n := range counts {
 		if kind >= len(room.Emoji) {
 			break

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/multiformats/go-multiaddr"
-
 	"salon/room"
 )
 
@@ -91,7 +89,7 @@ func (n *Node) resume(u Unfinished, now time.Time) (*Room, error) {
 	if u.Ours {
 		return n.leadOn(u, now)
 	}
-	return n.visit(u.link, &u)
+	return n.visit(u.link, &u, false)
 }
 
 // leadOn opens a room of ours again.
@@ -106,6 +104,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r := n.newRoom(u.Room)
 	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
 	r.link = n.shareLink(r.charter)
+	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)
 	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
@@ -139,11 +138,7 @@ func (r *Room) reopen(k *keptHost, now time.Time) {
 // comeBack makes a visit that begins one that goes on. Nothing of the room runs yet.
 func (r *Room) comeBack(before *Unfinished) {
 	k := before.Guest
-	for _, b := range before.link.Addrs {
-		if m, err := multiaddr.NewMultiaddrBytes(b); err == nil && !multiaddr.Contains(r.guest.parent.Addrs, m) {
-			r.guest.parent.Addrs = append(r.guest.parent.Addrs, m)
-		}
-	}
+	r.guest.know(before.link.Addrs)
 	r.charter.Title, r.charter.Mode = before.Title, before.Mode
 	r.phase = Reconnecting
 	r.guest.lost = before.alive

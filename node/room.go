@@ -12,7 +12,7 @@ import (
 	"salon/room"
 )
 
-// A Room is one room this node is in, as its host or as a guest. Its state is the rule book's; what differs between
+// A Room is one room this node is in, as its host, as a guest, or as a relay, which is a guest that feeds others. Its state is the rule book's; what differs between
 // host and guest is where commands go: the host decides, a guest asks.
 type Room struct {
 	n      *Node
@@ -22,8 +22,10 @@ type Room struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	host  *hosting  // in a room of ours, else nil
-	guest *visiting // in somebody else's, else nil
+	host    *hosting  // in a room of ours, else nil
+	guest   *visiting // in somebody else's, else nil
+	carries *carrying // in one that we carry for others, else nil
+	feeds   *feeding  // where we are host or relay, else nil
 
 	mu        sync.Mutex // guards the fields below; taken before media's and voice's
 	demo      bool
@@ -45,14 +47,16 @@ func (r *Room) ID() room.ID { return r.id }
 // sound makes the parts that carry and play sound.
 func (r *Room) sound() {
 	r.voice = newVoice(r.id, r.host != nil, r.n)
-	r.media = newMedia(relay.Options{Fanout: r.n.o.MaxListeners, Bundle: audienceBundle}, r.voice)
+	r.voice.deaf = r.carries != nil
+	// Twice as many as we may feed: a relay comes before the listener goes whose place it takes.
+	r.media = newMedia(relay.Options{Fanout: 2 * r.n.o.MaxChildren, Bundle: audienceBundle}, r.voice)
 	r.voice.media = r.media
 	r.voice.levels = func(levels map[doc.PublicKey]uint8) {
 		r.n.watch.tell(Change{Kind: LevelsHeard, Room: r.id, Levels: levels})
 	}
 	r.voice.changed = r.changed
 	if r.guest != nil {
-		r.voice.distrust = r.reconnect
+		r.voice.distrust = r.distrust
 	}
 }
 
@@ -144,9 +148,13 @@ func (r *Room) settle() {
 	if r.state == nil {
 		return
 	}
-	if r.host != nil {
+	if r.feeds != nil {
 		r.settleChildren()
-	} else {
+	}
+	if r.carries != nil {
+		r.tellPresence() // who has a place is to be told at once
+	}
+	if r.guest != nil {
 		_, hand := r.state.HandOf(r.n.author().Person)
 		r.guest.consent.follow(hand, r.mySeat())
 		r.guest.changed()
@@ -159,10 +167,14 @@ func (r *Room) settle() {
 // routing is what the sounding side needs to know of the state. r.mu is held.
 func (r *Room) routing() routing {
 	me := r.n.author()
-	rt := routing{mode: r.state.Charter.Mode, epoch: r.state.KeyEpoch, secret: r.state.Key, program: r.state.Program.Incarnation, seats: make(map[uint8]seatRoute)}
+	rt := routing{mode: r.state.Charter.Mode, program: r.state.Program.Incarnation, seats: make(map[uint8]seatRoute)}
 	if ok := r.state.Program.Incarnation != 0; ok {
 		rt.programKey = r.state.Program.Device
 	}
+	if r.carries != nil {
+		return rt // it verifies the program and opens nothing
+	}
+	rt.epoch, rt.secret = r.state.KeyEpoch, r.state.Key
 	for _, s := range r.state.Seats {
 		if s.Device == me.Device {
 			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)

@@ -59,25 +59,41 @@ func (r *Room) people(w relay.Who, now time.Time) relay.People {
 
 // answerWho answers a child's question for the people. r.mu is held.
 func (r *Room) answerWho(c *child, w relay.Who, now time.Time) {
-	if len(w.Search) > maxSearch || len(w.After) > maxAfter || !c.conduct.questions.take(now, whoRate, whoBurst) {
+	asks := &c.conduct.questions
+	if c.carry > 0 {
+		asks = &c.questions
+	}
+	if len(w.Search) > maxSearch || len(w.After) > maxAfter || !asks.take(now, c.factor()*whoRate, c.factor()*whoBurst) {
 		r.n.counts.Add("who_refused")
 		u := explain(room.ErrBusy)
 		c.ctl.Send(relay.Answer{ID: w.ID, Code: u.Code, Text: u.Text})
 		return
 	}
+	if r.host == nil {
+		r.passUp(c, w.ID, func(id uint64) any { w.ID = id; return w })
+		return
+	}
 	c.ctl.Send(r.people(w, now))
 }
 
-// makeRoster lists the people with a connection, and ourselves. r.mu is held.
+// makeRoster lists the people with a connection, those below relays as far as these name them, and ourselves. r.mu is held.
 func (r *Room) makeRoster(now time.Time) roster {
 	me := r.n.author().Person
 	seen := map[doc.PublicKey]bool{me: true}
 	ro := roster{faces: []relay.Face{{Person: me, Name: r.n.displayName()}}, made: now}
-	for _, c := range r.host.children {
-		if p := c.author.Person; !seen[p] && !r.state.IsRemoved(p) {
+	add := func(p doc.PublicKey, name string) {
+		if !seen[p] && !r.state.IsRemoved(p) {
 			seen[p] = true
-			ro.faces = append(ro.faces, relay.Face{Person: p, Name: c.name})
+			ro.faces = append(ro.faces, relay.Face{Person: p, Name: name})
 		}
+	}
+	for _, c := range r.feeds.children {
+		if c.carry == 0 { // a relay is nobody who listens
+			add(c.author.Person, c.name)
+		}
+	}
+	for _, g := range r.feeds.below.guests {
+		add(g.Person, g.Name)
 	}
 	slices.SortFunc(ro.faces, func(a, b relay.Face) int { return strings.Compare(rosterKey(a), rosterKey(b)) })
 	for _, f := range ro.faces {

@@ -2,12 +2,15 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,13 +32,18 @@ const (
 	partTimeout = time.Second / 2
 )
 
-// visiting is what only a guest of a room has. Room.mu guards the fields.
+// visiting is what only a guest of a room has, or a relay. Room.mu guards the fields.
 type visiting struct {
-	parent  peer.AddrInfo
+	host    peer.AddrInfo   // where the room is led
+	others  []peer.AddrInfo // relays that carry the room, as the host told in its link or announcement
+	sent    []peer.AddrInfo // where our parent sent us
+	shunned map[peer.ID]time.Time
+	parent  peer.ID      // who feeds us
 	ctl     *controlConn // nil while there is no connection
 	nextID  uint64
-	waiting map[uint64]chan any // for an Answer or People; each holds one
-	depth   int                 // hops from the host
+	waiting map[uint64]waiting // for an Answer or People
+	depth   int                // hops from the host
+	path    [][]byte           // from our parent up to the host
 	consent consent
 	ready   chan struct{} // closed when the first attempt is decided, well or badly
 	decided sync.Once     // closes ready
@@ -43,10 +51,20 @@ type visiting struct {
 	attempt int           // to connect, since the connection broke
 	lost    time.Time     // when the connection broke, or the first attempt began; zero while there is one
 	news    chan struct{} // holds one: how we are in the room may have changed
+	moves   chan struct{} // holds one: our parent sends us elsewhere
 }
 
-func newVisiting(parent peer.AddrInfo) *visiting {
-	return &visiting{parent: parent, waiting: make(map[uint64]chan any), ready: make(chan struct{}), news: make(chan struct{}, 1), lost: time.Now()}
+// A waiting is a question that went up.
+type waiting struct {
+	answer func(m any) // must not block
+	until  time.Time   // for a question of a child's: ours waits for itself
+}
+
+func newVisiting(host peer.AddrInfo) *visiting {
+	return &visiting{
+		host: host, waiting: make(map[uint64]waiting), shunned: make(map[peer.ID]time.Time),
+		ready: make(chan struct{}), news: make(chan struct{}, 1), moves: make(chan struct{}, 1), lost: time.Now(),
+	}
 }
 
 // changed has keepVisit look again.
@@ -55,6 +73,52 @@ func (v *visiting) changed() {
 	case v.news <- struct{}{}:
 	default:
 	}
+}
+
+// know takes up the entry points of a link or an announcement: addresses of the host, and relays with their name.
+func (v *visiting) know(entries [][]byte) {
+	v.others = nil
+	for _, b := range entries {
+		m, err := multiaddr.NewMultiaddrBytes(b)
+		if err != nil {
+			continue
+		}
+		if p, err := peer.AddrInfoFromP2pAddr(m); err != nil {
+			if !multiaddr.Contains(v.host.Addrs, m) {
+				v.host.Addrs = append(v.host.Addrs, m)
+			}
+		} else if p.ID != v.host.ID {
+			v.others = append(v.others, *p)
+		}
+	}
+}
+
+const (
+	redirectsMost = 3
+	triesMost     = 12              // in one attempt
+	shunGone      = 5 * time.Second // a relay that was lost, or did not let us in: the host may not know yet
+	shunForged    = 10 * time.Minute
+)
+
+// shun keeps us from a relay for a while; nothing keeps us from the host. r.mu is held.
+func (v *visiting) shun(id peer.ID, d time.Duration, now time.Time) {
+	maps.DeleteFunc(v.shunned, func(_ peer.ID, until time.Time) bool { return now.After(until) })
+	if until := now.Add(d); id != v.host.ID && id != "" && v.shunned[id].Before(until) {
+		v.shunned[id] = until
+	}
+}
+
+// candidates are who may feed us, in the order in which to ask: where our parent sent us, then the host, then the relays
+// that the host announced. r.mu is held.
+func (v *visiting) candidates(now time.Time) []peer.AddrInfo {
+	list := slices.Concat(v.sent, []peer.AddrInfo{v.host}, v.others)
+	v.sent = nil
+	return v.usable(list, now)
+}
+
+// usable leaves out whom we shun.
+func (v *visiting) usable(list []peer.AddrInfo, now time.Time) []peer.AddrInfo {
+	return slices.DeleteFunc(list, func(p peer.AddrInfo) bool { return now.Before(v.shunned[p.ID]) })
 }
 
 // errFinal ends the attempts to come back: the host has spoken.
@@ -68,74 +132,183 @@ func (e *errFinal) Error() string { return e.text }
 // visit keeps us in somebody's room until it is over or ctx ends.
 func (r *Room) visit(ctx context.Context) {
 	defer r.guest.decided.Do(func() { close(r.guest.ready) })
+	var now *path // what feeds us
 	for attempt := 0; ; attempt++ {
-		joined, err := r.visitOnce(ctx)
-		if ctx.Err() != nil {
-			return
+		next, err := r.findPlace(ctx)
+		if next != nil {
+			r.leave(now) // only now: what feeds us goes on until somebody else does
+			now, attempt = next, 0
+			select {
+			case err = <-now.ended:
+				now.stop()
+				now = nil
+			case <-r.guest.moves:
+				attempt = -1
+				continue
+			}
 		}
-		if joined {
-			attempt = 0
-		}
-		var final *errFinal
-		if errors.As(err, &final) {
-			r.mu.Lock()
-			r.setPhase(final.phase, final.text)
-			r.mu.Unlock()
-			return
+		if ctx.Err() != nil || r.isFinal(err) {
+			break
 		}
 		r.guest.decided.Do(func() { close(r.guest.ready) })
-		r.mu.Lock()
-		been := r.phase == Live || r.phase == Reconnecting
-		if hold := holdTime(r.charter); time.Since(r.guest.lost) > hold {
-			r.setPhase(Ended, fmt.Sprintf("The host has been gone for %d minutes.", int(hold.Minutes())))
-			r.mu.Unlock()
-			return
+		if r.givesUp(attempt, now != nil, err) {
+			break
 		}
-		if !been && attempt >= 2 {
-			r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err))
-			r.mu.Unlock()
-			return
-		}
-		if been {
-			r.guest.attempt = attempt + 1
-			r.setPhase(Reconnecting, "")
-		}
-		r.mu.Unlock()
 		r.n.o.Log.Info("room connection lost", "room", r.id.String(), "err", err)
-		wait := min(100*time.Millisecond<<min(attempt, 6), 3*time.Second)
+		wait := min(100*time.Millisecond<<min(max(attempt, 0), 6), 3*time.Second)
+		var ended chan error
+		if now != nil {
+			ended = now.ended
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-time.After(wait + rand.N(wait/4)):
+		case err = <-ended: // before we found another place
+			now.stop()
+			now = nil
 		}
+		if ctx.Err() != nil || r.isFinal(err) {
+			break
+		}
+	}
+	if now != nil {
+		now.stop()
 	}
 }
 
-// visitOnce joins and stays until the connection ends. joined reports whether the host let us in.
-func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// isFinal ends the room for us if the host has spoken.
+func (r *Room) isFinal(err error) bool {
+	var final *errFinal
+	if !errors.As(err, &final) {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.setPhase(final.phase, final.text)
+	return true
+}
+
+// givesUp notes that nobody let us in, and reports whether we try no more. moving means that we are still fed meanwhile.
+func (r *Room) givesUp(attempt int, moving bool, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	been := r.phase == Live || r.phase == Reconnecting
+	hold := holdTime(r.charter)
+	switch {
+	case moving:
+	case time.Since(r.guest.lost) > hold:
+		r.setPhase(Ended, fmt.Sprintf("The host has been gone for %d minutes.", int(hold.Minutes())))
+		return true
+	case !been && attempt >= 2:
+		r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err))
+		return true
+	case been:
+		r.guest.attempt = attempt + 1
+		r.setPhase(Reconnecting, "")
+	}
+	return false
+}
+
+// A path is the connection to a parent that let us in.
+type path struct {
+	ctl   *controlConn
+	ended chan error // holds one: why it carries no more
+	rest  func()     // ends what watches it
+	stop  func()     // ends it
+}
+
+// leave closes a path, if it is one, because another has taken its place.
+func (r *Room) leave(p *path) {
+	if p == nil {
+		return
+	}
+	p.rest()
+	r.wg.Go(func() {
+		p.ctl.Part(relay.Bye{Code: byeMoved})
+		p.stop()
+	})
+}
+
+// errElsewhere is a parent's word that others have a place.
+type errElsewhere struct{ to []peer.AddrInfo }
+
+func (e *errElsewhere) Error() string { return "it sends us elsewhere" }
+
+// findPlace asks all who may feed us, one after another, until one does.
+func (r *Room) findPlace(ctx context.Context) (*path, error) {
 	r.findParent()
-	parent := r.guest.parent
+	r.mu.Lock()
+	next := r.guest.candidates(time.Now())
+	r.mu.Unlock()
+	var first error
+	redirects := 0
+	for tries := 0; len(next) > 0 && tries < triesMost && ctx.Err() == nil; tries++ {
+		to := next[0]
+		next = next[1:]
+		p, err := r.joinAt(ctx, to)
+		if err == nil {
+			return p, nil
+		}
+		var sent *errElsewhere
+		if errors.As(err, &sent) && redirects < redirectsMost {
+			redirects++
+			r.mu.Lock()
+			next = append(r.guest.usable(sent.to, time.Now()), next...)
+			r.mu.Unlock()
+			continue
+		}
+		var final *errFinal
+		if errors.As(err, &final) && to.ID == r.guest.host.ID {
+			return nil, err
+		}
+		if to.ID != r.guest.host.ID { // only the host's word is the last
+			r.mu.Lock()
+			r.guest.shun(to.ID, shunGone, time.Now())
+			r.mu.Unlock()
+		}
+		if first == nil || to.ID == r.guest.host.ID {
+			first = err
+		}
+	}
+	return nil, cmp.Or(first, error(errNobody))
+}
+
+var errNobody = errors.New("node: nobody to ask for a place")
+
+// joinAt joins at one node. The path goes on until its end is called.
+func (r *Room) joinAt(ctx context.Context, parent peer.AddrInfo) (p *path, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var undo []func()
+	stop := func() {
+		cancel()
+		for _, f := range slices.Backward(undo) {
+			f()
+		}
+	}
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
 	// libp2p would not dial again for 5 s and more where nobody answered a moment ago: the host may just be starting.
 	dial, stopDial := context.WithTimeout(network.WithForceDirectDial(ctx, "a host that may be back"), dialTimeout)
 	defer stopDial()
 	r.n.host.Peerstore().AddAddrs(parent.ID, parent.Addrs, peerstore.TempAddrTTL)
 	if err := connect(dial, r.n.host, parent); err != nil {
-		return false, err
+		return nil, err
 	}
-	defer r.n.protect(parent.ID)()
+	undo = append(undo, r.n.protect(parent.ID))
 	// Both streams start at once: the host keeps the media stream until it has answered the join.
 	cs, err := r.n.host.NewStream(dial, parent.ID, protoControl)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	ctl := newControlConn(cs, nil)
-	defer ctl.Close()
-	stop := context.AfterFunc(ctx, ctl.Close)
-	defer stop()
+	undo = append(undo, ctl.Close)
+	stopCtl := context.AfterFunc(ctx, ctl.Close)
+	undo = append(undo, func() { stopCtl() })
 	r.mu.Lock()
-	join := relay.Join{Version: relay.ControlVersion, Room: r.id, Name: r.n.displayName(), Cert: r.n.id().Cert()}
+	join := relay.Join{Version: relay.ControlVersion, Room: r.id, Name: r.n.displayName(), Cert: r.n.id().Cert(), Carry: r.offers()}
 	if r.state != nil {
 		join.HaveSeq = r.state.Seq
 	}
@@ -143,9 +316,9 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 	ctl.Send(join)
 	link, err := r.openMedia(dial, parent.ID)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer link.Close()
+	undo = append(undo, func() { link.Close() })
 
 	answered := time.AfterFunc(joinTimeout, ctl.Close)
 	m, err := ctl.Receive()
@@ -153,27 +326,42 @@ func (r *Room) visitOnce(ctx context.Context) (joined bool, err error) {
 		r.n.cut(parent.ID, r)
 	}
 	if err != nil {
-		return false, fmt.Errorf("the host did not answer: %w", err)
+		return nil, fmt.Errorf("the host did not answer: %w", err)
 	}
 	switch m := m.(type) {
 	case relay.Accept:
-		if err := r.enter(ctl, m); err != nil {
-			return false, &errFinal{Failed, "The host's answer cannot be trusted: " + err.Error()}
+		if err := r.enter(ctl, parent.ID, m); err != nil {
+			return nil, &errFinal{Failed, "The host's answer cannot be trusted: " + err.Error()}
 		}
+	case relay.Redirect:
+		return nil, &errElsewhere{entriesOf(m)}
 	case relay.Refuse:
-		return false, refusal(m)
+		return nil, r.refusal(m)
 	default:
-		return false, fmt.Errorf("the host answered a join with %T", m)
+		return nil, fmt.Errorf("the host answered a join with %T", m)
 	}
-	defer r.exit(ctl)
+	watch, rest := context.WithCancel(ctx)
+	p = &path{ctl: ctl, ended: make(chan error, 1), rest: rest, stop: stop}
 	r.feed(ctx, ctl, parent.ID, link)
-	r.wg.Go(func() { r.mend(ctx, ctl, parent.ID) })
-	r.wg.Go(func() { r.ping(ctx, ctl) })
-	err = r.listenTo(ctl)
-	if errors.Is(err, errHostGone) {
-		r.n.cut(parent.ID, r)
+	r.wg.Go(func() { r.mend(watch, ctl, parent.ID) })
+	r.wg.Go(func() { r.ping(watch, ctl) })
+	r.wg.Go(func() {
+		err := r.listenTo(ctl, parent.ID)
+		if errors.Is(err, errHostGone) {
+			r.n.cut(parent.ID, r)
+		}
+		r.exit(ctl)
+		p.ended <- err
+	})
+	return p, nil
+}
+
+// offers is how many children we offer to carry. r.mu is held.
+func (r *Room) offers() uint32 {
+	if r.carries == nil {
+		return 0
 	}
-	return true, err
+	return uint32(max(r.places(), 1))
 }
 
 // findParent takes up the addresses that the host announces now: it may have moved to another network.
@@ -184,15 +372,11 @@ func (r *Room) findParent() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now, err := addrInfo(l.device, l.ann.Entries)
-	if err != nil || l.ann.Host != r.charter.Host || now.ID != r.guest.parent.ID {
+	now, err := addrInfo(l.device, nil)
+	if err != nil || l.ann.Host != r.charter.Host || now.ID != r.guest.host.ID {
 		return
 	}
-	for _, a := range now.Addrs {
-		if !multiaddr.Contains(r.guest.parent.Addrs, a) {
-			r.guest.parent.Addrs = append(r.guest.parent.Addrs, a)
-		}
-	}
+	r.guest.know(l.ann.Entries)
 	r.link.Addrs = l.ann.Entries
 }
 
@@ -200,13 +384,21 @@ func (r *Room) findParent() {
 func (r *Room) uses(p peer.ID) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.host != nil {
-		return r.host.children[p] != nil
+	if r.feeds != nil && r.feeds.children[p] != nil {
+		return true
 	}
-	return r.phase == Live && r.guest.parent.ID == p
+	return r.guest != nil && r.phase == Live && r.guest.parent == p
 }
 
 var errHostGone = errors.New("node: nothing comes from the host")
+
+// refusal is what a Refuse means for us.
+func (r *Room) refusal(m relay.Refuse) error {
+	if p := r.Phase(); m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil) {
+		return errors.New(m.Text) // our place is kept, and somebody else may find another one
+	}
+	return refusal(m)
+}
 
 func refusal(m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
@@ -229,35 +421,122 @@ func strangersText(s, instead string) string {
 	return instead
 }
 
-// enter takes the host's snapshot as the room's state.
-func (r *Room) enter(ctl *controlConn, m relay.Accept) error {
-	now := time.Now()
-	charter, err := room.OpenCharter(m.Charter, now)
+// enter takes the host's snapshot as the room's state. It came from the host itself or through parent.
+func (r *Room) enter(ctl *controlConn, parent peer.ID, m relay.Accept) error {
+	charter, state, err := r.openState(m.Charter, m.Snapshot)
 	if err != nil {
-		return fmt.Errorf("charter: %w", err)
+		return err
 	}
-	state, author, err := room.OpenSnapshot(m.Snapshot, now)
-	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
+	self := []byte(r.n.host.ID())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state != nil && cmp.Or(state.Term.Compare(r.state.Term), cmp.Compare(state.Seq, r.state.Seq)) < 0 {
+	if err := r.fits(charter, state); err != nil {
+		return err
+	}
+	if m.Depth == 0 || m.Depth > relay.MaxDepth || len(m.Path) != int(m.Depth) {
+		return fmt.Errorf("its way to the host is %d hops long and names %d", m.Depth, len(m.Path))
+	}
+	if slices.ContainsFunc(m.Path, func(id []byte) bool { return bytes.Equal(id, self) }) {
+		return errors.New("it is fed by us")
+	}
+	old := r.state != nil && cmp.Or(state.Term.Compare(r.state.Term), cmp.Compare(state.Seq, r.state.Seq)) < 0
+	if old && parent == r.guest.host.ID {
 		return errors.New("its state is older than what it told before")
 	}
-	if charter.Room != r.id || state.Charter.Room != r.id || author.Person != charter.Host || (!r.link.Host.IsZero() && charter.Host != r.link.Host) {
+	if !old { // else a relay has still to hear what we know, and the events that we miss come from it all the same
+		r.charter, r.state = charter, state
+	}
+	r.link.Host = charter.Host
+	if r.guest.ctl != nil {
+		r.lose() // what was asked there is not answered here
+	}
+	r.guest.ctl, r.guest.parent = ctl, parent
+	r.guest.depth, r.guest.path, r.guest.lost = int(m.Depth), m.Path, time.Time{}
+	select {
+	case <-r.guest.moves: // the one we have left said it
+	default:
+	}
+	if r.carries != nil {
+		r.carries.begin(m.Charter, m.Snapshot, state.Seq)
+		r.broadcast(relay.Snapshot{Charter: m.Charter, Payload: m.Snapshot})
+		r.tellWay()
+		r.tellAnew()
+	}
+	r.setPhase(Live, "")
+	r.settle()
+	r.guest.decided.Do(func() { close(r.guest.ready) })
+	return nil
+}
+
+// openState opens a signed charter and snapshot.
+func (r *Room) openState(rawCharter, rawState []byte) (charter room.Charter, state *room.State, err error) {
+	now := time.Now()
+	if charter, err = room.OpenCharter(rawCharter, now); err != nil {
+		return charter, nil, fmt.Errorf("charter: %w", err)
+	}
+	state, author, err := room.OpenSnapshot(rawState, now)
+	if err != nil {
+		return charter, nil, fmt.Errorf("snapshot: %w", err)
+	}
+	if author.Person != charter.Host {
+		return charter, nil, errors.New("it is signed by somebody who is not the host")
+	}
+	return charter, state, nil
+}
+
+// fits checks that a charter and a state are this room's. r.mu is held.
+func (r *Room) fits(charter room.Charter, state *room.State) error {
+	if charter.Room != r.id || state.Charter.Room != r.id || (!r.link.Host.IsZero() && charter.Host != r.link.Host) {
 		return errors.New("it is signed by somebody who is not the host")
 	}
 	if !reflect.DeepEqual(charter, state.Charter) {
 		return errors.New("its charter is not that of its state")
 	}
+	return nil
+}
+
+// renew takes a snapshot that came in the middle of a visit.
+func (r *Room) renew(ctl *controlConn, m relay.Snapshot) error {
+	charter, state, err := r.openState(m.Charter, m.Payload)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.fits(charter, state); err != nil {
+		return err
+	}
+	if r.guest.ctl != ctl {
+		return nil // somebody else feeds us by now
+	}
+	if r.carries != nil {
+		r.carries.begin(m.Charter, m.Payload, state.Seq)
+		r.broadcast(m)
+	}
+	if cmp.Or(state.Term.Compare(r.state.Term), cmp.Compare(state.Seq, r.state.Seq)) <= 0 {
+		return nil // what we know already
+	}
 	r.charter, r.state = charter, state
-	r.link.Host = charter.Host
-	r.guest.ctl = ctl
-	r.guest.depth, r.guest.lost = int(m.Depth), time.Time{}
-	r.setPhase(Live, "")
 	r.settle()
-	r.guest.decided.Do(func() { close(r.guest.ready) })
+	return nil
+}
+
+// reroute takes a new way to the host.
+func (r *Room) reroute(ctl *controlConn, m relay.Path) error {
+	self := []byte(r.n.host.ID())
+	if m.Depth == 0 || m.Depth > relay.MaxDepth || len(m.Path) != int(m.Depth) || slices.ContainsFunc(m.Path, func(id []byte) bool { return bytes.Equal(id, self) }) {
+		return errors.New("node: the way to the host is too long, or leads through us")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.guest.ctl != ctl {
+		return nil
+	}
+	r.guest.depth, r.guest.path = int(m.Depth), m.Path
+	if r.carries != nil {
+		r.tellWay()
+		r.tellCounts()
+	}
 	return nil
 }
 
@@ -271,6 +550,18 @@ func (r *Room) reconnect() {
 	}
 }
 
+// distrust leaves whoever fed us what its source did not sign, and does not come back to a relay soon.
+func (r *Room) distrust() {
+	r.mu.Lock()
+	if r.guest.parent != r.guest.host.ID {
+		r.n.counts.Add("relay_forged")
+		r.n.o.Log.Warn("relay altered sound", "relay", r.guest.parent.String())
+	}
+	r.guest.shun(r.guest.parent, shunForged, time.Now())
+	r.mu.Unlock()
+	r.reconnect()
+}
+
 // exit forgets a connection; commands that wait for its answer get none.
 func (r *Room) exit(ctl *controlConn) {
 	r.mu.Lock()
@@ -279,14 +570,20 @@ func (r *Room) exit(ctl *controlConn) {
 		return
 	}
 	r.guest.ctl, r.guest.lost = nil, time.Now()
-	for id, ch := range r.guest.waiting {
-		ch <- relay.Answer{ID: id, Code: errNotConnected.Code, Text: errNotConnected.Text}
+	r.guest.shun(r.guest.parent, shunGone, r.guest.lost)
+	r.lose()
+}
+
+// lose answers what waits for an answer that will not come. r.mu is held.
+func (r *Room) lose() {
+	for id, w := range r.guest.waiting {
+		w.answer(relay.Answer{ID: id, Code: errNotConnected.Code, Text: errNotConnected.Text})
 		delete(r.guest.waiting, id)
 	}
 }
 
-// listenTo takes the host's control messages until the connection ends.
-func (r *Room) listenTo(ctl *controlConn) error {
+// listenTo takes the control messages of the host, or of a relay, until the connection ends.
+func (r *Room) listenTo(ctl *controlConn, parent peer.ID) error {
 	silent := time.AfterFunc(hostGone, ctl.Close)
 	defer silent.Stop()
 	for {
@@ -311,7 +608,22 @@ func (r *Room) listenTo(ctl *controlConn) error {
 			if err := r.recharter(m.Payload); err != nil {
 				return err
 			}
+		case relay.Snapshot:
+			if err := r.renew(ctl, m); err != nil {
+				return err
+			}
+		case relay.Path:
+			if err := r.reroute(ctl, m); err != nil {
+				return err
+			}
+		case relay.Redirect:
+			r.goElsewhere(ctl, m)
 		case relay.Reactions:
+			if r.carries != nil {
+				r.mu.Lock()
+				r.broadcast(m)
+				r.mu.Unlock()
+			}
 			r.showReactions(m.Counts)
 		case relay.Counts:
 			r.mu.Lock()
@@ -322,6 +634,9 @@ func (r *Room) listenTo(ctl *controlConn) error {
 			r.voice.clock(m.T0, m.T1, m.T2, time.Now())
 		case relay.Bye:
 			text := strangersText(m.Text, "The host closed the connection.")
+			if parent != r.guest.host.ID && !r.isOver(m.Code) {
+				return errors.New(text) // a relay's word is not the host's
+			}
 			switch m.Code {
 			case "removed":
 				return &errFinal{Removed, text}
@@ -332,6 +647,28 @@ func (r *Room) listenTo(ctl *controlConn) error {
 		default:
 			return fmt.Errorf("the host sent %T", m)
 		}
+	}
+}
+
+// isOver reports whether the host said of us what a relay says now.
+func (r *Room) isOver(code string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return code == "removed" && r.state.IsRemoved(r.n.Person()) || code == "ended" && r.state.Ended
+}
+
+// goElsewhere begins to look for another place; ctl feeds us until there is one.
+func (r *Room) goElsewhere(ctl *controlConn, m relay.Redirect) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.guest.ctl != ctl {
+		return
+	}
+	r.guest.shun(r.guest.parent, shunGone, time.Now())
+	r.guest.sent = r.guest.usable(entriesOf(m), time.Now())
+	select {
+	case r.guest.moves <- struct{}{}:
+	default:
 	}
 }
 
@@ -347,12 +684,20 @@ func (r *Room) witness(raw []byte) error {
 		return errors.New("node: event signed by somebody who is not the host")
 	}
 	if ev.Seq <= r.state.Seq {
+		if r.carries != nil && ev.Seq == r.carries.seq+1 { // we know it, from whoever fed us before; it leads on from the snapshot
+			r.handOn(relay.Event{Payload: raw}, ev.Seq)
+		}
 		return nil // the snapshot held it already
 	}
-	if _, err := r.state.Apply(ev); err != nil {
+	effects, err := r.state.Apply(ev)
+	if err != nil {
 		return fmt.Errorf("event %d: %w", ev.Seq, err)
 	}
 	r.charter = r.state.Charter
+	if r.carries != nil {
+		r.handOn(relay.Event{Payload: raw}, ev.Seq)
+		r.carryOut(ev, effects)
+	}
 	r.settle()
 	return nil
 }
@@ -371,6 +716,9 @@ func (r *Room) recharter(raw []byte) error {
 	if c.Version == r.state.Charter.Version && !reflect.DeepEqual(c, r.state.Charter) {
 		return errors.New("node: the charter is not what the events say")
 	}
+	if r.carries != nil {
+		r.handOn(relay.Charter{Payload: raw}, r.carries.seq)
+	}
 	return nil
 }
 
@@ -378,9 +726,9 @@ func (r *Room) recharter(raw []byte) error {
 func (r *Room) answered(id uint64, m any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ch := r.guest.waiting[id]; ch != nil {
-		ch <- m
+	if w, asked := r.guest.waiting[id]; asked {
 		delete(r.guest.waiting, id)
+		w.answer(m)
 	}
 }
 
@@ -411,14 +759,14 @@ func (r *Room) exchange(ctx context.Context, question func(id uint64) (any, erro
 		return nil, errOver
 	}
 	ctl := r.guest.ctl
-	if ctl == nil || len(r.guest.waiting) >= 64 {
+	if ctl == nil || r.carries == nil && len(r.guest.waiting) >= 64 {
 		r.mu.Unlock()
 		return nil, errNotConnected
 	}
 	r.guest.nextID++
 	id := r.guest.nextID
 	answer := make(chan any, 1)
-	r.guest.waiting[id] = answer
+	r.guest.waiting[id] = waiting{func(m any) { answer <- m }, time.Now().Add(2 * joinTimeout)} // at most once
 	r.mu.Unlock()
 	forget := func() {
 		r.mu.Lock()
@@ -443,7 +791,11 @@ func (r *Room) exchange(ctx context.Context, question func(id uint64) (any, erro
 }
 
 func (r *Room) ping(ctx context.Context, ctl *controlConn) {
-	t := time.NewTicker(pingEvery)
+	every := pingEvery
+	if r.carries != nil {
+		every = pingCarry
+	}
+	t := time.NewTicker(every)
 	defer t.Stop()
 	told := r.voice.hearStats(0)
 	for {
@@ -454,6 +806,9 @@ func (r *Room) ping(ctx context.Context, ctl *controlConn) {
 		case <-ctl.done:
 			return
 		case <-t.C:
+			if r.carries != nil {
+				continue // it reports what its children lose
+			}
 			s := r.voice.hearStats(0)
 			ctl.Send(relay.Report{Expected: s.Expected - told.Expected, Received: s.Received - told.Received, Resent: s.Resent - told.Resent, Concealed: s.Concealed - told.Concealed})
 			told = s
@@ -477,12 +832,16 @@ func (n *Node) serveControl(s network.Stream) {
 		n.show(ctl, room.ID(look.Room))
 		return
 	}
+	if m, ok := m.(relay.Carry); ok {
+		n.serveCarry(ctl, s.Conn().RemotePeer(), m)
+		return
+	}
 	j, ok := m.(relay.Join)
 	if err != nil || !ok {
 		n.counts.Add("join_malformed")
 		return
 	}
-	r := n.hosted(room.ID(j.Room))
+	r := n.fed(room.ID(j.Room))
 	if r == nil && n.resumes(room.ID(j.Room)) {
 		n.counts.Add("join_early")
 		ctl.Finish(relay.Refuse{Code: "early", Text: "The host is just coming back."})
@@ -490,7 +849,7 @@ func (n *Node) serveControl(s network.Stream) {
 	}
 	if r == nil {
 		n.counts.Add("join_no_room")
-		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not hosted here."})
+		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not to be had here."})
 		return
 	}
 	r.welcome(n.ctx, s, ctl, j)
@@ -507,7 +866,7 @@ func (n *Node) serveMedia(s network.Stream) {
 		s.Reset()
 		return
 	}
-	r := n.hosted(room.ID(b))
+	r := n.fed(room.ID(b))
 	if r == nil {
 		n.counts.Add("media_no_room")
 		s.Reset()

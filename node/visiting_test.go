@@ -78,8 +78,8 @@ func TestHostThatMovedIsFound(t *testing.T) {
 	bo.dir.rooms[joined.id] = l
 	bo.dir.mu.Unlock()
 	joined.findParent()
-	if !multiaddr.Contains(joined.guest.parent.Addrs, moved) {
-		t.Errorf("dials %v", joined.guest.parent.Addrs)
+	if !multiaddr.Contains(joined.guest.host.Addrs, moved) {
+		t.Errorf("dials %v", joined.guest.host.Addrs)
 	}
 	if link, err := room.ParseLink(joined.View().Link); err != nil || len(link.Addrs) != 1 || string(link.Addrs[0]) != string(moved.Bytes()) {
 		t.Errorf("the link to share has %v, %v", link.Addrs, err)

@@ -26,6 +26,7 @@ const (
 type voice struct {
 	room     room.ID
 	hosting  bool          // we mix the program
+	deaf     bool          // nothing is opened: we carry it for others
 	me       doc.PublicKey // the person of this node
 	device   doc.PrivateKey
 	log      *slog.Logger
@@ -110,7 +111,7 @@ func (v *voice) update(r routing) {
 	was := v.route
 	v.route = r
 	v.mode = r.mode
-	if r.epoch != was.epoch || r.secret != was.secret {
+	if !v.deaf && (r.epoch != was.epoch || r.secret != was.secret) {
 		if err := v.opener.SetEpoch(r.epoch, r.secret); err != nil {
 			v.counts.Add("key_epoch_refused")
 		}
@@ -368,6 +369,16 @@ func (v *voice) clock(t0, t1, t2 int64, now time.Time) {
 	}
 	v.rtt = max(rtt, time.Microsecond)
 	v.offset = time.Duration((t1-t0)+(t2-t3)) / 2 * time.Microsecond
+}
+
+// hostClock is how far the host's clock is ahead of ours, if that is known.
+func (v *voice) hostClock() (offset time.Duration, ok bool) {
+	if v.hosting {
+		return 0, true
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.offset, v.rtt != 0
 }
 
 // tellLevels reports who is heard how loud.

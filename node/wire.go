@@ -14,7 +14,7 @@ import (
 // Protocols are versioned by their last part; a change of format changes it.
 const (
 	protoDirectory = "/salon/directory/1" // one request, one answer
-	protoControl   = "/salon/room/2"      // control messages of relay/control.go
+	protoControl   = "/salon/room/3"      // control messages of relay/control.go
 	protoMedia     = "/salon/media/1"     // room ID, then packets of relay/packet.go
 )
 

@@ -11,7 +11,7 @@ import (
 const MaxControl = 128 << 10
 
 // ControlVersion is what Join.Version carries. A change of any message's bytes changes it.
-const ControlVersion = 1
+const ControlVersion = 2
 
 // ErrControl means bytes that are not a control message.
 var ErrControl = errors.New("relay: malformed control message")
@@ -26,6 +26,7 @@ type (
 		Name    string   `cbor:"3,keyasint"`
 		Cert    []byte   `cbor:"4,keyasint"` // of the device that asks
 		HaveSeq uint64   `cbor:"5,keyasint"` // the last event it knows, 0 for none
+		Carry   uint32   `cbor:"6,keyasint"` // children it offers to carry; 0 for none
 	}
 	// Accept gives the place.
 	Accept struct {
@@ -57,6 +58,7 @@ type (
 	// Counts goes up with the listeners at and below a node, and down with the whole room's.
 	Counts struct {
 		Listeners uint32 `cbor:"1,keyasint"`
+		Free      uint32 `cbor:"2,keyasint"` // going up: places for children at and below the node
 	}
 	// Charter carries a new version of the room's signed charter down.
 	Charter struct {
@@ -103,13 +105,58 @@ type (
 		T1 int64 `cbor:"2,keyasint"` // when the Ping came
 		T2 int64 `cbor:"3,keyasint"` // when the Pong left
 	}
-	// Report tells the parent how it is heard, in frames since the last Report.
+	// Report tells the parent how it is heard, in frames since the last Report; a relay's is the sum of its children's.
 	Report struct {
 		Expected  uint64 `cbor:"1,keyasint"`
 		Received  uint64 `cbor:"2,keyasint"`
 		Resent    uint64 `cbor:"3,keyasint"`
 		Concealed uint64 `cbor:"4,keyasint"`
 		Late      uint64 `cbor:"5,keyasint"`
+	}
+	// Redirect sends a node elsewhere, instead of an Accept or after it. Going up, it is empty and says that the node is
+	// about to go: nobody is to be sent there.
+	Redirect struct {
+		To []Entry `cbor:"1,keyasint"` // at most MaxEntries, to be tried in this order; none: wherever there is a place
+	}
+	// An Entry is a node that may have a place.
+	Entry struct {
+		Peer  []byte   `cbor:"1,keyasint"`
+		Addrs [][]byte `cbor:"2,keyasint"` // binary multiaddrs, at most MaxAddrs
+		Free  uint32   `cbor:"3,keyasint"` // places at and below it
+	}
+	// Path goes down when what Accept said of the way to the host has changed.
+	Path struct {
+		Depth uint8    `cbor:"1,keyasint"`
+		Path  [][]byte `cbor:"2,keyasint"`
+	}
+	// Present goes up from a relay: which devices came and went below it, since the last one on this connection.
+	Present struct {
+		Here []Guest         `cbor:"1,keyasint"` // at most MaxGuests
+		Gone []doc.PublicKey `cbor:"2,keyasint"` // devices whose connection ended
+		Left []doc.PublicKey `cbor:"3,keyasint"` // devices that said goodbye
+	}
+	// A Guest is somebody in the room with one device.
+	Guest struct {
+		Person doc.PublicKey `cbor:"1,keyasint"`
+		Device doc.PublicKey `cbor:"2,keyasint"`
+		Name   string        `cbor:"3,keyasint"`
+	}
+	// Snapshot carries the room's state down, where events were missed or to begin anew; going up, empty, it asks for it.
+	Snapshot struct {
+		Charter []byte `cbor:"1,keyasint"` // signed, as in Accept
+		Payload []byte `cbor:"2,keyasint"` // signed
+	}
+	// Admit asks for a relay, which has no word in it, whether somebody may come in; an Answer says it.
+	Admit struct {
+		ID     uint64        `cbor:"1,keyasint"`
+		Person doc.PublicKey `cbor:"2,keyasint"`
+		Device doc.PublicKey `cbor:"3,keyasint"`
+		Carry  uint32        `cbor:"4,keyasint"` // as in Join
+	}
+	// Carry asks a relay to join a room of ours and carry it; it is the first message, from the host, and is answered by an
+	// Answer.
+	Carry struct {
+		Charter []byte `cbor:"1,keyasint"` // signed by the device that asks
 	}
 	// Bye is the last message of either side.
 	Bye struct {
@@ -137,16 +184,29 @@ const (
 	kindPeople
 	kindLook
 	kindSight
+	kindRedirect
+	kindPath
+	kindPresent
+	kindSnapshot
+	kindAdmit
+	kindCarry
 )
 
 // Limits of what the messages carry.
 const (
 	MaxReactions = 32  // kinds
 	MaxFaces     = 100 // in a People
+	MaxEntries   = 8   // in a Redirect
+	MaxAddrs     = 4   // in an Entry
+	MaxGuests    = 256 // in a Present
 )
 
+// MaxDepth is how many hops from the host a node may be.
+const MaxDepth = 4
+
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
-// Pong, Report, Bye, Charter, Reactions, Who, People, Look or Sight. The error means it is none of these, or is longer than MaxControl.
+// Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit or Carry. The
+// error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -184,6 +244,18 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindLook
 	case Sight:
 		kind = kindSight
+	case Redirect:
+		kind = kindRedirect
+	case Path:
+		kind = kindPath
+	case Present:
+		kind = kindPresent
+	case Snapshot:
+		kind = kindSnapshot
+	case Admit:
+		kind = kindAdmit
+	case Carry:
+		kind = kindCarry
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrControl, m)
 	}
@@ -238,6 +310,18 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Look](b[1:])
 	case kindSight:
 		return decode[Sight](b[1:])
+	case kindRedirect:
+		return decode[Redirect](b[1:])
+	case kindPath:
+		return decode[Path](b[1:])
+	case kindPresent:
+		return decode[Present](b[1:])
+	case kindSnapshot:
+		return decode[Snapshot](b[1:])
+	case kindAdmit:
+		return decode[Admit](b[1:])
+	case kindCarry:
+		return decode[Carry](b[1:])
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

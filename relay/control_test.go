@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"salon/ledger/doc"
 )
 
 // controlVectors are written by hand: the kind, then a CBOR map with integer keys (RFC 8949).
@@ -14,15 +16,15 @@ var controlVectors = []struct {
 	hex  string
 	m    any
 }{
-	{"join", "01 a5 01 01 02 50" + strings.Repeat("52", 16) + "03 63 416e61 04 42 c0c1 05 00",
-		Join{Version: 1, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}}},
+	{"join", "01 a6 01 02 02 50" + strings.Repeat("52", 16) + "03 63 416e61 04 42 c0c1 05 00 06 18c8",
+		Join{Version: 2, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}, Carry: 200}},
 	{"accept", "02 a4 01 01 02 81 42 0102 03 41 aa 04 41 bb",
 		Accept{Depth: 1, Path: [][]byte{{1, 2}}, Charter: []byte{0xaa}, Snapshot: []byte{0xbb}}},
 	{"refuse", "03 a2 01 64 66756c6c 02 60", Refuse{Code: "full"}},
 	{"event", "04 a1 01 43 010203", Event{Payload: []byte{1, 2, 3}}},
 	{"command", "05 a2 01 18 2a 02 41 ff", Command{ID: 42, Payload: []byte{0xff}}},
 	{"answer", "06 a3 01 18 2a 02 60 03 60", Answer{ID: 42}},
-	{"counts", "07 a1 01 1a 000186a0", Counts{Listeners: 100_000}},
+	{"counts", "07 a2 01 1a 000186a0 02 03", Counts{Listeners: 100_000, Free: 3}},
 	{"ping", "08 a1 01 20", Ping{T0: -1}},
 	{"pong", "09 a3 01 01 02 02 03 03", Pong{T0: 1, T1: 2, T2: 3}},
 	{"report", "0a a5 01 18 64 02 18 63 03 01 04 01 05 00", Report{Expected: 100, Received: 99, Resent: 1, Concealed: 1}},
@@ -34,6 +36,16 @@ var controlVectors = []struct {
 		People{ID: 7, List: []Face{{Person: fill32(0x52), Name: "Ana"}, {Person: fill32(0x53), Name: "Bo"}}, Next: "x"}},
 	{"look", "10 a1 01 50" + strings.Repeat("52", 16), Look{Room: fill(0x52)}},
 	{"sight", "11 a2 01 41 aa 02 41 bb", Sight{Announcement: []byte{0xaa}, Charter: []byte{0xbb}}},
+	{"redirect", "12 a1 01 81 a3 01 42 0102 02 82 41 0a 41 0b 03 05",
+		Redirect{To: []Entry{{Peer: []byte{1, 2}, Addrs: [][]byte{{10}, {11}}, Free: 5}}}},
+	{"path", "13 a2 01 02 02 82 41 01 41 02", Path{Depth: 2, Path: [][]byte{{1}, {2}}}},
+	{"present", "14 a3 01 81 a3 01 5820 " + strings.Repeat("52", 32) + " 02 5820 " + strings.Repeat("53", 32) + " 03 62 426f 02 81 5820 " +
+		strings.Repeat("54", 32) + " 03 81 5820 " + strings.Repeat("55", 32),
+		Present{Here: []Guest{{Person: fill32(0x52), Device: fill32(0x53), Name: "Bo"}}, Gone: []doc.PublicKey{fill32(0x54)}, Left: []doc.PublicKey{fill32(0x55)}}},
+	{"snapshot", "15 a2 01 41 aa 02 41 bb", Snapshot{Charter: []byte{0xaa}, Payload: []byte{0xbb}}},
+	{"admit", "16 a4 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 00",
+		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
+	{"carry", "17 a1 01 41 aa", Carry{Charter: []byte{0xaa}}},
 }
 
 func fill32(b byte) (k [32]byte) {
@@ -61,7 +73,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "12 a0",
+		"unknown kind":           "18 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",
@@ -70,8 +82,11 @@ func TestMalformedControl(t *testing.T) {
 		"an indefinite map":      "08 bf 01 01 ff",
 		"something after it":     "08 a1 01 01 00",
 		"text that is a number":  "03 a2 01 07 02 60",
-		"a room of 15 bytes":     "01 a5 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00",
-		"more than can be":       "07 a1 01 1b 0000000100000000",
+		"a device of 31 bytes":   "14 a3 01 80 02 81 581f" + strings.Repeat("52", 31) + " 03 80",
+		"an entry of two fields": "12 a1 01 81 a2 01 41 01 02 80",
+		"a depth of 256":         "13 a2 01 19 0100 02 80",
+		"a room of 15 bytes":     "01 a6 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00 06 00",
+		"more than can be":       "07 a2 01 1b 0000000100000000 02 00",
 		"longer than 128 KiB":    "04 a1 01 5a 00020000" + strings.Repeat("00", 131072),
 		"a promise of much more": "04 a1 01 5b 7fffffffffffffff",
 	} {

@@ -92,20 +92,26 @@ func SignCharter(id *doc.Identity, c Charter) ([]byte, error) {
 
 // OpenCharter checks a charter: its fields, that its author is the host it names, and the signatures.
 func OpenCharter(raw []byte, now time.Time) (Charter, error) {
+	c, _, err := OpenCharterBy(raw, now)
+	return c, err
+}
+
+// OpenCharterBy is OpenCharter for who needs to know which of the host's devices signed.
+func OpenCharterBy(raw []byte, now time.Time) (Charter, doc.Author, error) {
 	var w charterWire
 	author, err := doc.Peek(raw, &w)
 	if err != nil {
-		return Charter{}, err
+		return Charter{}, doc.Author{}, err
 	}
 	c := w.charter()
 	if err := c.check(); err != nil {
-		return Charter{}, err
+		return Charter{}, doc.Author{}, err
 	}
 	if author.Person != c.Host {
-		return Charter{}, ErrNotHost
+		return Charter{}, doc.Author{}, ErrNotHost
 	}
 	if err := doc.Verify(kindCharter, raw, now); err != nil {
-		return Charter{}, err
+		return Charter{}, doc.Author{}, err
 	}
-	return c, nil
+	return c, author, nil
 }

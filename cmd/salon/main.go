@@ -65,6 +65,8 @@ type flags struct {
 	noMDNS   bool
 	listen   []string
 	announce []string
+	relays   []string
+	children int
 	verbose  bool
 	log      logFormat
 }
@@ -89,10 +91,12 @@ func newCommand() *cobra.Command {
 	p.BoolVar(&f.noMDNS, "no-mdns", false, "do not look for nodes on the local network")
 	p.StringArrayVar(&f.listen, "listen", nil, "multiaddr to listen on; repeatable (default port 4773, QUIC and TCP, all addresses)")
 	p.StringArrayVar(&f.announce, "announce", nil, "multiaddr to tell others instead of those listened on; repeatable")
+	p.StringArrayVar(&f.relays, "relay", nil, "address of a relay that is to carry the rooms you host; repeatable")
+	p.IntVar(&f.children, "max-children", 0, "nodes fed by this one in a room, relays among them; beyond, relays feed them (default 200)")
 	p.BoolVar(&f.verbose, "verbose", false, "log to standard error, in full detail")
 	p.Var(&f.log, "log", "log to standard error what the node does: text, or json with an object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), demoCommand(f), openCommand(f))
+	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), hostCommand(f), listenCommand(f), speakCommand(f), relayCommand(f), demoCommand(f), openCommand(f))
 	completesTo(root, "home", cobra.ShellCompDirectiveFilterDirs)
 	completesTo(root, "log", cobra.ShellCompDirectiveNoFileComp, "text", "json")
 	addCompletion(root)

@@ -28,7 +28,10 @@ func (f *flags) homeDir() string {
 }
 
 func (f *flags) options() node.Options {
-	return node.Options{Home: f.homeDir(), Name: f.name, Listen: f.listen, Announce: f.announce, Peers: f.peers, NoMDNS: f.noMDNS, Log: f.logger(os.Stderr)}
+	return node.Options{
+		Home: f.homeDir(), Name: f.name, Listen: f.listen, Announce: f.announce, Peers: f.peers, NoMDNS: f.noMDNS,
+		Relays: f.relays, MaxChildren: f.children, Log: f.logger(os.Stderr),
+	}
 }
 
 // connect uses the running node of the home, or starts one.
@@ -65,8 +68,8 @@ func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
 			return err
 		}
 	}
-	if len(f.listen) > 0 || len(f.announce) > 0 {
-		return usagef("a salon runs on this home: --listen and --announce are for when it starts")
+	if len(f.listen) > 0 || len(f.announce) > 0 || len(f.relays) > 0 || f.children != 0 {
+		return usagef("a salon runs on this home: --listen, --announce, --relay and --max-children are for when it starts")
 	}
 	for _, p := range f.peers {
 		if err := c.Call(ctx, "POST", "/api/v1/peers", map[string]string{"addr": p}, nil); err != nil {

@@ -233,6 +233,18 @@ func (c *Client) Carry(ctx context.Context, id string, a Action) error {
 	return c.Call(ctx, http.MethodPost, "/api/v1/rooms/"+id+"/do", a, nil)
 }
 
+// Relayed is what the node carries for others.
+func (c *Client) Relayed(ctx context.Context) (v node.Relayed, err error) {
+	err = c.Call(ctx, "GET", "/api/v1/relay", nil, &v)
+	return v, err
+}
+
+// BlockRelayed has the node carry a room, or the rooms of a host, no more.
+func (c *Client) BlockRelayed(ctx context.Context, what string) (v node.Relayed, err error) {
+	err = c.Call(ctx, "POST", "/api/v1/relay/block", map[string]string{"what": what}, &v)
+	return v, err
+}
+
 // People lists whom the person of the node mutes or blocks.
 func (c *Client) People(ctx context.Context) ([]node.Mark, error) {
 	var list struct {

@@ -87,6 +87,8 @@ func (s *Server) calls() []call {
 		{"POST /api/v1/check/{id}/socket/publish", nil, s.checks.publishSocket},
 		{"POST /api/v1/check/{id}/socket/play", nil, s.checks.playSocket},
 		{"DELETE /api/v1/check/{id}", nil, s.checks.remove},
+		{"GET /api/v1/relay", nil, s.relayed},
+		taking(s, "POST /api/v1/relay/block", s.blockRelayed),
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
 	}
@@ -210,7 +212,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line":
+	case "no_room", "no_hand", "no_line", "no_relay":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable
@@ -466,6 +468,28 @@ func (s *Server) addPeer(w http.ResponseWriter, r *http.Request, body peerBody) 
 		return
 	}
 	writeJSON(w, http.StatusOK, peerCount{s.n.Status().Peers})
+}
+
+func (s *Server) relayed(w http.ResponseWriter, _ *http.Request) {
+	v, err := s.n.Relayed()
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}
+
+type blockBody struct {
+	What string `json:"what"`
+}
+
+func (s *Server) blockRelayed(w http.ResponseWriter, _ *http.Request, body blockBody) {
+	v, err := s.n.BlockCarried(body.What)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
 }
 
 // counts of refusals by constant name.

@@ -864,6 +864,13 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("PUT", "/people/"+stranger, jsonType, `{"name":"Eve","blocked":true}`)
 	do("GET", "/people", "", "")
 
+	page := s
+	s = newSiteOf(t, Options{}, &node.Relay{Open: true, Hosts: []string{stranger}})
+	do("GET", "/relay", "", "")
+	do("POST", "/relay/block", jsonType, `{"what":"`+page.startRoom().ID.String()+`"}`)
+	do("POST", "/relay/block", jsonType, `{"what":"`+stranger+`"}`)
+	s = page
+
 	theirs := other.startRoom()
 	do("POST", "/preview", jsonType, `{"link":"`+theirs.Link+`"}`)
 	do("POST", "/join", jsonType, `{"link":"`+theirs.Link+`"}`)

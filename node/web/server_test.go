@@ -31,7 +31,13 @@ type site struct {
 
 func newSite(t testing.TB, o Options) *site {
 	t.Helper()
-	n, err := node.New(node.Options{Home: t.TempDir(), Hidden: true, NoMDNS: true, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1"}})
+	return newSiteOf(t, o, nil)
+}
+
+// newSiteOf is newSite of a node that is a relay if what it may carry is not nil.
+func newSiteOf(t testing.TB, o Options, carries *node.Relay) *site {
+	t.Helper()
+	n, err := node.New(node.Options{Home: t.TempDir(), Hidden: true, NoMDNS: true, Relay: carries, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +173,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/check/CHECK/socket/publish", "", "", rtc.Ticket{}},
 	{"POST", "/api/v1/check/CHECK/socket/play", "", "", rtc.Ticket{}},
 	{"DELETE", "/api/v1/check/CHECK", "", "", nil},
+	{"GET", "/api/v1/relay", "", "", node.Relayed{}},
+	{"POST", "/api/v1/relay/block", `{"what":"Kitchen"}`, "application/json", node.Relayed{}},
 	{"GET", "/api/v1/events", "", "", nil},
 	{"GET", "/api/v1/counts", "", "", map[string]uint64{}},
 	{"GET", "/api/", "", "", nil},

@@ -1,0 +1,343 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+const (
+	sinceMost     = 128 // events that a newcomer is sent after the snapshot; half of what may wait for it
+	passedMost    = 1024
+	presenceEvery = 100 * time.Millisecond
+	pingCarry     = 500 * time.Millisecond // by a relay: see deadCarryAfter
+)
+
+// carrying is what a node has in a room that it carries for others and does not hear. Whoever joins gets the latest
+// snapshot that the host signed and came by here, and every signed event after it, byte for byte; when these become many, a
+// new snapshot is asked for. Room.mu guards the fields.
+type carrying struct {
+	charter, snapshot []byte   // signed by the host
+	since             [][]byte // control messages that came after it
+	seq               uint64   // of the last event in since, or of the snapshot
+	asking            bool     // for a new snapshot
+
+	told     map[doc.PublicKey]relay.Guest // who is below us, as our parent knows it
+	left     map[doc.PublicKey]bool        // devices below that said goodbye and that our parent still knows
+	counted  relay.Counts                  // as our parent knows them
+	due      bool                          // presence is about to be told
+	reported time.Time
+}
+
+func newCarrying() *carrying {
+	return &carrying{told: make(map[doc.PublicKey]relay.Guest), left: make(map[doc.PublicKey]bool)}
+}
+
+// begin starts anew from what the host signed.
+func (c *carrying) begin(charter, snapshot []byte, seq uint64) {
+	c.charter, c.snapshot, c.seq, c.since, c.asking = charter, snapshot, seq, nil, false
+}
+
+// handOn passes a message of the host's to everybody below, and keeps it for those who come; seq is that of the last event
+// then. r.mu is held.
+func (r *Room) handOn(m any, seq uint64) {
+	b, err := relay.EncodeControl(m)
+	if err != nil {
+		r.n.o.Log.Error("handed on", "err", err) // it came in this very form
+		return
+	}
+	for _, c := range r.feeds.children {
+		c.ctl.sendRaw(b)
+	}
+	c := r.carries
+	c.since, c.seq = append(c.since, b), seq
+	switch {
+	case r.guest.ctl == nil:
+	case len(c.since) > sinceMost:
+		r.guest.ctl.Close() // our parent does not answer: nobody new could be let in
+	case len(c.since) >= sinceMost/2 && !c.asking:
+		c.asking = true
+		r.guest.ctl.Send(relay.Snapshot{})
+	}
+}
+
+// answerSnapshot gives a child the state as it is. r.mu is held.
+func (r *Room) answerSnapshot(c *child, now time.Time) {
+	if !c.questions.take(now, whoRate, whoBurst) {
+		r.n.counts.Add("snapshot_refused")
+		return
+	}
+	if r.host == nil {
+		c.ctl.Send(relay.Snapshot{Charter: r.carries.charter, Payload: r.carries.snapshot})
+		for _, b := range r.carries.since {
+			c.ctl.sendRaw(b)
+		}
+		return
+	}
+	charter, snapshot, err := r.signedState()
+	if err != nil {
+		r.n.o.Log.Error("snapshot", "err", err)
+		return
+	}
+	c.ctl.Send(relay.Snapshot{Charter: charter, Payload: snapshot})
+}
+
+// passUp asks our parent what a child asked, and gives the child the answer. r.mu is held.
+func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
+	answer := func(m any) {
+		switch m := m.(type) {
+		case relay.Answer:
+			m.ID = id
+			c.ctl.Send(m)
+		case relay.People:
+			m.ID = id
+			c.ctl.Send(m)
+		}
+	}
+	if r.guest.ctl == nil || len(r.guest.waiting) >= passedMost {
+		answer(relay.Answer{Code: errNotConnected.Code, Text: errNotConnected.Text})
+		return
+	}
+	r.guest.nextID++
+	r.guest.waiting[r.guest.nextID] = waiting{answer, time.Now().Add(joinTimeout)}
+	r.guest.ctl.Send(question(r.guest.nextID))
+}
+
+// askAbout asks the host, through our parent, about a newcomer of whom only the host can know whether they may come in:
+// another relay, or somebody in front of a locked room.
+func (r *Room) askAbout(ctx context.Context, who doc.Author, carry uint32) (asked bool, no any) {
+	if r.carries == nil {
+		return false, nil
+	}
+	r.mu.Lock()
+	needed := r.state != nil && (carry > 0 || r.state.Locked && !r.letsIn(who.Person))
+	r.mu.Unlock()
+	if !needed {
+		return false, nil
+	}
+	m, err := r.exchange(ctx, func(id uint64) (any, error) {
+		return relay.Admit{ID: id, Person: who.Person, Device: who.Device, Carry: carry}, nil
+	})
+	if err != nil {
+		return false, relay.Refuse{Code: "early", Text: "The host cannot be asked just now."}
+	}
+	if a, ok := m.(relay.Answer); ok && a.Code == "" {
+		return true, nil
+	} else if ok {
+		return false, relay.Refuse{Code: a.Code, Text: a.Text}
+	}
+	return false, relay.Refuse{Code: "early", Text: "The host cannot be asked just now."}
+}
+
+// answerAdmit answers a relay that asks about a newcomer. r.mu is held.
+func (r *Room) answerAdmit(c *child, m relay.Admit) {
+	if r.host == nil {
+		r.passUp(c, m.ID, func(id uint64) any { m.ID = id; return m })
+		return
+	}
+	a := relay.Answer{ID: m.ID}
+	if no := r.refuses(doc.Author{Person: m.Person, Device: m.Device}, m.Carry, false, time.Now()); no != nil {
+		a.Code, a.Text = no.Code, no.Text
+	}
+	c.ctl.Send(a)
+}
+
+// presenceSoon has our parent told who came and went below us; those who came at once are told at once. r.mu is held.
+func (r *Room) presenceSoon() {
+	if r.carries.due {
+		return
+	}
+	r.carries.due = true
+	time.AfterFunc(presenceEvery, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.carries.due = false
+		r.tellPresence()
+	})
+}
+
+// tellPresence tells our parent who came and went below us. r.mu is held.
+func (r *Room) tellPresence() {
+	c := r.carries
+	if r.guest.ctl == nil || r.state == nil || r.phase.Over() {
+		return
+	}
+	want := r.named()
+	var m relay.Present
+	for device := range c.told {
+		if _, still := want[device]; still {
+			continue
+		}
+		if c.left[device] {
+			m.Left = append(m.Left, device)
+		} else {
+			m.Gone = append(m.Gone, device)
+		}
+	}
+	clear(c.left)
+	for device, g := range want {
+		if c.told[device] == g {
+			continue
+		}
+		if m.Here = append(m.Here, g); len(m.Here) == relay.MaxGuests {
+			r.guest.ctl.Send(m)
+			m = relay.Present{}
+		}
+	}
+	if len(m.Here)+len(m.Gone)+len(m.Left) > 0 {
+		r.guest.ctl.Send(m)
+	}
+	c.told = want
+	r.tellCounts()
+}
+
+// named is whom our parent is told of: everybody with a place in the room, and as many others as may be. r.mu is held.
+func (r *Room) named() map[doc.PublicKey]relay.Guest {
+	all := make(map[doc.PublicKey]relay.Guest)
+	for _, c := range r.feeds.children {
+		if c.carry == 0 && !c.left {
+			all[c.author.Device] = relay.Guest{Person: c.author.Person, Device: c.author.Device, Name: c.name}
+		}
+	}
+	for device, g := range r.feeds.below.guests {
+		all[device] = g.Guest
+	}
+	if len(all) <= namesMost {
+		return all
+	}
+	placed := make(map[doc.PublicKey]bool)
+	for _, s := range r.state.Seats {
+		placed[s.Person] = true
+	}
+	for _, h := range r.state.Hands {
+		placed[h.Person] = true
+	}
+	for _, p := range r.state.Invited {
+		placed[p] = true
+	}
+	some := make(map[doc.PublicKey]relay.Guest)
+	others := 0
+	take := func(g relay.Guest) {
+		if _, have := some[g.Device]; have {
+			return
+		}
+		if !placed[g.Person] {
+			if others == namesMost {
+				return
+			}
+			others++
+		}
+		some[g.Device] = g
+	}
+	for device := range r.carries.told { // who was told of stays so: the others would only come and go
+		if g, still := all[device]; still {
+			take(g)
+		}
+	}
+	for _, g := range all {
+		take(g)
+	}
+	return some
+}
+
+// tellCounts tells our parent how many listen below us, and how many more may. r.mu is held.
+func (r *Room) tellCounts() {
+	now := relay.Counts{Listeners: r.audience(), Free: r.free()}
+	if now != r.carries.counted && r.guest.ctl != nil && r.state != nil {
+		r.carries.counted = now
+		r.guest.ctl.Send(now)
+	}
+}
+
+// tellAnew tells a parent that is new to us all that it must know. r.mu is held.
+func (r *Room) tellAnew() {
+	r.carries.told, r.carries.counted = make(map[doc.PublicKey]relay.Guest), relay.Counts{Listeners: unlike}
+	r.tellPresence()
+	if r.feeds.closing {
+		r.guest.ctl.Send(relay.Redirect{})
+	}
+}
+
+// tellWay tells everybody below which way they are fed. r.mu is held.
+func (r *Room) tellWay() {
+	r.broadcast(relay.Path{Depth: uint8(r.guest.depth + 1), Path: append([][]byte{[]byte(r.n.host.ID())}, r.guest.path...)})
+}
+
+// tendCarried runs the clock of a room that we carry: counts in both directions, children that are silent.
+func (r *Room) tendCarried(ctx context.Context) {
+	second := time.NewTicker(countsEvery)
+	defer second.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			r.letAllGo()
+			return
+		case now := <-second.C:
+			r.mu.Lock()
+			if r.state != nil {
+				if r.listeners != r.feeds.told {
+					r.feeds.told = r.listeners
+					r.broadcast(relay.Counts{Listeners: r.listeners})
+				}
+				r.tellCounts()
+				r.reportUp(now)
+				r.lookAtChildren(now)
+				r.shed()
+			}
+			for id, w := range r.guest.waiting {
+				if now.After(w.until) {
+					w.answer(relay.Answer{ID: id, Code: errNotConnected.Code, Text: errNotConnected.Text})
+					delete(r.guest.waiting, id)
+				}
+			}
+			r.mu.Unlock()
+		}
+	}
+}
+
+// reportUp tells our parent what our children lost. r.mu is held.
+func (r *Room) reportUp(now time.Time) {
+	if now.Sub(r.carries.reported) < pingEvery || r.guest.ctl == nil {
+		return
+	}
+	r.carries.reported = now
+	var sum relay.Report
+	for _, c := range r.feeds.children {
+		sum.Expected += c.report.Expected
+		sum.Received += c.report.Received
+		sum.Resent += c.report.Resent
+		sum.Concealed += c.report.Concealed
+		sum.Late += c.report.Late
+		c.report = relay.Report{}
+	}
+	r.guest.ctl.Send(sum)
+}
+
+// letAllGo ends the connections of everybody below when we carry the room no more. They look for another place.
+func (r *Room) letAllGo() {
+	r.mu.Lock()
+	children := slices.Collect(maps.Values(r.feeds.children))
+	text := "This relay carries the room no more."
+	r.mu.Unlock()
+	for _, c := range children {
+		r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "gone", Text: text}) })
+	}
+}
+
+// carry begins to carry somebody's room.
+func (n *Node) carry(link room.Link) error {
+	if r := n.Room(link.Room); r != nil && r.Phase().Over() {
+		n.leave(r)
+	}
+	_, err := n.visit(link, nil, true)
+	if errors.Is(err, errInRoom) {
+		return nil // it was asked twice
+	}
+	return err
+}

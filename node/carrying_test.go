@@ -1,0 +1,282 @@
+package node
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/room"
+)
+
+// A grove is a room of Ana's, whose node feeds one child only, and relays that carry it.
+type grove struct {
+	*gathering
+	relays []*Node
+}
+
+// plant opens a room that n relays carry, each of which feeds as many as it says.
+func plant(t *testing.T, feeds ...int) *grove {
+	t.Helper()
+	g := &grove{gathering: &gathering{t: t, guests: make(map[string]*Room)}}
+	var addrs []string
+	for _, most := range feeds {
+		n, err := New(Options{Home: t.TempDir(), NoMDNS: true, Listen: []string{anywhere}, Relay: &Relay{Open: true}, MaxChildren: most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if n.ctx.Err() == nil { // else the test has crashed it
+				n.Close()
+			}
+		})
+		g.relays = append(g.relays, n)
+		addrs = append(addrs, n.Status().Addrs[0])
+	}
+	ana := startNode(t, "Ana", func(o *Options) { o.MaxChildren, o.Relays = 1, addrs })
+	var err error
+	if g.host, err = ana.StartRoom(Start{Title: "Grove", Language: "en"}); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range g.relays {
+		awaitChange(t, n, "relay "+string('1'+rune(i)), func() bool { r := n.Room(g.host.id); return r != nil && r.Phase() == Live })
+	}
+	return g
+}
+
+// tone publishes a sine from a room, until the test ends.
+func (g *grove) tone(r *Room, hz float64) {
+	g.t.Helper()
+	said := newTone(g.t, hz)
+	g.t.Cleanup(func() { said.Close() })
+	if err := r.Publish(g.t.Context(), said); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// fedBy is who feeds a guest.
+func (g *grove) fedBy(r *Room) *Node {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range append([]*Node{g.host.n}, g.relays...) {
+		if n.host.ID() == r.guest.parent {
+			return n
+		}
+	}
+	return nil
+}
+
+func (g *grove) listen(r *Room) *ear {
+	e := newEar(g.t)
+	r.Play(e)
+	return e
+}
+
+// Below two relays, one below the other, people hear, are counted and named, speak, are muted and removed as anywhere.
+func TestRoomBelowRelays(t *testing.T) {
+	g := plant(t, 3, 3)
+	g.tone(g.host, 440)
+	bo, cy, dan, eve := g.join("Bo"), g.join("Cy"), g.join("Dan"), g.join("Eve")
+	depths := map[int]int{}
+	for name, r := range g.guests {
+		g.listen(r).hears(t, name+" to hear Ana", true, 50)
+		depths[r.Stats().Depth]++
+		if s := r.Stats(); s.DelayP50MS > 2000 || s.DelayP50MS == 0 {
+			t.Errorf("%s hears with a delay of %d ms: the clock is not the host's", name, s.DelayP50MS)
+		}
+	}
+	if depths[1] != 0 || depths[2] == 0 || depths[3] == 0 {
+		t.Errorf("guests by depth %v, want none at 1, some at 2 and 3", depths)
+	}
+	g.all("four listeners", func(v RoomView) bool { return v.Listeners == 4 })
+	for _, r := range []*Room{g.host, dan} {
+		awaitNames(t, r, "Ana", "Bo", "Cy", "Dan", "Eve")
+	}
+	for _, n := range g.relays {
+		if r := n.Room(g.host.id); !reflect.ValueOf(r.voice.opener).IsZero() {
+			t.Error("a relay holds the room's key")
+		}
+	}
+
+	atAna := g.listen(g.host)
+	atCy := g.listen(cy)
+	g.do(bo, Action{Kind: "raise_hand"})
+	g.all("the hand", func(v RoomView) bool { return len(v.Hands) == 1 && v.Hands[0].Name == "Bo" })
+	g.do(g.host, about("grant", bo))
+	g.all("the seat", func(v RoomView) bool { return len(v.Stage) == 2 })
+	g.tone(bo, 600)
+	g.do(g.host, Action{Kind: "mute"})
+	atAna.hears(t, "Ana to hear Bo", true, 50)
+	atCy.hears(t, "Cy to hear Bo", true, 50)
+	g.do(g.host, about("mute", bo))
+	atAna.hears(t, "nothing of the muted Bo at Ana", false, 50)
+	atCy.hears(t, "nothing of the muted Bo at Cy", false, 50)
+	g.do(bo, Action{Kind: "unmute"})
+	atCy.hears(t, "Cy to hear Bo again", true, 25)
+
+	g.do(dan, Action{Kind: "say", Text: "hello"})
+	g.all("the line", func(v RoomView) bool { return true })
+	awaitChange(t, eve.n, "the line at Eve", func() bool {
+		eve.mu.Lock()
+		defer eve.mu.Unlock()
+		return len(eve.state.Chat) == 1 && eve.state.Chat[0].Name == "Dan"
+	})
+	g.refused(eve, about("grant", eve), "not_allowed")
+
+	g.do(g.host, about("remove", eve))
+	awaitChange(t, eve.n, "Eve to be out", func() bool { return eve.Phase() == Removed })
+	delete(g.guests, "Eve")
+	g.all("two listeners", func(v RoomView) bool { return v.Listeners == 2 })
+	if r, err := eve.n.Join(t.Context(), g.host.View().Link); err != nil || r.Phase() != Removed {
+		t.Errorf("the removed Eve comes back: %v, %s", err, r.Phase())
+	}
+	g.do(bo, Action{Kind: "leave"})
+	delete(g.guests, "Bo")
+	g.all("the seat to be free", func(v RoomView) bool { return len(v.Stage) == 1 })
+	g.do(g.host, Action{Kind: "end"})
+	g.all("the end", func(v RoomView) bool { return v.Phase == Ended })
+}
+
+// awaitNames waits until the list of people holds exactly these.
+func awaitNames(t *testing.T, r *Room, want ...string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		list, next, err := r.People(t.Context(), "", "")
+		if err != nil || next != "" {
+			t.Fatalf("people: %q, %v", next, err)
+		}
+		var names []string
+		for _, f := range list {
+			names = append(names, f.Name)
+		}
+		if slices.Equal(names, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the people are %v, want %v", names, want)
+		}
+		time.Sleep(rosterLasts / 4) // the list is made anew once a second, and nothing tells when
+	}
+}
+
+// Reactions below a relay reach everybody, no more of them than people may send.
+func TestReactionsBelowRelay(t *testing.T) {
+	g := plant(t, 8)
+	bo, cy := g.join("Bo"), g.join("Cy")
+	got := make(chan uint32, 64)
+	stop := cy.n.Watch(func(c Change) {
+		if c.Kind == ReactionsHeard {
+			got <- c.Reactions[room.Emoji[0]]
+		}
+	})
+	defer stop()
+	g.do(bo, Action{Kind: "react", Emoji: room.Emoji[0]})
+	g.do(bo, Action{Kind: "react", Emoji: room.Emoji[0]})
+	g.do(cy, Action{Kind: "react", Emoji: room.Emoji[0]})
+	for sum := uint32(0); sum < 3; {
+		select {
+		case n := <-got:
+			sum += n
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d of 3 reactions came", sum)
+		}
+	}
+}
+
+// A relay carries nothing for a host whom its operator did not list, and nobody joins there.
+func TestRelayWithoutPermissionCarriesNothing(t *testing.T) {
+	for name, o := range map[string]*Relay{
+		"no relay":      nil,
+		"nobody listed": {},
+		"others listed": {Hosts: []string{doc.NewPrivateKey().Public().String()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := startNode(t, "", func(opt *Options) { opt.Relay = o })
+			ana := startNode(t, "Ana", func(opt *Options) { opt.Relays, opt.MaxChildren = []string{n.Status().Addrs[0]}, 1 })
+			hosted, err := ana.StartRoom(Start{Title: "Uncarried", Language: "en"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			awaitCount(t, ana, "relay_refused")
+			if len(n.Rooms()) != 0 {
+				t.Fatal("it is in the room")
+			}
+			link, err := room.ParseLink(hosted.View().Link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			link.Device = n.author().Device
+			link.Addrs = nil
+			for _, m := range n.host.Addrs() {
+				link.Addrs = append(link.Addrs, m.Bytes())
+			}
+			r, err := startNode(t, "Bo", nil).Join(context.Background(), link.String())
+			if err != nil || r.Phase() != Ended {
+				t.Errorf("joining there: %v, %s", err, r.Phase())
+			}
+			if c := n.Counts()["join_no_room"]; c == 0 {
+				t.Errorf("counts %v", n.Counts())
+			}
+		})
+	}
+}
+
+// awaitCount waits until a node has counted something.
+func awaitCount(t *testing.T, n *Node, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); n.Counts()[name] == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited 20 s for %s; counts %v", name, n.Counts())
+		}
+	}
+}
+
+// A node that the host did not ask is no relay of its room, whatever it offers.
+func TestNobodyCarriesUnasked(t *testing.T) {
+	ana := startNode(t, "Ana", nil)
+	n := startNode(t, "", func(o *Options) { o.Relay = &Relay{Open: true} })
+	hosted, err := ana.StartRoom(Start{Title: "Unasked", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := room.ParseLink(hosted.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.carry(link); err != nil {
+		t.Fatal(err)
+	}
+	awaitCount(t, ana, "join_refused_not_asked")
+	hosted.mu.Lock()
+	defer hosted.mu.Unlock()
+	if len(hosted.host.children) != 0 {
+		t.Error("it is a child")
+	}
+}
+
+// When a relay dies, whoever it fed is fed by another, or the host, and hears; a seat waits.
+func TestRelayDies(t *testing.T) {
+	g := plant(t, 8, 8)
+	g.tone(g.host, 440)
+	bo, cy := g.join("Bo"), g.join("Cy")
+	atBo, atCy := g.listen(bo), g.listen(cy)
+	atBo.hears(t, "Bo to hear Ana", true, 50)
+	atCy.hears(t, "Cy to hear Ana", true, 50)
+	g.do(bo, Action{Kind: "raise_hand"})
+	g.do(g.host, about("grant", bo))
+	g.all("the seat", func(v RoomView) bool { return len(v.Stage) == 2 })
+	dead := g.fedBy(bo)
+	if dead == g.host.n {
+		t.Fatal("Bo is not below a relay")
+	}
+	began := time.Now()
+	dead.crash(t)
+	g.relays = slices.DeleteFunc(g.relays, func(n *Node) bool { return n == dead })
+	awaitChange(t, bo.n, "Bo to be fed by another", func() bool { return bo.Phase() == Live && g.fedBy(bo) != nil && g.fedBy(bo) != dead })
+	t.Logf("fed by another after %s", time.Since(began).Round(time.Millisecond))
+	atCy.hears(t, "Cy to hear Ana again", true, 50)
+	g.all("the seat to be taken", func(v RoomView) bool { return len(v.Stage) == 2 && !v.Stage[1].Away && v.Stage[1].Name == "Bo" })
+}

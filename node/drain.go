@@ -1,0 +1,40 @@
+package node
+
+import (
+	"context"
+
+	"salon/relay"
+)
+
+// Drain has everybody whom this relay feeds go elsewhere, feeding them until somebody else does, and lets nobody in
+// meanwhile. It returns when all have gone, or ctx ends.
+func (n *Node) Drain(ctx context.Context) {
+	for _, r := range n.Rooms() {
+		if r.carries != nil {
+			r.drain()
+		}
+	}
+	for n.feeds.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			n.counts.AddMany("drain_cut_short", uint64(max(n.feeds.Load(), 0)))
+			return
+		case <-n.emptied:
+		}
+	}
+}
+
+// drain sends everybody elsewhere whom we feed in one room.
+func (r *Room) drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.feeds.closing = true
+	if r.guest.ctl != nil {
+		r.guest.ctl.Send(relay.Redirect{})
+		r.tellCounts()
+	}
+	for _, c := range r.feeds.children {
+		c.moving = true
+		c.ctl.Send(relay.Redirect{}) // the host knows better than we do who else has a place
+	}
+}

@@ -1,0 +1,329 @@
+package node
+
+import (
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+const (
+	deadAfter      = hostGone // without a message: children ping every two seconds
+	deadCarryAfter = 2 * time.Second
+	countsEvery    = time.Second
+
+	controlRate, controlBurst = 20, 200 // control messages of a child: a second, and at once
+
+	// A relay passes on what many people do.
+	carryFactor = 25
+)
+
+// feeding is what a node has that feeds others in a room: its host, or a relay. Room.mu guards the fields.
+type feeding struct {
+	children map[peer.ID]*child
+	parked   map[peer.ID]parked
+	conduct  map[doc.PublicKey]*conduct
+	told     uint32 // listener count that everybody was told last, unlike if some were told another
+	below    below
+	closing  bool // nobody new is let in, and whoever is here is asked to go elsewhere
+}
+
+func newFeeding() *feeding {
+	return &feeding{
+		children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), below: newBelow(),
+	}
+}
+
+// unlike is no listener count.
+const unlike = ^uint32(0)
+
+// A child is a node that hears the room from us.
+type child struct {
+	id     peer.ID
+	author doc.Author
+	name   string
+	ctl    *controlConn
+	heard  time.Time // last message
+	left   bool      // it said so
+	moving bool      // it was told to go elsewhere, or is about to go
+	loss   float64   // share of frames it lost, by its own word, smoothed
+	report relay.Report
+
+	// Of one that carries the room for others:
+	carry     uint32 // how many it offered to carry; 0 for a child that does not
+	listeners uint32 // below it
+	free      uint32 // places below it
+
+	allowance allowance // of its reader alone: control messages; nobody who uses a page comes near it
+	commands  allowance // likewise: commands of people below it
+	questions allowance // of people below it; Room.mu guards it
+	conduct   *conduct  // of its person; Room.mu guards what it points to
+}
+
+// factor is how much more than one person's node a child may send.
+func (c *child) factor() float64 {
+	if c.carry > 0 {
+		return carryFactor
+	}
+	return 1
+}
+
+// settleChildren grants every child what its role allows, and no more. r.mu is held.
+func (r *Room) settleChildren() {
+	for _, c := range r.feeds.children {
+		r.settleChild(c)
+	}
+}
+
+// settleChild grants a child its rights. r.mu is held.
+func (r *Room) settleChild(c *child) {
+	hears, sends := r.rights(c)
+	p := relay.Peer(c.id)
+	r.media.do(func(t *relay.Tree, now time.Time) {
+		// Errors mean that the child has no media link yet: attach settles it then.
+		_ = t.Subscribe(p, hears, now)
+		_ = t.Allow(p, sends, now)
+	})
+}
+
+// rights are the slots that a child hears and those that it may send: what is its own and, if it carries the room, what
+// those below it need; it hears the stage when somebody there is on it, and sends what they may send. r.mu is held.
+func (r *Room) rights(c *child) (hears, sends uint32) {
+	hears = 1 << relay.Program
+	for _, s := range r.state.Seats {
+		switch {
+		case s.Device == c.author.Device:
+			hears = relay.AllSlots &^ (1<<relay.Program | 1<<s.Slot) // the stage, never oneself
+		case r.feeds.below.isVia(s.Device, c):
+			hears = relay.AllSlots
+		default:
+			continue
+		}
+		if slot, _, ok := r.state.MaySend(s.Device); ok {
+			sends |= 1 << slot
+		}
+	}
+	if r.state.IsRemoved(c.author.Person) {
+		return 0, 0 // at once: its connection ends a moment later
+	}
+	return hears, sends
+}
+
+// hear takes one control message of a child and reports whether it was the last.
+func (r *Room) hear(c *child, m any) (bye bool) {
+	now := time.Now()
+	if !c.allowance.take(now, c.factor()*controlRate, c.factor()*controlBurst) {
+		r.n.counts.Add("control_flood")
+		r.throwOut(c.author.Person, now)
+		return true
+	}
+	var said said
+	if m, ok := m.(relay.Command); ok {
+		said = r.openCommand(c, m.Payload, now) // signatures are checked before the room waits for us
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c.heard = now
+	switch m := m.(type) {
+	case relay.Ping:
+		// By the host's clock, whoever answers: what is heard is as old as that says.
+		if offset, ok := r.voice.hostClock(); ok {
+			t := now.Add(offset).UnixMicro()
+			c.ctl.Send(relay.Pong{T0: m.T0, T1: t, T2: t})
+		}
+	case relay.Command:
+		r.takeCommand(c, m, said, now)
+	case relay.Report:
+		c.hears(m)
+	case relay.Reactions:
+		r.takeReactions(c, m.Counts, now)
+	case relay.Who:
+		r.answerWho(c, m, now)
+	case relay.Bye:
+		c.left = m.Code != byeMoved
+		if c.left && r.feeds.children[c.id] == c {
+			r.goodbye(c.author, c)
+		}
+		return true
+	default:
+		if c.carry == 0 || !r.hearRelay(c, m, now) {
+			r.n.counts.Add("control_unexpected")
+			return true
+		}
+	}
+	return false // also when the room is over: dismiss is saying so
+}
+
+// byeMoved is the code of the Bye of a node that another feeds now.
+const byeMoved = "moved"
+
+// hearRelay takes a control message that only a child sends that carries the room. r.mu is held.
+func (r *Room) hearRelay(c *child, m any, now time.Time) (known bool) {
+	switch m := m.(type) {
+	case relay.Counts:
+		c.listeners, c.free = min(m.Listeners, mostBelow), min(m.Free, mostBelow)
+		if c.moving {
+			c.free = 0
+		}
+		r.listenersChanged()
+	case relay.Present:
+		r.takePresent(c, m)
+	case relay.Admit:
+		r.answerAdmit(c, m)
+	case relay.Snapshot:
+		r.answerSnapshot(c, now)
+	case relay.Redirect:
+		c.moving, c.free = true, 0
+	default:
+		return false
+	}
+	return true
+}
+
+// hears takes a child's word on what it lost.
+func (c *child) hears(m relay.Report) {
+	if m.Expected == 0 {
+		return
+	}
+	m.Concealed = min(m.Concealed, m.Expected)
+	c.loss += (float64(m.Concealed)/float64(m.Expected) - c.loss) / 4
+	const most = 1 << 32 // far beyond what can be heard in two seconds: sums of them do not overflow
+	c.report.Expected += min(m.Expected, most)
+	c.report.Received += min(m.Received, most)
+	c.report.Resent += min(m.Resent, most)
+	c.report.Concealed += min(m.Concealed, most)
+	c.report.Late += min(m.Late, most)
+}
+
+// said is a command that came from below, opened.
+type said struct {
+	command room.Command
+	author  doc.Author
+	err     error
+}
+
+// openCommand checks a command that a child sent. What comes through another relay a relay leaves to the host.
+func (r *Room) openCommand(c *child, payload []byte, now time.Time) (s said) {
+	if c.carry > 0 && r.host == nil {
+		return s
+	}
+	mine := r.mayCommand(c, now)
+	if c.carry > 0 {
+		mine = c.commands.take(now, carryFactor*commandRate, carryFactor*commandBurst)
+	}
+	if !mine {
+		s.err = room.ErrBusy
+		return s
+	}
+	s.command, s.author, s.err = room.OpenCommand(payload, now)
+	if s.err != nil {
+		return s
+	}
+	switch {
+	case c.carry == 0 && s.author != c.author:
+		s.err = errOfAnother
+	case c.carry > 0 && !r.authorMay(s.author.Person, now):
+		s.err = room.ErrBusy
+	}
+	return s
+}
+
+// takeCommand has a child's command decided and answered. r.mu is held.
+func (r *Room) takeCommand(c *child, m relay.Command, s said, now time.Time) {
+	if r.host != nil || s.err != nil {
+		c.ctl.Send(r.answer(m.ID, s, now))
+		return
+	}
+	r.passUp(c, m.ID, func(id uint64) any { return relay.Command{ID: id, Payload: m.Payload} })
+}
+
+// broadcast sends a message to every child. r.mu is held.
+func (r *Room) broadcast(m any) {
+	b, err := relay.EncodeControl(m)
+	if err != nil {
+		r.n.o.Log.Error("broadcast", "err", err) // a message of ours that is too long
+		return
+	}
+	for _, c := range r.feeds.children {
+		c.ctl.sendRaw(b)
+	}
+}
+
+// carryOut does what an event means for the children: who was removed goes at once, and so does everybody when the room
+// is over. r.mu is held.
+func (r *Room) carryOut(ev room.Event, effects []room.Effect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case room.Drop:
+			for _, c := range r.feeds.children {
+				if c.author.Person == e.Person {
+					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
+				}
+			}
+		case room.Closed:
+			text := r.names.view(ev.By).Name + " ended the room."
+			for _, c := range r.feeds.children {
+				r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "ended", Text: text}) })
+			}
+		}
+	}
+}
+
+// audience counts the people who listen: everybody connected here who is not on stage, guests without a node included, and
+// those whom the relays below us count. Somebody with devices in two places counts twice. r.mu is held.
+func (r *Room) audience() uint32 {
+	people := make(map[doc.PublicKey]bool, len(r.feeds.children))
+	n := uint32(0)
+	for _, c := range r.feeds.children {
+		if c.carry > 0 {
+			n = min(n+c.listeners, mostBelow)
+		} else if !r.state.OnStage(c.author.Person) {
+			people[c.author.Person] = true
+		}
+	}
+	return n + uint32(len(people)+r.voice.guestCount())
+}
+
+// listenersChanged counts the audience anew. r.mu is held.
+func (r *Room) listenersChanged() {
+	if r.host != nil {
+		r.listeners = r.audience()
+	}
+	r.n.roomChanged(r)
+}
+
+// lookAtChildren gives up those who are silent, and forgets what time has healed. r.mu is held.
+func (r *Room) lookAtChildren(now time.Time) {
+	r.forgive(now)
+	for _, c := range r.feeds.children {
+		patience := deadAfter
+		if c.carry > 0 {
+			patience = deadCarryAfter // it pings more often: whoever it carried comes to us, and is not to be sent back to it
+		}
+		if now.Sub(c.heard) > patience {
+			r.n.counts.Add("child_silent")
+			c.ctl.Close() // its reader ends and dismisses it
+			r.wg.Go(func() { r.n.cut(c.id, r) })
+		}
+	}
+}
+
+// worstLoss is what the listener loses who loses most, by their own word; a tenth of them may be wrong, or lie. What a
+// relay tells is the mean of those below it. r.mu is held.
+func (r *Room) worstLoss() float64 {
+	var losses []float64
+	for _, c := range r.feeds.children {
+		if !r.state.OnStage(c.author.Person) {
+			losses = append(losses, c.loss)
+		}
+	}
+	if len(losses) == 0 {
+		return 0
+	}
+	slices.Sort(losses)
+	return losses[len(losses)-1-len(losses)/10]
+}

@@ -1,0 +1,265 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+)
+
+// The host asks: it dials a relay, which answers whether it may carry the room and then joins it on the very connection.
+// So a host behind NAT needs nobody to reach it, and no relay need follow what is announced everywhere.
+
+// askEvery is how often a relay is asked that is listed and no child of ours: it may have been started anew, or carry the
+// room below another.
+const askEvery = 5 * time.Second
+
+// An asked is a relay that was asked to carry our room. Room.mu guards it.
+type asked struct {
+	at      time.Time // last
+	willing bool      // it said yes
+	calling bool      // the question is on its way
+}
+
+// askedToCarry reports whether a device is a relay that we asked and that said yes. r.mu is held.
+func (r *Room) askedToCarry(device doc.PublicKey) bool {
+	if r.host == nil {
+		return false
+	}
+	id, err := peerOf(device)
+	a := r.host.asked[id]
+	return err == nil && a != nil && (a.willing || a.calling) // it may be here before its answer is
+}
+
+// recruit asks the relays that are to carry the room and do not yet. It does not wait for them.
+func (r *Room) recruit(ctx context.Context, now time.Time) {
+	for _, p := range r.n.relays {
+		r.mu.Lock()
+		a := r.host.asked[p.ID]
+		if a == nil {
+			a = &asked{}
+			r.host.asked[p.ID] = a
+		}
+		due := r.host.children[p.ID] == nil && !a.calling && now.Sub(a.at) >= askEvery && !r.phase.Over()
+		if due {
+			a.at, a.calling = now, true
+		}
+		r.mu.Unlock()
+		if !due {
+			continue
+		}
+		r.wg.Go(func() {
+			err := r.askToCarry(ctx, p)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			var no *refused
+			a.calling, a.willing = false, err == nil || a.willing && !errors.As(err, &no)
+			if err != nil && ctx.Err() == nil {
+				r.n.counts.Add("relay_refused")
+				r.n.o.Log.Warn("relay does not carry the room", "relay", p.ID.String(), "err", err)
+			}
+		})
+	}
+}
+
+// askToCarry asks one relay.
+func (r *Room) askToCarry(ctx context.Context, p peer.AddrInfo) error {
+	r.mu.Lock()
+	charter, err := room.SignCharter(r.n.id(), r.charter)
+	r.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "a relay that may be back"), dialTimeout)
+	defer cancel()
+	r.n.host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
+	if err := connect(ctx, r.n.host, p); err != nil {
+		return err
+	}
+	s, err := r.n.host.NewStream(ctx, p.ID, protoControl)
+	if err != nil {
+		return err
+	}
+	ctl := newControlConn(s, nil)
+	defer ctl.Close()
+	stop := context.AfterFunc(ctx, ctl.Close)
+	defer stop()
+	ctl.Send(relay.Carry{Charter: charter})
+	m, err := ctl.Receive()
+	if err != nil {
+		return err
+	}
+	if a, ok := m.(relay.Answer); !ok || a.Code != "" {
+		return &refused{strangersText(a.Text, "it refuses")}
+	}
+	return nil
+}
+
+// A refused is a relay's no, in its words.
+type refused struct{ text string }
+
+func (e *refused) Error() string { return e.text }
+
+// places is how many children we may feed in this room.
+func (r *Room) places() int { return r.n.relay.places(r.n.o.MaxChildren, r.charter.Mode) }
+
+// hasPlace reports whether one more child can be fed. A relay takes the place of a listener, who then goes to it. r.mu is
+// held.
+func (r *Room) hasPlace(carries bool) bool {
+	if r.feeds.closing || r.guest != nil && r.guest.depth >= relay.MaxDepth {
+		return false
+	}
+	if r.carries != nil && r.n.relay.spare(&r.n.feeds) <= 0 {
+		return false
+	}
+	n := 0
+	for _, c := range r.feeds.children {
+		if !c.moving && (c.carry > 0 || !carries) {
+			n++
+		}
+	}
+	return n < r.places()
+}
+
+// free is how many more children there may be, here and below. r.mu is held.
+func (r *Room) free() uint32 {
+	if r.feeds.closing || r.guest != nil && r.guest.depth >= relay.MaxDepth {
+		return 0
+	}
+	n := min(max(r.places()-len(r.feeds.children), 0), r.n.relay.spare(&r.n.feeds))
+	for _, c := range r.feeds.children {
+		n += int(c.free)
+	}
+	return uint32(min(max(n, 0), mostBelow))
+}
+
+// openRelays are the relays below us that have places, those with most first, but for who. r.mu is held.
+func (r *Room) openRelays(who peer.ID) []*child {
+	var open []*child
+	for _, c := range r.feeds.children {
+		if c.carry > 0 && c.free > 0 && !c.moving && c.id != who {
+			open = append(open, c)
+		}
+	}
+	slices.SortFunc(open, func(a, b *child) int { return cmp.Or(cmp.Compare(b.free, a.free), cmp.Compare(a.id, b.id)) })
+	return open
+}
+
+// elsewhere is where else somebody may find a place: the relays below us that have some. The first is taken for one fuller
+// then, so that a crowd spreads. r.mu is held.
+func (r *Room) elsewhere(who peer.ID) []relay.Entry {
+	open := r.openRelays(who)
+	var to []relay.Entry
+	for _, c := range open[:min(len(open), relay.MaxEntries)] {
+		e := relay.Entry{Peer: []byte(c.id), Free: c.free}
+		for _, m := range r.n.addrsOf(c.id) {
+			e.Addrs = append(e.Addrs, m.Bytes())
+		}
+		if len(e.Addrs) > 0 {
+			to = append(to, e)
+		}
+	}
+	if len(to) > 0 {
+		open[0].free--
+	}
+	return to
+}
+
+// addrsOf is where others can reach a node that is connected to us, the best first.
+func (n *Node) addrsOf(id peer.ID) []multiaddr.Multiaddr {
+	addrs := rankAddrs(n.host.Peerstore().Addrs(id))
+	if i := slices.IndexFunc(addrs, manet.IsIPLoopback); i > 0 {
+		addrs = addrs[:i]
+	}
+	return addrs[:min(len(addrs), relay.MaxAddrs)]
+}
+
+// shed sends listeners to relays below, while there are more children than we may feed: a relay came when all places were
+// taken. r.mu is held.
+func (r *Room) shed() {
+	over := -r.places()
+	for _, c := range r.feeds.children {
+		if !c.moving {
+			over++
+		}
+	}
+	for _, c := range r.feeds.children {
+		if over <= 0 {
+			return
+		}
+		if c.carry > 0 || c.moving {
+			continue
+		}
+		to := r.elsewhere(c.id)
+		if len(to) == 0 {
+			return
+		}
+		c.moving = true
+		over--
+		c.ctl.Send(relay.Redirect{To: to})
+	}
+}
+
+// entriesOf reads where a Redirect sends us.
+func entriesOf(m relay.Redirect) []peer.AddrInfo {
+	var list []peer.AddrInfo
+	for _, e := range m.To[:min(len(m.To), relay.MaxEntries)] {
+		id, err := peer.IDFromBytes(e.Peer)
+		if err != nil {
+			continue
+		}
+		p := peer.AddrInfo{ID: id}
+		for _, b := range e.Addrs[:min(len(e.Addrs), relay.MaxAddrs)] {
+			if m, err := multiaddr.NewMultiaddrBytes(b); err == nil {
+				p.Addrs = append(p.Addrs, m)
+			}
+		}
+		if len(p.Addrs) > 0 {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// serveCarry answers a host that asks us to carry its room, and begins if we may.
+func (n *Node) serveCarry(ctl *controlConn, from peer.ID, m relay.Carry) {
+	refuse := func(code, text string) {
+		n.counts.Add("carry_refused_" + code)
+		ctl.Finish(relay.Answer{Code: code, Text: text})
+	}
+	device, err := deviceOf(from)
+	if err != nil {
+		refuse("identity", "This node does not name its device.")
+		return
+	}
+	charter, author, err := room.OpenCharterBy(m.Charter, time.Now())
+	if err != nil || author.Device != device {
+		refuse("identity", "The charter is not signed by the node that asks.")
+		return
+	}
+	if no := n.mayCarry(charter); no != nil {
+		refuse(no.Code, no.Text)
+		return
+	}
+	link := room.Link{Room: charter.Room, Host: charter.Host, Device: device}
+	for _, m := range n.addrsOf(from) {
+		link.Addrs = append(link.Addrs, m.Bytes())
+	}
+	if err := n.carry(link); err != nil {
+		refuse("busy", "This relay cannot carry the room just now.")
+		return
+	}
+	n.o.Log.Info("carries a room", "room", charter.Room.String(), "host", charter.Host.String())
+	ctl.Finish(relay.Answer{})
+}
