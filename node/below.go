@@ -155,7 +155,9 @@ func (r *Room) goneBelow(gone []doc.Author) {
 // goodbye is called when somebody left on purpose; c is the child that they were, if it just went. r.mu is held.
 func (r *Room) goodbye(who doc.Author, c *child) {
 	if r.host == nil {
-		r.carries.left[who.Device] = true
+		if _, known := r.carries.told[who.Device]; known {
+			r.carries.left[who.Device] = true
+		}
 		r.presenceSoon()
 		return
 	}

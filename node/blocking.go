@@ -19,7 +19,7 @@ var errHostBlocked = &UserError{
 func (n *Node) People() []Mark { return n.people.List() }
 
 // SetPerson keeps m in the list, forgetting who is neither blocked nor muted, and carries it out at once: who is blocked
-// goes from the rooms that we host, and may come back when they are unblocked.
+// goes from the rooms that we host, and may come back when they are unblocked; theirs are carried no more.
 func (n *Node) SetPerson(m Mark) (Mark, error) {
 	m, err := n.people.Set(m)
 	if err != nil {
@@ -29,6 +29,7 @@ func (n *Node) SetPerson(m Mark) (Mark, error) {
 	for _, r := range n.Rooms() {
 		r.heed(m.Person)
 	}
+	n.leaveBlocked()
 	n.watch.tell(Change{Kind: PeopleChanged})
 	n.watch.tell(Change{Kind: RoomsChanged})
 	return m, nil

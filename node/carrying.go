@@ -7,14 +7,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
 )
 
 const (
-	sinceMost     = 128 // events that a newcomer is sent after the snapshot; half of what may wait for it
-	passedMost    = 1024
+	sinceMost  = 128  // events that a newcomer is sent after the snapshot; half of what may wait for it
+	passedMost = 1024 // questions that wait for their answer
+
+	// passRate and passBurst are how many questions of those below go up: far less than what a parent throws a relay out
+	// for, so that strangers cannot have it thrown out.
+	passRate, passBurst = carryFactor * controlRate / 4, carryFactor * controlBurst / 4
+
 	presenceEvery = 100 * time.Millisecond
 	pingCarry     = 500 * time.Millisecond // by a relay: see deadCarryAfter
 )
@@ -32,6 +39,7 @@ type carrying struct {
 	left     map[doc.PublicKey]bool        // devices below that said goodbye and that our parent still knows
 	counted  relay.Counts                  // as our parent knows them
 	due      bool                          // presence is about to be told
+	passed   allowance                     // of questions that go up
 	reported time.Time
 }
 
@@ -88,6 +96,26 @@ func (r *Room) answerSnapshot(c *child, now time.Time) {
 	c.ctl.Send(relay.Snapshot{Charter: charter, Payload: snapshot})
 }
 
+// takeDistrust takes somebody's word that a relay altered sound. Anybody can say so of any relay: the host counts it, and
+// tells its person in the log. r.mu is held.
+func (r *Room) takeDistrust(c *child, m relay.Distrust, now time.Time) {
+	switch {
+	case !c.conduct.questions.take(now, whoRate, whoBurst):
+		r.n.counts.Add("distrust_flood")
+	case r.host == nil:
+		if r.guest.ctl != nil && r.carries.passed.take(now, passRate, passBurst) {
+			r.guest.ctl.Send(m)
+		}
+	default:
+		r.n.counts.Add("relay_distrusted")
+		id, err := peer.IDFromBytes(m.Peer)
+		if err != nil {
+			return
+		}
+		r.n.o.Log.Warn("somebody left a relay that altered sound, they say", "relay", id.String(), "through", c.id.String())
+	}
+}
+
 // passUp asks our parent what a child asked, and gives the child the answer. r.mu is held.
 func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
 	answer := func(m any) {
@@ -100,8 +128,14 @@ func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
 			c.ctl.Send(m)
 		}
 	}
-	if r.guest.ctl == nil || len(r.guest.waiting) >= passedMost {
+	switch {
+	case r.guest.ctl == nil:
 		answer(relay.Answer{Code: errNotConnected.Code, Text: errNotConnected.Text})
+		return
+	case len(r.guest.waiting) >= passedMost || !r.carries.passed.take(time.Now(), passRate, passBurst):
+		r.n.counts.Add("pass_flood")
+		u := explain(room.ErrBusy)
+		answer(relay.Answer{Code: u.Code, Text: u.Text})
 		return
 	}
 	r.guest.nextID++
@@ -117,9 +151,14 @@ func (r *Room) askAbout(ctx context.Context, who doc.Author, carry uint32) (aske
 	}
 	r.mu.Lock()
 	needed := r.state != nil && (carry > 0 || r.state.Locked && !r.letsIn(who.Person))
+	may := !needed || r.carries.passed.take(time.Now(), passRate, passBurst)
 	r.mu.Unlock()
-	if !needed {
+	switch {
+	case !needed:
 		return false, nil
+	case !may:
+		r.n.counts.Add("pass_flood")
+		return false, relay.Refuse{Code: "early", Text: "The host cannot be asked just now."}
 	}
 	m, err := r.exchange(ctx, func(id uint64) (any, error) {
 		return relay.Admit{ID: id, Person: who.Person, Device: who.Device, Carry: carry}, nil

@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"salon/ledger/doc"
+	"salon/relay"
 	"salon/room"
 )
 
-// A grove is a room of Ana's, whose node feeds one child only, and relays that carry it.
+// A grove is a room of Ana's, whose node feeds few, and relays that carry it.
 type grove struct {
 	*gathering
 	relays []*Node
 }
 
-// plant opens a room that n relays carry, each of which feeds as many as it says.
-func plant(t *testing.T, feeds ...int) *grove {
+// plant opens a room whose host feeds as many as own says, and relays as many as feeds says, one for each number.
+func plant(t *testing.T, own int, feeds ...int) *grove {
 	t.Helper()
 	g := &grove{gathering: &gathering{t: t, guests: make(map[string]*Room)}}
 	var addrs []string
@@ -35,7 +36,7 @@ func plant(t *testing.T, feeds ...int) *grove {
 		g.relays = append(g.relays, n)
 		addrs = append(addrs, n.Status().Addrs[0])
 	}
-	ana := startNode(t, "Ana", func(o *Options) { o.MaxChildren, o.Relays = 1, addrs })
+	ana := startNode(t, "Ana", func(o *Options) { o.MaxChildren, o.Relays = own, addrs })
 	var err error
 	if g.host, err = ana.StartRoom(Start{Title: "Grove", Language: "en"}); err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func (g *grove) listen(r *Room) *ear {
 
 // Below two relays, one below the other, people hear, are counted and named, speak, are muted and removed as anywhere.
 func TestRoomBelowRelays(t *testing.T) {
-	g := plant(t, 3, 3)
+	g := plant(t, 1, 3, 3)
 	g.tone(g.host, 440)
 	bo, cy, dan, eve := g.join("Bo"), g.join("Cy"), g.join("Dan"), g.join("Eve")
 	depths := map[int]int{}
@@ -164,7 +165,7 @@ func awaitNames(t *testing.T, r *Room, want ...string) {
 
 // Reactions below a relay reach everybody, no more of them than people may send.
 func TestReactionsBelowRelay(t *testing.T) {
-	g := plant(t, 8)
+	g := plant(t, 1, 8)
 	bo, cy := g.join("Bo"), g.join("Cy")
 	got := make(chan uint32, 64)
 	stop := cy.n.Watch(func(c Change) {
@@ -259,7 +260,7 @@ func TestNobodyCarriesUnasked(t *testing.T) {
 
 // When a relay dies, whoever it fed is fed by another, or the host, and hears; a seat waits.
 func TestRelayDies(t *testing.T) {
-	g := plant(t, 8, 8)
+	g := plant(t, 1, 8, 8)
 	g.tone(g.host, 440)
 	bo, cy := g.join("Bo"), g.join("Cy")
 	atBo, atCy := g.listen(bo), g.listen(cy)
@@ -279,4 +280,102 @@ func TestRelayDies(t *testing.T) {
 	t.Logf("fed by another after %s", time.Since(began).Round(time.Millisecond))
 	atCy.hears(t, "Cy to hear Ana again", true, 50)
 	g.all("the seat to be taken", func(v RoomView) bool { return len(v.Stage) == 2 && !v.Stage[1].Away && v.Stage[1].Name == "Bo" })
+}
+
+// A tampering is a link that alters what it sends.
+type tampering struct{ relay.Link }
+
+func (l tampering) Send(p *relay.Packet) {
+	bad := relay.Packet{Auths: p.Auths, Beacons: p.Beacons, Resends: p.Resends}
+	for _, f := range p.Frames {
+		f.Sealed = slices.Clone(f.Sealed)
+		f.Sealed[len(f.Sealed)-1] ^= 1
+		bad.Frames = append(bad.Frames, f)
+	}
+	l.Link.Send(&bad)
+}
+
+// Whoever is fed altered sound plays none of it, leaves that relay for another, and does not come back to it.
+func TestRelayThatAltersIsLeft(t *testing.T) {
+	g := plant(t, 2, 8, 8)
+	g.tone(g.host, 440)
+	bo := g.join("Bo")
+	atBo := g.listen(bo)
+	atBo.hears(t, "Bo to hear Ana", true, 50)
+	bad := g.fedBy(bo)
+	if bad == g.host.n {
+		t.Fatal("Bo is not below a relay")
+	}
+	m, to := bad.Room(g.host.id).media, relay.Peer(bo.n.host.ID())
+	m.mu.Lock()
+	m.links[to] = tampering{m.links[to]}
+	m.mu.Unlock()
+	awaitCount(t, bo.n, "relay_forged")
+	awaitCount(t, g.host.n, "relay_distrusted")
+	awaitChange(t, bo.n, "another relay", func() bool { return bo.Phase() == Live && g.fedBy(bo) != bad })
+	atBo.hears(t, "Bo to hear Ana again", true, 50)
+	bo.mu.Lock()
+	defer bo.mu.Unlock()
+	now := time.Now()
+	if until := bo.guest.shunned[bad.host.ID()]; until.Sub(now) < shunForged/2 {
+		t.Errorf("it is avoided for %s", until.Sub(now))
+	}
+	bo.guest.shun(bo.guest.host.ID, shunForged, now)
+	if list := bo.guest.candidates(now); len(list) == 0 || list[0].ID != bo.guest.host.ID {
+		t.Errorf("the host is avoided: candidates %v", list)
+	}
+}
+
+// Nobody is fed by a node that they feed, nor further from the host than four hops.
+func TestWayToTheHost(t *testing.T) {
+	g := plant(t, 1, 8)
+	r := g.relays[0].Room(g.host.id)
+	self, host, far := []byte(r.n.host.ID()), []byte(g.host.n.host.ID()), []byte("far")
+	r.mu.Lock()
+	ctl, c := r.guest.ctl, r.carries
+	accept := relay.Accept{Charter: c.charter, Snapshot: c.snapshot}
+	r.mu.Unlock()
+	for name, w := range map[string]relay.Path{
+		"through itself":     {Depth: 3, Path: [][]byte{far, self, host}},
+		"of five hops":       {Depth: 5, Path: [][]byte{far, far, far, far, host}},
+		"of no hop":          {},
+		"that names too few": {Depth: 3, Path: [][]byte{far, host}},
+	} {
+		if err := r.reroute(ctl, w); err == nil {
+			t.Errorf("a way %s is taken", name)
+		}
+		accept.Depth, accept.Path = w.Depth, w.Path
+		if err := r.enter(ctl, "far", accept); err == nil {
+			t.Errorf("a place with a way %s is taken", name)
+		}
+	}
+	bo := g.join("Bo")
+	if err := r.reroute(ctl, relay.Path{Depth: 3, Path: [][]byte{far, far, host}}); err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, bo.n, "the longer way", func() bool { return bo.Stats().Depth == 4 })
+	if err := r.reroute(ctl, relay.Path{Depth: 4, Path: [][]byte{far, far, far, host}}); err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hasPlace(false) || r.hasPlace(true) || r.free() != 0 {
+		t.Error("a relay four hops away lets somebody in")
+	}
+}
+
+// In a locked room whoever lost their relay comes in at another, and nobody new does.
+func TestLockedRoomBelowRelays(t *testing.T) {
+	g := plant(t, 2, 8, 8)
+	bo := g.join("Bo")
+	g.all("one listener", func(v RoomView) bool { return v.Listeners == 1 })
+	awaitNames(t, g.host, "Ana", "Bo")
+	g.do(g.host, Action{Kind: "lock"})
+	dead := g.fedBy(bo)
+	dead.crash(t)
+	awaitChange(t, bo.n, "another place", func() bool { return bo.Phase() == Live && g.fedBy(bo) != dead })
+	r, err := startNode(t, "Cy", nil).Join(t.Context(), g.host.View().Link)
+	if err != nil || r.Phase() != Failed {
+		t.Errorf("somebody new comes in: %v, %s", err, r.Phase())
+	}
 }

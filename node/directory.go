@@ -238,6 +238,13 @@ func (d *directory) neighbour(p peer.ID, now time.Time) *neighbour {
 	return n
 }
 
+// mayBring takes something that is no announcement of a room out of what a neighbour may bring.
+func (d *directory) mayBring(from peer.ID, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return spend(&d.neighbour(from, now).whole, neighbourEvery, neighbourBurst, now)
+}
+
 // forgetNeighbours forgets those that have nothing to wait for. d.mu is held.
 func (d *directory) forgetNeighbours(now time.Time) {
 	for p, n := range d.neighbours {

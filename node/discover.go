@@ -80,6 +80,7 @@ func (l *lan) HandlePeerFound(p peer.AddrInfo) {
 	if l.n.ctx.Err() != nil {
 		return
 	}
+	l.n.sawNear(p.ID)
 	l.n.wg.Go(func() {
 		defer func() { <-l.dialling }()
 		l.n.dial(p)
@@ -136,6 +137,7 @@ func (n *Node) followPeers(sub event.Subscription) {
 			if slices.Contains(e.Protocols, protoDirectory) && n.setPeer(e.Peer, true) {
 				n.book.Met(e.Peer, e.ListenAddrs, time.Now())
 				n.wg.Go(func() { n.syncWith(e.Peer) })
+				n.offerSoon()
 			}
 		case event.EvtPeerConnectednessChanged:
 			if e.Connectedness == network.NotConnected {

@@ -9,6 +9,8 @@ import (
 // Drain has everybody whom this relay feeds go elsewhere, feeding them until somebody else does, and lets nobody in
 // meanwhile. It returns when all have gone, or ctx ends.
 func (n *Node) Drain(ctx context.Context) {
+	n.draining.Store(true)
+	n.offerSoon()
 	for _, r := range n.Rooms() {
 		if r.carries != nil {
 			r.drain()

@@ -143,6 +143,8 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.takeReactions(c, m.Counts, now)
 	case relay.Who:
 		r.answerWho(c, m, now)
+	case relay.Distrust:
+		r.takeDistrust(c, m, now)
 	case relay.Bye:
 		c.left = m.Code != byeMoved
 		if c.left && r.feeds.children[c.id] == c {

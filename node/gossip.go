@@ -27,6 +27,9 @@ func topicName(language string) string {
 	return "salon/1/rooms/" + language
 }
 
+// offersTopic is where relays say what they offer.
+const offersTopic = "salon/1/relays"
+
 // gossip floods announcements through the mesh. Audio never comes here.
 type gossip struct {
 	self   peer.ID
@@ -35,8 +38,9 @@ type gossip struct {
 	counts *counters
 }
 
-// newGossip joins the topics. take checks and keeps one announcement; its error decides what becomes of the message.
-func newGossip(ctx context.Context, h host.Host, counts *counters, take func(from peer.ID, raw []byte) error) (*gossip, error) {
+// newGossip joins the topics. take checks and keeps one announcement, takeOffer one offer of a relay; the error decides what
+// becomes of the message.
+func newGossip(ctx context.Context, h host.Host, counts *counters, take, takeOffer func(from peer.ID, raw []byte) error) (*gossip, error) {
 	score, thresholds := scoring()
 	ps, err := pubsub.NewGossipSub(ctx, h,
 		// Off, a message published before the mesh has formed is never delivered at all.
@@ -53,7 +57,7 @@ func newGossip(ctx context.Context, h host.Host, counts *counters, take func(fro
 		pubsub.WithValidateQueueSize(256),
 		pubsub.WithValidateThrottle(512),
 		pubsub.WithSubscriptionFilter(pubsub.WrapLimitSubscriptionFilter(
-			pubsub.NewAllowlistSubscriptionFilter(allTopics()...), 4*len(topicLanguages))),
+			pubsub.NewAllowlistSubscriptionFilter(allTopics()...), 4*len(allTopics()))),
 		pubsub.WithPeerScore(score, thresholds),
 	)
 	if err != nil {
@@ -61,7 +65,11 @@ func newGossip(ctx context.Context, h host.Host, counts *counters, take func(fro
 	}
 	g := &gossip{self: h.ID(), topics: make(map[string]*pubsub.Topic), counts: counts}
 	for _, name := range allTopics() {
-		if err := ps.RegisterTopicValidator(name, g.validator(take), pubsub.WithValidatorTimeout(time.Second)); err != nil {
+		takes := take
+		if name == offersTopic {
+			takes = takeOffer
+		}
+		if err := ps.RegisterTopicValidator(name, g.validator(takes), pubsub.WithValidatorTimeout(time.Second)); err != nil {
 			return nil, fmt.Errorf("gossip %s: %w", name, err)
 		}
 		t, err := ps.Join(name)
@@ -79,9 +87,9 @@ func newGossip(ctx context.Context, h host.Host, counts *counters, take func(fro
 }
 
 func allTopics() []string {
-	names := make([]string, len(topicLanguages))
-	for i, l := range topicLanguages {
-		names[i] = topicName(l)
+	names := []string{offersTopic}
+	for _, l := range topicLanguages {
+		names = append(names, topicName(l))
 	}
 	return names
 }
@@ -92,7 +100,7 @@ func (g *gossip) validator(take func(from peer.ID, raw []byte) error) pubsub.Val
 		if from == g.self {
 			return pubsub.ValidationAccept
 		}
-		if len(m.Data) > room.MaxAnnouncement {
+		if len(m.Data) > max(room.MaxAnnouncement, room.MaxOffer) {
 			g.counts.Add("announcement_too_long")
 			return pubsub.ValidationReject
 		}
@@ -117,6 +125,11 @@ func (g *gossip) validator(take func(from peer.ID, raw []byte) error) pubsub.Val
 // Publish floods one announcement to everyone we know.
 func (g *gossip) Publish(ctx context.Context, language string, raw []byte) error {
 	return g.topics[topicName(language)].Publish(ctx, raw)
+}
+
+// PublishOffer floods what a relay offers.
+func (g *gossip) PublishOffer(ctx context.Context, raw []byte) error {
+	return g.topics[offersTopic].Publish(ctx, raw)
 }
 
 // Run empties the subscriptions: the validator has already taken what matters.
@@ -144,8 +157,8 @@ func (g *gossip) Run(ctx context.Context) {
 
 // What peers are judged by. Gossipsub multiplies a weight with the square of how many messages of a peer were invalid
 // lately, so one costs 25, two 100, three 225, four 400. One alone has no consequence; two end the exchange of message
-// IDs; at three the peer is graylisted, at four also one that has earned all the goodwill there is, which is 66: in each of
-// 11 topics 5 for what it was first to bring and 1 for its time in the mesh. A tenth of what is held against it is
+// IDs; at three the peer is graylisted, at four also one that has earned all the goodwill there is, which is 72: in each of
+// 12 topics 5 for what it was first to bring and 1 for its time in the mesh. A tenth of what is held against it is
 // forgotten every 10 s: who sent four is heard again within a minute, who sent thirty within four.
 const (
 	scoreEvery    = 10 * time.Second

@@ -123,7 +123,7 @@ func TestGossipGoesOnOnlyIfItHolds(t *testing.T) {
 				took <- raw
 			}
 			return err
-		})
+		}, func(peer.ID, []byte) error { return errOld })
 		if err != nil {
 			t.Fatal(err)
 		}

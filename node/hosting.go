@@ -248,13 +248,11 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 // announcement describes the room as it stands; version is the last one used.
 func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	r.mu.Lock()
-	charter := r.charter
+	charter, relays := r.charter, r.relayEntries()
 	r.mu.Unlock()
-	link := r.n.shareLink(charter) // made anew: this machine may have come into another network
+	link := r.n.shareLink(charter, relays) // made anew: this machine may have come into another network
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	relays := r.relayEntries()
-	link.Addrs = append(link.Addrs[:min(len(link.Addrs), room.MaxEntries-len(relays))], relays...)
 	r.link = link
 	now := time.Now()
 	ttl := r.n.o.AnnounceEvery * 5 / 2
@@ -274,19 +272,35 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 // entriesRelays is how many of a room's entry points are relays.
 const entriesRelays = 3
 
-// relayEntries are the relays that feed on us, as entry points with their name: those with most places. r.mu is held.
+// relayEntries are relays as entry points, with their names: those that were listed for this node, and those that feed on us
+// and have most places. r.mu is held.
 func (r *Room) relayEntries() [][]byte {
-	var list [][]byte
+	list := r.n.listedRelays()
 	for _, c := range r.openRelays("") {
-		addrs := r.n.addrsOf(c.id)
-		if len(addrs) == 0 || len(list) == entriesRelays {
-			continue
-		}
-		if m, err := multiaddr.NewComponent("p2p", c.id.String()); err == nil {
-			list = append(list, addrs[0].AppendComponent(m).Bytes())
+		listed := slices.ContainsFunc(r.n.relays, func(p peer.AddrInfo) bool { return p.ID == c.id })
+		if addrs := r.n.addrsOf(c.id); len(addrs) > 0 && !listed && len(list) < entriesRelays {
+			list = appendEntry(list, addrs[0], c.id)
 		}
 	}
 	return list
+}
+
+// listedRelays are the relays that were listed for this node, as entry points.
+func (n *Node) listedRelays() (list [][]byte) {
+	for _, p := range n.relays {
+		if len(p.Addrs) > 0 && len(list) < entriesRelays {
+			list = appendEntry(list, p.Addrs[0], p.ID)
+		}
+	}
+	return list
+}
+
+func appendEntry(list [][]byte, at multiaddr.Multiaddr, id peer.ID) [][]byte {
+	name, err := multiaddr.NewComponent("p2p", id.String())
+	if err != nil {
+		return list // it has no such name
+	}
+	return append(list, at.AppendComponent(name).Bytes())
 }
 
 // entryPoints are the addresses a room's link carries, at most limit, loopback only when there is nothing else: to

@@ -7,6 +7,7 @@
 //     blocks runs under any.
 //   - Every queue and table that a peer can fill is bounded, and what does not fit is counted.
 //   - A room's rights are enforced where its bytes arrive, never asked for.
+//   - Only the host decides. A relay hands on what the host signed, byte for byte, and opens no sound.
 package node
 
 import (
@@ -56,8 +57,11 @@ type Node struct {
 	relays []peer.AddrInfo // to be asked to carry our rooms
 	feeds  atomic.Int64    // children in all rooms that we carry
 
-	emptied chan struct{} // holds one: the last of them has gone
-	relay   *policy       // nil if we are no relay
+	emptied  chan struct{} // holds one: the last of them has gone
+	offers   *offers
+	offering chan struct{} // holds one: say soon what we offer
+	draining atomic.Bool
+	relay    *policy // nil if we are no relay
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -66,6 +70,7 @@ type Node struct {
 	// unfinished are the rooms that a crash left, which nobody has taken up again yet.
 	unfinished []Unfinished
 	notices    []string
+	near       map[peer.ID]bool // peers that answered on the local network
 	// blockedRooms are not carried here, whoever asks; the last is the latest.
 	blockedRooms []room.ID
 	// farewell is until when a node that closes stays, so that an ended room is gone everywhere at once.
@@ -81,7 +86,7 @@ func New(o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), offers: newOffers(), near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
 	n.o.counts, n.o.udp = n.counts, &n.udp
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
@@ -137,10 +142,13 @@ func (n *Node) start() error {
 	n.host.SetStreamHandler(protoDirectory, func(s network.Stream) {
 		n.serve(s, func(s network.Stream) { serveDirectory(s, n.dir, n.counts) })
 	})
-	if n.gossip, err = newGossip(n.ctx, n.host, n.counts, n.take); err != nil {
+	if n.gossip, err = newGossip(n.ctx, n.host, n.counts, n.take, n.takeOffer); err != nil {
 		return err
 	}
 	n.wg.Go(func() { n.gossip.Run(n.ctx) })
+	if n.relay != nil {
+		n.wg.Go(n.offer)
+	}
 	return n.discover(seeds)
 }
 
@@ -410,7 +418,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	r.host = r.newHosting()
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
-	r.link = n.shareLink(charter)
+	r.link = n.shareLink(charter, n.listedRelays())
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
@@ -440,11 +448,13 @@ func (r *Room) begin(stageOnly bool, now time.Time) error {
 	return nil
 }
 
-func (n *Node) shareLink(c room.Charter) room.Link {
+// shareLink is the link of a room of ours that these relays carry, or will.
+func (n *Node) shareLink(c room.Charter, relays [][]byte) room.Link {
 	l := room.Link{Room: c.Room, Host: c.Host, Device: n.author().Device}
-	for _, m := range n.entryPoints(room.MaxEntries) {
+	for _, m := range n.entryPoints(room.MaxEntries - len(relays)) {
 		l.Addrs = append(l.Addrs, m.Bytes())
 	}
+	l.Addrs = append(l.Addrs, relays...)
 	return l
 }
 

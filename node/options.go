@@ -24,7 +24,7 @@ type Options struct {
 	NoMDNS   bool     // do not look for nodes on the local network, and do not answer
 	Hidden   bool     // never announce rooms, never gossip: for the demo's nodes
 
-	MaxPeers     int // connections kept, 0 means 256; more are refused, twice as many in passing
+	MaxPeers     int // connections kept, 0 means 256, or 56 more than it may feed; more are refused, twice as many in passing
 	MaxPerSubnet int // inbound connections from one IPv4 address or IPv6 /56, 0 means 128: a school behind one NAT
 	MaxChildren  int // nodes that one room feeds here, 0 means 200; beyond, relays do
 
@@ -71,21 +71,22 @@ func (o *Options) setDefaults() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.MaxPeers = defaultTo(o.MaxPeers, 256)
-	o.MaxPerSubnet = defaultTo(o.MaxPerSubnet, 128)
-	o.MaxChildren = defaultTo(o.MaxChildren, 200)
-	o.AnnounceEvery = defaultTo(o.AnnounceEvery, 10*time.Second)
-	if o.MaxPeers < 1 || o.MaxPerSubnet < 1 || o.MaxChildren < 1 {
-		return fmt.Errorf("%w: limits must be positive: max peers %d, per subnet %d, children %d", ErrOption, o.MaxPeers, o.MaxPerSubnet, o.MaxChildren)
-	}
+	fed := 200
 	if o.Relay != nil {
 		limits := *o.Relay
 		limits.Rooms = defaultTo(limits.Rooms, 8)
-		limits.Listeners = defaultTo(limits.Listeners, 200)
+		limits.Listeners = defaultTo(limits.Listeners, fed)
 		if limits.Rooms < 1 || limits.Listeners < 1 || limits.Bandwidth < 0 || limits.Rooms > maxRooms {
 			return fmt.Errorf("%w: a relay's limits: rooms %d (at most %d), listeners %d, bandwidth %d", ErrOption, limits.Rooms, maxRooms, limits.Listeners, limits.Bandwidth)
 		}
-		o.Relay = &limits
+		o.Relay, fed = &limits, limits.Listeners
+	}
+	o.MaxChildren = defaultTo(o.MaxChildren, fed)
+	o.MaxPeers = defaultTo(o.MaxPeers, max(256, max(fed, o.MaxChildren)+56))
+	o.MaxPerSubnet = defaultTo(o.MaxPerSubnet, 128)
+	o.AnnounceEvery = defaultTo(o.AnnounceEvery, 10*time.Second)
+	if o.MaxPeers < 1 || o.MaxPerSubnet < 1 || o.MaxChildren < 1 {
+		return fmt.Errorf("%w: limits must be positive: max peers %d, per subnet %d, children %d", ErrOption, o.MaxPeers, o.MaxPerSubnet, o.MaxChildren)
 	}
 	if o.AnnounceEvery < announceLeast || o.AnnounceEvery > announceMost {
 		return fmt.Errorf("%w: announce every %v: from %v to %v are possible", ErrOption, o.AnnounceEvery, announceLeast, announceMost)

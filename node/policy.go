@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -82,15 +84,17 @@ func (p *policy) serves(who doc.PublicKey) bool {
 	return p == nil || !slices.Contains(p.deny, who) && (len(p.allow) == 0 || slices.Contains(p.allow, who))
 }
 
-// mayCarry says why a room is not to be carried here, if so.
-func (n *Node) mayCarry(c room.Charter) *relay.Refuse {
+// mayCarry says why a room that is led at a node is not to be carried here, if so.
+func (n *Node) mayCarry(c room.Charter, at peer.ID) *relay.Refuse {
 	p := n.relay
 	switch {
 	case p == nil:
 		return &relay.Refuse{Code: "no_relay", Text: "This node is no relay."}
+	case n.draining.Load():
+		return &relay.Refuse{Code: "closing", Text: "This relay is about to end."}
 	case n.people.Blocks(c.Host), n.blocksRoom(c.Room):
 		return &relay.Refuse{Code: "blocked", Text: "This relay does not carry this room."}
-	case !p.Open && !slices.Contains(p.hosts, c.Host):
+	case !p.Open && !slices.Contains(p.hosts, c.Host) && !n.isNear(at):
 		return &relay.Refuse{Code: "not_listed", Text: "This relay carries only the rooms of hosts that its operator listed."}
 	}
 	carried := 0

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,9 +26,14 @@ import (
 // room below another.
 const askEvery = 5 * time.Second
 
+const (
+	askAgain  = time.Minute // a relay that offered it and then did not
+	askAtOnce = 2           // relays that offered it
+)
+
 // An asked is a relay that was asked to carry our room. Room.mu guards it.
 type asked struct {
-	at      time.Time // last
+	next    time.Time // when it may be asked again
 	willing bool      // it said yes
 	calling bool      // the question is on its way
 }
@@ -44,16 +50,16 @@ func (r *Room) askedToCarry(device doc.PublicKey) bool {
 
 // recruit asks the relays that are to carry the room and do not yet. It does not wait for them.
 func (r *Room) recruit(ctx context.Context, now time.Time) {
-	for _, p := range r.n.relays {
+	for _, p := range r.recruits(now) {
 		r.mu.Lock()
 		a := r.host.asked[p.ID]
 		if a == nil {
 			a = &asked{}
 			r.host.asked[p.ID] = a
 		}
-		due := r.host.children[p.ID] == nil && !a.calling && now.Sub(a.at) >= askEvery && !r.phase.Over()
+		due := r.host.children[p.ID] == nil && !a.calling && now.After(a.next) && !r.phase.Over()
 		if due {
-			a.at, a.calling = now, true
+			a.next, a.calling = now.Add(askEvery), true
 		}
 		r.mu.Unlock()
 		if !due {
@@ -64,6 +70,9 @@ func (r *Room) recruit(ctx context.Context, now time.Time) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			var no *refused
+			if err != nil && !slices.ContainsFunc(r.n.relays, func(l peer.AddrInfo) bool { return l.ID == p.ID }) {
+				a.next = time.Now().Add(askAgain)
+			}
 			a.calling, a.willing = false, err == nil || a.willing && !errors.As(err, &no)
 			if err != nil && ctx.Err() == nil {
 				r.n.counts.Add("relay_refused")
@@ -71,6 +80,36 @@ func (r *Room) recruit(ctx context.Context, now time.Time) {
 			}
 		})
 	}
+}
+
+// recruits are the relays to ask now: those that were listed for this node, and when the audience grows beyond what we feed
+// ourselves, some of those that offer it to this host.
+func (r *Room) recruits(now time.Time) []peer.AddrInfo {
+	list := r.n.relays
+	if r.n.gossip == nil {
+		return list
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.host.asked, func(_ peer.ID, a *asked) bool { return !a.willing && !a.calling && now.After(a.next) })
+	places, fed, free := r.places(), 0, 0
+	for _, c := range r.host.children {
+		fed++
+		free += int(c.free)
+	}
+	if 4*fed < 3*places || 2*free >= places || len(r.host.asked) >= offersMost {
+		return list
+	}
+	list = slices.Clone(list)
+	for _, p := range r.n.offers.For(r.charter.Host, r.n.isNear, now) {
+		if len(list) == len(r.n.relays)+askAtOnce {
+			break
+		}
+		if a := r.host.asked[p.ID]; p.ID != r.n.host.ID() && (a == nil || now.After(a.next)) && r.host.children[p.ID] == nil {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // askToCarry asks one relay.
@@ -248,7 +287,7 @@ func (n *Node) serveCarry(ctl *controlConn, from peer.ID, m relay.Carry) {
 		refuse("identity", "The charter is not signed by the node that asks.")
 		return
 	}
-	if no := n.mayCarry(charter); no != nil {
+	if no := n.mayCarry(charter, from); no != nil {
 		refuse(no.Code, no.Text)
 		return
 	}

@@ -100,12 +100,17 @@ func (n *Node) BlockCarried(what string) (Relayed, error) {
 	if err != nil {
 		return v, err
 	}
+	n.leaveBlocked()
+	return n.Relayed()
+}
+
+// leaveBlocked leaves the rooms that we must not carry any more.
+func (n *Node) leaveBlocked() {
 	for _, r := range n.carried() {
-		if r.mayCarryOn() != nil {
+		if no := r.mayCarryOn(); no != nil && no.Code == "blocked" {
 			n.leave(r)
 		}
 	}
-	return n.Relayed()
 }
 
 // mayCarryOn says why a room must not be carried any more, if so.
@@ -113,7 +118,7 @@ func (r *Room) mayCarryOn() *relay.Refuse {
 	r.mu.Lock()
 	c := r.charter
 	r.mu.Unlock()
-	return r.n.mayCarry(c)
+	return r.n.mayCarry(c, r.guest.host.ID)
 }
 
 // meant finds the room or the host that somebody means.

@@ -103,7 +103,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	}
 	r := n.newRoom(u.Room)
 	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
-	r.link = n.shareLink(r.charter)
+	r.link = n.shareLink(r.charter, n.listedRelays())
 	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)

@@ -52,6 +52,7 @@ type visiting struct {
 	lost    time.Time     // when the connection broke, or the first attempt began; zero while there is one
 	news    chan struct{} // holds one: how we are in the room may have changed
 	moves   chan struct{} // holds one: our parent sends us elsewhere
+	forger  peer.ID       // a relay that altered sound, of which the host is still to be told
 }
 
 // A waiting is a question that went up.
@@ -462,6 +463,10 @@ func (r *Room) enter(ctl *controlConn, parent peer.ID, m relay.Accept) error {
 		r.tellWay()
 		r.tellAnew()
 	}
+	if r.guest.forger != "" {
+		ctl.Send(relay.Distrust{Peer: []byte(r.guest.forger)})
+		r.guest.forger = ""
+	}
 	r.setPhase(Live, "")
 	r.settle()
 	r.guest.decided.Do(func() { close(r.guest.ready) })
@@ -556,6 +561,7 @@ func (r *Room) distrust() {
 	if r.guest.parent != r.guest.host.ID {
 		r.n.counts.Add("relay_forged")
 		r.n.o.Log.Warn("relay altered sound", "relay", r.guest.parent.String())
+		r.guest.forger = r.guest.parent
 	}
 	r.guest.shun(r.guest.parent, shunForged, time.Now())
 	r.mu.Unlock()

@@ -158,6 +158,11 @@ type (
 	Carry struct {
 		Charter []byte `cbor:"1,keyasint"` // signed by the device that asks
 	}
+	// Distrust goes up to the host: the sender left a relay that passed on what the source did not sign. It is the sender's
+	// word alone.
+	Distrust struct {
+		Peer []byte `cbor:"1,keyasint"`
+	}
 	// Bye is the last message of either side.
 	Bye struct {
 		Code string `cbor:"1,keyasint"`
@@ -190,6 +195,7 @@ const (
 	kindSnapshot
 	kindAdmit
 	kindCarry
+	kindDistrust
 )
 
 // Limits of what the messages carry.
@@ -205,8 +211,8 @@ const (
 const MaxDepth = 4
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
-// Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit or Carry. The
-// error means it is none of these, or is longer than MaxControl.
+// Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry or
+// Distrust. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -256,6 +262,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindAdmit
 	case Carry:
 		kind = kindCarry
+	case Distrust:
+		kind = kindDistrust
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrControl, m)
 	}
@@ -322,6 +330,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Admit](b[1:])
 	case kindCarry:
 		return decode[Carry](b[1:])
+	case kindDistrust:
+		return decode[Distrust](b[1:])
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

@@ -46,6 +46,7 @@ var controlVectors = []struct {
 	{"admit", "16 a4 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 00",
 		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
 	{"carry", "17 a1 01 41 aa", Carry{Charter: []byte{0xaa}}},
+	{"distrust", "18 a1 01 42 0102", Distrust{Peer: []byte{1, 2}}},
 }
 
 func fill32(b byte) (k [32]byte) {
@@ -73,7 +74,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "18 a0",
+		"unknown kind":           "19 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",

@@ -76,6 +76,18 @@ type announcementWire struct {
 	Starts    int64    `cbor:"19,keyasint,omitempty"`
 }
 
+type offerWire struct {
+	Open    bool     `cbor:"1,keyasint,omitempty"`
+	Hosts   []Person `cbor:"2,keyasint,omitempty"`
+	Places  uint32   `cbor:"3,keyasint"`
+	Free    uint32   `cbor:"4,keyasint,omitempty"`
+	Rooms   uint32   `cbor:"5,keyasint,omitempty"`
+	Entries [][]byte `cbor:"6,keyasint"`
+	Version uint64   `cbor:"7,keyasint"`
+	Time    int64    `cbor:"8,keyasint"`
+	Expires int64    `cbor:"9,keyasint"`
+}
+
 // linkVersion is the first byte of a link, before the CBOR.
 const linkVersion = 1
 

@@ -169,6 +169,11 @@ func TestWrongUsage(t *testing.T) {
 		{"speak without words", []string{"speak", "a"}, "--play"},
 		{"speak to nobody", []string{"speak", "--play", voiceA}, "room or share link"},
 		{"wait for less than nothing", []string{"rooms", "--wait", "-3s"}, "90s"},
+		{"a relay for nobody", []string{"relay"}, "--host"},
+		{"a relay for somebody unknown", []string{"relay", "--host", "Nobody I know"}, "no person's ID"},
+		{"a relay for less than nothing", []string{"relay", "--open", "--rooms", "-1"}, "rooms -1"},
+		{"a relay that is no address", []string{"host", "--title", "T", "--relay", "192.0.2.7"}, "not a peer"},
+		{"children fewer than none", []string{"up", "--no-open", "--max-children", "-1"}, "children -1"},
 		{"a room for less than nothing", []string{"host", "--title", "T", "--for", "-5s"}, "90s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
