@@ -90,7 +90,11 @@ func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.
 		if to := r.elsewhere(id); len(to) > 0 {
 			return nil, relay.Redirect{To: to}
 		}
-		return nil, relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
+		full := relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
+		if r.hasRelays() {
+			full.Code = codeCrowded
+		}
+		return nil, full
 	}
 	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) && j.Carry == 0 {
 		return nil, relay.Refuse{Code: "full", Text: "Everybody here is on stage, and the stage is full. Try again later."}
@@ -134,12 +138,29 @@ func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.
 	return c, nil
 }
 
+// codeCrowded is the code of a Refuse where there may be a place in a moment: at a relay that is just coming, or was just
+// told of somebody who left.
+const codeCrowded = "crowded"
+
+// hasRelays reports whether relays carry our room, or are to. r.mu is held.
+func (r *Room) hasRelays() bool {
+	if len(r.n.relays) > 0 && r.host != nil {
+		return true
+	}
+	for _, c := range r.feeds.children {
+		if c.carry > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // refuses says why somebody may not come in, if so. asked means that the host let them in who alone can know. r.mu is held.
 func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) *relay.Refuse {
 	switch {
 	case r.phase.Over():
 		return &relay.Refuse{Code: "ended", Text: "This room has ended."}
-	case r.state == nil, r.carries != nil && r.phase != Live:
+	case r.state == nil, r.carries != nil && (r.phase != Live || len(r.carries.since) > sinceMost):
 		return &relay.Refuse{Code: "early", Text: "This relay is not in the room just now."}
 	case r.n.people.Blocks(who.Person) && r.host != nil:
 		return &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	sinceMost  = 128  // events that a newcomer is sent after the snapshot; half of what may wait for it
+	sinceMost  = 128  // events that a newcomer is sent after the snapshot, half of what may wait for it; beyond, it is told to come again
 	passedMost = 1024 // questions that wait for their answer
 
 	// passRate and passBurst are how many questions of those below go up: far less than what a parent throws a relay out
@@ -66,11 +66,17 @@ func (r *Room) handOn(m any, seq uint64) {
 	c := r.carries
 	c.since, c.seq = append(c.since, b), seq
 	switch {
-	case r.guest.ctl == nil:
-	case len(c.since) > sinceMost:
-		r.guest.ctl.Close() // our parent does not answer: nobody new could be let in
-	case len(c.since) >= sinceMost/2 && !c.asking:
-		c.asking = true
+	case len(c.since) > 4*sinceMost && r.guest.ctl != nil:
+		r.guest.ctl.Close() // our parent does not answer
+	case len(c.since) >= sinceMost/2:
+		r.askSnapshot()
+	}
+}
+
+// askSnapshot asks for a new snapshot, which everybody below gets too. r.mu is held.
+func (r *Room) askSnapshot() {
+	if !r.carries.asking && r.guest.ctl != nil {
+		r.carries.asking = true
 		r.guest.ctl.Send(relay.Snapshot{})
 	}
 }
@@ -82,10 +88,7 @@ func (r *Room) answerSnapshot(c *child, now time.Time) {
 		return
 	}
 	if r.host == nil {
-		c.ctl.Send(relay.Snapshot{Charter: r.carries.charter, Payload: r.carries.snapshot})
-		for _, b := range r.carries.since {
-			c.ctl.sendRaw(b)
-		}
+		r.askSnapshot()
 		return
 	}
 	charter, snapshot, err := r.signedState()

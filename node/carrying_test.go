@@ -44,6 +44,19 @@ func plant(t *testing.T, own int, feeds ...int) *grove {
 	for i, n := range g.relays {
 		awaitChange(t, n, "relay "+string('1'+rune(i)), func() bool { r := n.Room(g.host.id); return r != nil && r.Phase() == Live })
 	}
+	places := min(own-len(feeds), 0) // a relay that is no child of the host takes a place at another
+	for _, most := range feeds {
+		places += most
+	}
+	awaitChange(t, ana, "the host to know of all places", func() bool {
+		g.host.mu.Lock()
+		defer g.host.mu.Unlock()
+		known := 0
+		for _, c := range g.host.host.children {
+			known += int(c.free)
+		}
+		return known == places
+	})
 	return g
 }
 
@@ -377,5 +390,32 @@ func TestLockedRoomBelowRelays(t *testing.T) {
 	r, err := startNode(t, "Cy", nil).Join(t.Context(), g.host.View().Link)
 	if err != nil || r.Phase() != Failed {
 		t.Errorf("somebody new comes in: %v, %s", err, r.Phase())
+	}
+}
+
+// However much happens, whoever comes late to a relay gets the host's word whole, and no relay keeps more than it may.
+func TestManyEventsBelowRelays(t *testing.T) {
+	g := plant(t, 1, 2, 8)
+	g.join("Bo")
+	g.join("Cy")
+	const events = 3 * sinceMost
+	for i := range events {
+		g.do(g.host, Action{Kind: "slow", Seconds: i + 1})
+		if i == events/2 {
+			g.join("Dan")
+		}
+	}
+	g.join("Eve")
+	g.all("the last event", func(v RoomView) bool { return v.Slow == events })
+	for i, n := range g.relays {
+		r := n.Room(g.host.id)
+		r.mu.Lock()
+		if c := r.carries; len(c.since) > 4*sinceMost || c.seq != r.state.Seq {
+			t.Errorf("relay %d keeps %d events up to %d, and is at %d", i, len(c.since), c.seq, r.state.Seq)
+		}
+		r.mu.Unlock()
+		if c := n.Counts(); c["control_flood"] > 0 {
+			t.Errorf("relay %d: %v", i, c)
+		}
 	}
 }

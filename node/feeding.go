@@ -172,6 +172,9 @@ func (r *Room) hearRelay(c *child, m any, now time.Time) (known bool) {
 			c.free = 0
 		}
 		r.listenersChanged()
+		if r.carries != nil {
+			r.presenceSoon() // the counts go with it
+		}
 	case relay.Present:
 		r.takePresent(c, m)
 	case relay.Admit:

@@ -38,8 +38,12 @@ func gather(t *testing.T, s Start, names ...string) *gathering {
 func (g *gathering) join(name string) *Room {
 	g.t.Helper()
 	r, err := startNode(g.t, name, nil).Join(context.Background(), g.host.View().Link)
-	if err != nil || r.Phase() != Live {
+	if err != nil {
 		g.t.Fatalf("%s joins: %v", name, err)
+	}
+	awaitChange(g.t, r.n, name+" to be let in", func() bool { return r.Phase() != Connecting })
+	if p := r.Phase(); p != Live {
+		g.t.Fatalf("%s joins: %s, %s", name, p, r.View().Reason)
 	}
 	g.guests[name] = r
 	return r

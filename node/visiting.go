@@ -193,6 +193,7 @@ func (r *Room) isFinal(err error) bool {
 func (r *Room) givesUp(attempt int, moving bool, err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var crowded *errCrowdedRoom
 	been := r.phase == Live || r.phase == Reconnecting
 	hold := holdTime(r.charter)
 	switch {
@@ -200,6 +201,11 @@ func (r *Room) givesUp(attempt int, moving bool, err error) bool {
 	case time.Since(r.guest.lost) > hold:
 		r.setPhase(Ended, fmt.Sprintf("The host has been gone for %d minutes.", int(hold.Minutes())))
 		return true
+	case !been && errors.As(err, &crowded):
+		if attempt >= crowdedTries {
+			r.setPhase(Failed, crowded.text)
+			return true
+		}
 	case !been && attempt >= 2:
 		r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err))
 		return true
@@ -401,8 +407,19 @@ func (r *Room) refusal(m relay.Refuse) error {
 	return refusal(m)
 }
 
+// errCrowdedRoom is a host's word that there is no place just now.
+type errCrowdedRoom struct{ text string }
+
+func (e *errCrowdedRoom) Error() string { return e.text }
+
+// crowdedTries is how often we ask for a place in a crowded room again: for about six seconds.
+const crowdedTries = 6
+
 func refusal(m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
+	if m.Code == codeCrowded {
+		return &errCrowdedRoom{text}
+	}
 	switch m.Code {
 	case "removed":
 		return &errFinal{Removed, text}
