@@ -110,7 +110,7 @@ func (r *Room) takeDistrust(c *child, m relay.Distrust, now time.Time) {
 			r.guest.ctl.Send(m)
 		}
 	default:
-		r.n.counts.Add("relay_distrusted")
+		r.n.counts.Add("carrier_distrusted")
 		id, err := peer.IDFromBytes(m.Peer)
 		if err != nil {
 			return

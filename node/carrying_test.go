@@ -214,7 +214,7 @@ func TestRelayWithoutPermissionCarriesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			awaitCount(t, ana, "relay_refused")
+			awaitCount(t, ana, "carrier_refused")
 			if len(n.Rooms()) != 0 {
 				t.Fatal("it is in the room")
 			}
@@ -323,8 +323,8 @@ func TestRelayThatAltersIsLeft(t *testing.T) {
 	m.mu.Lock()
 	m.links[to] = tampering{m.links[to]}
 	m.mu.Unlock()
-	awaitCount(t, bo.n, "relay_forged")
-	awaitCount(t, g.host.n, "relay_distrusted")
+	awaitCount(t, bo.n, "carrier_forged")
+	awaitCount(t, g.host.n, "carrier_distrusted")
 	awaitChange(t, bo.n, "another relay", func() bool { return bo.Phase() == Live && g.fedBy(bo) != bad })
 	atBo.hears(t, "Bo to hear Ana again", true, 50)
 	bo.mu.Lock()

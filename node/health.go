@@ -27,6 +27,7 @@ func (n *Node) Health() error {
 type RoomMeasure struct {
 	ID        room.ID
 	Hosted    bool   // by this node
+	Carried   bool   // by this node, for others
 	Listeners uint32 // in the whole room
 	Children  int    // nodes that hear it from us
 	Traffic   Traffic
@@ -38,9 +39,9 @@ func (n *Node) Measure() []RoomMeasure {
 	var all []RoomMeasure
 	for _, r := range n.Rooms() {
 		r.mu.Lock()
-		m := RoomMeasure{ID: r.id, Hosted: r.host != nil, Listeners: r.listeners}
-		if r.host != nil {
-			m.Children = len(r.host.children)
+		m := RoomMeasure{ID: r.id, Hosted: r.host != nil, Carried: r.carries != nil, Listeners: r.listeners}
+		if r.feeds != nil {
+			m.Children = len(r.feeds.children)
 		}
 		r.mu.Unlock()
 		m.Traffic = r.Traffic()

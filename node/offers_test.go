@@ -43,7 +43,7 @@ func TestOfferIsTakenUpWhenTheAudienceGrows(t *testing.T) {
 		}
 	}
 	g.all("four listeners", func(v RoomView) bool { return v.Listeners == 4 })
-	if n := ana.Counts()["relay_refused"]; n != 0 {
+	if n := ana.Counts()["carrier_refused"]; n != 0 {
 		t.Errorf("%d relays refused: the host asked one that said that it would not", n)
 	}
 	// Whoever comes by the link finds the relay there.

@@ -75,7 +75,7 @@ func (r *Room) recruit(ctx context.Context, now time.Time) {
 			}
 			a.calling, a.willing = false, err == nil || a.willing && !errors.As(err, &no)
 			if err != nil && ctx.Err() == nil {
-				r.n.counts.Add("relay_refused")
+				r.n.counts.Add("carrier_refused")
 				r.n.o.Log.Warn("relay does not carry the room", "relay", p.ID.String(), "err", err)
 			}
 		})

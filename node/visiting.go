@@ -576,7 +576,7 @@ func (r *Room) reconnect() {
 func (r *Room) distrust() {
 	r.mu.Lock()
 	if r.guest.parent != r.guest.host.ID {
-		r.n.counts.Add("relay_forged")
+		r.n.counts.Add("carrier_forged")
 		r.n.o.Log.Warn("relay altered sound", "relay", r.guest.parent.String())
 		r.guest.forger = r.guest.parent
 	}

@@ -21,6 +21,7 @@ const drainFor = 10 * time.Second
 
 func relayCommand(f *flags) *cobra.Command {
 	var o node.Relay
+	var metrics metricsFlag
 	cmd := &cobra.Command{
 		Use: "relay", Short: "Carry other people's rooms, without a page", Args: noArgs,
 		Long: "relay feeds the listeners of rooms whose hosts ask it to, and hears nothing of them.\n" +
@@ -46,6 +47,10 @@ func relayCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return errors.Join(err, n.Close())
 			}
+			closeMetrics, err := metrics.serve(out, n)
+			if err != nil {
+				return errors.Join(err, s.Close(), n.Close())
+			}
 			for _, a := range n.Status().Addrs {
 				fmt.Fprintf(out, "Relay: %s\n", a)
 			}
@@ -55,9 +60,10 @@ func relayCommand(f *flags) *cobra.Command {
 			ctx, cancel := context.WithTimeout(context.Background(), drainFor)
 			defer cancel()
 			n.Drain(ctx)
-			return errors.Join(s.Close(), n.Close())
+			return errors.Join(closeMetrics(), s.Close(), n.Close())
 		},
 	}
+	metrics.add(cmd)
 	fl := cmd.Flags()
 	fl.BoolVar(&o.Open, "open", false, "carry the rooms of every host who asks")
 	fl.StringArrayVar(&o.Hosts, "host", nil, "carry the rooms of this person: an ID, or a name in your list of people; repeatable")

@@ -62,11 +62,14 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	all := c.n.Measure()
-	hosted := 0
+	hosted, carried := 0, 0
 	for _, m := range all {
 		room := m.ID.String()
 		if m.Hosted {
 			hosted++
+		}
+		if m.Carried {
+			carried++
 		}
 		gauge(listeners, float64(m.Listeners), room)
 		gauge(children, float64(m.Children), room)
@@ -80,8 +83,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		for fate, n := range map[string]uint64{"sent": p.Sent, "received": p.Received, "dropped": p.Dropped, "malformed": p.Malformed, "duplicate": p.Duplicate} {
 			gauge(packets, float64(n), room, fate) // a link that ends takes its count along
 		}
-		if m.Hosted {
-			continue // it hears its own mix
+		if m.Hosted || m.Carried {
+			continue // it hears its own mix, or nothing
 		}
 		h := m.Heard
 		for fate, n := range map[string]uint64{"expected": h.Expected, "received": h.Received, "resent": h.Resent, "concealed": h.Concealed, "verified": h.Verified} {
@@ -92,7 +95,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		gauge(delay, float64(h.DelayP99MS)/1000, room, "0.99")
 	}
 	gauge(rooms, float64(hosted), "host")
-	gauge(rooms, float64(len(all)-hosted), "guest")
+	gauge(rooms, float64(carried), "relay")
+	gauge(rooms, float64(len(all)-hosted-carried), "guest")
 }
 
 func frameFates(s relay.Stats) map[string]uint64 {
