@@ -419,3 +419,57 @@ func TestManyEventsBelowRelays(t *testing.T) {
 		}
 	}
 }
+
+// A host whose node was killed finds its relays and their listeners again.
+func TestHostComesBackToItsRelays(t *testing.T) {
+	n := startNode(t, "", func(o *Options) { o.Relay = &Relay{Open: true} })
+	home, listen := t.TempDir(), anywhere
+	lead := func() *Node {
+		ana, err := New(Options{Home: home, Name: "Ana", NoMDNS: true, Listen: []string{listen}, MaxChildren: 1, Relays: []string{n.Status().Addrs[0]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		listen = ana.at()
+		return ana
+	}
+	ana := lead()
+	hosted, err := ana.StartRoom(Start{Title: "Cut short", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := hosted.View().Link
+	awaitChange(t, n, "the relay to carry the room", func() bool { r := n.Room(hosted.id); return r != nil && r.Phase() == Live })
+	var guests []*Room
+	for _, name := range []string{"Bo", "Cy"} {
+		r, err := startNode(t, name, nil).Join(t.Context(), link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		awaitChange(t, r.n, name+" to be let in", func() bool { return r.Phase() == Live && r.Stats().Depth == 2 })
+		guests = append(guests, r)
+	}
+	if err := guests[0].Do(t.Context(), Action{Kind: "raise_hand"}); err != nil {
+		t.Fatal(err)
+	}
+	ana.crash(t)
+	for _, r := range guests {
+		awaitChange(t, r.n, "the loss to be noticed", func() bool { return r.Phase() == Reconnecting })
+	}
+	ana = lead()
+	defer ana.Close()
+	rooms := ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up again", len(rooms))
+	}
+	for _, r := range guests {
+		awaitChange(t, r.n, "everybody below the relay again", func() bool { return r.Phase() == Live && r.Stats().Depth == 2 && len(r.View().Hands) == 1 })
+	}
+	if err := rooms[0].Publish(t.Context(), newTone(t, 440)); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range guests {
+		e := newEar(t)
+		r.Play(e)
+		e.hears(t, "the host after its return", true, 50)
+	}
+}
