@@ -190,7 +190,7 @@ func (r *Room) answerAdmit(c *child, m relay.Admit) {
 	c.ctl.Send(a)
 }
 
-// presenceSoon has our parent told who came and went below us; those who came at once are told at once. r.mu is held.
+// presenceSoon has our parent told within presenceEvery who came and went below us, and how many listen. r.mu is held.
 func (r *Room) presenceSoon() {
 	if r.carries.due {
 		return

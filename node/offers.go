@@ -23,7 +23,7 @@ const (
 	nearMost   = 1024 // peers on the local network that are remembered
 )
 
-// Offers are the relays that we heard of.
+// offers are the relays that we heard of.
 type offers struct {
 	mu   sync.Mutex // guards the field below
 	from map[peer.ID]offered
@@ -37,7 +37,7 @@ type offered struct {
 
 func newOffers() *offers { return &offers{from: make(map[peer.ID]offered)} }
 
-// take checks an offer that a neighbour brought, from cheap to dear, and keeps it.
+// takeOffer checks an offer that a neighbour brought, from cheap to dear, and keeps it.
 func (n *Node) takeOffer(from peer.ID, raw []byte) error {
 	now := time.Now()
 	o, author, err := room.ParseOffer(raw, now)
@@ -60,14 +60,14 @@ func (n *Node) takeOffer(from peer.ID, raw []byte) error {
 	return n.offers.keep(id, o, now)
 }
 
-// judge refuses an offer that is old, or one too many. f.mu is taken.
+// judge refuses an offer that is old, or one too many, before its signature is looked at.
 func (f *offers) judge(id peer.ID, o *room.Offer, now time.Time) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.fits(id, o, now)
 }
 
-// fits is judge with f.mu held.
+// fits reports whether an offer is to be kept. f.mu is held.
 func (f *offers) fits(id peer.ID, o *room.Offer, now time.Time) error {
 	old, known := f.from[id]
 	switch {

@@ -137,7 +137,7 @@ func (r *Room) visit(ctx context.Context) {
 	for attempt := 0; ; attempt++ {
 		next, err := r.findPlace(ctx)
 		if next != nil {
-			r.leave(now) // only now: what feeds us goes on until somebody else does
+			r.partWith(now) // only now: what feeds us goes on until somebody else does
 			now, attempt = next, 0
 			select {
 			case err = <-now.ended:
@@ -224,8 +224,8 @@ type path struct {
 	stop  func()     // ends it
 }
 
-// leave closes a path, if it is one, because another has taken its place.
-func (r *Room) leave(p *path) {
+// partWith closes a path, if it is one, because another has taken its place.
+func (r *Room) partWith(p *path) {
 	if p == nil {
 		return
 	}
@@ -343,7 +343,7 @@ func (r *Room) joinAt(ctx context.Context, parent peer.AddrInfo) (p *path, err e
 	case relay.Redirect:
 		return nil, &errElsewhere{entriesOf(m)}
 	case relay.Refuse:
-		return nil, r.refusal(m)
+		return nil, r.turnedAway(m)
 	default:
 		return nil, fmt.Errorf("the host answered a join with %T", m)
 	}
@@ -399,8 +399,8 @@ func (r *Room) uses(p peer.ID) bool {
 
 var errHostGone = errors.New("node: nothing comes from the host")
 
-// refusal is what a Refuse means for us.
-func (r *Room) refusal(m relay.Refuse) error {
+// turnedAway is what a Refuse means for us.
+func (r *Room) turnedAway(m relay.Refuse) error {
 	if p := r.Phase(); m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil) {
 		return errors.New(m.Text) // our place is kept, and somebody else may find another one
 	}
@@ -415,6 +415,7 @@ func (e *errCrowdedRoom) Error() string { return e.text }
 // crowdedTries is how often we ask for a place in a crowded room again: for about six seconds.
 const crowdedTries = 6
 
+// refusal is what a Refuse means for somebody new.
 func refusal(m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
 	if m.Code == codeCrowded {
