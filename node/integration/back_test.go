@@ -266,6 +266,7 @@ func (s *play) goesOn() {
 func TestHostIsKilled(t *testing.T) {
 	s := perform(t)
 	home := s.host.home
+	s.witness.await("two listeners to be counted", func() bool { return s.witness.last.Listeners == 2 })
 	s.host.signal(syscall.SIGKILL)
 	s.host.wait(patience)
 	s.witness.await("the loss to be noticed", func() bool { return s.witness.last.Phase == node.Reconnecting })
