@@ -82,26 +82,23 @@ func (b *below) dropVia(c *child) (gone []doc.Author) {
 	return gone
 }
 
-// takePresent takes a relay's word on who is below it. A relay that lies can have a seat's sound sent to it, and spoil
-// what is sent in that slot; it cannot make sound that the seat's device did not sign. r.mu is held.
+// takePresent takes a relay's word on who is below it. A relay that lies can have the stage's sound sent to it, and spoil
+// what another relay sends for a seat below that one; it cannot make sound that the seat's device did not sign, nor give up
+// anybody's place: who leaves one says so under their own signature. r.mu is held.
 func (r *Room) takePresent(c *child, m relay.Present) {
 	if r.feeds.children[c.id] != c {
 		return
 	}
 	b := &r.feeds.below
-	var came, gone, left []doc.Author
-	took := func(devices []doc.PublicKey) (list []doc.Author) {
-		for _, d := range devices {
-			if g := b.guests[d]; g != nil && g.via == c { // else it is with another relay by now
-				list = append(list, g.author())
-				b.drop(d)
-			}
+	var came, gone []doc.Author
+	for _, d := range m.Gone {
+		if g := b.guests[d]; g != nil && g.via == c { // else it is with another relay by now
+			gone = append(gone, g.author())
+			b.drop(d)
 		}
-		return list
 	}
-	gone, left = took(m.Gone), took(m.Left)
 	for _, g := range m.Here[:min(len(m.Here), relay.MaxGuests)] {
-		if g.Person.IsZero() || g.Device.IsZero() {
+		if g.Person.IsZero() || g.Device.IsZero() || g.Device == r.n.author().Device {
 			continue
 		}
 		name, err := room.CleanName(g.Name)
@@ -119,9 +116,6 @@ func (r *Room) takePresent(c *child, m relay.Present) {
 	r.settleChildren()
 	r.cameBelow(came)
 	r.goneBelow(gone)
-	for _, who := range left {
-		r.goodbye(who, nil)
-	}
 }
 
 // cameBelow is called with those who are new below us. r.mu is held, and at the host let go while something is written.
@@ -152,21 +146,14 @@ func (r *Room) goneBelow(gone []doc.Author) {
 	}
 }
 
-// goodbye is called when somebody left on purpose; c is the child that they were, if it just went. r.mu is held.
-func (r *Room) goodbye(who doc.Author, c *child) {
-	if r.host == nil {
-		if _, known := r.carries.told[who.Device]; known {
-			r.carries.left[who.Device] = true
-		}
-		r.presenceSoon()
-		return
-	}
-	r.forget(who, c)
-}
-
 // isHere reports whether a device is connected, here or below us. r.mu is held.
 func (r *Room) isHere(device doc.PublicKey) bool {
-	if device == r.n.author().Device || r.feeds.below.guests[device] != nil {
+	return r.feeds.below.guests[device] != nil || r.isChild(device)
+}
+
+// isChild reports whether a device is our own, or a child's of ours. r.mu is held.
+func (r *Room) isChild(device doc.PublicKey) bool {
+	if device == r.n.author().Device {
 		return true
 	}
 	for _, c := range r.feeds.children {

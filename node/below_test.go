@@ -47,7 +47,7 @@ func TestPresentIsBounded(t *testing.T) {
 	// One who moves to another relay is there, whatever the first says afterwards.
 	bo := relay.Guest{Person: key(5, 1), Device: key(5, 2), Name: "Bo"}
 	r.takePresent(relays[1], relay.Present{Here: []relay.Guest{bo}})
-	r.takePresent(relays[0], relay.Present{Gone: []doc.PublicKey{bo.Device}, Left: []doc.PublicKey{bo.Device}})
+	r.takePresent(relays[0], relay.Present{Gone: []doc.PublicKey{bo.Device}})
 	if !b.isVia(bo.Device, relays[1]) || r.devices(bo.Person) != 1 || r.nameOf(bo.Person) != "Bo" {
 		t.Error("Bo is not below the second relay")
 	}
@@ -87,6 +87,13 @@ func TestRelayHasRightsOfThoseBelow(t *testing.T) {
 	}
 	seat := r.state.Seats[1]
 	r.takePresent(c, relay.Present{Here: []relay.Guest{{Person: seat.Person, Device: seat.Device, Name: "Bo"}}})
+	if h, s := r.rights(c); h != 1<<relay.Program || s != 0 {
+		t.Errorf("with Bo beside it, whom it claims: hears %b, sends %b", h, s)
+	}
+	id := bo.n.host.ID()
+	beside := r.host.children[id]
+	delete(r.host.children, id)
+	defer func() { r.host.children[id] = beside }()
 	if h, s := r.rights(c); h != relay.AllSlots || s != 1<<seat.Slot {
 		t.Errorf("with Bo below: hears %b, sends %b", h, s)
 	}

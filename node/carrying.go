@@ -36,7 +36,6 @@ type carrying struct {
 	asking            bool     // for a new snapshot
 
 	told     map[doc.PublicKey]relay.Guest // who is below us, as our parent knows it
-	left     map[doc.PublicKey]bool        // devices below that said goodbye and that our parent still knows
 	counted  relay.Counts                  // as our parent knows them
 	due      bool                          // presence is about to be told
 	passed   allowance                     // of questions that go up
@@ -44,7 +43,7 @@ type carrying struct {
 }
 
 func newCarrying() *carrying {
-	return &carrying{told: make(map[doc.PublicKey]relay.Guest), left: make(map[doc.PublicKey]bool)}
+	return &carrying{told: make(map[doc.PublicKey]relay.Guest)}
 }
 
 // begin starts anew from what the host signed.
@@ -213,16 +212,10 @@ func (r *Room) tellPresence() {
 	want := r.named()
 	var m relay.Present
 	for device := range c.told {
-		if _, still := want[device]; still {
-			continue
-		}
-		if c.left[device] {
-			m.Left = append(m.Left, device)
-		} else {
+		if _, still := want[device]; !still {
 			m.Gone = append(m.Gone, device)
 		}
 	}
-	clear(c.left)
 	for device, g := range want {
 		if c.told[device] == g {
 			continue
@@ -232,7 +225,7 @@ func (r *Room) tellPresence() {
 			m = relay.Present{}
 		}
 	}
-	if len(m.Here)+len(m.Gone)+len(m.Left) > 0 {
+	if len(m.Here)+len(m.Gone) > 0 {
 		r.guest.ctl.Send(m)
 	}
 	c.told = want

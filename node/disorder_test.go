@@ -243,7 +243,7 @@ func (d *disorder) mischief(dice *rand.Rand, x *intruder) {
 		relay.Look{Room: d.hosted.id}, relay.Accept{Depth: 1}, relay.Refuse{Code: "full"}, relay.Answer{ID: 1}, relay.Bye{Code: "ended"},
 		relay.Report{Expected: 1, Concealed: 1 << 62}, relay.Reactions{Counts: make([]uint32, 100)}, relay.Who{Search: string(noise), After: "\xff"}, noise,
 		relay.Redirect{To: []relay.Entry{{Peer: noise, Addrs: [][]byte{noise}}}}, relay.Path{Depth: 255, Path: [][]byte{noise}}, relay.Snapshot{},
-		relay.Present{Here: []relay.Guest{{Person: x.author().Person, Device: x.author().Device, Name: string(noise)}}, Left: []doc.PublicKey{d.hosted.n.author().Device}},
+		relay.Present{Here: []relay.Guest{{Person: x.author().Person, Device: x.author().Device, Name: string(noise)}}, Gone: []doc.PublicKey{d.hosted.n.author().Device}},
 		relay.Admit{ID: 1, Person: x.author().Person, Carry: 1 << 31}, relay.Carry{Charter: noise}, relay.Distrust{Peer: noise},
 	}
 	m := messages[dice.IntN(len(messages))]

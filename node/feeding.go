@@ -98,7 +98,7 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 		switch {
 		case s.Device == c.author.Device:
 			hears = relay.AllSlots &^ (1<<relay.Program | 1<<s.Slot) // the stage, never oneself
-		case r.feeds.below.isVia(s.Device, c):
+		case r.feeds.below.isVia(s.Device, c) && !r.isChild(s.Device): // what a child sends it sends itself
 			hears = relay.AllSlots
 		default:
 			continue
@@ -147,8 +147,8 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.takeDistrust(c, m, now)
 	case relay.Bye:
 		c.left = m.Code != byeMoved
-		if c.left && r.feeds.children[c.id] == c {
-			r.goodbye(c.author, c)
+		if c.left && r.host != nil && r.feeds.children[c.id] == c {
+			r.forget(c.author, c)
 		}
 		return true
 	default:

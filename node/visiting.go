@@ -899,11 +899,19 @@ func (n *Node) serveMedia(s network.Stream) {
 	r.takeMedia(s.Conn().RemotePeer(), n.newLink(s, in, false))
 }
 
-// leaveRoom tells the host that we go.
+// leaveRoom tells the host that we go. Through a relay we sign it: it is not the relay that gives up our place.
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
-	ctl := r.guest.ctl
+	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
+	r.guest.nextID++
+	id := r.guest.nextID
 	r.mu.Unlock()
+	if ctl != nil && relayed && r.carries == nil {
+		c := room.Command{Room: r.id, Kind: room.Leave, Time: time.Now().UnixMilli(), Nonce: r.n.nonce()}
+		if raw, err := room.SignCommand(r.n.id(), c); err == nil {
+			ctl.Send(relay.Command{ID: id, Payload: raw})
+		}
+	}
 	if ctl != nil {
 		ctl.Part(relay.Bye{Code: "left"})
 	}

@@ -132,8 +132,7 @@ type (
 	// Present goes up from a relay: which devices came and went below it, since the last one on this connection.
 	Present struct {
 		Here []Guest         `cbor:"1,keyasint"` // at most MaxGuests
-		Gone []doc.PublicKey `cbor:"2,keyasint"` // devices whose connection ended
-		Left []doc.PublicKey `cbor:"3,keyasint"` // devices that said goodbye
+		Gone []doc.PublicKey `cbor:"2,keyasint"` // devices
 	}
 	// A Guest is somebody in the room with one device.
 	Guest struct {

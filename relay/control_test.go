@@ -39,9 +39,9 @@ var controlVectors = []struct {
 	{"redirect", "12 a1 01 81 a3 01 42 0102 02 82 41 0a 41 0b 03 05",
 		Redirect{To: []Entry{{Peer: []byte{1, 2}, Addrs: [][]byte{{10}, {11}}, Free: 5}}}},
 	{"path", "13 a2 01 02 02 82 41 01 41 02", Path{Depth: 2, Path: [][]byte{{1}, {2}}}},
-	{"present", "14 a3 01 81 a3 01 5820 " + strings.Repeat("52", 32) + " 02 5820 " + strings.Repeat("53", 32) + " 03 62 426f 02 81 5820 " +
-		strings.Repeat("54", 32) + " 03 81 5820 " + strings.Repeat("55", 32),
-		Present{Here: []Guest{{Person: fill32(0x52), Device: fill32(0x53), Name: "Bo"}}, Gone: []doc.PublicKey{fill32(0x54)}, Left: []doc.PublicKey{fill32(0x55)}}},
+	{"present", "14 a2 01 81 a3 01 5820 " + strings.Repeat("52", 32) + " 02 5820 " + strings.Repeat("53", 32) + " 03 62 426f 02 81 5820 " +
+		strings.Repeat("54", 32),
+		Present{Here: []Guest{{Person: fill32(0x52), Device: fill32(0x53), Name: "Bo"}}, Gone: []doc.PublicKey{fill32(0x54)}}},
 	{"snapshot", "15 a2 01 41 aa 02 41 bb", Snapshot{Charter: []byte{0xaa}, Payload: []byte{0xbb}}},
 	{"admit", "16 a4 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 00",
 		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
@@ -83,7 +83,7 @@ func TestMalformedControl(t *testing.T) {
 		"an indefinite map":      "08 bf 01 01 ff",
 		"something after it":     "08 a1 01 01 00",
 		"text that is a number":  "03 a2 01 07 02 60",
-		"a device of 31 bytes":   "14 a3 01 80 02 81 581f" + strings.Repeat("52", 31) + " 03 80",
+		"a device of 31 bytes":   "14 a2 01 80 02 81 581f" + strings.Repeat("52", 31),
 		"an entry of two fields": "12 a1 01 81 a2 01 41 01 02 80",
 		"a depth of 256":         "13 a2 01 19 0100 02 80",
 		"a room of 15 bytes":     "01 a6 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00 06 00",
