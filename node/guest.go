@@ -48,7 +48,7 @@ func (r *Room) GuestView() (GuestView, error) {
 
 // guestsMay reports whether the room is one for everybody. r.mu is held.
 func (r *Room) guestsMay() error {
-	if r.demo || r.state == nil || r.carries != nil || r.charter.Access != room.Anyone {
+	if r.demo || r.state == nil || r.voice.deaf || r.charter.Access != room.Anyone {
 		return errNoGuests
 	}
 	return nil

@@ -49,6 +49,7 @@ type Relay struct {
 	Rooms     int      // at once, 0 means 8
 	Listeners int      // nodes that it feeds in all rooms together, 0 means 200
 	Bandwidth int      // kbit/s that it may send, 0 means what Listeners need
+	Opens     bool     // opens the sound of open rooms, for guests with only a browser: it could then listen
 }
 
 // DefaultHome is where a person's node lives unless Options.Home says otherwise.

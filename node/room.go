@@ -47,7 +47,7 @@ func (r *Room) ID() room.ID { return r.id }
 // sound makes the parts that carry and play sound.
 func (r *Room) sound() {
 	r.voice = newVoice(r.id, r.host != nil, r.n)
-	r.voice.deaf = r.carries != nil
+	r.voice.deaf = r.carries != nil && !r.n.o.Relay.Opens
 	// Twice as many as we may feed: a relay comes before the listener goes whose place it takes.
 	r.media = newMedia(relay.Options{Fanout: 2 * r.n.o.MaxChildren, Bundle: audienceBundle}, r.voice)
 	r.voice.media = r.media
@@ -171,7 +171,7 @@ func (r *Room) routing() routing {
 	if ok := r.state.Program.Incarnation != 0; ok {
 		rt.programKey = r.state.Program.Device
 	}
-	if r.carries != nil {
+	if r.voice.deaf {
 		return rt // it verifies the program and opens nothing
 	}
 	rt.epoch, rt.secret = r.state.KeyEpoch, r.state.Key

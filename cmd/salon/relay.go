@@ -22,9 +22,11 @@ const drainFor = 10 * time.Second
 func relayCommand(f *flags) *cobra.Command {
 	var o node.Relay
 	var metrics metricsFlag
+	var guests guestsFlags
 	cmd := &cobra.Command{
 		Use: "relay", Short: "Carry other people's rooms, without a page", Args: noArgs,
-		Long: "relay feeds the listeners of rooms whose hosts ask it to, and hears nothing of them.\n" +
+		Long: "relay feeds the listeners of rooms whose hosts ask it to, and hears nothing of them, unless --guests has it\n" +
+			"open them for people with only a browser.\n" +
 			"It carries the rooms of the hosts that you list with --host, or of everybody with --open. A host asks a relay that it was\n" +
 			"given with 'salon host --relay ADDRESS'; the address is what this command prints.\n" +
 			"At Ctrl-C, or SIGTERM, it sends its listeners elsewhere and ends when they are gone, after 10 seconds at most.",
@@ -34,6 +36,7 @@ func relayCommand(f *flags) *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			opt := f.options()
+			o.Opens = guests.addr != ""
 			opt.Relay = &o
 			n, err := node.New(opt)
 			if errors.Is(err, node.ErrInUse) {
@@ -43,7 +46,14 @@ func relayCommand(f *flags) *cobra.Command {
 				return err
 			}
 			tell(n)
-			s, err := web.New(n, web.Options{Addr: "127.0.0.1:0", Version: version})
+			door, url, err := guests.serve(out, n)
+			if err != nil {
+				return errors.Join(err, n.Close())
+			}
+			if door != nil {
+				defer door.Close()
+			}
+			s, err := web.New(n, web.Options{Addr: "127.0.0.1:0", Version: version, Guests: url})
 			if err != nil {
 				return errors.Join(err, n.Close())
 			}
@@ -64,6 +74,7 @@ func relayCommand(f *flags) *cobra.Command {
 		},
 	}
 	metrics.add(cmd)
+	guests.add(cmd)
 	fl := cmd.Flags()
 	fl.BoolVar(&o.Open, "open", false, "carry the rooms of every host who asks")
 	fl.StringArrayVar(&o.Hosts, "host", nil, "carry the rooms of this person: an ID, or a name in your list of people; repeatable")

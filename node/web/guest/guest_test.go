@@ -3,6 +3,7 @@ package guest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -162,8 +163,8 @@ func (p *player) ends(t *testing.T) {
 	}
 }
 
-// listeners waits for the room to count so many.
-func listeners(t *testing.T, n *node.Node, r *node.Room, want uint32) {
+// until waits for news of a node that make cond hold.
+func until(t *testing.T, n *node.Node, what string, cond func() bool) {
 	t.Helper()
 	changed := make(chan struct{}, 1)
 	stop := n.Watch(func(node.Change) {
@@ -174,13 +175,19 @@ func listeners(t *testing.T, n *node.Node, r *node.Room, want uint32) {
 	})
 	defer stop()
 	late := time.After(20 * time.Second)
-	for r.View().Listeners != want {
+	for !cond() {
 		select {
 		case <-changed:
 		case <-late:
-			t.Fatalf("%d listeners, want %d", r.View().Listeners, want)
+			t.Fatalf("waited for %s", what)
 		}
 	}
+}
+
+// listeners waits for the room to count so many.
+func listeners(t *testing.T, n *node.Node, r *node.Room, want uint32) {
+	t.Helper()
+	until(t, n, fmt.Sprint(want, " listeners"), func() bool { return r.View().Listeners == want })
 }
 
 // A guest hears, is counted, and is let go with the room; many share one socket.
@@ -220,6 +227,35 @@ func TestGuestsHear(t *testing.T) {
 	}
 	if late := listen(t, s, r.ID().String()); late.code != http.StatusForbidden {
 		t.Errorf("a room that ended lets in: %d %s", late.code, late.text)
+	}
+}
+
+// A relay that opens sound for guests serves the rooms that it carries, and its guests are counted at the host; one that does
+// not tells nobody of them.
+func TestGuestsOfARelay(t *testing.T) {
+	for _, opens := range []bool{true, false} {
+		relay, err := node.New(node.Options{Home: t.TempDir(), NoMDNS: true, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1"}, Relay: &node.Relay{Open: true, Opens: opens}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = relay.Close() })
+		host, err := node.New(node.Options{Home: t.TempDir(), Name: "Ana", NoMDNS: true, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1"}, Relays: []string{relay.Status().Addrs[0]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = host.Close() })
+		r := start(t, host)
+		until(t, relay, "the relay to carry the room", func() bool { c := relay.Room(r.ID()); return c != nil && c.Phase() == node.Live })
+		s := serve(t, relay, 0)
+		p := listen(t, s, r.ID().String())
+		if !opens {
+			if p.code != http.StatusForbidden {
+				t.Errorf("a relay that opens nothing: %d %s", p.code, p.text)
+			}
+			continue
+		}
+		p.hears(t, 50)
+		listeners(t, host, r, 1)
 	}
 }
 
