@@ -112,6 +112,8 @@ func TestNoticeOverDialog(t *testing.T) {
 	if !script[bool](p, `document.querySelector("dialog[open]").contains(document.querySelector('[data-test="notice"]'))`) {
 		t.Error("the notice is outside the dialog, where nothing can be clicked")
 	}
+	// A mouse aims at what stands still.
+	p.until("stand still", `((at) => { const stood = window.stood === at; window.stood = at; return stood; })(JSON.stringify(document.querySelector('[data-test="notice"] button').getBoundingClientRect()))`)
 	p.do("dismiss", chromedp.Click(chromedp.CSS(`[data-test="notice"] button`)))
 	p.seesNo("notice")
 	p.clicks("close")

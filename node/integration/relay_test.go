@@ -66,6 +66,7 @@ func (tr *tree) act(p *process, action, person string) {
 
 // TestHeardBelowRelays: what is said is heard below relays as it is beside the host.
 func TestHeardBelowRelays(t *testing.T) {
+	t.Parallel()
 	salon(t)
 	const lead, speech, tail = 12 * time.Second, 8 * time.Second, 2 * time.Second
 	said := line(t, voiceA, lead, speech, tail)
@@ -101,6 +102,7 @@ func TestHeardBelowRelays(t *testing.T) {
 // TestSpeakingBelowRelays: a hand that goes up below a relay is seen and granted, what is said there is heard beside the host
 // and below other relays, the host's mute and removal take effect there.
 func TestSpeakingBelowRelays(t *testing.T) {
+	t.Parallel()
 	tr := relayed(t, []int{3, 8}, "--play", voiceA, "--loop")
 	bo, cy, eve := tr.join("Bo"), tr.join("Cy"), tr.join("Eve")
 	boIs, eveIs := bo.person(), eve.person()
@@ -192,6 +194,7 @@ func TestRelayDrains(t *testing.T) {
 
 // TestRelayBlock: a blocked room goes from the relay at once, its listeners go elsewhere, and neither comes back.
 func TestRelayBlock(t *testing.T) {
+	t.Parallel()
 	tr := relayed(t, []int{8}, "--play", voiceA, "--loop", "--max-children", "2")
 	r := tr.relays[0]
 	direct, below := tr.join("Bo"), tr.join("Cy")

@@ -299,6 +299,7 @@ func TestRoomsThatCannotBeJoined(t *testing.T) {
 
 // TestDemo: salon demo runs to its end, in words and as objects.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	p := start(t, t.TempDir(), append([]string{"demo", "--json"}, overBoth...)...)
 	p.wantExit(0, 2*time.Minute)
 	measured, over := false, false

@@ -104,6 +104,7 @@ func (s *Session) attach(conn *websocket.Conn) {
 	}
 	s.mu.Unlock()
 	if late {
+		say(conn, s.Err())
 		conn.Close()
 	}
 }
@@ -210,12 +211,17 @@ func (s *Session) writeSocket(conn *websocket.Conn) {
 // hangUp says goodbye, and why, and waits a moment for the answer: a connection that is closed on what it has not read is
 // reset, and the goodbye lost with it.
 func (s *Session) hangUp(conn *websocket.Conn) {
-	code, text := goodbye(s.err)
-	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeWithin))
+	say(conn, s.err)
 	giveUp := time.AfterFunc(closeWithin, func() { conn.Close() })
 	s.readers.Wait()
 	giveUp.Stop()
 	conn.Close()
+}
+
+// say tells the client why the session ended.
+func say(conn *websocket.Conn, why error) {
+	code, text := goodbye(why)
+	_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, text), time.Now().Add(closeWithin))
 }
 
 // goodbye is the end of a session in the words of RFC 6455 section 7.4.1.
