@@ -239,7 +239,7 @@ func (d *disorder) mischief(dice *rand.Rand, x *intruder) {
 		noise[i] = byte(dice.Uint32())
 	}
 	messages := []any{
-		relay.Event{Payload: noise}, relay.Charter{Payload: noise}, relay.Counts{Listeners: 1 << 31}, relay.Join{Version: 1, Room: d.hosted.id, Name: "Eve", Cert: x.id.Cert()},
+		relay.Event{Payload: noise}, relay.Charter{Payload: noise}, relay.Counts{Listeners: 1 << 31}, relay.Join{Version: relay.ControlVersion, Room: d.hosted.id, Name: "Eve", Cert: x.id.Cert()},
 		relay.Look{Room: d.hosted.id}, relay.Accept{Depth: 1}, relay.Refuse{Code: "full"}, relay.Answer{ID: 1}, relay.Bye{Code: "ended"},
 		relay.Report{Expected: 1, Concealed: 1 << 62}, relay.Reactions{Counts: make([]uint32, 100)}, relay.Who{Search: string(noise), After: "\xff"}, noise,
 		relay.Redirect{To: []relay.Entry{{Peer: noise, Addrs: [][]byte{noise}}}}, relay.Path{Depth: 255, Path: [][]byte{noise}}, relay.Snapshot{},

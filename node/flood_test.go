@@ -109,7 +109,7 @@ func rant(id room.ID, as *doc.Identity) (join []byte, batches [][]byte, err erro
 		err = errors.Join(err, e)
 		return appendMessage(b, msg)
 	}
-	join = add(nil, relay.Join{Version: 1, Room: id, Name: "Eve", Cert: as.Cert()})
+	join = add(nil, relay.Join{Version: relay.ControlVersion, Room: id, Name: "Eve", Cert: as.Cert()})
 	for range 2 * controlBurst / floodBatch {
 		var out []byte
 		for i := range floodBatch {

@@ -124,7 +124,7 @@ func (x *intruder) open(p protocol.ID, b []byte) network.Stream {
 func (x *intruder) join() any {
 	x.t.Helper()
 	x.ctl = newControlConn(x.open(protoControl, nil), nil)
-	x.ctl.Send(relay.Join{Version: 1, Room: x.room, Name: "Eve", Cert: x.id.Cert()})
+	x.ctl.Send(relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert()})
 	x.ms = x.open(protoMedia, appendMessage(nil, x.room[:]))
 	x.link = newStreamLink(x.ms, nil)
 	m, err := x.ctl.Receive()

@@ -26,9 +26,12 @@ type (
 		Name    string   `cbor:"3,keyasint"`
 		Cert    []byte   `cbor:"4,keyasint"` // of the device that asks
 		HaveSeq uint64   `cbor:"5,keyasint"` // the last event it knows, 0 for none
-		Carry   uint32   `cbor:"6,keyasint"` // children it offers to carry; 0 for none
+		Carry   uint32   `cbor:"6,keyasint"` // children it offers to carry
+		Warm    bool     `cbor:"7,keyasint"` // it is fed by others and wants beacons alone
+		Avoid   [][]byte `cbor:"8,keyasint"` // peers that a warm parent, and its path, should be without
+		Depth   uint8    `cbor:"9,keyasint"` // where it is: only a place nearer to the host will do, or a warm one no deeper; else 0
 	}
-	// Accept gives the place.
+	// Accept gives the place. To a warm child it says no more than where it is.
 	Accept struct {
 		Depth    uint8    `cbor:"1,keyasint"` // of the child: 1 under the host
 		Path     [][]byte `cbor:"2,keyasint"` // peers from the parent up to the host
@@ -124,7 +127,11 @@ type (
 		Addrs [][]byte `cbor:"2,keyasint"` // binary multiaddrs, at most MaxAddrs
 		Free  uint32   `cbor:"3,keyasint"` // places at and below it
 	}
-	// Path goes down when what Accept said of the way to the host has changed.
+	// Wait answers a Join: the same question may be asked again then. Too many come at once.
+	Wait struct {
+		Millis uint32 `cbor:"1,keyasint"`
+	}
+	// Path tells children, warm ones too, that they have moved with their parent. Its fields are those of Accept.
 	Path struct {
 		Depth uint8    `cbor:"1,keyasint"`
 		Path  [][]byte `cbor:"2,keyasint"`
@@ -162,6 +169,46 @@ type (
 	Distrust struct {
 		Peer []byte `cbor:"1,keyasint"`
 	}
+	// Others tells children whom to ask when they lose their parent, or want to be nearer to the host.
+	Others struct {
+		To []Entry `cbor:"1,keyasint"` // at most MaxEntries
+	}
+	// Load tells the parent where there are places below it: Free of them Hops below the child, none nearer, and how many in
+	// all.
+	Load struct {
+		Hops uint8  `cbor:"1,keyasint"` // 0: at the child
+		Free uint32 `cbor:"2,keyasint"`
+		All  uint32 `cbor:"3,keyasint"`
+	}
+	// Resume asks a warm parent to feed its child from now on; each stream named, from the number given.
+	Resume struct {
+		Next []Next `cbor:"1,keyasint"`
+	}
+	// Next is the first frame of a stream that is not here yet.
+	Next struct {
+		Slot   uint8  `cbor:"1,keyasint"`
+		Number uint64 `cbor:"2,keyasint"`
+	}
+	// Rest tells a parent that others feed its child again; it is warm from now on.
+	Rest struct{}
+	// Stall tells children that their parent hears nothing itself, and has set about mending it.
+	Stall struct{}
+	// Drain asks a child to move, to one of these if any are given, before its parent goes or sends it away.
+	Drain struct {
+		To []Entry `cbor:"1,keyasint"` // at most MaxEntries
+	}
+	// Retract tells children that frames passed on to them were forged above, and that the parent has left whoever did it.
+	Retract struct {
+		Slot uint8  `cbor:"1,keyasint"`
+		From uint64 `cbor:"2,keyasint"`
+		To   uint64 `cbor:"3,keyasint"`
+	}
+	// Evidence goes up to the host: Packet holds a frame and the auth that it does not fit, or an auth that nobody signed,
+	// as they came from a peer. It proves nothing about the peer to who does not trust its author.
+	Evidence struct {
+		Against []byte `cbor:"1,keyasint"`
+		Packet  []byte `cbor:"2,keyasint"`
+	}
 	// Bye is the last message of either side.
 	Bye struct {
 		Code string `cbor:"1,keyasint"`
@@ -195,13 +242,22 @@ const (
 	kindAdmit
 	kindCarry
 	kindDistrust
+	kindWait
+	kindOthers
+	kindLoad
+	kindResume
+	kindRest
+	kindStall
+	kindDrain
+	kindRetract
+	kindEvidence
 )
 
 // Limits of what the messages carry.
 const (
 	MaxReactions = 32  // kinds
 	MaxFaces     = 100 // in a People
-	MaxEntries   = 8   // in a Redirect
+	MaxEntries   = 8   // in a Redirect, Others or Drain
 	MaxAddrs     = 4   // in an Entry
 	MaxGuests    = 256 // in a Present
 )
@@ -210,8 +266,9 @@ const (
 const MaxDepth = 4
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
-// Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry or
-// Distrust. The error means it is none of these, or is longer than MaxControl.
+// Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
+// Distrust, Wait, Others, Load, Resume, Rest, Stall, Drain, Retract or Evidence. The error means it is none of these, or is
+// longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -263,6 +320,24 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindCarry
 	case Distrust:
 		kind = kindDistrust
+	case Wait:
+		kind = kindWait
+	case Others:
+		kind = kindOthers
+	case Load:
+		kind = kindLoad
+	case Resume:
+		kind = kindResume
+	case Rest:
+		kind = kindRest
+	case Stall:
+		kind = kindStall
+	case Drain:
+		kind = kindDrain
+	case Retract:
+		kind = kindRetract
+	case Evidence:
+		kind = kindEvidence
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrControl, m)
 	}
@@ -331,6 +406,24 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Carry](b[1:])
 	case kindDistrust:
 		return decode[Distrust](b[1:])
+	case kindWait:
+		return decode[Wait](b[1:])
+	case kindOthers:
+		return decode[Others](b[1:])
+	case kindLoad:
+		return decode[Load](b[1:])
+	case kindResume:
+		return decode[Resume](b[1:])
+	case kindRest:
+		return decode[Rest](b[1:])
+	case kindStall:
+		return decode[Stall](b[1:])
+	case kindDrain:
+		return decode[Drain](b[1:])
+	case kindRetract:
+		return decode[Retract](b[1:])
+	case kindEvidence:
+		return decode[Evidence](b[1:])
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

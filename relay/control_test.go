@@ -16,8 +16,10 @@ var controlVectors = []struct {
 	hex  string
 	m    any
 }{
-	{"join", "01 a6 01 02 02 50" + strings.Repeat("52", 16) + "03 63 416e61 04 42 c0c1 05 00 06 18c8",
-		Join{Version: 2, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}, Carry: 200}},
+	{"join", "01 a9 01 02 02 50" + strings.Repeat("52", 16) + "03 63 416e61 04 42 c0c1 05 00 06 08 07 f4 08 80 09 00",
+		Join{Version: 2, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}, Carry: 8, Avoid: [][]byte{}}},
+	{"join, warm", "01 a9 01 02 02 50" + strings.Repeat("52", 16) + "03 60 04 40 05 00 06 00 07 f5 08 82 41 aa 41 bb 09 03",
+		Join{Version: 2, Room: fill(0x52), Cert: []byte{}, Warm: true, Avoid: [][]byte{{0xaa}, {0xbb}}, Depth: 3}},
 	{"accept", "02 a4 01 01 02 81 42 0102 03 41 aa 04 41 bb",
 		Accept{Depth: 1, Path: [][]byte{{1, 2}}, Charter: []byte{0xaa}, Snapshot: []byte{0xbb}}},
 	{"refuse", "03 a2 01 64 66756c6c 02 60", Refuse{Code: "full"}},
@@ -47,6 +49,15 @@ var controlVectors = []struct {
 		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
 	{"carry", "17 a1 01 41 aa", Carry{Charter: []byte{0xaa}}},
 	{"distrust", "18 a1 01 42 0102", Distrust{Peer: []byte{1, 2}}},
+	{"wait", "19 a1 01 18 fa", Wait{Millis: 250}},
+	{"others", "1a a1 01 81 a3 01 41 aa 02 80 03 01", Others{To: []Entry{{Peer: []byte{0xaa}, Addrs: [][]byte{}, Free: 1}}}},
+	{"load", "1b a3 01 01 02 05 03 18 64", Load{Hops: 1, Free: 5, All: 100}},
+	{"resume", "1c a1 01 81 a2 01 00 02 19 0400", Resume{Next: []Next{{Slot: 0, Number: 1024}}}},
+	{"rest", "1d a0", Rest{}},
+	{"stall", "1e a0", Stall{}},
+	{"drain", "1f a1 01 80", Drain{To: []Entry{}}},
+	{"retract", "20 a3 01 00 02 01 03 07", Retract{From: 1, To: 7}},
+	{"evidence", "21 a2 01 41 aa 02 41 11", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}}},
 }
 
 func fill32(b byte) (k [32]byte) {
@@ -74,7 +85,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "19 a0",
+		"unknown kind":           "22 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",
@@ -86,8 +97,8 @@ func TestMalformedControl(t *testing.T) {
 		"a device of 31 bytes":   "14 a2 01 80 02 81 581f" + strings.Repeat("52", 31),
 		"an entry of two fields": "12 a1 01 81 a2 01 41 01 02 80",
 		"a depth of 256":         "13 a2 01 19 0100 02 80",
-		"a room of 15 bytes":     "01 a6 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00 06 00",
 		"more than can be":       "07 a2 01 1b 0000000100000000 02 00",
+		"a room of 15 bytes":     "01 a9 01 01 02 4f" + strings.Repeat("52", 15) + "03 60 04 40 05 00 06 00 07 f4 08 80 09 00",
 		"longer than 128 KiB":    "04 a1 01 5a 00020000" + strings.Repeat("00", 131072),
 		"a promise of much more": "04 a1 01 5b 7fffffffffffffff",
 	} {

@@ -2,8 +2,13 @@ package relay
 
 import "time"
 
-// askAfter is how long a gap may be mere reordering before the missing frame is asked for.
-const askAfter = 5 * time.Millisecond
+const (
+	// askAfter is how long a gap may be mere reordering before the missing frame is asked for.
+	askAfter = 5 * time.Millisecond
+	// leapAfter is how long a stream is silent before it may go on further ahead than the ring is long. A single forged
+	// frame would otherwise make all true ones look old.
+	leapAfter = 500 * time.Millisecond
+)
 
 // Publish sends a frame of this node's own to the parent and to the children that hear its slot. It keeps a copy.
 func (t *Tree) Publish(f Frame, now time.Time) {
@@ -42,6 +47,10 @@ func (t *Tree) Receive(from Peer, p *Packet, now time.Time) error {
 	if src == nil {
 		t.drop(unknownPeer)
 		return nil
+	}
+	src.heard = now
+	if len(p.Frames) > 0 {
+		src.fed = now
 	}
 	// Auths first, so that they leave again in one packet with the frames that they came with.
 	for i := range p.Auths {
@@ -99,7 +108,7 @@ func (t *Tree) may(src *peer, slot Slot, now time.Time) bool {
 }
 
 // admits takes one item out of what a peer may send in a slot and reports whether it may. A peer that goes on regardless
-// for longer than floodGrace trespasses, but for the parent: all we hear comes from it, and only the caller can tell a
+// for longer than floodGrace trespasses, but for a parent: all we hear comes from it, and only the caller can tell a
 // bad one from one that is catching up.
 func (t *Tree) admits(src *peer, slot Slot, auth bool, now time.Time) bool {
 	p, at := &src.paces[slot], now.Sub(t.epoch)
@@ -111,7 +120,7 @@ func (t *Tree) admits(src *peer, slot Slot, auth bool, now time.Time) bool {
 		return true
 	}
 	t.drop(flood)
-	if !spend(&p.excess, FrameDuration, floodGrace, at) && src != t.parent {
+	if !spend(&p.excess, FrameDuration, floodGrace, at) && !t.isParent(src) {
 		src.wrong++
 	}
 	return false
@@ -130,6 +139,12 @@ func spend(whole *time.Duration, cost, allowance, at time.Duration) bool {
 // isOld reports whether a number will be dropped for being older than the ring.
 func (t *Tree) isOld(s *stream, number uint64, now time.Time) bool {
 	return s.started && number < s.head && s.head-number >= uint64(len(s.ring)) && now.Sub(s.fresh) <= t.opt.Ring
+}
+
+// isLeap reports whether a number is too far ahead to be of a stream that goes on.
+func (t *Tree) isLeap(s *stream, number uint64, now time.Time) bool {
+	known := max(s.head, s.flooded)
+	return s.started && number > known && number-known >= uint64(len(s.ring)) && now.Sub(s.fresh) < leapAfter
 }
 
 // reach finds the place of a number in its stream and counts what that costs the stream.
@@ -156,7 +171,12 @@ func (t *Tree) store(f *Frame, src *peer, now time.Time) bool {
 		t.drop(duplicate)
 		return false
 	}
+	if src != nil && t.isLeap(s, f.Number, now) {
+		t.drop(leap)
+		return false
+	}
 	if src != nil && !t.isOld(s, f.Number, now) && !t.admits(src, f.Slot, false, now) {
+		s.flooded = max(s.flooded, f.Number)
 		return false
 	}
 	e := t.reach(s, f.Number, src, now)
@@ -172,6 +192,9 @@ func (t *Tree) store(f *Frame, src *peer, now time.Time) bool {
 	e.sealed = append(e.sealed[:0], f.Sealed...)
 	s.from, s.fresh = src, now
 	if src != nil {
+		if !asked {
+			src.news = now
+		}
 		t.out.Deliver(*f, src.id, asked)
 	}
 	auth := e.hasAuth && !e.authSent
@@ -189,6 +212,10 @@ func (t *Tree) storeAuth(a *Auth, src *peer, now time.Time) bool {
 		} else {
 			t.drop(conflict)
 		}
+		return false
+	}
+	if src != nil && t.isLeap(s, a.Last(), now) {
+		t.drop(leap)
 		return false
 	}
 	if src != nil && !t.isOld(s, a.Last(), now) && !t.admits(src, a.Slot, true, now) {

@@ -8,8 +8,8 @@ import (
 // authAfter is how long a frame waits for its auth before the auth is asked for: a batch, a bundle, and some.
 const authAfter = (AuthBatch + 6) * FrameDuration
 
-// pauseAfter is how long a stream is silent before beacons tell its last number.
-const pauseAfter = 3 * FrameDuration
+// pauseAfter is how long a stream is silent before beacons tell its last number: longer than a packet that was lost.
+func (t *Tree) pauseAfter() time.Duration { return time.Duration(1+2*t.opt.Bundle) * FrameDuration }
 
 // Tick asks for what is missing, sends what waited for a bundle, and beacons. Call it every 5 to 20 ms.
 func (t *Tree) Tick(now time.Time) {
@@ -26,17 +26,37 @@ func (t *Tree) Tick(now time.Time) {
 		if source == nil {
 			continue
 		}
-		t.askFrames(source, Slot(slot), s, now)
-		t.askAuths(source, Slot(slot), s, now)
-		t.send(source)
+		t.askFor(source, Slot(slot), s, now)
 	}
 	for _, p := range t.order {
 		t.beacon(p, now)
 	}
 }
 
-// askFrames asks for the missing frames whose time has come.
-func (t *Tree) askFrames(source *peer, slot Slot, s *stream, now time.Time) {
+// askFor asks for what is missing of a stream: whoever sends it, and every second time the other parent, if there is one
+// and it should have that by now.
+func (t *Tree) askFor(source *peer, slot Slot, s *stream, now time.Time) {
+	var other *peer
+	var has uint64 // what the other has, lower than this
+	switch {
+	case source == t.parent && t.spare != nil && t.spare.have[slot] > 0:
+		other = t.spare
+		has = other.have[slot] + uint64(now.Sub(other.haveAt)/FrameDuration)
+	case source == t.spare && t.parent != nil:
+		other, has = t.parent, noNumber // it may be late, or silent: asking costs little
+	}
+	t.askFrames(source, slot, s, now, func(number uint64, tries int) bool { return tries%2 == 0 || number >= has })
+	t.askAuths(source, slot, s, now, func(number uint64, tries int) bool { return tries%2 == 0 || number >= has })
+	t.send(source)
+	if other != nil {
+		t.askFrames(other, slot, s, now, func(number uint64, tries int) bool { return tries%2 == 1 && number < has })
+		t.askAuths(other, slot, s, now, func(number uint64, tries int) bool { return tries%2 == 1 && number < has })
+		t.send(other)
+	}
+}
+
+// askFrames asks a peer for the missing frames whose time and whose turn has come.
+func (t *Tree) askFrames(of *peer, slot Slot, s *stream, now time.Time, turn func(number uint64, tries int) bool) {
 	if s.missing == 0 {
 		return
 	}
@@ -50,6 +70,8 @@ func (t *Tree) askFrames(source *peer, slot Slot, s *stream, now time.Time) {
 			s.settle(e)
 			t.stats.Lost++
 			open = false
+		case !turn(i, e.tries):
+			open = false
 		default:
 			e.tries++
 			e.askAt = now.Add(t.opt.Retry)
@@ -57,7 +79,7 @@ func (t *Tree) askFrames(source *peer, slot Slot, s *stream, now time.Time) {
 			if open {
 				t.pkt.Resends[len(t.pkt.Resends)-1].To = i
 			} else {
-				t.ask(source, Range{Slot: slot, From: i, To: i})
+				t.ask(of, Range{Slot: slot, From: i, To: i})
 				open = true
 			}
 		}
@@ -67,8 +89,8 @@ func (t *Tree) askFrames(source *peer, slot Slot, s *stream, now time.Time) {
 	}
 }
 
-// askAuths asks for the auth of the lowest frame that should have one by now.
-func (t *Tree) askAuths(source *peer, slot Slot, s *stream, now time.Time) {
+// askAuths asks a peer for the auth of the lowest frame that should have one by now.
+func (t *Tree) askAuths(of *peer, slot Slot, s *stream, now time.Time, turn func(number uint64, tries int) bool) {
 	s.signed = max(s.signed, s.oldest())
 	unsigned := func(number uint64) bool {
 		e := s.find(number)
@@ -82,7 +104,7 @@ func (t *Tree) askAuths(source *peer, slot Slot, s *stream, now time.Time) {
 		s.signed++
 		s.authTry = 0
 	}
-	if s.authTry > 0 && now.Before(s.authAt) {
+	if s.authTry > 0 && now.Before(s.authAt) || !turn(s.signed, s.authTry) {
 		return
 	}
 	to := s.signed
@@ -99,12 +121,12 @@ func (t *Tree) askAuths(source *peer, slot Slot, s *stream, now time.Time) {
 	s.authTry++
 	s.authAt = now.Add(t.opt.Retry)
 	t.stats.AskedAuth++
-	t.ask(source, Range{Slot: slot, From: s.signed, To: to, AuthsOnly: true})
+	t.ask(of, Range{Slot: slot, From: s.signed, To: to, AuthsOnly: true})
 }
 
-func (t *Tree) ask(source *peer, r Range) {
+func (t *Tree) ask(of *peer, r Range) {
 	if len(t.pkt.Resends) == maxResends {
-		t.send(source)
+		t.send(of)
 	}
 	t.pkt.Resends = append(t.pkt.Resends, r)
 }
@@ -115,7 +137,7 @@ func (t *Tree) resend(p *peer, r Range, now time.Time) {
 		t.drop(malformed)
 		return
 	}
-	if p != t.parent && p.sub&bit(r.Slot) == 0 {
+	if p != t.parent && (p.sub|p.warm)&bit(r.Slot) == 0 {
 		t.drop(notSubscribed)
 		return
 	}
@@ -141,6 +163,8 @@ func (t *Tree) resend(p *peer, r Range, now time.Time) {
 			if !r.AuthsOnly {
 				t.drop(notHere)
 			}
+		case item.frame && e.from != p && p.sub&bit(r.Slot) != 0 && now.Sub(e.came) < p.rtt:
+			t.drop(onItsWay)
 		case p.budget < 1:
 			t.drop(resendLimited)
 		default:
@@ -158,7 +182,7 @@ func (t *Tree) resend(p *peer, r Range, now time.Time) {
 // what comes up from us. It fills again at half that each second, so that requests cannot cost us more than the streams, and
 // at an eighth where the path is full already.
 func (t *Tree) budget(p *peer) float64 {
-	return float64(t.frames * (1 + bits.OnesCount32(p.sub)))
+	return float64(t.frames * (1 + bits.OnesCount32(p.sub|p.warm)))
 }
 
 func (t *Tree) refill(p *peer, now time.Time) {
@@ -170,24 +194,31 @@ func (t *Tree) refill(p *peer, now time.Time) {
 	p.budgetAt = now
 }
 
-// beacon tells a peer the last number of each paused stream that it hears, so that it misses the end of it.
+// beacon tells a peer the last number of each paused stream that it hears, so that it misses the end of it, and a warm
+// child that of every stream.
 func (t *Tree) beacon(p *peer, now time.Time) {
 	if now.Before(p.beaconAt) {
 		return
 	}
+	pause := t.pauseAfter()
 	p.beaconAt = now.Add(t.opt.Beacon)
+	if p.warm != 0 {
+		pause = 0
+		p.beaconAt = now.Add(t.opt.Warm)
+	}
 	for slot, s := range t.streams {
-		if s == nil || !s.started || s.from == p || p.sub&(1<<slot) == 0 && (p != t.parent || s.from == nil && s.own.IsZero()) {
+		if s == nil || !s.started || s.from == p || (p.sub|p.warm)&(1<<slot) == 0 && (p != t.parent || s.from == nil && s.own.IsZero()) {
 			continue
 		}
-		if quiet := now.Sub(s.fresh); quiet >= pauseAfter && quiet < t.opt.Ring {
+		if quiet := now.Sub(s.fresh); quiet >= pause && quiet < t.opt.Ring {
 			t.pkt.Beacons = append(t.pkt.Beacons, Beacon{Slot: Slot(slot), Last: s.head})
 		}
 	}
 	t.send(p)
 }
 
-// hearBeacon expects the frames up to the one that a peer says was the last.
+// hearBeacon expects the frames up to the one that a peer says was the last. What the spare parent has, the parent may be
+// about to send.
 func (t *Tree) hearBeacon(src *peer, b Beacon, now time.Time) {
 	if b.Slot > MaxSlot {
 		t.drop(malformed)
@@ -195,6 +226,10 @@ func (t *Tree) hearBeacon(src *peer, b Beacon, now time.Time) {
 	}
 	if !t.may(src, b.Slot, now) {
 		t.drop(notAllowed)
+		return
+	}
+	src.have[b.Slot], src.haveAt = b.Last, now
+	if src == t.spare {
 		return
 	}
 	s := t.streams[b.Slot]

@@ -27,6 +27,7 @@ type stream struct {
 	started bool
 	base    uint64    // nothing is known of lower numbers: the stream began here, or jumped to it
 	head    uint64    // the highest number known of
+	flooded uint64    // the highest number of those that came in too great a number to be taken in
 	fresh   time.Time // when the last new frame came
 	from    *peer     // who sent it; nil for our own, or when that peer is gone
 	own     time.Time // when we last published in it
@@ -73,7 +74,7 @@ func (s *stream) begin(number uint64, askAt time.Time) {
 	for i := range s.ring {
 		s.ring[i].clear(noNumber)
 	}
-	s.started, s.base, s.head, s.missing = true, number, number, 0
+	s.started, s.base, s.head, s.flooded, s.missing = true, number, number, 0, 0
 	s.signed, s.topAuth, s.authTry = number, 0, 0
 	s.expect(number, askAt)
 }
@@ -120,10 +121,17 @@ func (s *stream) reach(number uint64, askAt time.Time, silent bool) (e *entry, l
 		}
 	case s.head-number >= n:
 		return nil, 0, false
-	case s.at(number).number != number: // before base: a newcomer's burst may come out of order
-		s.base = min(s.base, number)
-		s.signed = min(s.signed, number)
-		s.expect(number, askAt)
+	case number < s.base: // a newcomer's burst may come out of order, with gaps
+		old := s.base
+		for n := number; n < old; n++ {
+			s.expect(n, askAt)
+		}
+		s.base, s.signed = number, min(s.signed, number)
+		for n := old; n < old+AuthBatch; n++ { // an auth may have come before the frames that it covers
+			if e := s.find(n); e != nil && e.hasAuth {
+				s.cover(&e.auth)
+			}
+		}
 	}
 	return s.at(number), lost, jumped
 }
@@ -136,4 +144,19 @@ func (s *stream) cover(a *Auth) {
 		}
 	}
 	s.topAuth = max(s.topAuth, a.First)
+}
+
+// uncover takes back what cover noted: these frames need another auth, and now.
+func (s *stream) uncover(a *Auth) {
+	for i := range uint64(len(a.Hashes)) {
+		if e := s.find(a.First + i); e != nil {
+			e.covered = false
+		}
+	}
+	s.signed, s.authTry, s.topAuth = min(s.signed, a.First), 0, min(a.Last()+1, s.head)
+	for i := range s.ring {
+		if e := &s.ring[i]; e.hasAuth {
+			s.topAuth = max(s.topAuth, e.auth.First)
+		}
+	}
 }

@@ -25,8 +25,10 @@ type Stats struct {
 	//	duplicate       here already: frames, auths
 	//	conflict        another auth for the same frame is here: auths
 	//	too_old         older than the ring: frames, auths
+	//	leap            further ahead than the ring is long, while the stream goes on: frames, auths
 	//	not_subscribed  a peer asked for a slot it does not hear: requests
 	//	resend_limited  a peer asked for more than its share: frames
+	//	on_its_way      a peer asked for what had left for it a moment before: frames
 	//	not_here        a peer asked for what we do not have: frames
 	//	expired         the ring moved on before it was sent: frames, auths
 	//	beacon_ahead    a beacon further ahead than the ring is long: beacons
@@ -43,8 +45,10 @@ const (
 	duplicate
 	conflict
 	tooOld
+	leap
 	notSubscribed
 	resendLimited
+	onItsWay
 	notHere
 	expired
 	beaconAhead
@@ -52,7 +56,7 @@ const (
 )
 
 var reasonNames = [reasons]string{"unknown_peer", "malformed", "not_allowed", "flood", "duplicate", "conflict",
-	"too_old", "not_subscribed", "resend_limited", "not_here", "expired", "beacon_ahead"}
+	"too_old", "leap", "not_subscribed", "resend_limited", "on_its_way", "not_here", "expired", "beacon_ahead"}
 
 // counters are Stats without the map, which would cost an allocation and a hash on the hot path.
 type counters struct {

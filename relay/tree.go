@@ -40,13 +40,14 @@ const (
 
 // Options configures New. The zero value works.
 type Options struct {
-	Fanout  int           // children at most; 0 means 8, negative means none
+	Fanout  int           // children that are fed, at most; 0 means 8, negative means none
 	Ring    time.Duration // how much of each stream is kept; 0 means 2 s
 	Burst   time.Duration // how much of a stream a new subscriber gets at once; 0 means 300 ms, negative none
 	Bundle  int           // frames a packet for children that hear only the program; 0 means 1, at most AuthBatch
 	Retry   time.Duration // between two requests for the same frame; 0 means 80 ms
 	Retries int           // requests for one frame at most; 0 means 6, which with Retry spans the longest buffer
 	Beacon  time.Duration // between two beacons of a stream that paused; 0 means 100 ms
+	Warm    time.Duration // between two beacons to a warm child; 0 means 500 ms
 }
 
 func (o Options) withDefaults() Options {
@@ -59,6 +60,7 @@ func (o Options) withDefaults() Options {
 	def(&o.Burst, 300*time.Millisecond)
 	def(&o.Retry, 80*time.Millisecond)
 	def(&o.Beacon, 100*time.Millisecond)
+	def(&o.Warm, 500*time.Millisecond)
 	if o.Fanout == 0 {
 		o.Fanout = 8
 	}
@@ -81,15 +83,17 @@ type Out interface {
 	DeliverAuth(a *Auth, from Peer)
 }
 
-// A Tree is this node's place in the room: one parent (none at the root), and children. Its caller serialises every
-// call; it has no lock.
+// A Tree carries the sound at this node: from a parent (none at the root), and a spare one, to children. Its caller
+// serialises every call; it has no lock.
 type Tree struct {
 	opt     Options
 	out     Out
 	frames  int // a ring's length
 	peers   map[Peer]*peer
-	order   []*peer // the same, in the order in which they came; the parent is one of them
+	order   []*peer // the same, in the order in which they came; the parents are among them
 	parent  *peer
+	spare   *peer
+	warm    int // children that are not fed
 	streams [MaxSlot + 1]*stream
 	waiting []ref           // auths that wait for the frame that completes them, to travel with it
 	epoch   time.Time       // of every pace: when the first peer came
@@ -98,10 +102,12 @@ type Tree struct {
 	stats   counters
 }
 
-// A peer is a child, or the parent.
+// A peer is a child, or a parent.
 type peer struct {
 	id    Peer
 	sub   uint32              // slots it hears
+	warm  uint32              // slots of which it gets beacons alone; 0 for a child that is fed
+	rtt   time.Duration       // zero while unknown
 	allow uint32              // slots it may send us
 	ruled time.Time           // when allow last changed
 	wrong int                 // frames and auths it sent since without the right to or far too many, those in grace excepted
@@ -114,6 +120,12 @@ type peer struct {
 	budget   float64 // frames it may still ask for
 	budgetAt time.Time
 	beaconAt time.Time // when the next beacons are due
+
+	heard  time.Time           // when its last packet came
+	fed    time.Time           // when its last frame came, new or not
+	news   time.Time           // when its last new frame came that was not asked for
+	have   [MaxSlot + 1]uint64 // the last number of each stream, by its beacons
+	haveAt time.Time           // when the last of these came
 }
 
 // A pace is what a peer has used of what it may send in one slot. Each field is when, since Tree.epoch, all of it may be
@@ -141,24 +153,20 @@ func New(opt Options, out Out) *Tree {
 }
 
 // SetParent makes p the peer that feeds us and to whom our own and our children's frames go up; the empty Peer means
-// none. The parent may send in every slot until Allow says otherwise. What is in the rings stays, and what is missing
-// from them is asked of the new parent at once.
+// none. The parent may send in every slot until Allow says otherwise. If p is the spare parent, the two change places.
+// What is in the rings stays, and what is missing from them is asked of the new parent at once.
 func (t *Tree) SetParent(p Peer, now time.Time) {
-	if t.parent != nil {
-		if t.parent.id == p {
-			return
-		}
-		t.remove(t.parent)
-		t.parent = nil
+	switch {
+	case t.parent != nil && t.parent.id == p:
+		return
+	case p != "" && t.spare != nil && t.spare.id == p:
+		t.parent, t.spare = t.spare, t.parent
+	default:
+		t.parent = t.replace(t.parent, p, now)
 	}
-	if p == "" {
+	if t.parent == nil {
 		return
 	}
-	if child := t.peers[p]; child != nil {
-		t.remove(child)
-	}
-	t.parent = t.add(p, now)
-	t.parent.allow = AllSlots
 	for _, s := range t.streams {
 		if s == nil || s.from != nil {
 			continue
@@ -171,34 +179,98 @@ func (t *Tree) SetParent(p Peer, now time.Time) {
 	}
 }
 
-// AddChild adds a peer that we feed; it hears nothing before Subscribe and may send nothing before Allow. Adding a child
-// again changes nothing. The error is ErrFull or ErrPeer.
+// SetSpare makes p a second parent, which may send like the first; the empty Peer means none. Nothing goes up to it. It is
+// asked for what the first did not send again. The parent cannot be spare too.
+func (t *Tree) SetSpare(p Peer, now time.Time) {
+	if p != "" && (t.spare != nil && t.spare.id == p || t.parent != nil && t.parent.id == p) {
+		return
+	}
+	t.spare = t.replace(t.spare, p, now)
+}
+
+// replace puts p, unless it is empty, in the place of a parent.
+func (t *Tree) replace(old *peer, p Peer, now time.Time) *peer {
+	if old != nil {
+		t.remove(old)
+	}
+	if p == "" {
+		return nil
+	}
+	if child := t.peers[p]; child != nil {
+		t.remove(child)
+	}
+	parent := t.add(p, now)
+	parent.allow = AllSlots
+	return parent
+}
+
+func (t *Tree) isParent(p *peer) bool { return p == t.parent || p == t.spare }
+
+// AddChild adds a peer that we feed; it hears nothing before Subscribe or Resume and may send nothing before Allow. Adding
+// a child again changes nothing; a warm one is warm no more. The error is ErrFull or ErrPeer.
 func (t *Tree) AddChild(p Peer, now time.Time) error {
-	switch have := t.peers[p]; {
-	case p == "" || have != nil && have == t.parent:
+	have := t.peers[p]
+	switch {
+	case p == "" || have != nil && t.isParent(have):
 		return ErrPeer
-	case have != nil:
+	case have != nil && have.warm == 0:
 		return nil
 	case t.Children() >= t.opt.Fanout:
 		return ErrFull
+	case have != nil:
+		have.warm = 0
+		t.warm--
+	default:
+		t.add(p, now)
 	}
-	t.add(p, now)
 	return nil
 }
 
-// RemoveChild forgets a child.
+// AddWarm adds a child that others feed: of the slots given it gets a beacon now and then, and what it asks for. A child
+// that was fed is so no more. The error is ErrPeer.
+func (t *Tree) AddWarm(id Peer, slots uint32, now time.Time) error {
+	p := t.peers[id]
+	switch {
+	case id == "" || slots == 0 || p != nil && t.isParent(p):
+		return ErrPeer
+	case p == nil:
+		p = t.add(id, now)
+		t.warm++
+	case p.warm == 0:
+		if err := t.Subscribe(id, 0, now); err != nil {
+			return err
+		}
+		t.warm++
+	}
+	p.warm = slots
+	p.budget = t.budget(p)
+	return nil
+}
+
+// RemoveChild forgets a child, warm or not.
 func (t *Tree) RemoveChild(p Peer) {
-	if c := t.peers[p]; c != nil && c != t.parent {
+	if c := t.peers[p]; c != nil && !t.isParent(c) {
 		t.remove(c)
 	}
 }
 
-// Children is how many children there are.
+// Children is how many children are fed.
 func (t *Tree) Children() int {
+	n := len(t.order) - t.warm
 	if t.parent != nil {
-		return len(t.order) - 1
+		n--
 	}
-	return len(t.order)
+	if t.spare != nil {
+		n--
+	}
+	return n
+}
+
+// SetRTT tells how far away a child is, so that it is not sent again what it asked for before it could have come.
+func (t *Tree) SetRTT(p Peer, rtt time.Duration) {
+	if c := t.peers[p]; c != nil {
+		c.rtt = rtt
+	}
 }
 
 func (t *Tree) add(id Peer, now time.Time) *peer {
@@ -240,6 +312,9 @@ func (p *paces) over(at time.Duration) bool {
 func (t *Tree) remove(p *peer) {
 	delete(t.peers, p.id)
 	t.order = slices.DeleteFunc(t.order, func(q *peer) bool { return q == p })
+	if p.warm != 0 {
+		t.warm--
+	}
 	for _, s := range t.streams {
 		if s == nil {
 			continue
@@ -255,11 +330,17 @@ func (t *Tree) remove(p *peer) {
 	}
 }
 
-// Subscribe sets which slots a child hears. Streams that are new to it start at once with what was last heard in them
-// (Options.Burst), auths included. The error is ErrPeer.
+// Subscribe sets which slots a child that is fed hears. Streams that are new to it start at once with what was last heard
+// in them (Options.Burst), auths included. The error is ErrPeer.
 func (t *Tree) Subscribe(id Peer, slots uint32, now time.Time) error {
+	return t.Resume(id, slots, nil, now)
+}
+
+// Resume is Subscribe for a child that was fed by somebody else so far: a stream that next names starts with the number
+// given, or with what the ring holds after it.
+func (t *Tree) Resume(id Peer, slots uint32, next []Next, now time.Time) error {
 	p := t.peers[id]
-	if p == nil || p == t.parent {
+	if p == nil || t.isParent(p) || p.warm != 0 {
 		return ErrPeer
 	}
 	gained, left := slots&^p.sub, p.sub&^slots
@@ -272,20 +353,28 @@ func (t *Tree) Subscribe(id Peer, slots uint32, now time.Time) error {
 		case left&(1<<slot) != 0:
 			p.seen[slot] = s.head + 1
 		case gained&(1<<slot) != 0:
-			t.burst(p, Slot(slot), s, now)
+			n := uint64(max(t.opt.Burst, 0) / FrameDuration)
+			start := p.seen[slot]
+			if s.head >= n {
+				start = max(start, s.head-n+1)
+			}
+			for _, next := range next {
+				if next.Slot == Slot(slot) {
+					start, n = next.Number, 1
+				}
+			}
+			if n > 0 {
+				t.burst(p, Slot(slot), s, start, now)
+			}
 		}
 	}
 	t.flush(p)
 	return nil
 }
 
-func (t *Tree) burst(p *peer, slot Slot, s *stream, now time.Time) {
-	n := uint64(max(t.opt.Burst, 0) / FrameDuration)
-	start := max(s.oldest(), p.seen[slot])
-	if s.head >= n {
-		start = max(start, s.head-n+1)
-	}
-	for i := start; i <= s.head && n > 0; i++ {
+// burst sends what the ring holds from start on.
+func (t *Tree) burst(p *peer, slot Slot, s *stream, start uint64, now time.Time) {
+	for i := max(s.oldest(), start); i <= s.head; i++ {
 		e := s.find(i)
 		if e != nil && (e.here || e.hasAuth) && e.from != p && now.Sub(e.came) <= t.opt.Ring {
 			p.pend = append(p.pend, ref{slot: slot, number: i, frame: e.here, auth: e.hasAuth})
@@ -331,6 +420,54 @@ func (t *Tree) SetLoss(id Peer, share float64) error {
 	}
 	p.loss = share
 	return nil
+}
+
+// From is who sent the frame of a number, and whether that is known; its own frames are from the empty Peer.
+func (t *Tree) From(slot Slot, number uint64) (Peer, bool) {
+	if slot <= MaxSlot && t.streams[slot] != nil {
+		if e := t.streams[slot].find(number); e != nil && e.here && e.from != nil {
+			return e.from.id, true
+		}
+	}
+	return "", false
+}
+
+// Reject forgets a frame that turned out to be forged, and asks for it anew.
+func (t *Tree) Reject(slot Slot, number uint64, now time.Time) {
+	if slot > MaxSlot || t.streams[slot] == nil {
+		return
+	}
+	s := t.streams[slot]
+	if e := s.find(number); e != nil && e.here {
+		e.here, e.from, e.tries = false, nil, 0
+		e.askAt = now
+		s.missing++
+	}
+}
+
+// resetFrom resets the streams that a peer sends, and reports which.
+func (t *Tree) resetFrom(p *peer) (slots []Slot) {
+	for slot, s := range t.streams {
+		if s != nil && s.started && s.from == p {
+			t.Reset(Slot(slot))
+			slots = append(slots, Slot(slot))
+		}
+	}
+	return slots
+}
+
+// RejectAuth forgets an auth that turned out to be forged; its frames need another.
+func (t *Tree) RejectAuth(a *Auth) {
+	if !a.valid() || t.streams[a.Slot] == nil {
+		return
+	}
+	s := t.streams[a.Slot]
+	e := s.find(a.Last())
+	if e == nil || !e.hasAuth || e.auth.Sig != a.Sig {
+		return
+	}
+	e.hasAuth, e.authSent = false, false
+	s.uncover(a)
 }
 
 // bundle is how many frames a packet for p waits for. Only the audience waits: its buffer covers it.

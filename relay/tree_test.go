@@ -226,7 +226,7 @@ func TestAFloodInOnesOwnSlotIsDroppedAndParted(t *testing.T) {
 	auths := func(n uint64) *Packet {
 		return &Packet{Auths: []Auth{{Slot: 1, KID: kidA, First: AuthBatch * n, Hashes: make([][16]byte, AuthBatch)}}}
 	}
-	jumps := func(n uint64) *Packet { return frames(1000 * n) } // each makes the ring begin anew
+	jumps := func(n uint64) *Packet { return frames(99 * n) } // each pushes nearly everything out of the ring
 	for _, c := range []struct {
 		name   string
 		packet func(n uint64) *Packet
@@ -446,6 +446,25 @@ func TestANewcomerGetsTheLast300ms(t *testing.T) {
 	}
 	tree.publish(Program, 61, 61)
 	want(t, "in all", tree.numbers("ann", Program), upTo(46, 61))
+}
+
+func TestABurstMayComeOutOfOrderAndWithGaps(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	said := speak(Program, kidA, keyA, 1, 24)
+	tree.Receive("host", &Packet{Frames: said.frames[18:24], Auths: []Auth{*said.auths[3]}}, tree.now)
+	tree.Receive("host", &Packet{Frames: said.frames[:6], Auths: []Auth{*said.auths[0]}}, tree.now)
+	tree.advance(10 * time.Millisecond)
+	tree.Tick(tree.now)
+	want(t, "asked", tree.asked("host"), []Range{{Slot: Program, From: 7, To: 18}})
+	tree.sent = nil
+	tree.Receive("host", &Packet{Frames: said.frames[6:18], Auths: []Auth{*said.auths[1], *said.auths[2]}}, tree.now)
+	for range 100 {
+		tree.advance(10 * time.Millisecond)
+		tree.Tick(tree.now)
+	}
+	want(t, "asked then", tree.asked("host"), nil)
+	want(t, "delivered", []int{len(tree.heard), len(tree.auths)}, []int{24, 4})
 }
 
 func TestABurstOfAnEndedStreamIsEmpty(t *testing.T) {
@@ -708,15 +727,20 @@ func TestTwoSecondsAreKeptAndNoMore(t *testing.T) {
 func TestAStreamThatJumpsOrStartsOverIsFollowed(t *testing.T) {
 	tree := newTestTree(Options{})
 	tree.SetParent("host", tree.now)
-	tree.feed("host", 1, 10, 11, 100_000, 100_001)
-	want(t, "jumped ahead", len(tree.heard), 4)
+	tree.feed("host", 1, 10, 11, 100_000, 12)
+	want(t, "one frame that is far ahead leads nobody astray", len(tree.heard), 3)
+	want(t, "counted", tree.Stats().Drops["leap"], 1)
+	tree.advance(leapAfter)
+	tree.feed("host", 1, 100_000, 100_001)
+	want(t, "jumped ahead after a pause", len(tree.heard), 5)
 	tree.advance(3 * time.Second)
 	tree.feed("host", 1, 50, 51)
-	want(t, "started over after a silence", len(tree.heard), 6)
+	want(t, "started over after a silence", len(tree.heard), 7)
+	tree.advance(leapAfter)
 	tree.feed("host", 1, 100_000)
 	tree.Reset(1)
 	tree.feed("host", 1, 3)
-	want(t, "started over after Reset", len(tree.heard), 8)
+	want(t, "started over after Reset", len(tree.heard), 9)
 	want(t, "jumps", tree.Stats().Jumps, 3)
 }
 
@@ -731,6 +755,103 @@ func TestANewParentIsAskedForWhatIsMissing(t *testing.T) {
 	want(t, "the new one", tree.asked("other"), []Range{{Slot: Program, From: 2, To: 3}})
 	tree.feed("host", Program, 5)
 	want(t, "the old one is a stranger", tree.Stats().Drops["unknown_peer"], 1)
+}
+
+func TestWhatTheParentDoesNotSendTheSpareOneIsAskedFor(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.SetSpare("other", tree.now)
+	tree.feed("host", Program, 1, 2)
+	tree.Receive("other", &Packet{Beacons: []Beacon{{Program, 4}}}, tree.now)
+	want(t, "a beacon of the spare one asks for nothing", tree.streams[Program].missing, 0)
+	tree.feed("host", Program, 5)
+	for range 10 {
+		tree.advance(10 * time.Millisecond)
+		tree.Tick(tree.now)
+	}
+	lost := []Range{{Slot: Program, From: 3, To: 4}}
+	want(t, "first", tree.asked("host"), lost)
+	want(t, "then", tree.asked("other"), lost)
+	tree.Receive("other", &Packet{Frames: []Frame{sealedFrame(Program, 3), sealedFrame(Program, 4)}}, tree.now)
+	want(t, "delivered", len(tree.heard), 5)
+	tree.publish(1, 1, 1)
+	want(t, "our own goes to the parent", tree.numbers("host", 1), []uint64{1})
+	want(t, "and not to the spare one", tree.numbers("other", 1), nil)
+	tree.SetParent("other", tree.now)
+	tree.publish(1, 2, 2)
+	want(t, "they change places", tree.numbers("other", 1), []uint64{2})
+	tree.feed("host", Program, 6)
+	want(t, "the old one is still heard", len(tree.heard), 6)
+	tree.SetSpare("", tree.now)
+	tree.feed("host", Program, 7)
+	want(t, "until it is dropped", len(tree.heard), 6)
+}
+
+func TestAWarmChildGetsBeaconsAndWhatItAsksFor(t *testing.T) {
+	tree := newTestTree(Options{Fanout: 1})
+	if err := tree.AddWarm("ann", Slots(Program), tree.now); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "fed", tree.Children(), 0)
+	tree.publish(Program, 1, 50)
+	tree.Tick(tree.now)
+	want(t, "beacon", tree.sent, []sent{{"ann", Packet{Beacons: []Beacon{{Program, 50}}}}})
+	tree.Receive("ann", &Packet{Resends: []Range{{Slot: Program, From: 7, To: 8}}}, tree.now)
+	want(t, "asked for", tree.numbers("ann", Program), []uint64{7, 8})
+	want(t, "subscribe", tree.Subscribe("ann", 1, tree.now), ErrPeer)
+	want(t, "the parent", func() error { tree.SetParent("host", tree.now); return tree.AddWarm("host", 1, tree.now) }(), ErrPeer)
+	want(t, "added", tree.AddChild("ann", tree.now), nil)
+	want(t, "fed", tree.Children(), 1)
+	tree.sent = nil
+	want(t, "resumed", tree.Resume("ann", Slots(Program), []Next{{Program, 41}}, tree.now), nil)
+	want(t, "from where it said", tree.numbers("ann", Program), upTo(41, 50))
+	want(t, "a second child", tree.AddChild("bo", tree.now), ErrFull)
+	want(t, "warm again", tree.AddWarm("ann", Slots(Program), tree.now), nil)
+	want(t, "room for a second", tree.AddChild("bo", tree.now), nil)
+	tree.RemoveChild("ann")
+	want(t, "fed", tree.Children(), 1)
+}
+
+func TestWhatIsOnItsWayIsNotSentTwice(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.join("ann", Slots(Program), 0)
+	tree.SetRTT("ann", 50*time.Millisecond)
+	tree.publish(Program, 1, 1)
+	ask := &Packet{Resends: []Range{{Slot: Program, From: 1, To: 1}}}
+	tree.Receive("ann", ask, tree.now) // 20 ms after it left
+	want(t, "sent", tree.numbers("ann", Program), []uint64{1})
+	want(t, "counted", tree.Stats().Drops["on_its_way"], 1)
+	tree.advance(50 * time.Millisecond)
+	tree.Receive("ann", ask, tree.now)
+	want(t, "sent", tree.numbers("ann", Program), []uint64{1, 1})
+}
+
+func TestWhatWasForgedIsAskedForAnew(t *testing.T) {
+	tree := newTestTree(Options{})
+	tree.SetParent("host", tree.now)
+	tree.join("kid", Slots(Program), 0)
+	said := speak(Program, kidA, keyA, 1, 6)
+	forged := *cloneFrame(said.frames[2])
+	forged.Sealed[0] ^= 1
+	bad := said.auths[0].Clone()
+	bad.Sig[0] ^= 1
+	for i, f := range said.frames {
+		if i == 2 {
+			f = forged
+		}
+		tree.Receive("host", &Packet{Frames: []Frame{f}}, tree.now)
+	}
+	tree.Receive("host", &Packet{Auths: []Auth{*bad}}, tree.now)
+	from, ok := tree.From(Program, 3)
+	want(t, "from", []any{from, ok}, []any{Peer("host"), true})
+	tree.Reject(Program, 3, tree.now)
+	tree.RejectAuth(bad)
+	tree.Tick(tree.now)
+	want(t, "asked", tree.asked("host"), []Range{{Slot: Program, From: 3, To: 3}, {Slot: Program, From: 1, To: 2, AuthsOnly: true}})
+	tree.sent = nil
+	tree.Receive("host", &Packet{Frames: said.frames[2:3], Auths: []Auth{*said.auths[0]}}, tree.now)
+	want(t, "to the child", tree.numbers("kid", Program), []uint64{3})
+	want(t, "delivered", []int{len(tree.heard), len(tree.auths)}, []int{7, 2})
 }
 
 func TestMalformedFramesAreCounted(t *testing.T) {

@@ -43,6 +43,9 @@ const (
 
 // A Verifier lets through the frames of one stream that its source signed, each once. Its caller serialises every call.
 type Verifier struct {
+	// Check checks signatures; nil means ed25519.Verify. A simulator's thousands of verifiers share what they found out.
+	Check func(key ed25519.PublicKey, message, sig []byte) bool
+
 	room  [16]byte
 	slot  Slot
 	key   func(kid uint64) (ed25519.PublicKey, bool)
@@ -142,7 +145,11 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 		return dst, nil
 	}
 	v.buf = a.signedBytes(v.buf[:0], v.room)
-	if !ed25519.Verify(key, v.buf, a.Sig[:]) {
+	check := v.Check
+	if check == nil {
+		check = ed25519.Verify
+	}
+	if !check(key, v.buf, a.Sig[:]) {
 		return dst, v.bad(&BadError{Reason: "signature", Auth: a.Clone()})
 	}
 	a = a.Clone()
