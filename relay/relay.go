@@ -10,5 +10,8 @@
 //   - A lost frame or auth is asked for again within a frame time, a bounded number of times.
 //   - Two seconds of every stream are kept, and no more; every frame that is dropped is counted under a name.
 //
+// A Tree carries the frames, a Verifier says which of them are true, and a Place finds the parents and children that the
+// Tree has: a second parent stands by for when the first fails.
+//
 // The package opens no sockets and reads no clock; node gives it links and times.
 package relay

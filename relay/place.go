@@ -1,0 +1,215 @@
+package relay
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// PlaceOptions configures NewPlace. The zero value is a listener that carries nobody.
+type PlaceOptions struct {
+	Self   Peer          // this node
+	Root   bool          // it is the host: it has no parent and seeks none
+	Fanout int           // children it offers to feed; for a moment, while places are scarce, half as many more
+	Depth  int           // as deep as a child is wanted, in hops from the root; 0 means 4
+	Bundle int           // frames a packet that are expected from a parent; 0 means 3
+	Admit  time.Duration // between two children that are let in, on average; 0 means 5 ms
+	Seed   uint64        // of every choice by chance
+}
+
+const (
+	silenceSlack  = 80 * time.Millisecond  // beyond the bundle interval; one lost packet is no silence
+	stallSlack    = 25 * time.Millisecond  // beyond that, for each hop from the parent to the root: its Stall comes first
+	stallWait     = 250 * time.Millisecond // what a parent that stalls gets to mend itself
+	unsignedLimit = 600 * time.Millisecond // sound that nobody signed is no sound
+	resumeWithin  = 120 * time.Millisecond // of a warm parent, before others are asked too
+	maxPath       = 8                      // peers from a node to the root; more is a loop in the making
+)
+
+// PlaceOut is what a Place asks its caller to carry out, during the call that causes it. It must not call the place back.
+type PlaceOut interface {
+	// Dial connects to a peer and sends it j, of which Carry, Warm, Avoid and Depth are set. What it answers, and that it
+	// cannot be reached, comes back as Control and Gone. Where there is a connection j is sent once more over that.
+	Dial(to Entry, j Join)
+	// Tell sends a control message to a peer.
+	Tell(to Peer, m any)
+	// Part ends the connection to a peer, after a Bye with this code if it is not empty.
+	Part(from Peer, code string)
+	// Accuse hands over, at the root, what somebody below says that a peer did.
+	Accuse(by Peer, e Evidence)
+}
+
+// A Place is this node's place in a room's tree: it finds parents, keeps a second one warm, moves to it when the first
+// fails, and lets children in. It drives a Tree, and only it may change that tree's parents and children. Its caller
+// serialises every call to both; a Place has no lock and reads no clock. Always:
+//
+//   - The old parent is kept until the new one delivers.
+//   - A parent whose path to the root names this node is none.
+//   - A peer that passed on what its source did not sign gets no place here for a while, neither above nor below.
+//   - Whoever is told to go elsewhere is told where, unless there is nowhere.
+//
+// The caller hands it what happens: Seek with the entry points, Join for a child's Join that the rules of the room allow,
+// Welcome once the child has its Accept, Control for the other messages named in PlaceOut and control.go, Gone when a
+// connection ended, Verified and Blame for what a Verifier says, Due when the program begins and ends, and Tick.
+type Place struct {
+	opt  PlaceOptions
+	tree *Tree
+	out  PlaceOut
+	rng  *rand.Rand
+
+	path     []Peer // from the parent up to the root
+	due      bool   // sound must come without a pause
+	dueSince time.Time
+	bans     map[Peer]ban
+	stats    PlaceStats
+
+	seeker
+	parents
+	children
+}
+
+// PlaceStats counts what a Place did since it was made.
+type PlaceStats struct {
+	Joined    uint64 // places found with no parent there
+	Resumed   uint64 // moves to another parent because the one there failed
+	Moved     uint64 // moves while all was well
+	Stalls    uint64 // times that the sound stopped
+	Loops     uint64 // parents refused or left because their path named this node
+	Bans      uint64 // peers that passed on what nobody signed
+	Excused   uint64 // peers that did so, said that it came from above, and were believed
+	Admitted  uint64 // children let in, to be fed
+	Redirects uint64 // children told to ask others
+	Waits     uint64 // children told to wait
+	Refused   uint64 // children turned away
+}
+
+// NewPlace returns a place without parents and children that drives t, whose limit of children it sets.
+func NewPlace(opt PlaceOptions, t *Tree, out PlaceOut) *Place {
+	if opt.Depth == 0 {
+		opt.Depth = 4
+	}
+	if opt.Bundle == 0 {
+		opt.Bundle = 3
+	}
+	if opt.Admit == 0 {
+		opt.Admit = 5 * time.Millisecond
+	}
+	opt.Fanout = max(opt.Fanout, 0)
+	t.opt.Fanout = opt.Fanout + (opt.Fanout+1)/2
+	return &Place{
+		opt: opt, tree: t, out: out,
+		rng:      rand.New(rand.NewPCG(opt.Seed, 0x73616c6f6e)),
+		bans:     map[Peer]ban{},
+		seeker:   seeker{failed: map[Peer]time.Time{}},
+		children: children{by: map[Peer]*child{}, turns: map[Peer]time.Time{}},
+	}
+}
+
+// Depth is how many hops away the root is; -1 while there is no place.
+func (p *Place) Depth() int {
+	if !p.placed() {
+		return -1
+	}
+	return len(p.path)
+}
+
+// Parent is who feeds this node, and Warm who would; the empty Peer if nobody.
+func (p *Place) Parent() Peer { return p.hot.peer() }
+
+// Warm is the parent that would feed this node next; the empty Peer if nobody.
+func (p *Place) Warm() Peer { return p.warm.peer() }
+
+// Stats returns the counts.
+func (p *Place) Stats() PlaceStats { return p.stats }
+
+// Due says whether sound must come without a pause, as the program does: then its absence is a fact, and the parent is left
+// for it. On a stage where all may be silent only Gone says that a parent failed.
+func (p *Place) Due(due bool, now time.Time) {
+	if due && !p.due {
+		p.dueSince = now
+	}
+	p.due = due
+}
+
+// Tick looks at everything that depends on time. Call it every 5 to 20 ms, beside the tree's Tick.
+func (p *Place) Tick(now time.Time) {
+	if !p.opt.Root {
+		p.mend(now)
+		p.search(now)
+	}
+	p.tend(now)
+}
+
+// Control takes a control message that came from a parent, a child, or a peer that was dialled: Accept, Redirect, Wait,
+// Refuse, Path, Others, Stall, Drain, Retract, Load, Resume, Rest or Evidence. Others, and those from a peer that may not
+// send them, it leaves alone.
+func (p *Place) Control(from Peer, m any, now time.Time) {
+	if c := p.by[from]; c != nil {
+		p.hearChild(c, m, now)
+		return
+	}
+	if i := p.trial(from); i >= 0 {
+		p.hearTrial(i, m, now)
+		return
+	}
+	if u := p.upper(from); u != nil {
+		p.hearParent(u, m, now)
+	}
+}
+
+// Gone says that the connection to a peer ended, or could not be made.
+func (p *Place) Gone(from Peer, now time.Time) {
+	if c := p.by[from]; c != nil {
+		p.dropChild(c)
+	}
+	if i := p.trial(from); i >= 0 {
+		p.fail(i, now)
+	}
+	if u := p.upper(from); u != nil {
+		p.lose(u, now)
+	}
+}
+
+// placed reports whether there is a way to the root.
+func (p *Place) placed() bool { return p.opt.Root || p.hot != nil }
+
+// setPath notes where the parent is and tells the children.
+func (p *Place) setPath(now time.Time) {
+	var path []Peer
+	if p.hot != nil {
+		path = append([]Peer{p.hot.id}, p.hot.path...)
+	}
+	if slices.Equal(path, p.path) || path == nil {
+		return // while there is no parent, the old path is the best guess of whom to avoid
+	}
+	p.path = path
+	p.announce()
+	if soon := now.Add(sinkEvery/4 + time.Duration(p.rng.Int64N(int64(sinkEvery/4)))); len(path) > p.opt.Depth && p.climbAt.After(soon) {
+		p.climbAt = soon
+	}
+}
+
+// down is the path that children are told.
+func (p *Place) down() [][]byte {
+	path := make([][]byte, 0, len(p.path)+1)
+	path = append(path, []byte(p.opt.Self))
+	for _, q := range p.path {
+		path = append(path, []byte(q))
+	}
+	return path
+}
+
+// readPath is the path of a parent, from a message that says it of its child. ok is whether it can be.
+func (p *Place) readPath(from Peer, raw [][]byte) (path []Peer, ok bool) {
+	if len(raw) == 0 || len(raw) > maxPath || Peer(raw[0]) != from {
+		return nil, false
+	}
+	for _, b := range raw[1:] {
+		if Peer(b) == p.opt.Self {
+			p.stats.Loops++
+			return nil, false
+		}
+		path = append(path, Peer(b))
+	}
+	return path, true
+}

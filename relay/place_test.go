@@ -1,0 +1,634 @@
+package relay
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// testPlace is a place that notes what it asks for, as words: "dial ann warm", "tell ann Resume", "part ann moved".
+type testPlace struct {
+	*Place
+	tree  *testTree
+	did   []string
+	joins map[Peer]Join
+	told  map[Peer][]any
+
+	warmAsked Join // the last that asksWarm saw
+}
+
+func newTestPlace(opt PlaceOptions) *testPlace {
+	if opt.Self == "" {
+		opt.Self = "me"
+	}
+	p := &testPlace{tree: newTestTree(Options{}), joins: map[Peer]Join{}, told: map[Peer][]any{}}
+	p.Place = NewPlace(opt, p.tree.Tree, p)
+	p.Due(true, p.now())
+	return p
+}
+
+func (p *testPlace) now() time.Time { return p.tree.now }
+
+func (p *testPlace) Dial(to Entry, j Join) {
+	id := Peer(to.Peer)
+	p.joins[id] = j
+	what := "dial " + string(id)
+	switch {
+	case j.Warm:
+		what += " warm"
+	case j.Depth > 0:
+		what += " climb"
+	}
+	p.did = append(p.did, what)
+}
+
+func (p *testPlace) Tell(to Peer, m any) {
+	p.told[to] = append(p.told[to], m)
+	p.did = append(p.did, fmt.Sprintf("tell %s %s", to, strings.TrimPrefix(fmt.Sprintf("%T", m), "relay.")))
+}
+
+func (p *testPlace) Part(from Peer, code string) {
+	p.did = append(p.did, strings.TrimSpace("part "+string(from)+" "+code))
+}
+
+func (p *testPlace) Accuse(by Peer, e Evidence) {
+	p.did = append(p.did, fmt.Sprintf("accuse %s by %s", e.Against, by))
+}
+
+// done returns what was asked for since the last call, without the words that tell how many places there are.
+func (p *testPlace) done() []string {
+	var did []string
+	for _, d := range p.did {
+		if !strings.HasSuffix(d, " Load") {
+			did = append(did, d)
+		}
+	}
+	p.did = nil
+	return did
+}
+
+// run ticks through a time, in which a peer sends a frame every 20 ms, unless it is the empty one.
+func (p *testPlace) run(d time.Duration, feeds Peer) {
+	for range d / (10 * time.Millisecond) {
+		p.tree.advance(10 * time.Millisecond)
+		if feeds != "" && p.now().Sub(start)%FrameDuration == 0 {
+			p.feed(feeds)
+		}
+		p.tree.Tick(p.now())
+		p.Tick(p.now())
+	}
+}
+
+// feed has a peer send the frame of this moment.
+func (p *testPlace) feed(from Peer) {
+	n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+	p.tree.Receive(from, &Packet{Frames: []Frame{sealedFrame(Program, n)}}, p.now())
+	p.Verified(p.now())
+}
+
+func (p *testPlace) hear(from Peer, m any) { p.Control(from, m, p.now()) }
+
+func door(id Peer) Entry { return Entry{Peer: []byte(id)} }
+
+func doors(ids ...Peer) (list []Entry) {
+	for _, id := range ids {
+		list = append(list, door(id))
+	}
+	return list
+}
+
+// accept is an Accept by the first of the path.
+func accept(path ...string) Accept {
+	a := Accept{Depth: uint8(len(path))}
+	for _, id := range path {
+		a.Path = append(a.Path, []byte(id))
+	}
+	return a
+}
+
+// join is a child's Join, and Welcome if it is accepted.
+func (p *testPlace) join(id Peer, j Join) any {
+	a := p.Join(door(id), j, Slots(Program), 50*time.Millisecond, p.now())
+	if _, ok := a.(Accept); ok {
+		p.Welcome(id, p.now())
+	}
+	return a
+}
+
+// asksWarm runs until a peer is asked to be a warm parent, and returns which.
+func (p *testPlace) asksWarm(feeds Peer) Peer {
+	for range 300 {
+		p.run(10*time.Millisecond, feeds)
+		for id, j := range p.joins {
+			if j.Warm {
+				delete(p.joins, id)
+				p.warmAsked = j
+				return id
+			}
+		}
+	}
+	return ""
+}
+
+// settled is a place below ann, with bo warm.
+func settled(t *testing.T, opt PlaceOptions) *testPlace {
+	t.Helper()
+	p := newTestPlace(opt)
+	p.Seek(doors("ann"), p.now())
+	p.hear("ann", accept("ann", "root"))
+	p.Seek(doors("ann", "bo", "cyd"), p.now())
+	id := p.asksWarm("ann")
+	p.hear(id, accept(string(id), "root"))
+	for p.run(100*time.Millisecond, "ann"); p.now().Sub(start)%FrameDuration != 0; {
+		p.run(10*time.Millisecond, "ann") // so that ann's last frame came just now
+	}
+	if p.Parent() != "ann" || p.Warm() == "" {
+		t.Fatalf("parent %q, warm %q after %v", p.Parent(), p.Warm(), p.done())
+	}
+	p.done()
+	return p
+}
+
+func TestThreeAreAskedAndTheFirstIsTaken(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann", "bo", "cyd", "dee"), p.now())
+	want(t, "at once", len(p.done()), 1)
+	p.run(90*time.Millisecond, "")
+	want(t, "within the stagger", len(p.done()), 0)
+	p.run(500*time.Millisecond, "")
+	want(t, "in all, until one answers", len(p.done()), 2)
+	first := p.trials[1].id
+	p.hear(first, accept(string(first), "root"))
+	want(t, "parent", p.Parent(), first)
+	want(t, "depth", p.Depth(), 2)
+	for _, did := range p.done() {
+		if !strings.HasPrefix(did, "part ") || strings.Contains(did, string(first)) {
+			t.Errorf("did %s", did)
+		}
+	}
+}
+
+func TestRedirectsAreFollowedThreeTimes(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("r0"), p.now())
+	for hop := range 4 {
+		p.hear(Peer(fmt.Sprint("r", hop)), Redirect{To: doors(Peer(fmt.Sprint("r", hop+1)))})
+		p.run(10*time.Millisecond, "")
+	}
+	want(t, "asked", p.done(), []string{"dial r0", "part r0", "dial r1", "part r1", "dial r2", "part r2", "dial r3", "part r3", "dial r0"})
+}
+
+func TestWhoIsToldToWaitAsksAgain(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann"), p.now())
+	p.hear("ann", Wait{Millis: 250})
+	p.done()
+	p.run(240*time.Millisecond, "")
+	want(t, "before", p.done(), nil)
+	p.run(20*time.Millisecond, "")
+	want(t, "then", p.done(), []string{"dial ann"})
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann"), p.now())
+	for range 5 {
+		p.run(10*time.Millisecond, "")
+		p.Gone("ann", p.now())
+	}
+	p.done()
+	p.run(20*time.Second, "")
+	if n := len(p.done()); n < 8 || n > 60 { // each a dial, and a part when it did not answer
+		t.Errorf("%d deeds in 20 s", n)
+	}
+}
+
+func TestAParentWhosePathNamesUsIsNone(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann"), p.now())
+	p.hear("ann", accept("ann", "bo", "me", "root"))
+	want(t, "parent", p.Parent(), "")
+	want(t, "did", p.done(), []string{"dial ann", "part ann loop"})
+	for _, path := range [][]string{{"ann", "me", "root"}, {"bo", "root"}, {}} {
+		p := settled(t, PlaceOptions{})
+		p.hear("ann", Path{Depth: 3, Path: accept(path...).Path})
+		want(t, "parent", p.Parent(), "")
+		want(t, "loop", p.did[0], "part ann loop")
+	}
+	p = settled(t, PlaceOptions{Fanout: 2})
+	want(t, "a child above us", p.join("root", Join{}), any(Refuse{Code: "loop"}))
+	want(t, "our parent", p.join("ann", Join{}), any(Refuse{Code: "loop"}))
+	want(t, "ourselves", p.join("me", Join{}), any(Refuse{Code: "loop"}))
+}
+
+func TestTheOldParentIsKeptUntilTheNewOneDelivers(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	warm := p.Warm()
+	last := uint64(p.now().Sub(start)/FrameDuration) + 1000
+	p.run(160*time.Millisecond, "") // a bundle and 80 ms, and 25 ms for the hop between ann and the root
+	want(t, "a pause", p.done(), nil)
+	p.run(20*time.Millisecond, "")
+	want(t, "silence", p.done(), []string{"tell " + string(warm) + " Resume"})
+	want(t, "from the next frame on", p.told[warm][len(p.told[warm])-1], any(Resume{Next: []Next{{Program, last + 1}}}))
+	want(t, "the old one is kept", p.Parent(), "ann")
+	p.run(50*time.Millisecond, "")
+	p.feed(warm)
+	p.run(10*time.Millisecond, "")
+	want(t, "the new one delivers", p.Parent(), warm)
+	want(t, "the old one, which is silent but there", []any{p.Warm(), p.done()}, []any{Peer("ann"), []string{"tell ann Rest"}})
+}
+
+func TestAParentThatComesBackIsNotLeft(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	warm := p.Warm()
+	p.run(180*time.Millisecond, "")
+	p.done()
+	p.run(100*time.Millisecond, "ann")
+	want(t, "did", p.done(), []string{"tell " + string(warm) + " Rest"})
+	want(t, "parent", p.Parent(), "ann")
+}
+
+func TestChildrenOfAStalledParentWait(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.join("kid", Join{})
+	p.done()
+	p.run(150*time.Millisecond, "")
+	p.hear("ann", Stall{})
+	want(t, "it is passed on", p.done(), []string{"tell kid Stall"})
+	p.run(200*time.Millisecond, "")
+	p.hear("ann", Stall{}) // gains no time
+	want(t, "waits", p.done(), nil)
+	p.run(70*time.Millisecond, "")
+	want(t, "acts", p.done(), []string{"tell " + string(p.Warm()) + " Resume"})
+}
+
+func TestWhenBothParentsAreGoneOthersAreAsked(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	warm := p.Warm()
+	p.hear("ann", Others{To: doors("gran")})
+	p.run(180*time.Millisecond, "")
+	want(t, "first the warm one", p.done(), []string{"tell " + string(warm) + " Resume"})
+	p.run(130*time.Millisecond, "")
+	want(t, "then whom the parent told of", p.done()[0], "dial gran")
+	p.hear("gran", accept("gran", "root"))
+	p.run(20*time.Millisecond, "")
+	want(t, "not before it delivers", p.Parent(), "ann")
+	p.feed("gran")
+	p.run(10*time.Millisecond, "")
+	want(t, "parent", p.Parent(), "gran")
+	p.Gone("gran", p.now())
+	p.run(10*time.Millisecond, "")
+	want(t, "no parent", p.Parent(), "")
+	if did := strings.Join(p.done(), ", "); !strings.Contains(did, "Resume") && !strings.Contains(did, "dial") {
+		t.Errorf("did %s", did)
+	}
+}
+
+func TestAWarmParentIsOnAnotherPath(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("bo"), p.now())
+	p.hear("bo", accept("bo", "ann", "root"))
+	p.Seek(doors("cyd"), p.now())
+	want(t, "asked", p.asksWarm("bo"), "cyd")
+	want(t, "to be avoided", p.warmAsked.Avoid, [][]byte{[]byte("bo"), []byte("ann")})
+	p.hear("cyd", accept("cyd", "root"))
+	want(t, "warm", p.Warm(), "cyd")
+	p.hear("cyd", Path{Depth: 3, Path: accept("cyd", "ann", "root").Path})
+	want(t, "it moved below ann too", p.Warm(), "")
+}
+
+func TestADrainedChildMovesBeforeItGoes(t *testing.T) {
+	for _, to := range [][]Entry{nil, doors("dee")} {
+		p := settled(t, PlaceOptions{})
+		next := p.Warm()
+		p.hear("ann", Drain{To: to})
+		p.run(20*time.Millisecond, "ann")
+		if to != nil {
+			next = "dee"
+			want(t, "did", p.done(), []string{"dial dee"})
+			p.hear("dee", accept("dee", "root"))
+		} else {
+			want(t, "did", p.done(), []string{"tell " + string(next) + " Resume"})
+		}
+		for range 20 {
+			p.run(10*time.Millisecond, "ann")
+			if p.now().Sub(start)%FrameDuration == 0 {
+				p.feed(next)
+			}
+		}
+		want(t, "parent", p.Parent(), next)
+		want(t, "the old one", p.did[len(p.did)-2:], []string{"part ann moved", "tell " + string(next) + " Load"})
+		want(t, "frames missed", p.tree.Stats().Lost, 0)
+	}
+}
+
+func badHash(n uint64) *BadError {
+	f := sealedFrame(Program, n)
+	return &BadError{Reason: "hash", Frame: &f, Auth: speak(Program, kidA, keyA, n, 6).auths[0]}
+}
+
+func TestAParentThatForgesIsLeftAndTheHostIsTold(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	warm := p.Warm()
+	p.join("kid", Join{})
+	p.done()
+	n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+	p.feed("ann")
+	p.Blame("ann", badHash(n), p.now())
+	want(t, "children hear of it", p.told["kid"][len(p.told["kid"])-1], any(Retract{From: n, To: n}))
+	p.tree.sent = nil
+	p.run(10*time.Millisecond, "ann")
+	want(t, "the frame is asked for again", p.tree.asked("ann"), []Range{{Slot: Program, From: n, To: n}})
+	want(t, "at once", p.done(), []string{"tell kid Retract", "tell kid Stall", "tell " + string(warm) + " Resume"})
+	p.run(100*time.Millisecond, "ann")
+	want(t, "condemned", p.done(), []string{"part ann bad"})
+	want(t, "parent", p.Parent(), "")
+	p.run(20*time.Millisecond, "")
+	p.feed(warm)
+	p.run(10*time.Millisecond, "")
+	want(t, "parent", p.Parent(), warm)
+	var e Evidence
+	for _, m := range p.told[warm] {
+		if ev, ok := m.(Evidence); ok {
+			e = ev
+		}
+	}
+	var pkt Packet
+	if err := pkt.Parse(e.Packet); err != nil || string(e.Against) != "ann" || len(pkt.Frames) != 1 || len(pkt.Auths) != 1 {
+		t.Errorf("evidence %+v, %+v, %v", e, pkt, err)
+	}
+	want(t, "ann as a child", p.join("ann", Join{}), any(Refuse{Code: "bad"}))
+}
+
+func TestWhoWasDeceivedItselfIsExcused(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+	p.Blame("ann", badHash(n), p.now())
+	p.hear("ann", Retract{From: n, To: n})
+	p.run(300*time.Millisecond, "ann")
+	want(t, "excused", []any{p.Parent(), p.Stats().Excused, p.Stats().Bans}, []any{Peer("ann"), uint64(1), uint64(0)})
+	p.run(time.Second, "ann")
+	p.Blame("ann", badHash(n+50), p.now())
+	p.hear("ann", Retract{From: n + 50, To: n + 50})
+	p.run(110*time.Millisecond, "ann")
+	want(t, "not twice, with the same parent", p.Stats().Bans, 1)
+}
+
+func TestSoundThatNobodySignsIsNoSound(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	for range 80 {
+		p.tree.advance(10 * time.Millisecond)
+		n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+		p.tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(Program, n)}}, p.now())
+		p.Tick(p.now())
+	}
+	if did := strings.Join(p.done(), ", "); !strings.Contains(did, "part ann unsigned") {
+		t.Errorf("did %s", did)
+	}
+	p = settled(t, PlaceOptions{})
+	p.run(5*time.Second, "")
+	want(t, "a parent that is merely silent is kept", []any{p.Parent(), len(p.bans)}, []any{Peer("ann"), 0})
+}
+
+func TestAFullParentNamesItsChildren(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 2})
+	want(t, "depth", p.Depth(), 0)
+	want(t, "ann", p.join("ann", Join{Carry: 4}), any(Accept{Depth: 1, Path: [][]byte{[]byte("me")}}))
+	p.join("bo", Join{Carry: 4})
+	answer, _ := p.join("cyd", Join{}).(Redirect)
+	want(t, "cyd is told of", len(answer.To), 2)
+	p.hear("ann", Load{})
+	p.hear("bo", Load{})
+	answer, _ = p.join("cyd", Join{}).(Redirect)
+	want(t, "where there is no room near, far is better than nowhere", len(answer.To), 2)
+	p.hear("bo", Load{Hops: 1, Free: 3, All: 3})
+	want(t, "who has room below", p.join("cyd", Join{}), any(Redirect{To: []Entry{{Peer: []byte("bo"), Free: 3}}}))
+	alone := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
+	alone.join("ann", Join{})
+	want(t, "nowhere", alone.join("bo", Join{}), any(Refuse{Code: "full"}))
+}
+
+func TestWhoCarriesManyTakesThePlaceOfWhoCarriesNone(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 2})
+	p.join("ann", Join{})
+	p.join("bo", Join{Carry: 8})
+	p.done()
+	if _, ok := p.join("relay", Join{Carry: 64}).(Accept); !ok {
+		t.Fatal("no place for a relay")
+	}
+	want(t, "ann is asked to move", p.did, []string{"tell ann Drain"})
+	want(t, "to the relay", p.told["ann"], []any{Drain{To: doors("relay")}})
+	want(t, "fed, for the moment", p.Feeds(), 3)
+	p.hear("ann", Bye{Code: "moved"})
+	want(t, "fed", p.Feeds(), 2)
+}
+
+func TestAWarmChildCostsNothingUntilItResumes(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 1})
+	p.join("fed", Join{})
+	want(t, "warm", p.join("kid", Join{Warm: true}), any(Accept{Depth: 3, Path: accept("me", "ann", "root").Path}))
+	want(t, "avoided", p.join("else", Join{Warm: true, Avoid: [][]byte{[]byte("ann")}}), any(Refuse{Code: "full"}))
+	p.tree.sent = nil
+	p.run(time.Second, "ann")
+	want(t, "frames", len(p.tree.numbers("kid", Program)), 0)
+	beacons := 0
+	for _, s := range p.tree.sent {
+		if s.to == "kid" {
+			beacons += len(s.p.Beacons)
+		}
+	}
+	want(t, "beacons a second", beacons, 2)
+	next := uint64(p.now().Sub(start)/FrameDuration) + 1000 - 19
+	p.tree.sent = nil
+	p.hear("kid", Resume{Next: []Next{{Program, next}}})
+	want(t, "from the frame it named, beside the one that is fed", p.tree.numbers("kid", Program), upTo(next, next+19))
+	want(t, "fed", p.Feeds(), 2)
+	p.hear("kid", Rest{})
+	want(t, "fed", p.Feeds(), 1)
+	p.run(time.Second, "ann")
+	want(t, "not fed any more", p.tree.numbers("kid", Program), upTo(next, next+19))
+}
+
+func TestACrowdIsLetInOneByOne(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 100, Admit: 5 * time.Millisecond})
+	waits := map[Peer]time.Duration{}
+	for i := range 60 {
+		id := Peer(fmt.Sprint("kid ", i))
+		if w, ok := p.join(id, Join{}).(Wait); ok {
+			waits[id] = time.Duration(w.Millis) * time.Millisecond
+		}
+	}
+	want(t, "wait", len(waits), 60-admitAtOnce-1)
+	p.tree.advance(250 * time.Millisecond)
+	for id, w := range waits {
+		if w > 250*time.Millisecond {
+			t.Errorf("%s waits %v", id, w)
+		}
+		if _, ok := p.join(id, Join{}).(Accept); !ok {
+			t.Errorf("%s waited in vain", id)
+		}
+	}
+}
+
+func TestAMoveIsAnnouncedBelow(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.join("kid", Join{})
+	p.join("warm kid", Join{Warm: true})
+	p.hear("ann", Path{Depth: 3, Path: accept("ann", "dee", "root").Path})
+	for _, id := range []Peer{"kid", "warm kid"} {
+		var last Path
+		for _, m := range p.told[id] {
+			if path, ok := m.(Path); ok {
+				last = path
+			}
+		}
+		want(t, string(id), last, Path{Depth: 4, Path: accept("me", "ann", "dee", "root").Path})
+	}
+}
+
+func TestAChildThatSaysNothingIsForgotten(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 4})
+	p.join("dead", Join{})
+	p.join("alive", Join{})
+	for range 20 {
+		p.run(time.Second, "")
+		p.hear("alive", Load{})
+	}
+	want(t, "fed", p.Feeds(), 1)
+	want(t, "did", p.done(), []string{"part dead silent"})
+}
+
+func TestANodeThatGoesHasItsChildrenMove(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.join("kid", Join{})
+	p.done()
+	want(t, "before", p.Drained(p.now()), false)
+	p.Drain(p.now())
+	want(t, "did", p.done(), []string{"tell kid Drain"})
+	want(t, "a newcomer", p.join("late", Join{}), any(Refuse{Code: "full"}))
+	want(t, "waits for its child", p.Drained(p.now()), false)
+	p.hear("kid", Bye{Code: "moved"})
+	want(t, "drained", p.Drained(p.now()), true)
+}
+
+func TestEvidenceGoesUpToTheHost(t *testing.T) {
+	e := Evidence{Against: []byte("eve"), Packet: []byte{packetByte}}
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.join("kid", Join{})
+	p.done()
+	for range 10 {
+		p.hear("kid", e)
+	}
+	want(t, "up, once a second", p.done(), []string{"tell ann Evidence"})
+	root := newTestPlace(PlaceOptions{Root: true, Fanout: 4})
+	root.join("kid", Join{})
+	root.hear("kid", e)
+	want(t, "at the host", root.done(), []string{"accuse eve by kid"})
+}
+
+func TestBansAreBoundedAndLongerEachTime(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	for i := range 3 * maxBans {
+		p.ban(Peer(fmt.Sprint("eve ", i)), p.now())
+	}
+	want(t, "bans", len(p.bans), maxBans)
+	for range 3 {
+		p.ban("eve", p.now())
+	}
+	p.tree.advance(64*banFor - time.Second)
+	want(t, "banned", p.banned("eve", p.now()), true)
+	p.tree.advance(2 * time.Second)
+	want(t, "banned", p.banned("eve", p.now()), false)
+}
+
+// TestAPlaceSurvivesAnything sends everything from everybody at any time, and looks at what must be true all the same.
+func TestAPlaceSurvivesAnything(t *testing.T) {
+	names := []Peer{"ann", "bo", "cyd", "dee", "eve", "fay", "gus", "hal", "me", "root", ""}
+	for seed := range uint64(40) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		p := newTestPlace(PlaceOptions{Fanout: int(seed % 5), Root: seed%8 == 7, Seed: seed})
+		one := func() Peer { return names[rng.IntN(len(names))] }
+		some := func() (list []Entry) {
+			for range rng.IntN(12) {
+				list = append(list, door(one()))
+			}
+			return list
+		}
+		path := func() (raw [][]byte) {
+			for range rng.IntN(10) {
+				raw = append(raw, []byte(one()))
+			}
+			return raw
+		}
+		for range 3000 {
+			id := one()
+			switch rng.IntN(20) {
+			case 0:
+				p.Seek(some(), p.now())
+			case 1, 2:
+				p.join(id, Join{Carry: rng.Uint32() >> rng.IntN(32), Warm: rng.IntN(2) == 0, Avoid: path(), Depth: uint8(rng.IntN(6))})
+			case 3, 4:
+				p.hear(id, accept(string(id), "x", "root"))
+			case 5:
+				p.hear(id, Accept{Path: path()})
+			case 6:
+				p.hear(id, Redirect{To: some()})
+			case 7:
+				p.hear(id, Path{Path: append([][]byte{[]byte(id)}, path()...)})
+			case 8:
+				p.hear(id, Resume{Next: []Next{{uint8(rng.Uint32()), rng.Uint64()}}})
+			case 9:
+				p.hear(id, []any{Rest{}, Stall{}, Refuse{}, Bye{}, Wait{Millis: rng.Uint32()}, Others{To: some()}, Evidence{Against: []byte(one())}}[rng.IntN(7)])
+			case 10:
+				p.hear(id, Load{uint8(rng.Uint32()), rng.Uint32(), rng.Uint32()})
+			case 11:
+				p.hear(id, Drain{To: some()})
+			case 12:
+				p.hear(id, Retract{uint8(rng.Uint32()), rng.Uint64(), noNumber})
+			case 13:
+				p.Gone(id, p.now())
+			case 14:
+				p.Blame(id, badHash(uint64(p.now().Sub(start)/FrameDuration)+1000), p.now())
+			case 15:
+				if rng.IntN(50) == 0 {
+					p.Drain(p.now())
+				}
+			default:
+				p.run(time.Duration(rng.IntN(8))*10*time.Millisecond, []Peer{p.Parent(), p.Warm(), id}[rng.IntN(3)])
+			}
+			fed := 0
+			for _, c := range p.order {
+				if c.fed {
+					fed++
+				}
+				if p.upper(c.id) != nil || p.by[c.id] != c {
+					t.Fatalf("seed %d: %s is a child and a parent, or unknown", seed, c.id)
+				}
+			}
+			switch {
+			case p.Feeds() != fed || p.tree.Children() != fed || fed > p.tree.opt.Fanout:
+				t.Fatalf("seed %d: %d children fed, the place says %d, the tree %d of %d", seed, fed, p.Feeds(), p.tree.Children(), p.tree.opt.Fanout)
+			case p.tree.parent.peer() != p.Parent() || p.tree.spare.peer() != p.Warm():
+				t.Fatalf("seed %d: parents %q and %q, in the tree %q and %q", seed, p.Parent(), p.Warm(), p.tree.parent.peer(), p.tree.spare.peer())
+			case p.Parent() != "" && p.Parent() == p.Warm():
+				t.Fatalf("seed %d: one parent twice", seed)
+			case len(p.trials) > 2*maxTrials || len(p.queue) > 64 || len(p.others) > MaxEntries || len(p.evidence) > 8:
+				t.Fatalf("seed %d: %d asked, %d to ask, %d others, %d pieces of evidence", seed, len(p.trials), len(p.queue), len(p.others), len(p.evidence))
+			case p.hot != nil && slices.Contains(p.hot.path, "me"):
+				t.Fatalf("seed %d: a loop", seed)
+			}
+			p.did = nil
+			clear(p.told)
+		}
+	}
+}
+
+func (p *peer) peer() Peer {
+	if p == nil {
+		return ""
+	}
+	return p.id
+}

@@ -1,0 +1,318 @@
+package relay
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	stagger    = 100 * time.Millisecond // between two peers that are asked at once
+	maxTrials  = 3                      // peers asked at once
+	maxHops    = 3                      // redirects followed
+	answerIn   = time.Second            // from a peer that was dialled
+	failedFor  = 2 * time.Second        // a peer that gave no place is not asked again
+	maxWait    = 2 * time.Second        // that a peer may have us wait
+	warmAfter  = time.Second            // of sound, before a second parent is looked for
+	climbEvery = 30 * time.Second       // who carries children looks for a place nearer to the root
+	sinkEvery  = 2 * time.Second        // whoever is too deep does
+)
+
+// An aim is what a peer is asked for.
+type aim uint8
+
+const (
+	toFeed  aim = iota // a place
+	toWarm             // a warm one
+	toClimb            // a place nearer to the root
+)
+
+// A seeker is the part of a Place that asks peers for a place.
+type seeker struct {
+	sought  bool        // Seek was called
+	entries []Entry     // where the room is known to be
+	others  []Entry     // whom the parent told of
+	queue   []candidate // for toFeed, the next first
+	trials  []*trial
+	failed  map[Peer]time.Time // when to ask again
+	nextAt  time.Time          // when the next one for toFeed may be asked
+	rounds  int                // in which all were asked in vain
+	warmAt  time.Time          // when to look for a warm parent
+	warmTry int                // times in vain
+	climbAt time.Time
+}
+
+// A candidate may have a place.
+type candidate struct {
+	entry Entry
+	hops  int // redirects that led to it
+}
+
+// A trial is a peer that was asked.
+type trial struct {
+	candidate
+	id    Peer
+	aim   aim
+	asked time.Time
+	again time.Time // when to ask again; zero unless it said Wait
+}
+
+// Seek says where the room can be entered, and has the place look for a parent if it has none. Call it again when that
+// changes.
+func (p *Place) Seek(entries []Entry, now time.Time) {
+	p.sought, p.entries = true, entries
+	if p.hot == nil {
+		p.act(now)
+	}
+	p.search(now)
+}
+
+func (p *Place) trial(id Peer) int {
+	return slices.IndexFunc(p.trials, func(t *trial) bool { return t.id == id })
+}
+
+func (p *Place) asking(a aim) (n int) {
+	for _, t := range p.trials {
+		if t.aim == a {
+			n++
+		}
+	}
+	return n
+}
+
+// search asks whoever is to be asked now.
+func (p *Place) search(now time.Time) {
+	if !p.sought || p.draining {
+		return
+	}
+	for i := len(p.trials) - 1; i >= 0; i-- {
+		switch t := p.trials[i]; {
+		case t.again.IsZero() && now.Sub(t.asked) > answerIn:
+			p.out.Part(t.id, "late")
+			p.fail(i, now)
+		case !t.again.IsZero() && !now.Before(t.again):
+			t.asked, t.again = now, time.Time{}
+			p.out.Dial(t.entry, p.question(t.aim))
+		}
+	}
+	switch {
+	case p.seeking:
+		p.seekParent(now)
+	case p.hot == nil || p.trouble(now):
+	case p.warm == nil && p.asking(toWarm) == 0 && !now.Before(p.warmAt):
+		p.seekWarm(now)
+	case p.asking(toClimb) == 0 && p.asking(toWarm) == 0 && !now.Before(p.climbAt):
+		p.seekClimb(now)
+	}
+}
+
+// question is the Join that asks for a.
+func (p *Place) question(a aim) Join {
+	j := Join{Carry: uint32(p.opt.Fanout)}
+	switch a {
+	case toWarm:
+		j.Warm, j.Avoid = true, [][]byte{[]byte(p.hot.peer())}
+		if p.warmTry < 3 && len(p.path) > 1 {
+			for _, q := range p.path[1 : len(p.path)-1] { // the root is on every path
+				j.Avoid = append(j.Avoid, []byte(q))
+			}
+		}
+		if p.warmTry < 2 {
+			j.Depth = uint8(len(p.path))
+		}
+	case toClimb:
+		j.Depth = uint8(len(p.path))
+	}
+	return j
+}
+
+func (p *Place) ask(c candidate, a aim, now time.Time) {
+	p.trials = append(p.trials, &trial{candidate: c, id: Peer(c.entry.Peer), aim: a, asked: now})
+	p.out.Dial(c.entry, p.question(a))
+}
+
+// askable reports whether a peer may be asked for a place now.
+func (p *Place) askable(e Entry, now time.Time) bool {
+	id := Peer(e.Peer)
+	if id == "" || id == p.opt.Self || p.by[id] != nil || p.upper(id) != nil || p.trial(id) >= 0 || p.banned(id, now) {
+		return false
+	}
+	until, failed := p.failed[id]
+	if failed && !now.Before(until) {
+		delete(p.failed, id)
+		failed = false
+	}
+	return !failed
+}
+
+// seekParent keeps up to maxTrials peers asked, one more each stagger.
+func (p *Place) seekParent(now time.Time) {
+	if now.Before(p.nextAt) || p.asking(toFeed) >= maxTrials {
+		return
+	}
+	for {
+		for len(p.queue) > 0 {
+			c := p.queue[0]
+			p.queue = p.queue[1:]
+			if p.askable(c.entry, now) {
+				p.ask(c, toFeed, now)
+				p.nextAt = now.Add(stagger)
+				return
+			}
+		}
+		if !p.refill(now) {
+			if p.asking(toFeed) == 0 {
+				p.rounds++
+				pause := min(stagger<<min(p.rounds, 5), maxWait)
+				p.nextAt = now.Add(pause/2 + time.Duration(p.rng.Int64N(int64(pause))))
+				clear(p.failed)
+			} else {
+				p.nextAt = now.Add(stagger)
+			}
+			return
+		}
+	}
+}
+
+// refill queues everybody known who may be asked, and reports whether there is anybody.
+func (p *Place) refill(now time.Time) bool {
+	for _, list := range [][]Entry{p.others, p.entries} {
+		from := len(p.queue)
+		for _, e := range list {
+			known := slices.ContainsFunc(p.queue, func(c candidate) bool { return string(c.entry.Peer) == string(e.Peer) })
+			if !known && p.askable(e, now) {
+				p.queue = append(p.queue, candidate{entry: e})
+			}
+		}
+		added := p.queue[from:]
+		p.rng.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
+	}
+	return len(p.queue) > 0
+}
+
+// pick chooses one of the entries that may be asked.
+func (p *Place) pick(list []Entry, now time.Time) (Entry, bool) {
+	if len(list) == 0 {
+		return Entry{}, false
+	}
+	from := p.rng.IntN(len(list))
+	for i := range list {
+		if e := list[(from+i)%len(list)]; p.askable(e, now) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+func (p *Place) seekWarm(now time.Time) {
+	if e, ok := p.pick(p.entries, now); ok {
+		p.ask(candidate{entry: e}, toWarm, now)
+		return
+	}
+	if e, ok := p.pick(p.others, now); ok {
+		p.ask(candidate{entry: e}, toWarm, now)
+		return
+	}
+	p.warmFailed(now)
+}
+
+func (p *Place) warmFailed(now time.Time) {
+	p.warmTry++
+	pause := warmAfter << min(p.warmTry, 5)
+	p.warmAt = now.Add(pause/2 + time.Duration(p.rng.Int64N(int64(pause))))
+}
+
+// seekClimb asks the grandparent, or whoever else the parent told of, for a place less deep.
+func (p *Place) seekClimb(now time.Time) {
+	every := climbEvery
+	deep := len(p.path) > p.opt.Depth
+	if deep {
+		every = sinkEvery
+	}
+	p.climbAt = now.Add(every/2 + time.Duration(p.rng.Int64N(int64(every))))
+	if !deep && (p.opt.Fanout == 0 || len(p.path) < 3) {
+		return
+	}
+	list := p.others
+	if deep || len(list) == 0 {
+		list = p.entries
+	}
+	if e, ok := p.pick(list, now); ok {
+		p.ask(candidate{entry: e}, toClimb, now)
+	}
+}
+
+// forget takes a trial out of the list.
+func (p *Place) forget(i int) *trial {
+	t := p.trials[i]
+	p.trials = slices.Delete(p.trials, i, i+1)
+	return t
+}
+
+// fail ends a trial in vain.
+func (p *Place) fail(i int, now time.Time) {
+	t := p.forget(i)
+	p.failed[t.id] = now.Add(failedFor)
+	switch t.aim {
+	case toFeed:
+		p.nextAt = now
+	case toWarm:
+		p.warmFailed(now)
+	}
+}
+
+// hearTrial takes the answer of a peer that was asked.
+func (p *Place) hearTrial(i int, m any, now time.Time) {
+	t := p.trials[i]
+	switch m := m.(type) {
+	case Accept:
+		path, ok := p.readPath(t.id, m.Path)
+		for _, q := range path {
+			ok = ok && !p.banned(q, now)
+		}
+		if !ok {
+			p.out.Part(t.id, "loop")
+			p.fail(i, now)
+			return
+		}
+		p.forget(i)
+		p.accepted(&upper{id: t.id, entry: t.entry, path: path, since: now}, t.aim, now)
+	case Redirect:
+		p.out.Part(t.id, "")
+		if t.hops >= maxHops || len(m.To) == 0 {
+			p.fail(i, now)
+			return
+		}
+		p.forget(i)
+		p.follow(t, m.To[:min(len(m.To), MaxEntries)], now)
+	case Wait:
+		t.again = now.Add(min(max(time.Duration(m.Millis), 1)*time.Millisecond, maxWait))
+	case Refuse, Bye:
+		p.out.Part(t.id, "")
+		p.fail(i, now)
+	}
+}
+
+// follow asks whom a peer named instead of itself.
+func (p *Place) follow(t *trial, to []Entry, now time.Time) {
+	if t.aim != toFeed {
+		for _, e := range to {
+			if p.askable(e, now) {
+				p.ask(candidate{e, t.hops + 1}, t.aim, now)
+				return
+			}
+		}
+		if t.aim == toWarm {
+			p.warmFailed(now)
+		}
+		return
+	}
+	next := make([]candidate, 0, len(to)+len(p.queue))
+	for _, e := range to {
+		next = append(next, candidate{e, t.hops + 1})
+	}
+	p.queue = append(next, p.queue...)
+	if len(p.queue) > 32 {
+		p.queue = p.queue[:32]
+	}
+	p.nextAt = now
+}
