@@ -16,7 +16,7 @@ BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; sing
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
 
-.PHONY: build run test quick bench fuzz page clean help \
+.PHONY: build run test quick bench soak fuzz page clean help \
 	check-format check-vet check-staticcheck check-page check-types check-vulnerabilities test-pure test-race
 .NOTPARALLEL:
 
@@ -42,6 +42,10 @@ bench: build ## costs and delays beside their aims, under 5 minutes (BENCH='comm
 	$(BENCH)
 	@echo 'click: click on a room to its first sound in Chromium, beside the aim of 400 ms (11 rounds; skipped without Chromium)'
 	@$(GO) test -run='^$$' -bench=ClickToSound -benchtime=11x ./node/browser
+
+soak: ## the simulated rooms at full length: 10,000 peers, 10,000 rooms with liars, ten virtual minutes (up to an hour)
+	@.ci/install run
+	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=2h ./node/sim
 
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/install run

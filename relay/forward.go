@@ -50,6 +50,9 @@ func (t *Tree) Receive(from Peer, p *Packet, now time.Time) error {
 	}
 	src.heard = now
 	if len(p.Frames) > 0 {
+		if now.Sub(src.fed) > leapAfter {
+			src.flows = now
+		}
 		src.fed = now
 	}
 	// Auths first, so that they leave again in one packet with the frames that they came with.

@@ -86,8 +86,9 @@ func (p *Place) trouble(now time.Time) bool {
 // the source's doing, and no reason to move.
 func (p *Place) isUnsigned(now time.Time) bool {
 	limit := unsignedLimit + 2*time.Duration(len(p.hot.path))*stallSlack
-	comes := now.Sub(p.tree.parent.fed) < unsignedLimit/2
-	return comes && p.unsigned < 2 && now.Sub(latest(p.signedAt, p.hot.since, p.dueSince)) > limit
+	q := p.tree.parent
+	comes := now.Sub(q.fed) < unsignedLimit/2
+	return comes && p.unsigned < 2 && now.Sub(latest(p.signedAt, p.hot.since, p.dueSince, q.flows)) > limit
 }
 
 // mend looks after the parents.

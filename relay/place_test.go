@@ -390,7 +390,9 @@ func TestSoundThatNobodySignsIsNoSound(t *testing.T) {
 	}
 	p = settled(t, PlaceOptions{})
 	p.run(5*time.Second, "")
-	want(t, "a parent that is merely silent is kept", []any{p.Parent(), len(p.bans)}, []any{Peer("ann"), 0})
+	p.tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(Program, 2000)}}, p.now())
+	p.run(10*time.Millisecond, "")
+	want(t, "a parent that is merely silent for long is kept, also when it comes back", []any{p.Parent(), len(p.bans)}, []any{Peer("ann"), 0})
 }
 
 func TestAFullParentNamesItsChildren(t *testing.T) {

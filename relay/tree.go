@@ -123,6 +123,7 @@ type peer struct {
 
 	heard  time.Time           // when its last packet came
 	fed    time.Time           // when its last frame came, new or not
+	flows  time.Time           // since when frames come without a long pause
 	news   time.Time           // when its last new frame came that was not asked for
 	have   [MaxSlot + 1]uint64 // the last number of each stream, by its beacons
 	haveAt time.Time           // when the last of these came

@@ -1,0 +1,186 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"salon/relay"
+)
+
+// A Result is what was measured, from the moment when the first crowd had settled.
+type Result struct {
+	Options Options `json:"options"`
+	Peers   int     `json:"peers"` // alive at the end, beside the host
+
+	Due     uint64 `json:"due"`     // frames that should have come out of verifiers by their deadline
+	OnTime  uint64 `json:"on_time"` // that did
+	Late    uint64 `json:"late"`    // that did later
+	Wrong   uint64 `json:"wrong"`   // that came out and that the source never made
+	Silent  int    `json:"silent"`  // peers alive at the end that heard nothing for the last second
+	Unheard int    `json:"unheard"` // peers alive at the end that never heard anything, and came long enough ago
+
+	Received     uint64 `json:"received"`   // frames and auths that were new
+	Duplicates   uint64 `json:"duplicates"` // and that were not
+	Recovered    uint64 `json:"recovered"`  // frames that came after they were asked for
+	AudioBytes   uint64 `json:"audio_bytes"`
+	ControlBytes uint64 `json:"control_bytes"`
+
+	Joins      int           `json:"joins"`
+	NeverHeard int           `json:"never_heard"` // of these, that heard nothing for longer than Patience
+	Leaves     int           `json:"leaves"`
+	JoinMS     Quantiles     `json:"join_ms"` // from the click to the first verified frame
+	Depth      Quantiles     `json:"depth"`   // at the end
+	DepthMax   int           `json:"depth_max"`
+	BackMS     Quantiles     `json:"back_ms"` // from the last kill to sound again, of those who lost it
+	Killed     int           `json:"killed"`
+	NotBack    int           `json:"not_back"` // of those alive at the end
+	Liars      int           `json:"liars"`
+	Accused    int           `json:"accused"` // pieces of evidence that reached the host
+	Moves      Moves         `json:"moves"`
+	Took       time.Duration `json:"-"`
+
+	Seconds []Second `json:"seconds"`
+
+	pictures []picture
+}
+
+// A Second is one of the program.
+type Second struct {
+	Peers  int    `json:"peers"` // alive at its end, beside the host
+	Depth  int    `json:"depth"` // of the deepest then
+	Due    uint64 `json:"due"`   // its frames, for each peer that had heard something before
+	OnTime uint64 `json:"on_time"`
+}
+
+// Delivered is the share of its frames that came in time.
+func (s Second) Delivered() float64 { return min(ratio(s.OnTime, s.Due), 1) }
+
+// Quantiles of something.
+type Quantiles struct {
+	N   int     `json:"n"`
+	P50 float64 `json:"p50"`
+	P95 float64 `json:"p95"`
+	P99 float64 `json:"p99"`
+	Max float64 `json:"max"`
+}
+
+func quantiles[T ~int | ~int64](list []T) (q Quantiles) {
+	if len(list) == 0 {
+		return q
+	}
+	slices.Sort(list)
+	at := func(share float64) float64 { return float64(list[min(int(share*float64(len(list))), len(list)-1)]) }
+	return Quantiles{len(list), at(0.5), at(0.95), at(0.99), float64(list[len(list)-1])}
+}
+
+// Moves is relay.PlaceStats of everybody.
+type Moves relay.PlaceStats
+
+func (r *Result) place(s relay.PlaceStats) {
+	m := &r.Moves
+	m.Joined += s.Joined
+	m.Resumed += s.Resumed
+	m.Moved += s.Moved
+	m.Stalls += s.Stalls
+	m.Loops += s.Loops
+	m.Bans += s.Bans
+	m.Excused += s.Excused
+	m.Admitted += s.Admitted
+	m.Redirects += s.Redirects
+	m.Waits += s.Waits
+	m.Refused += s.Refused
+}
+
+// Delivered is the share of the frames that came in time.
+func (r *Result) Delivered() float64 { return ratio(r.OnTime, r.Due) }
+
+// DuplicateShare is that of the frames and auths that came and were here already.
+func (r *Result) DuplicateShare() float64 { return ratio(r.Duplicates, r.Duplicates+r.Received) }
+
+// ControlShare is all that is not sound, in bytes, for each byte of sound.
+func (r *Result) ControlShare() float64 { return ratio(r.ControlBytes, r.AudioBytes) }
+
+func ratio(a, b uint64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+// result looks at everybody at the end.
+func (w *world) result() *Result {
+	r := &w.res
+	r.Options, r.Peers = w.o, len(w.alive)-1
+	var depths []int
+	var back []ms
+	for _, p := range w.alive {
+		w.tally(p)
+		if p.index == 0 {
+			continue
+		}
+		d := p.place.Depth()
+		if d >= 0 {
+			depths = append(depths, d)
+		}
+		last := w.end() - 1000
+		switch {
+		case p.heardAt == 0 && w.now-p.born > ms(w.o.Patience/time.Millisecond):
+			r.Unheard++
+		case p.heardAt != 0 && p.newAt < last:
+			r.Silent++
+		}
+		if w.killed > 0 && p.heardAt != 0 && p.heardAt < w.killed {
+			if p.newAt <= w.killed {
+				r.NotBack++
+			} else if p.gapEnd > 0 {
+				back = append(back, p.gapEnd-w.killed)
+			}
+		}
+	}
+	r.Depth, r.BackMS, r.JoinMS = quantiles(depths), quantiles(back), quantiles(w.joins)
+	for i, s := range r.Seconds {
+		if ms(i)*1000 >= w.measured {
+			r.DepthMax = max(r.DepthMax, s.Depth)
+		}
+	}
+	return r
+}
+
+// survey looks at the tree once a second.
+func (w *world) survey() {
+	if w.now > w.end() {
+		return
+	}
+	s := w.second(w.src.first + uint64(w.now)/20 - 1)
+	s.Peers = len(w.alive) - 1
+	for _, p := range w.alive[1:] {
+		s.Depth = max(s.Depth, p.place.Depth())
+	}
+}
+
+// Print writes a table for people.
+func (r *Result) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	o := r.Options
+	row := func(what, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, args...)) }
+	row("peers", "%d at the end, %v of virtual time, seed %d, took %v", r.Peers, o.For, o.Seed, r.Took.Round(100*time.Millisecond))
+	row("delivered", "%.4f %% of %d frames within %v, %d later, %d wrong", 100*r.Delivered(), r.Due, o.Deadline, r.Late, r.Wrong)
+	row("duplicates", "%.2f %% of frames and auths", 100*r.DuplicateShare())
+	row("control", "%.2f %% of the bytes of sound", 100*r.ControlShare())
+	row("depth", "p50 %.0f, p99 %.0f, at most %d while measured", r.Depth.P50, r.Depth.P99, r.DepthMax)
+	row("joins", "%d, first frame after p50 %.0f, p95 %.0f, p99 %.0f, at most %.0f ms; %d never", r.Joins, r.JoinMS.P50, r.JoinMS.P95, r.JoinMS.P99, r.JoinMS.Max, r.NeverHeard)
+	if r.Killed > 0 {
+		row("killed", "%d; %d lost their sound and had it again after p50 %.0f, p99 %.0f, at most %.0f ms; %d not yet", r.Killed, r.BackMS.N, r.BackMS.P50, r.BackMS.P99, r.BackMS.Max, r.NotBack)
+	}
+	if r.Liars > 0 {
+		row("liars", "%d; banned %d times, %d times excused, %d pieces of evidence at the host", r.Liars, r.Moves.Bans, r.Moves.Excused, r.Accused)
+	}
+	row("moves", "%d joined, %d resumed, %d moved; %d stalls, %d loops; %d redirects, %d waits, %d refused", r.Moves.Joined, r.Moves.Resumed, r.Moves.Moved, r.Moves.Stalls, r.Moves.Loops, r.Moves.Redirects, r.Moves.Waits, r.Moves.Refused)
+	if r.Silent+r.Unheard > 0 {
+		row("silent", "%d in the last second, %d always", r.Silent, r.Unheard)
+	}
+	return w.Flush()
+}
