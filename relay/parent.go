@@ -355,7 +355,7 @@ func (p *Place) hearParent(u *upper, m any, now time.Time) {
 		u.leave, p.rounds, p.queue = true, 0, nil
 		for _, e := range m.To[:min(len(m.To), MaxEntries)] {
 			if p.askable(e, now) {
-				p.queue = append(p.queue, candidate{e, maxHops})
+				p.queue = append(p.queue, candidate{entry: e})
 			}
 		}
 		p.nextAt = now
