@@ -57,14 +57,14 @@ type Link struct {
 	idle       int // ticks since a packet was sent by UDP
 	local      net.IP
 	remote     net.Addr // as QUIC last had it
-	to         place    // where datagrams go
+	to         Place    // where datagrams go
 	probe      probe
 }
 
 // A probe asks an address whether the peer is there. The zero probe asks nobody.
 type probe struct {
 	came time.Time
-	to   place
+	to   Place
 	ask  uint64
 }
 
@@ -187,9 +187,9 @@ func (l *Link) speak(now time.Time) {
 }
 
 // emit queues a datagram of c and p, which may be nil, and reports whether they fit. Mux.mu is held.
-func (l *Link) emit(c content, p *relay.Packet, to *place) bool {
-	q := &l.socket.out
-	b := c.append(header{l.peer, uint32(l.counter)}.append(q.slot()))
+func (l *Link) emit(c content, p *relay.Packet, to *Place) bool {
+	out := l.socket.out
+	b := c.append(header{l.peer, uint32(l.counter)}.append(out.Slot()))
 	if p != nil {
 		b = p.Append(b)
 	}
@@ -202,9 +202,8 @@ func (l *Link) emit(c content, p *relay.Packet, to *place) bool {
 		b = b[:most]
 	}
 	putNonce(&l.m.nonce, l.counter)
-	q.add(l.seal.Seal(b[:headerSize], l.m.nonce[:], b[headerSize:], b[:headerSize]), l, to)
+	out.Add(l.seal.Seal(b[:headerSize], l.m.nonce[:], b[headerSize:], b[:headerSize]), to, &l.dropped)
 	l.counter++
-	signal(l.socket.wake)
 	return true
 }
 

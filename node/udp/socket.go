@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"time"
 
 	"golang.org/x/net/ipv4"
 )
@@ -13,37 +12,26 @@ const (
 	readBatch = 16
 	// readSize is more than any datagram that QUIC or a link sends: quic-go reads 1452 bytes at most.
 	readSize = 1500
-
-	// What waits when a socket's sender wakes leaves in bursts of at least burstLeast, spread over burstSteps times burstPause,
-	// which is less than the 20 ms until there is more: a NIC, a home router or a receiver's buffer takes those better than a
-	// thousand datagrams at once.
-	burstLeast = 64
-	burstSteps = 6
-	burstPause = 2 * time.Millisecond
 )
 
 // A Socket is a UDP socket that QUIC reads from as if it were its own: links' datagrams are taken out before.
 type Socket struct {
 	*net.UDPConn
 	m    *Mux
-	pack batcher
+	out  *Sender
 	once sync.Once
-	done chan struct{}
-	wake chan struct{} // holds one: there is something to send
 
 	// Only who reads, which is QUIC's one reader, uses these.
 	in    []ipv4.Message
 	quics []int // those of in that are QUIC's and not handed over yet
-
-	out queue // Mux.mu guards it
 }
 
 func (m *Mux) newSocket(c *net.UDPConn) *Socket {
-	s := &Socket{UDPConn: c, m: m, pack: newBatcher(c), done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	s := &Socket{UDPConn: c, m: m, out: NewSender(c, &m.mu, &m.counts[queueFull], &m.counts[unsent])}
 	m.mu.Lock()
 	m.sockets = append(m.sockets, s)
 	m.mu.Unlock()
-	m.wg.Go(s.send)
+	m.wg.Go(s.out.Run)
 	return s
 }
 
@@ -51,7 +39,7 @@ func (m *Mux) newSocket(c *net.UDPConn) *Socket {
 func (s *Socket) Close() error {
 	s.once.Do(func() {
 		s.m.forget(s)
-		close(s.done)
+		s.out.Close()
 	})
 	return s.UDPConn.Close()
 }
@@ -70,7 +58,7 @@ func (s *Socket) ReadBatch(ms []ipv4.Message, flags int) (int, error) {
 		s.quics = make([]int, 0, readBatch)
 	}
 	for len(s.quics) == 0 {
-		n, err := s.pack.ReadBatch(s.in, flags)
+		n, err := s.out.pack.ReadBatch(s.in, flags)
 		if err != nil {
 			return 0, err
 		}
@@ -128,73 +116,8 @@ func (s *Socket) ReadFrom(b []byte) (int, net.Addr, error) {
 // isQUIC tells QUIC's packets by RFC 9000's fixed bit, which only version negotiation may lack: its form bit is set.
 func isQUIC(b []byte) bool { return len(b) == 0 || b[0] >= 0x40 }
 
-// send sends what is queued, in bursts, until the socket is closed.
-func (s *Socket) send() {
-	pause := time.NewTimer(0)
-	<-pause.C
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-s.wake:
-		}
-		for steps := burstSteps; ; steps-- {
-			if !s.burst(steps) {
-				break
-			}
-			pause.Reset(burstPause)
-			select {
-			case <-s.done:
-				return
-			case <-pause.C:
-			}
-		}
-	}
-}
-
-// burst sends what is due when so many steps are left, and reports whether more waits.
-func (s *Socket) burst(steps int) (more bool) {
-	s.m.mu.Lock()
-	n := s.out.size
-	if steps > 1 {
-		n = max(n/steps, burstLeast)
-	}
-	for n > 0 && s.out.size > 0 {
-		ms := s.out.next(n)
-		s.m.mu.Unlock()
-		failed := s.write(ms)
-		s.m.mu.Lock()
-		s.m.counts[unsent] += failed
-		s.out.sent()
-		n -= len(ms)
-	}
-	more = s.out.size > 0
-	s.m.mu.Unlock()
-	return more
-}
-
-// write sends all of ms, and counts those that the system refuses.
-func (s *Socket) write(ms []ipv4.Message) (failed uint64) {
-	for len(ms) > 0 {
-		n, err := s.pack.write(ms)
-		if err != nil || n < 1 {
-			failed++
-			n = 1
-		}
-		ms = ms[n:]
-	}
-	return failed
-}
-
-// A place is where datagrams of a link go, and from where.
-type place struct {
-	at   netip.AddrPort
-	addr *net.UDPAddr // the same
-	oob  []byte       // names the address that they leave from; nil where only one can be
-}
-
-func (s *Socket) placeOf(remote *net.UDPAddr, local net.IP) place {
-	p := place{at: plain(remote.AddrPort()), addr: remote}
+func (s *Socket) placeOf(remote *net.UDPAddr, local net.IP) Place {
+	p := Place{at: plain(remote.AddrPort()), addr: remote}
 	if s.LocalAddr().(*net.UDPAddr).IP.IsUnspecified() && !local.IsUnspecified() {
 		p.oob = sourceOf(local)
 	}

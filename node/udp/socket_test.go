@@ -160,7 +160,7 @@ func TestDatagramsLeaveFromTheConnectionsAddress(t *testing.T) {
 		}
 		x := stranger(t, network)
 		p = every.s.placeOf(x.LocalAddr().(*net.UDPAddr), local)
-		if failed := every.s.write([]ipv4.Message{{Buffers: [][]byte{[]byte("hello")}, OOB: p.oob, Addr: p.addr}}); failed != 0 {
+		if failed := every.s.out.write([]ipv4.Message{{Buffers: [][]byte{[]byte("hello")}, OOB: p.oob, Addr: p.addr}}); failed != 0 {
 			t.Fatal("not sent")
 		}
 		buf := make([]byte, 10)

@@ -1,0 +1,200 @@
+package udp
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/ipv4"
+)
+
+const (
+	// SlotSize is the longest datagram that a Sender takes.
+	SlotSize = maxDatagram
+
+	queueFirst = 32   // slots that a queue begins with
+	queueMost  = 4096 // slots that it grows to: a thousand children, four packets each
+
+	// What waits when a socket's sender wakes leaves in bursts of at least burstLeast, spread over burstSteps times burstPause,
+	// which is less than the 20 ms until there is more: a NIC, a home router or a receiver's buffer takes those better than a
+	// thousand datagrams at once.
+	burstLeast = 64
+	burstSteps = 6
+	burstPause = 2 * time.Millisecond
+)
+
+// A Sender sends the datagrams of many by one UDP socket: from one slab of memory, many in one system call, and in bursts.
+// Its owner's lock guards it, which it lets go of while the system takes a burst.
+type Sender struct {
+	pack   batcher
+	mu     *sync.Mutex // the owner's; guards out and the two counters
+	out    queue
+	failed *uint64       // refused by the system
+	wake   chan struct{} // holds one: there is something to send
+	once   sync.Once
+	done   chan struct{}
+}
+
+// NewSender makes a sender by c, which stays its owner's, guarded by mu. It adds to full those of its datagrams that were
+// dropped because the socket took no more, and to failed those that the system refused.
+func NewSender(c *net.UDPConn, mu *sync.Mutex, full, failed *uint64) *Sender {
+	return &Sender{pack: newBatcher(c), mu: mu, out: queue{full: full}, failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// Slot is where the next datagram goes: an empty slice of SlotSize bytes. Another call without Add returns the same. The
+// owner's lock is held from here to Add.
+func (s *Sender) Slot() []byte { return s.out.slot() }
+
+// Add queues the datagram that Slot's bytes have become. If it is dropped before it is sent, dropped counts it. What to
+// holds must not change while there is something to send.
+func (s *Sender) Add(b []byte, to *Place, dropped *atomic.Uint64) {
+	s.out.add(b, to, dropped)
+	signal(s.wake)
+}
+
+// Close ends Run.
+func (s *Sender) Close() { s.once.Do(func() { close(s.done) }) }
+
+// Run sends what is queued, in bursts, until Close.
+func (s *Sender) Run() {
+	pause := time.NewTimer(0)
+	<-pause.C
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-s.wake:
+		}
+		for steps := burstSteps; ; steps-- {
+			if !s.burst(steps) {
+				break
+			}
+			pause.Reset(burstPause)
+			select {
+			case <-s.done:
+				return
+			case <-pause.C:
+			}
+		}
+	}
+}
+
+// burst sends what is due when so many steps are left, and reports whether more waits.
+func (s *Sender) burst(steps int) (more bool) {
+	s.mu.Lock()
+	n := s.out.size
+	if steps > 1 {
+		n = max(n/steps, burstLeast)
+	}
+	for n > 0 && s.out.size > 0 {
+		ms := s.out.next(n)
+		s.mu.Unlock()
+		failed := s.write(ms)
+		s.mu.Lock()
+		*s.failed += failed
+		s.out.sent()
+		n -= len(ms)
+	}
+	more = s.out.size > 0
+	s.mu.Unlock()
+	return more
+}
+
+// write sends all of ms, and counts those that the system refuses.
+func (s *Sender) write(ms []ipv4.Message) (failed uint64) {
+	for len(ms) > 0 {
+		n, err := s.pack.write(ms)
+		if err != nil || n < 1 {
+			failed++
+			n = 1
+		}
+		ms = ms[n:]
+	}
+	return failed
+}
+
+// A Place is where datagrams go, and from where.
+type Place struct {
+	at   netip.AddrPort
+	addr *net.UDPAddr // the same
+	oob  []byte       // names the address that they leave from; nil where only one can be
+}
+
+// PlaceAt is an address to which datagrams of a socket go that is bound to one itself.
+func PlaceAt(a netip.AddrPort) *Place {
+	return &Place{at: plain(a), addr: net.UDPAddrFromAddrPort(plain(a))}
+}
+
+// A queue holds the datagrams that are to leave by one socket, in the order in which they came: a ring of slots on one
+// slab, which is used again and again. A full queue drops its oldest, which is all that waits: whoever looks that far
+// behind has sent nothing for many ticks, and stale sound is worth less than fresh sound.
+type queue struct {
+	ring []ipv4.Message // what the kernel is given; Buffers is the part of the slot that is in use
+	slab []byte
+	who  []*atomic.Uint64 // counts the drop
+	head int
+	size int
+	busy int     // of size, those that are being sent, outside the lock
+	full *uint64 // counts all drops
+}
+
+// slot is where the next datagram goes: an empty slice of maxDatagram bytes. Another call without add returns the same.
+func (q *queue) slot() []byte {
+	if q.size == len(q.ring) {
+		if !q.grow() {
+			for i := q.busy; i < q.size; i++ {
+				q.who[(q.head+i)%len(q.ring)].Add(1)
+				*q.full++
+			}
+			q.size = q.busy
+		}
+	}
+	at := (q.head + q.size) % len(q.ring) * maxDatagram
+	return q.slab[at : at : at+maxDatagram]
+}
+
+// add queues the datagram that slot's bytes have become.
+func (q *queue) add(b []byte, to *Place, dropped *atomic.Uint64) {
+	at := (q.head + q.size) % len(q.ring)
+	m := &q.ring[at]
+	m.Buffers[0], m.OOB, m.Addr = b, to.oob, to.addr
+	q.who[at] = dropped
+	q.size++
+}
+
+// grow makes room for twice as many, if it may. What is being sent meanwhile is sent from the old memory.
+func (q *queue) grow() bool {
+	n := max(2*len(q.ring), queueFirst)
+	if n > queueMost {
+		return false
+	}
+	old := *q
+	q.ring, q.slab, q.who, q.head = make([]ipv4.Message, n), make([]byte, n*maxDatagram), make([]*atomic.Uint64, n), 0
+	buffers := make([][]byte, n)
+	for i := range q.ring {
+		q.ring[i].Buffers = buffers[i : i+1 : i+1]
+		if i < old.size {
+			from := (old.head + i) % len(old.ring)
+			m := &old.ring[from]
+			b := append(q.slab[i*maxDatagram:i*maxDatagram], m.Buffers[0]...)
+			q.ring[i].Buffers[0], q.ring[i].OOB, q.ring[i].Addr = b, m.OOB, m.Addr
+			q.who[i] = old.who[from]
+		}
+	}
+	return true
+}
+
+// next returns up to n of those that wait, to be sent outside the lock, and then to be told by sent.
+func (q *queue) next(n int) []ipv4.Message {
+	q.busy = min(n, q.size, len(q.ring)-q.head)
+	return q.ring[q.head : q.head+q.busy]
+}
+
+// sent lets go of what next returned.
+func (q *queue) sent() {
+	q.head = (q.head + q.busy) % len(q.ring)
+	q.size -= q.busy
+	q.busy = 0
+}
