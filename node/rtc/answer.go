@@ -22,6 +22,10 @@ const (
 	concertBitrate = 128_000 // bit/s, stereo
 
 	gatherWithin = 2 * time.Second // our own addresses, without asking anybody: milliseconds
+
+	// flightInterval is how soon a flight of DTLS is repeated. pion's 1 s would be heard as a slow start whenever the first
+	// meets a browser not yet ready.
+	flightInterval = 100 * time.Millisecond
 )
 
 // fmtp is what is asked of a publisher and promised to a player (RFC 7587 section 6.1). A room's frame is 20 ms, so
@@ -41,32 +45,25 @@ func fmtp(o Offer) string {
 	return fmt.Sprintf("minptime=20;stereo=0;sprop-stereo=0;maxaveragebitrate=%d;useinbandfec=1;usedtx=0", bitrate)
 }
 
-// api makes pion's engines for one session. Default interceptors are left out: on the local hop nothing is worth
+// api makes pion's engines for one that publishes. Default interceptors are left out: on the local hop nothing is worth
 // asking for again, and congestion control would only move the microphone's bitrate about. Reports stay, for the
 // client's statistics.
-func (e *Endpoint) api(kind Kind, o Offer) (*webrtc.API, error) {
+func (e *Endpoint) api(o Offer) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: opusCodec(o), PayloadType: 111},
 		webrtc.RTPCodecTypeAudio); err != nil {
 		return nil, err
 	}
-	if kind == Publish {
-		if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: audioLevelURI},
-			webrtc.RTPCodecTypeAudio); err != nil {
-			return nil, err
-		}
+	if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: audioLevelURI},
+		webrtc.RTPCodecTypeAudio); err != nil {
+		return nil, err
 	}
 	reports := &interceptor.Registry{}
 	in, err := report.NewReceiverInterceptor()
 	if err != nil {
 		return nil, err
 	}
-	out, err := report.NewSenderInterceptor()
-	if err != nil {
-		return nil, err
-	}
 	reports.Add(in)
-	reports.Add(out)
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports),
 		webrtc.WithSettingEngine(e.settings())), nil
 }
@@ -75,7 +72,7 @@ func opusCodec(o Offer) webrtc.RTPCodecCapability {
 	return webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2, SDPFmtpLine: fmtp(o)}
 }
 
-// settings are pion's, for one session. Without Options.Mux each session opens its own sockets, on the addresses of that
+// settings are pion's, for one session. Without Options.Port each session opens its own sockets, on the addresses of that
 // moment: one socket for all would save a few descriptors, but would keep the addresses of the start, when Wi-Fi may have
 // been off.
 func (e *Endpoint) settings() webrtc.SettingEngine {
@@ -89,22 +86,38 @@ func (e *Endpoint) settings() webrtc.SettingEngine {
 	if e.opts.LoopbackOnly {
 		s.SetIPFilter(net.IP.IsLoopback)
 	}
-	if e.opts.Mux != nil {
-		s.SetICEUDPMux(e.opts.Mux)
+	if e.opts.Port != nil {
+		s.SetICEUDPMux(e.opts.Port)
 	}
 	// Half of the time to be called disconnected, half to come back.
 	s.SetICETimeouts(e.opts.GoneAfter/2, e.opts.GoneAfter/2, e.opts.GoneAfter/10)
-	// The default of 1 s would be heard as a slow start whenever a first flight meets a browser not yet ready.
-	s.SetDTLSRetransmissionInterval(100 * time.Millisecond)
-	if e.opts.tune != nil {
-		e.opts.tune(&s)
+	s.SetDTLSRetransmissionInterval(flightInterval)
+	if e.opts.net != nil {
+		s.SetNet(e.opts.net)
 	}
 	return s
 }
 
 // open answers the offer and starts the session. After an error the caller abandons it.
 func (s *Session) open(ctx context.Context, offer *offered, o Offer) (answer string, err error) {
-	api, err := s.e.api(s.kind, o)
+	if s.kind == Play {
+		answer, err = s.openPlay(ctx, offer, o)
+	} else {
+		answer, err = s.openPublish(ctx, offer, o)
+	}
+	if err == nil {
+		go s.run()
+	}
+	return answer, err
+}
+
+// openPublish answers an offer to publish.
+func (s *Session) openPublish(ctx context.Context, offer *offered, o Offer) (answer string, err error) {
+	text, err := offer.description.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("write offer: %w", err)
+	}
+	api, err := s.e.api(o)
 	if err != nil {
 		return "", err
 	}
@@ -116,15 +129,10 @@ func (s *Session) open(ctx context.Context, offer *offered, o Offer) (answer str
 		return "", err
 	}
 	s.pc.OnConnectionStateChange(s.stateChanged)
-	if s.kind == Publish {
-		err = s.preparePublish()
-	} else {
-		err = s.preparePlay(o)
-	}
-	if err != nil {
+	if err := s.preparePublish(); err != nil {
 		return "", err
 	}
-	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer.sdp}); err != nil {
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: string(text)}); err != nil {
 		return "", fmt.Errorf("take offer: %w", err)
 	}
 	for _, c := range offer.candidates {
@@ -145,12 +153,7 @@ func (s *Session) open(ctx context.Context, offer *offered, o Offer) (answer str
 	case <-ctx.Done():
 		return "", fmt.Errorf("gather addresses: %w", context.Cause(ctx))
 	}
-	answer, err = shapeAnswer(s.pc.LocalDescription().SDP, o)
-	if err != nil {
-		return "", err
-	}
-	go s.run()
-	return answer, nil
+	return shapeAnswer(s.pc.LocalDescription().SDP, o)
 }
 
 // shapeAnswer puts what we want of Opus into pion's answer, which repeats what the client offered.

@@ -31,7 +31,7 @@ type site struct {
 
 func newSite(t testing.TB, o Options) *site {
 	t.Helper()
-	o.LoopbackOnly = o.tune == nil
+	o.LoopbackOnly = o.net == nil
 	if testing.Verbose() {
 		o.Log = testLog(t)
 	}

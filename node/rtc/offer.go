@@ -15,9 +15,10 @@ const (
 
 // offered is a client's SDP offer that has passed every check of ours.
 type offered struct {
-	sdp        string // without its candidates
-	candidates []string
-	opus       string // payload type of Opus
+	description *sdp.SessionDescription // without its candidates
+	audio       *sdp.MediaDescription   // its only audio
+	candidates  []string
+	opus        string // payload type of Opus
 }
 
 // parseOffer decides whether an offer can be served, before pion and any socket hear of it.
@@ -30,7 +31,7 @@ func parseOffer(body string, kind Kind) (*offered, *Refusal) {
 	if len(d.MediaDescriptions) > maxMedia {
 		return nil, refusal(http.StatusBadRequest, "too_many_media", "Offer one audio track, and nothing else.")
 	}
-	o := &offered{}
+	o := &offered{description: &d}
 	audio := 0
 	for _, m := range d.MediaDescriptions {
 		if len(m.MediaName.Formats) > maxCodecs {
@@ -39,7 +40,7 @@ func parseOffer(body string, kind Kind) (*offered, *Refusal) {
 		switch m.MediaName.Media {
 		case "audio":
 			audio++
-			o.opus = opusFormat(m)
+			o.audio, o.opus = m, opusFormat(m)
 			if !wanted(m, kind) {
 				return nil, refusal(http.StatusUnprocessableEntity, "wrong_direction", directionText(kind))
 			}
@@ -70,12 +71,16 @@ func parseOffer(body string, kind Kind) (*offered, *Refusal) {
 	case len(o.candidates) > maxCandidates:
 		return nil, refusal(http.StatusBadRequest, "too_many_candidates", "Offer at most 64 candidates.")
 	}
-	b, err := d.Marshal()
-	if err != nil {
-		return nil, malformed
-	}
-	o.sdp = string(b)
 	return o, nil
+}
+
+// attribute is what the offer says of its audio, or of the whole.
+func (o *offered) attribute(key string) string {
+	if v, ok := o.audio.Attribute(key); ok {
+		return v
+	}
+	v, _ := o.description.Attribute(key)
+	return v
 }
 
 // opusFormat is the payload type of Opus in m, "" if there is none.

@@ -1,62 +1,122 @@
 package rtc
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
 
 	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/sdp/v3"
 )
 
-// preparePlay gives pion the one track that we send.
-func (s *Session) preparePlay(o Offer) error {
-	track, err := webrtc.NewTrackLocalStaticRTP(opusCodec(o), "audio", "salon")
+// openPlay answers an offer to play. After an error the caller abandons the session.
+func (s *Session) openPlay(ctx context.Context, offer *offered, o Offer) (answer string, err error) {
+	pt, err := strconv.ParseUint(offer.opus, 10, 7)
 	if err != nil {
-		return err
+		return "", fmt.Errorf("payload type: %w", err)
 	}
-	tr, err := s.pc.AddTransceiverFromTrack(track,
-		webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	s.payloadType = uint8(pt)
+	var ssrc [4]byte
+	rand.Read(ssrc[:])
+	s.ssrc = binary.BigEndian.Uint32(ssrc[:])
+	if s.player, err = newPlayer(s, offer); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, gatherWithin)
+	defer cancel()
+	ours, err := s.player.gather(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
-	s.track = track
-	s.read(func() { readReports(tr.Sender()) })
-	s.read(s.write)
-	return nil
+	for _, c := range offer.candidates {
+		s.addCandidate(c)
+	}
+	answer, err = s.playAnswer(offer, ours, o)
+	if err != nil {
+		return "", err
+	}
+	s.read(s.player.run)
+	s.read(s.player.write)
+	return answer, nil
 }
 
-// write sends what is queued until the session ends.
-func (s *Session) write() {
-	select {
-	case <-s.connected:
-	case <-s.stopping:
-		return
+// playAnswer is the answer to an offer to play: its audio is ours, and whatever else it has is not wanted.
+func (s *Session) playAnswer(offer *offered, candidates []string, o Offer) (string, error) {
+	mid, ok := offer.audio.Attribute("mid")
+	if !ok {
+		return "", errors.New("no mid")
 	}
-	var seed [6]byte
-	rand.Read(seed[:]) // RFC 3550 section 5.1: sequence and timestamp start anywhere
-	c := counting{seq: binary.BigEndian.Uint16(seed[:]), timestamp: binary.BigEndian.Uint32(seed[2:])}
-	var it item
-	for {
-		for s.frames.pop(&it) {
-			h, why := c.next(it.number)
-			if why != "" {
-				if why == dropDuplicate {
-					s.duplicate.Add(1)
-				}
-				s.drop(why)
-				continue
-			}
-			s.sent.Add(1) // before it goes, so that whoever receives it finds it counted
-			if err := s.track.WriteRTP(&rtp.Packet{Header: h, Payload: it.payload}); err != nil {
-				s.drop("write")
-			}
-		}
-		select {
-		case <-s.frames.ready:
-		case <-s.stopping:
-			return
-		}
+	ufrag, password, err := s.player.agent.GetLocalUserCredentials()
+	if err != nil {
+		return "", err
 	}
+	fingerprint, err := fingerprintOf(s.player.own)
+	if err != nil {
+		return "", err
+	}
+	setup := "active"
+	if s.player.their.active {
+		setup = "passive"
+	}
+	var id [8]byte
+	rand.Read(id[:])
+	d := sdp.SessionDescription{
+		Origin: sdp.Origin{
+			Username: "-", SessionID: binary.BigEndian.Uint64(id[:]) >> 1, SessionVersion: 1,
+			NetworkType: "IN", AddressType: "IP4", UnicastAddress: "0.0.0.0",
+		},
+		SessionName:      "-",
+		TimeDescriptions: []sdp.TimeDescription{{}},
+		Attributes: []sdp.Attribute{
+			sdp.NewAttribute("msid-semantic", "WMS *"),
+			sdp.NewAttribute("fingerprint", fingerprint),
+			sdp.NewAttribute("group", "BUNDLE "+mid),
+		},
+	}
+	anywhere := &sdp.ConnectionInformation{NetworkType: "IN", AddressType: "IP4", Address: &sdp.Address{Address: "0.0.0.0"}}
+	for _, m := range offer.description.MediaDescriptions {
+		if m != offer.audio {
+			d.MediaDescriptions = append(d.MediaDescriptions, &sdp.MediaDescription{
+				MediaName:             sdp.MediaName{Media: m.MediaName.Media, Protos: m.MediaName.Protos, Formats: []string{"0"}},
+				ConnectionInformation: anywhere,
+			})
+			continue
+		}
+		frame := strconv.Itoa(frameSamples / samplesPerMS)
+		from := strconv.FormatUint(uint64(s.ssrc), 10)
+		attributes := []sdp.Attribute{
+			sdp.NewAttribute("setup", setup),
+			sdp.NewAttribute("mid", mid),
+			sdp.NewAttribute("ice-ufrag", ufrag),
+			sdp.NewAttribute("ice-pwd", password),
+			sdp.NewPropertyAttribute("rtcp-mux"),
+			sdp.NewPropertyAttribute("rtcp-rsize"),
+			sdp.NewAttribute("rtpmap", offer.opus+" opus/48000/2"),
+			sdp.NewAttribute("fmtp", offer.opus+" "+fmtp(o)),
+			sdp.NewAttribute("ptime", frame),
+			sdp.NewAttribute("maxptime", frame),
+			sdp.NewAttribute("ssrc", from+" cname:salon"),
+			sdp.NewAttribute("ssrc", from+" msid:salon audio"),
+			sdp.NewAttribute("msid", "salon audio"),
+			sdp.NewPropertyAttribute("sendonly"),
+		}
+		for _, c := range candidates {
+			attributes = append(attributes, sdp.NewAttribute("candidate", c))
+		}
+		d.MediaDescriptions = append(d.MediaDescriptions, &sdp.MediaDescription{
+			MediaName:             sdp.MediaName{Media: "audio", Port: sdp.RangedPort{Value: 9}, Protos: m.MediaName.Protos, Formats: []string{offer.opus}},
+			ConnectionInformation: anywhere,
+			Attributes:            append(attributes, sdp.NewPropertyAttribute("end-of-candidates")),
+		})
+	}
+	b, err := d.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("write answer: %w", err)
+	}
+	return string(b), nil
 }
 
 // maxJump is how many frames may be missing before the client is told of a new start rather than of a loss: a second
@@ -72,6 +132,12 @@ type counting struct {
 	first     uint64 // lowest number since the last new start
 	shift     uint64 // numbers left out of the count
 	seen      uint64 // bit i: last-i was sent
+}
+
+func newCounting() counting {
+	var seed [6]byte
+	rand.Read(seed[:]) // RFC 3550 section 5.1: sequence and timestamp start anywhere
+	return counting{seq: binary.BigEndian.Uint16(seed[:]), timestamp: binary.BigEndian.Uint32(seed[2:])}
 }
 
 // next is the header for a frame, or why it is not sent.

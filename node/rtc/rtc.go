@@ -23,8 +23,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/webrtc/v4"
+	"github.com/pion/transport/v4"
 )
 
 // Options configures New. The zero value works.
@@ -34,7 +33,7 @@ type Options struct {
 	GoneAfter     time.Duration // a connected client silent for so long (no media, no STUN) has gone; 0 means 5 s
 	BodyWithin    time.Duration // a request's body must have arrived by then; 0 means 5 s
 	LoopbackOnly  bool          // offer loopback addresses only; else those of every interface as well
-	Mux           ice.UDPMux    // what all sessions share, so that a firewall needs one opening; nil means sockets of each one's own
+	Port          *Port         // what all sessions share; nil means sockets of each one's own
 	Resource      string        // path before a session's id in Location; "" means "/api/v1/media/"
 	Socket        string        // address of ServeSocket, before the ticket; "" means "/api/v1/socket?ticket="
 
@@ -42,8 +41,8 @@ type Options struct {
 	Refuse func(http.ResponseWriter, *http.Request, *Refusal)
 	Log    *slog.Logger // nil means discard
 
-	tune    func(*webrtc.SettingEngine) // tests: another network, other addresses
-	unpaced bool                        // tests: sound over a WebSocket may come faster than it is said
+	net     transport.Net // tests: another network
+	unpaced bool          // tests: sound over a WebSocket may come faster than it is said
 }
 
 func (o *Options) setDefaults() {
@@ -132,9 +131,15 @@ func (e *Endpoint) Stats() Stats {
 	e.mu.Lock()
 	open, opened := len(e.sessions), e.opened
 	e.mu.Unlock()
+	dropped := e.dropped.snapshot()
+	if p := e.opts.Port; p != nil {
+		p.mu.Lock()
+		dropped["port_full"], dropped["refused"] = p.full, p.failed
+		p.mu.Unlock()
+	}
 	return Stats{
 		Open: open, Opened: opened,
-		Refused: e.refused.snapshot(), Ended: e.ended.snapshot(), Dropped: e.dropped.snapshot(),
+		Refused: e.refused.snapshot(), Ended: e.ended.snapshot(), Dropped: dropped,
 	}
 }
 

@@ -107,6 +107,7 @@ func (e *Endpoint) create(w http.ResponseWriter, r *http.Request, kind Kind, o O
 	if no := e.admit(s); no != nil {
 		return no
 	}
+	s.ufrag = offer.attribute("ice-ufrag")
 	answer, err := s.open(r.Context(), offer, o)
 	if err != nil {
 		s.abandon(ErrRefused)
@@ -168,7 +169,7 @@ func (e *Endpoint) change(w http.ResponseWriter, r *http.Request, id string) *Re
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
-	if s.pc == nil {
+	if s.pc == nil && s.player == nil {
 		return refusal(http.StatusUnprocessableEntity, "no_candidates", "This session runs over a WebSocket, which takes no candidates.")
 	}
 	// A client that sends no If-Match is let in: without ICE restarts a session has only one ETag.

@@ -68,14 +68,17 @@ const queued = 50
 // A Session is one client in one direction. It is a relay.Link of plain Opus frames (Frame.Sealed is an Opus packet of
 // 20 ms), which carries frames and nothing else.
 type Session struct {
-	id     string
-	kind   Kind
-	stereo bool
-	e      *Endpoint
-	log    *slog.Logger
-	pc     *webrtc.PeerConnection      // nil over a WebSocket
-	track  *webrtc.TrackLocalStaticRTP // what a Play session writes to
-	ticket *[32]byte                   // sum of what opens the WebSocket; nil without one, and once it is used; the endpoint guards it
+	id          string
+	kind        Kind
+	stereo      bool
+	e           *Endpoint
+	log         *slog.Logger
+	pc          *webrtc.PeerConnection // of a Publish session; nil over a WebSocket
+	player      *player                // of a Play session, likewise
+	ufrag       string                 // of the client's offer
+	ssrc        uint32                 // of what a Play session sends, and its payload type
+	payloadType uint8
+	ticket      *[32]byte // sum of what opens the WebSocket; nil without one, and once it is used; the endpoint guards it
 
 	frames *queue // received and not taken, or to be sent
 	taken  item   // what Receive last returned
@@ -83,7 +86,7 @@ type Session struct {
 	mu      sync.Mutex      // guards the start of readers against their end, and conn
 	ended   bool            // no more readers
 	conn    *websocket.Conn // nil without a WebSocket, or before it is open
-	readers sync.WaitGroup  // goroutines that read from or write to pc or conn
+	readers sync.WaitGroup  // goroutines that read from or write to pc, player or conn
 
 	connected   chan struct{}
 	connectOnce sync.Once
@@ -200,12 +203,21 @@ func (s *Session) Send(p *relay.Packet) {
 			s.drop("wrong_direction")
 		case len(f.Sealed) == 0 || len(f.Sealed) > maxPayload:
 			s.drop("bad_size")
+		case s.player != nil && s.player.send(f.Number, f.Sealed):
 		default:
 			if s.frames.push(f.Number, f.Sealed) {
 				s.drop("queue_full")
 			}
 		}
 	}
+}
+
+// unsent counts a frame of a player that was not to be sent.
+func (s *Session) unsent(why string) {
+	if why == dropDuplicate {
+		s.duplicate.Add(1)
+	}
+	s.drop(why)
 }
 
 // drop counts a frame that goes no further.
@@ -257,10 +269,15 @@ func (s *Session) abandon(why error) {
 }
 
 func (s *Session) release() {
-	if s.pc != nil {
-		if err := s.pc.Close(); err != nil {
-			s.log.Debug("close", "err", err)
-		}
+	var err error
+	switch {
+	case s.pc != nil:
+		err = s.pc.Close()
+	case s.player != nil:
+		err = s.player.close()
+	}
+	if err != nil {
+		s.log.Debug("close", "err", err)
 	}
 	s.mu.Lock()
 	s.ended = true

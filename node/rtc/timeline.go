@@ -7,6 +7,7 @@ const (
 	dropMalformed = "malformed_opus" // is no Opus packet
 	dropLong      = "long_frame"     // an Opus frame of 40 or 60 ms, which cannot be cut without decoding; we ask for 20
 	dropBroken    = "broken_frame"   // part of 20 ms whose rest was lost
+	dropUnsealed  = "unsealed"       // SRTP takes no more packets by this key
 )
 
 const (

@@ -28,7 +28,7 @@ func (s *Session) trickle(body string) *Refusal {
 			candidates = append(candidates, strings.TrimPrefix(value, "candidate:"))
 		}
 	}
-	if ufrag != "" && !s.offeredBy(ufrag) {
+	if ufrag != "" && ufrag != s.ufrag {
 		return refusal(http.StatusUnprocessableEntity, "ice_restart", "This session cannot restart ICE; post a new offer.")
 	}
 	for _, c := range candidates {
@@ -37,16 +37,6 @@ func (s *Session) trickle(body string) *Refusal {
 		}
 	}
 	return nil
-}
-
-// offeredBy tells whether ufrag is the one that the client's offer named.
-func (s *Session) offeredBy(ufrag string) bool {
-	for line := range strings.Lines(s.pc.RemoteDescription().SDP) {
-		if u, ok := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "a=ice-ufrag:"); ok && u == ufrag {
-			return true
-		}
-	}
-	return false
 }
 
 // addCandidate tries one of the client's addresses. A candidate that makes no sense is counted and left out: another
@@ -58,7 +48,13 @@ func (s *Session) addCandidate(c string) bool {
 	if strings.TrimSpace(c) == "" {
 		return true // the end of candidates, as some clients say it
 	}
-	if err := s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c}); err != nil {
+	var err error
+	if s.player != nil {
+		err = s.player.addCandidate(c)
+	} else {
+		err = s.pc.AddICECandidate(webrtc.ICECandidateInit{Candidate: c})
+	}
+	if err != nil {
 		s.e.dropped.add("bad_candidate")
 	}
 	return true

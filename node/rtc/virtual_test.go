@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pion/rtp"
+	"github.com/pion/transport/v4"
 	"github.com/pion/transport/v4/vnet"
 	"github.com/pion/webrtc/v4"
 
@@ -19,7 +20,8 @@ import (
 
 // A wire is a network in memory between a node and a browser, which a test can spoil.
 type wire struct {
-	node, browser func(*webrtc.SettingEngine)
+	node    transport.Net
+	browser func(*webrtc.SettingEngine)
 
 	cut  atomic.Bool
 	lost atomic.Int32 // media packets that came while cut
@@ -52,7 +54,7 @@ func newWire(t testing.TB, delay, jitter time.Duration) *wire {
 		defer w.mu.Unlock()
 		return !media || w.rand.Float64() >= w.loss
 	})
-	host := func(ip string) func(*webrtc.SettingEngine) {
+	host := func(ip string) transport.Net {
 		n, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{ip}})
 		if err != nil {
 			t.Fatal(err)
@@ -60,9 +62,11 @@ func newWire(t testing.TB, delay, jitter time.Duration) *wire {
 		if err := router.AddNet(n); err != nil {
 			t.Fatal(err)
 		}
-		return func(s *webrtc.SettingEngine) { s.SetNet(n) }
+		return n
 	}
-	w.node, w.browser = host("10.0.0.1"), host("10.0.0.2")
+	w.node = host("10.0.0.1")
+	far := host("10.0.0.2")
+	w.browser = func(s *webrtc.SettingEngine) { s.SetNet(far) }
 	if err := router.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +87,7 @@ func (w *wire) lose(share float64) {
 func TestBrowserThatVanishes(t *testing.T) {
 	for _, kind := range []Kind{Publish, Play} {
 		w := newWire(t, 0, 0)
-		s := newSite(t, Options{GoneAfter: 300 * time.Millisecond, tune: w.node})
+		s := newSite(t, Options{GoneAfter: 300 * time.Millisecond, net: w.node})
 		_, session := dial(t, s, kind, w.browser)
 		w.cut.Store(true)
 		receive(t, session.Done(), "end")
@@ -96,7 +100,7 @@ func TestBrowserThatVanishes(t *testing.T) {
 // A second without a network ends nothing, and is not played late.
 func TestPlayThroughOutage(t *testing.T) {
 	w := newWire(t, 0, 0)
-	s := newSite(t, Options{tune: w.node})
+	s := newSite(t, Options{net: w.node})
 	p, session := dial(t, s, Play, w.browser)
 	send := func(i int) {
 		session.Send(&relay.Packet{Frames: []relay.Frame{{Number: uint64(i), Sealed: opusOf(i)}}})
@@ -124,7 +128,7 @@ func TestPlayThroughOutage(t *testing.T) {
 // Many goroutines may send at once, and a network may double packets: each frame is played once.
 func TestPlayOnce(t *testing.T) {
 	w := newWire(t, 0, 0)
-	s := newSite(t, Options{tune: w.node})
+	s := newSite(t, Options{net: w.node})
 	p, session := dial(t, s, Play, w.browser)
 	const n = 40 // fits in the queue
 	var senders sync.WaitGroup
@@ -160,7 +164,7 @@ func TestPlayOnce(t *testing.T) {
 // Over a network that loses packets, what arrives is whole, in order, once each, under its own number.
 func TestPublishOverBadNetwork(t *testing.T) {
 	w := newWire(t, 0, 3*time.Millisecond)
-	s := newSite(t, Options{tune: w.node})
+	s := newSite(t, Options{net: w.node})
 	p, session := dial(t, s, Publish, w.browser)
 	w.lose(0.05)
 	const n = 1000

@@ -21,9 +21,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/webrtc/v4"
-
 	"salon/node"
 	"salon/node/rtc"
 	"salon/room"
@@ -45,7 +42,7 @@ type Options struct {
 type Server struct {
 	n    *node.Node
 	l    net.Listener
-	mux  ice.UDPMux
+	port *rtc.Port
 	rtc  *rtc.Endpoint
 	http *http.Server
 	most int // sessions from one address
@@ -68,13 +65,13 @@ func New(n *node.Node, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("guests cannot be served: %w", err)
 	}
-	mux, err := listenUDP(l.Addr().(*net.TCPAddr))
+	port, err := rtc.Listen(l.Addr().(*net.TCPAddr).AddrPort()) // the same over UDP
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("guests cannot be served: %w", err), l.Close())
 	}
 	// At least a household, at most a quarter of all places.
-	s := &Server{n: n, l: l, mux: mux, most: max(8, o.Max/4), from: make(map[netip.Addr]int)}
-	s.rtc = rtc.New(rtc.Options{Log: n.Log(), Mux: mux, MaxSessions: o.Max, Resource: "/session/"})
+	s := &Server{n: n, l: l, port: port, most: max(8, o.Max/4), from: make(map[netip.Addr]int)}
+	s.rtc = rtc.New(rtc.Options{Log: n.Log(), Port: port, MaxSessions: o.Max, Resource: "/session/"})
 	s.http = &http.Server{
 		Handler: s.guard(s.routes()), ErrorLog: slog.NewLogLogger(n.Log().Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
@@ -82,19 +79,6 @@ func New(n *node.Node, o Options) (*Server, error) {
 	}
 	s.wg.Go(func() { _ = s.http.Serve(l) })
 	return s, nil
-}
-
-// listenUDP opens the port over UDP on the same address, or on every one that this machine has now.
-func listenUDP(at *net.TCPAddr) (ice.UDPMux, error) {
-	if at.IP.IsUnspecified() {
-		return ice.NewMultiUDPMuxFromPort(at.Port, ice.UDPMuxFromPortWithLoopback(),
-			ice.UDPMuxFromPortWithIPFilter(func(ip net.IP) bool { return !ip.IsLinkLocalUnicast() })) // these need a zone, which no candidate has
-	}
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: at.IP, Port: at.Port})
-	if err != nil {
-		return nil, err
-	}
-	return webrtc.NewICEUDPMux(nil, c), nil
 }
 
 // URL is where the server is, without a path: on every address of this machine at the first that others may know.
@@ -122,7 +106,7 @@ func (s *Server) Close() error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = s.http.Close()
 	}
-	err = errors.Join(err, s.rtc.Close(), s.mux.Close())
+	err = errors.Join(err, s.rtc.Close(), s.port.Close())
 	s.wg.Wait()
 	return err
 }
