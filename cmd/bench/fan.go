@@ -39,6 +39,7 @@ type fanOrder struct {
 	Children int
 	Bundle   int
 	Bare     bool
+	Size     int // of a bare datagram; 0 means a fan's
 	Run      time.Duration
 }
 
@@ -119,6 +120,9 @@ func newBare(o fanOrder) (*bare, error) {
 	}
 	if o.Bundle > 1 {
 		b.size = bareThree
+	}
+	if o.Size > 0 {
+		b.size = o.Size
 	}
 	var err error
 	b.c, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})

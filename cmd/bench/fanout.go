@@ -122,8 +122,8 @@ func startTool(ctx context.Context, as string) (*tool, error) {
 	return t, t.cmd.Start()
 }
 
-// ask gives a fan an order and waits for what it says.
-func (t *tool) ask(order fanOrder) (r fanReport, err error) {
+// ask gives an order and waits for what the tool says.
+func (t *tool) ask(order any) (r fanReport, err error) {
 	if err = json.NewEncoder(t.in).Encode(order); err == nil {
 		err = t.out.Decode(&r)
 	}

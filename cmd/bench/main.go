@@ -39,6 +39,7 @@ var parts = []part{
 	{"join", "click to the first verified frame at the player, real nodes on loopback", joinTime},
 	{"room", "16 on stage, 5 talking at once, 60 listeners: a host process, and everybody else in another (24 s)", fullRoom},
 	{"fanout", "one stream to many children by UDP, beside a loop that only calls sendto (a process each; 11 rounds)", fanoutCost},
+	{"guests", "one stream to 250 browsers by WHEP, beside pion's own way and a loop that only calls sendto (a process each; 11 rounds of 1 s)", guestCost},
 	{"start", "'salon up': process start to page served, and leaving", startTime},
 	{"idle", "'salon up', nothing going on (5 rounds of 2 s)", idleCost},
 }
@@ -68,6 +69,10 @@ func main() {
 		err = runFan(ctx, os.Stdin, os.Stdout)
 	case asEar:
 		err = runEar(os.Stdin, os.Stdout)
+	case asGallery:
+		err = runGallery(os.Stdin, os.Stdout)
+	case asBrowsers:
+		err = runBrowsers(ctx, os.Stdin, os.Stdout)
 	default:
 		err = run(ctx, o, *only)
 	}

@@ -48,3 +48,9 @@ func memoryOf(pid int) (all, own float64, err error) {
 	}
 	return all, own, nil
 }
+
+// residentOf is the memory that a process holds by itself, in kB.
+func residentOf(pid int) (float64, error) {
+	_, own, err := memoryOf(pid)
+	return own * 1024, err
+}

@@ -12,3 +12,5 @@ var errOnlyLinux = errors.New("what another process uses is read from Linux's ke
 func cpuOf(int) (time.Duration, error) { return 0, errOnlyLinux }
 
 func memoryOf(int) (all, own float64, err error) { return 0, 0, errOnlyLinux }
+
+func residentOf(int) (float64, error) { return 0, errOnlyLinux }

@@ -29,6 +29,10 @@ import (
 //go:embed dist
 var dist embed.FS
 
+// GoneAfter is how long a guest may be silent before it has gone. Asking whether one is there costs as much as ten packets
+// of sound, and a guest that went without a word does no harm.
+const GoneAfter = 15 * time.Second
+
 // DefaultMax is how many guests are served at once unless Options say otherwise.
 const DefaultMax = 100
 
@@ -71,7 +75,7 @@ func New(n *node.Node, o Options) (*Server, error) {
 	}
 	// At least a household, at most a quarter of all places.
 	s := &Server{n: n, l: l, port: port, most: max(8, o.Max/4), from: make(map[netip.Addr]int)}
-	s.rtc = rtc.New(rtc.Options{Log: n.Log(), Port: port, MaxSessions: o.Max, Resource: "/session/"})
+	s.rtc = rtc.New(rtc.Options{Log: n.Log(), Port: port, GoneAfter: GoneAfter, MaxSessions: o.Max, Resource: "/session/"})
 	s.http = &http.Server{
 		Handler: s.guard(s.routes()), ErrorLog: slog.NewLogLogger(n.Log().Handler(), slog.LevelDebug),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
