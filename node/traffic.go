@@ -6,6 +6,9 @@ import (
 	"salon/relay"
 )
 
+// TalkUplink is what a node reckons a listener of talk to need of its uplink, in kbit/s, all headers included.
+const TalkUplink = talkCost
+
 // A Traffic is what a room carried at this node, for whoever measures it.
 type Traffic struct {
 	Frames  relay.Stats     // since the room began here

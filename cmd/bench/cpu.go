@@ -1,9 +1,13 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"salon/node/load"
+)
 
 // ownCPU is the CPU time that this process has used, in user mode and in the kernel.
 func ownCPU() time.Duration {
-	user, system := ownTimes()
+	user, system := load.OwnTimes()
 	return user + system
 }

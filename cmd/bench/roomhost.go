@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"salon/node"
+	"salon/node/load"
 )
 
 // asHost is the argument with which part room starts this program as the room's host, so that the operating system can
@@ -76,7 +77,7 @@ func runHost(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	}
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		m := hostMark{At: time.Now(), Traffic: r.Traffic(), Counts: n.Counts()}
-		m.User, m.System = ownTimes()
+		m.User, m.System = load.OwnTimes()
 		if err := say.Encode(m); err != nil {
 			return err
 		}

@@ -27,6 +27,9 @@ var hostVoice []byte
 //go:embed voices/guest.opus
 var guestVoice []byte
 
+// Voice is somebody speaking, in Ogg Opus.
+func Voice() []byte { return hostVoice }
+
 // A Step is told as it happens.
 type Step struct {
 	Step    string   `json:"step"` // constant: host, join, hand, granted, guest, measured, over

@@ -1,12 +1,12 @@
-package main
+package load
 
 import (
 	"syscall"
 	"time"
 )
 
-// ownTimes are the CPU times that this process has used, in user mode and in the kernel.
-func ownTimes() (inUser, inKernel time.Duration) {
+// OwnTimes are the CPU times that this process has used, in user mode and in the kernel.
+func OwnTimes() (inUser, inKernel time.Duration) {
 	self, err := syscall.GetCurrentProcess()
 	if err != nil {
 		panic(err) // it is a constant

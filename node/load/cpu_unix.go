@@ -1,14 +1,14 @@
 //go:build unix
 
-package main
+package load
 
 import (
 	"syscall"
 	"time"
 )
 
-// ownTimes are the CPU times that this process has used, in user mode and in the kernel.
-func ownTimes() (user, system time.Duration) {
+// OwnTimes are the CPU times that this process has used, in user mode and in the kernel.
+func OwnTimes() (user, system time.Duration) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err) // only wrong arguments are errors
