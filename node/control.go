@@ -26,7 +26,7 @@ type controlConn struct {
 
 func newControlConn(s byteStream, in *bufio.Reader) *controlConn {
 	if in == nil {
-		in = bufio.NewReaderSize(s, 8<<10)
+		in = bufio.NewReaderSize(s, readAhead)
 	}
 	c := &controlConn{s: s, in: in, out: make(chan []byte, controlQueue), done: make(chan struct{}), over: make(chan struct{})}
 	c.fin.Go(c.write)
@@ -53,7 +53,6 @@ func (c *controlConn) sendRaw(b []byte) {
 }
 
 func (c *controlConn) write() {
-	var buf []byte
 	for {
 		select {
 		case <-c.done:
@@ -63,9 +62,12 @@ func (c *controlConn) write() {
 				c.s.Close()
 				return
 			}
-			buf = appendMessage(buf[:0], b)
+			buf := writeBuffers.Get().(*[]byte)
+			*buf = appendMessage((*buf)[:0], b)
 			_ = c.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			if _, err := c.s.Write(buf); err != nil {
+			_, err := c.s.Write(*buf)
+			writeBuffers.Put(buf)
+			if err != nil {
 				c.Close()
 				return
 			}

@@ -15,6 +15,16 @@ import (
 // streamQueue is how many packets wait for a slow connection: half a second of a stage of five.
 const streamQueue = 128
 
+// readAhead is how much of a stream is read at once. There are two streams for each listener, and messages that are longer
+// are read in one piece anyway.
+const readAhead = 1 << 10
+
+// writeBuffers are what messages are put together in, for one write. Most streams are silent most of the time.
+var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// spareBuffers is how many packets' buffers a stream keeps: as many as wait when it is not behind.
+const spareBuffers = 2
+
 // byteStream is what a stream link needs of a libp2p stream.
 type byteStream interface {
 	io.ReadWriteCloser
@@ -33,9 +43,10 @@ type streamLink struct {
 	once sync.Once
 
 	mu    sync.Mutex // guards the fields below
-	queue [][]byte   // ring of encoded packets, reused
+	queue [][]byte   // ring of encoded packets
 	head  int
 	size  int
+	spare [][]byte      // buffers to be used again, spareBuffers at most: once there are datagrams, a stream is idle
 	wake  chan struct{} // holds one
 
 	sent, received, dropped, malformed atomic.Uint64
@@ -44,7 +55,7 @@ type streamLink struct {
 // newStreamLink starts carrying packets over s. in must be the reader of s if some of it was read ahead, else nil.
 func newStreamLink(s byteStream, in *bufio.Reader) *streamLink {
 	if in == nil {
-		in = bufio.NewReaderSize(s, 8<<10)
+		in = bufio.NewReaderSize(s, readAhead)
 	}
 	l := &streamLink{s: s, in: in, done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
 	go l.write()
@@ -63,18 +74,20 @@ func (l *streamLink) SendMessage(b []byte) {
 func (l *streamLink) put(add func([]byte) []byte) {
 	l.mu.Lock()
 	if l.size == len(l.queue) {
-		l.head = (l.head + 1) % len(l.queue)
-		l.size--
+		l.pop()
 		l.dropped.Add(1)
 	}
-	at := (l.head + l.size) % len(l.queue)
-	b := add(l.queue[at][:0])
+	var b []byte
+	if n := len(l.spare); n > 0 {
+		b, l.spare = l.spare[n-1], l.spare[:n-1]
+	}
+	b = add(b[:0])
 	if len(b) > maxMedia {
 		l.mu.Unlock()
 		l.dropped.Add(1)
 		return
 	}
-	l.queue[at] = b
+	l.queue[(l.head+l.size)%len(l.queue)] = b
 	l.size++
 	l.mu.Unlock()
 	select {
@@ -83,35 +96,53 @@ func (l *streamLink) put(add func([]byte) []byte) {
 	}
 }
 
+// pop lets go of the oldest packet. l.mu is held.
+func (l *streamLink) pop() {
+	if len(l.spare) < spareBuffers {
+		l.spare = append(l.spare, l.queue[l.head])
+	}
+	l.queue[l.head] = nil
+	l.head = (l.head + 1) % len(l.queue)
+	l.size--
+}
+
 // write is the only writer of the stream. It gathers what waits into one write: one datagram, one system call.
 func (l *streamLink) write() {
-	var out []byte
 	for {
 		select {
 		case <-l.done:
 			return
 		case <-l.wake:
 		}
-		for {
-			out = out[:0]
-			l.mu.Lock()
-			n := 0
-			for ; l.size > 0 && len(out) < 4<<10; n++ {
-				out = appendMessage(out, l.queue[l.head])
-				l.head = (l.head + 1) % len(l.queue)
-				l.size--
-			}
-			l.mu.Unlock()
-			if n == 0 {
-				break
-			}
-			// A connection that takes nothing for so long is dead; until then the queue above stays fresh.
-			_ = l.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			l.sent.Add(uint64(n)) // before the other side can have them
-			if _, err := l.s.Write(out); err != nil {
-				l.Close()
-				return
-			}
+		out := writeBuffers.Get().(*[]byte)
+		err := l.drain(out)
+		writeBuffers.Put(out)
+		if err != nil {
+			l.Close()
+			return
+		}
+	}
+}
+
+// drain writes what waits.
+func (l *streamLink) drain(out *[]byte) error {
+	for {
+		*out = (*out)[:0]
+		l.mu.Lock()
+		n := 0
+		for ; l.size > 0 && len(*out) < 4<<10; n++ {
+			*out = appendMessage(*out, l.queue[l.head])
+			l.pop()
+		}
+		l.mu.Unlock()
+		if n == 0 {
+			return nil
+		}
+		// A connection that takes nothing for so long is dead; until then the queue above stays fresh.
+		_ = l.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		l.sent.Add(uint64(n)) // before the other side can have them
+		if _, err := l.s.Write(*out); err != nil {
+			return err
 		}
 	}
 }

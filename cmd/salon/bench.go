@@ -79,7 +79,7 @@ func printStep(out io.Writer, s load.Step) {
 func verdict(r *load.Result) string {
 	ended := map[string]string{
 		load.Time: "the time was up", load.CPU: "the node used up its share of a core", load.Missed: "listeners missed sound",
-		load.Computer: "the computer was busy, mostly with the listeners", load.Enough: "there were as many as allowed",
+		load.Computer: "the computer was busy, with the listeners and whatever else runs", load.Enough: "there were as many as allowed",
 	}[r.Ended]
 	limit := map[string]string{
 		load.CPU:    "one core of its processor, by which a room's sound leaves",

@@ -60,6 +60,7 @@ type Step struct {
 	Crowd     float64 `json:"crowd_cpu"` // by the listeners
 	MemoryMB  float64 `json:"memory_mb"` // of the node; 0 where the system does not tell
 	Missed    float64 `json:"missed"`    // share of the frames that came late or never, 0 to 1
+	Busy      float64 `json:"busy"`      // share of all cores in use, whoever uses them, 0 to 1
 }
 
 // Why no more listeners were let in.
@@ -136,10 +137,10 @@ func Run(ctx context.Context, o Options) (r *Result, err error) {
 			continue
 		case s.CPU >= coreShare:
 			r.Ended = CPU
-		case s.Missed > missMost && (s.CPU+s.Crowd)/float64(r.Cores) < busy:
-			r.Ended = Missed
-		case (s.CPU+s.Crowd)/float64(r.Cores) >= busy || s.Missed > missMost:
+		case s.Busy >= busy:
 			r.Ended = Computer
+		case s.Missed > missMost:
+			r.Ended = Missed
 		case n == o.Most:
 			r.Ended = Enough
 		case time.Until(end) < 3*took-2*o.watch: // three times as many take three times as long to come
@@ -158,11 +159,12 @@ func look(ctx context.Context, n int, c *crowd, watch time.Duration) (Step, erro
 	if err != nil {
 		return Step{}, err
 	}
-	began, own := time.Now(), ownCPU()
+	began, own, idle := time.Now(), ownCPU(), idleTime()
 	if err := pause(ctx, watch); err != nil {
 		return Step{}, err
 	}
 	used, took := ownCPU()-own, time.Since(began).Seconds()
+	idle = idleTime() - idle
 	after, err := c.look()
 	if err != nil {
 		return Step{}, err
@@ -170,6 +172,11 @@ func look(ctx context.Context, n int, c *crowd, watch time.Duration) (Step, erro
 	s := Step{Listeners: n, CPU: used.Seconds() / took, Crowd: (after.CPU - before.CPU).Seconds() / took, MemoryMB: memory("self", "VmRSS:")}
 	if frames := float64(after.Expected) - float64(before.Expected); frames > 0 { // one that was late may have come after all
 		s.Missed = max(float64(after.Missed)-float64(before.Missed), 0) / frames
+	}
+	cores := float64(runtime.NumCPU())
+	s.Busy = (s.CPU + s.Crowd) / cores
+	if idle > 0 {
+		s.Busy = max(1-idle.Seconds()/took/cores, 0)
 	}
 	return s, nil
 }
@@ -347,6 +354,21 @@ func procMB(file, line string) float64 {
 		}
 	}
 	return 0
+}
+
+// idleTime is how long the cores have been idle, all together, since the start; 0 where there is no /proc.
+func idleTime() time.Duration {
+	b, _ := os.ReadFile("/proc/stat")
+	f := strings.Fields(string(b))
+	if len(f) < 6 {
+		return 0
+	}
+	var ticks int64 // idle, and waiting for disks, in hundredths of a second
+	for _, x := range f[4:6] {
+		n, _ := strconv.ParseInt(x, 10, 64)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -82,12 +82,12 @@ func TestReckon(t *testing.T) {
 		micros  float64
 		kb      float64
 	}{
-		{"the first costs more than the next", Result{Ended: Time, Steps: steps(Step{0, 0.05, 0, 40, 0}, Step{20, 0.1, 0, 45, 0}, Step{220, 0.12, 0, 65, 0})},
+		{"the first costs more than the next", Result{Ended: Time, Steps: steps(Step{0, 0.05, 0, 40, 0, 0}, Step{20, 0.1, 0, 45, 0, 0}, Step{220, 0.12, 0, 65, 0, 0})},
 			10_000, 6000, CPU, 100, 102.4},
-		{"one step", Result{Ended: Enough, Steps: steps(Step{0, 0.1, 0, 40, 0}, Step{10, 0.2, 0, 50, 0})}, 10_000, 60, CPU, 10_000, 1024},
-		{"little memory", Result{Ended: Time, Steps: steps(Step{0, 0.05, 0, 40, 0}, Step{20, 0.1, 0, 45, 0}, Step{220, 0.12, 0, 65, 0})}, 100, 500, Memory, 100, 102.4},
-		{"memory is not told", Result{Ended: Time, Steps: steps(Step{0, 0.05, 0, 0, 0}, Step{20, 0.1, 0, 0, 0}, Step{220, 0.12, 0, 0, 0})}, 0, 6000, CPU, 100, 0},
-		{"they missed sound", Result{Ended: Missed, Steps: steps(Step{0, 0.05, 0, 40, 0}, Step{20, 0.1, 0, 45, 0}, Step{220, 0.12, 0, 65, 0}, Step{400, 0.6, 0, 90, 0.2})},
+		{"one step", Result{Ended: Enough, Steps: steps(Step{0, 0.1, 0, 40, 0, 0}, Step{10, 0.2, 0, 50, 0, 0})}, 10_000, 60, CPU, 10_000, 1024},
+		{"little memory", Result{Ended: Time, Steps: steps(Step{0, 0.05, 0, 40, 0, 0}, Step{20, 0.1, 0, 45, 0, 0}, Step{220, 0.12, 0, 65, 0, 0})}, 100, 500, Memory, 100, 102.4},
+		{"memory is not told", Result{Ended: Time, Steps: steps(Step{0, 0.05, 0, 0, 0, 0}, Step{20, 0.1, 0, 0, 0, 0}, Step{220, 0.12, 0, 0, 0, 0})}, 0, 6000, CPU, 100, 0},
+		{"they missed sound", Result{Ended: Missed, Steps: steps(Step{0, 0.05, 0, 40, 0, 0}, Step{20, 0.1, 0, 45, 0, 0}, Step{220, 0.12, 0, 65, 0, 0}, Step{400, 0.6, 0, 90, 0.2, 0})},
 			10_000, 220, Missed, 100, 102.4},
 	} {
 		r := tt.r
