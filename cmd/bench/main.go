@@ -40,6 +40,7 @@ var parts = []part{
 	{"room", "16 on stage, 5 talking at once, 60 listeners: a host process, and everybody else in another (24 s)", fullRoom},
 	{"fanout", "one stream to many children by UDP, beside a loop that only calls sendto (a process each; 11 rounds)", fanoutCost},
 	{"guests", "one stream to 250 browsers by WHEP, beside pion's own way and a loop that only calls sendto (a process each; 11 rounds of 1 s)", guestCost},
+	{"listeners", "what one more real listener costs a real node ('salon bench', up to 25 s)", listenerCost},
 	{"start", "'salon up': process start to page served, and leaving", startTime},
 	{"idle", "'salon up', nothing going on (5 rounds of 2 s)", idleCost},
 }
