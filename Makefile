@@ -11,6 +11,7 @@ LDFLAGS ?= -X main.version=$(VERSION)
 ARGS     ?=# make run ARGS='--name Ana --no-open'
 FUZZTIME ?= 10s# for each fuzz target
 TIMEOUT  ?= 20m# for the tests of one package
+PARALLEL ?= 4# tests of one package that may run at once, of those that mostly wait
 BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; single functions: go test -bench
 
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
@@ -35,7 +36,7 @@ test: ## everything: format, vet, staticcheck, page, types, all tests with the r
 
 quick: ## go test -short: no browser, nothing long (under 3 minutes)
 	@.ci/install run
-	$(GO) test -short -timeout=5m ./...
+	$(GO) test -short -timeout=5m -parallel=$(PARALLEL) ./...
 
 bench: build ## costs and delays beside their aims, under 5 minutes (BENCH='command' for others)
 	@.ci/build -o bin/bench ./cmd/bench
@@ -95,6 +96,6 @@ test-pure:
 test-race:
 	@echo '== all tests, race detector on'
 	@$(GO) build -race ./...
-	$(GO) test -race -count=1 -p=1 -timeout=$(TIMEOUT) ./...
+	$(GO) test -race -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) ./...
 	@echo '== a full room, race detector off'
 	$(GO) test -count=1 -run='^TestFullRoom$$' ./node

@@ -24,6 +24,7 @@ type nat struct {
 	wg     sync.WaitGroup
 
 	blocked atomic.Bool   // what is below 0x40
+	moved   atomic.Bool   // only what is below 0x40 comes through, until some has
 	fast    atomic.Uint64 // datagrams below 0x40 that passed
 
 	mu   sync.Mutex // guards the field below
@@ -58,8 +59,10 @@ func (n *nat) behind(o *Options) {
 	o.Announce = []string{fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", n.front.LocalAddr().(*net.UDPAddr).Port)}
 }
 
-// rebind gives everybody who comes through another address, and lets nothing through to the old one.
+// rebind gives everybody who comes through another address, and lets nothing through to the old one. A link's datagram is the
+// first to come from the new one.
 func (n *nat) rebind() {
+	n.moved.Store(true)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for client, c := range n.back {
@@ -87,6 +90,12 @@ func (n *nat) serve() {
 		}
 		if err != nil || !n.passes(buf[:k]) {
 			continue
+		}
+		if n.moved.Load() { // QUIC's would say where the client is, and who knows that asks nobody
+			if k == 0 || buf[0] >= 0x40 {
+				continue
+			}
+			n.moved.Store(false)
 		}
 		if back := n.to(client); back != nil {
 			_, _ = back.Write(buf[:k])

@@ -16,6 +16,7 @@ import (
 // startNode runs a node on loopback that is closed with the test.
 func startNode(t *testing.T, name string, change func(*Options)) *Node {
 	t.Helper()
+	beside(t)
 	o := Options{Home: t.TempDir(), Name: name, NoMDNS: true, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"}}
 	if change != nil {
 		change(&o)

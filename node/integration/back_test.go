@@ -264,6 +264,7 @@ func (s *play) goesOn() {
 // TestHostIsKilled: a host that is killed in mid-word and started again by the same command leads the same room on; nobody
 // leaves, nobody loses a place, and the sound flows.
 func TestHostIsKilled(t *testing.T) {
+	t.Parallel()
 	s := perform(t)
 	home := s.host.home
 	s.witness.await("two listeners to be counted", func() bool { return s.witness.last.Listeners == 2 })
@@ -296,6 +297,7 @@ func TestHostIsKilled(t *testing.T) {
 
 // TestSpeakerIsKilled: a speaker's node that is killed and started again has its seat, role, consent and voice again.
 func TestSpeakerIsKilled(t *testing.T) {
+	t.Parallel()
 	s := perform(t)
 	for _, who := range []struct {
 		p  **process
@@ -333,6 +335,7 @@ func TestSpeakerIsKilled(t *testing.T) {
 
 // TestHostSleeps: a host that stands still for a while, as a laptop that sleeps, has everybody back as soon as it wakes.
 func TestHostSleeps(t *testing.T) {
+	t.Parallel()
 	s := perform(t)
 	s.host.signal(syscall.SIGSTOP)
 	s.witness.await("the loss to be noticed", func() bool { return s.witness.last.Phase == node.Reconnecting })
@@ -342,6 +345,7 @@ func TestHostSleeps(t *testing.T) {
 
 // TestSpeakerSleeps: a speaker who stands still for a while is seen as away, and back where they were.
 func TestSpeakerSleeps(t *testing.T) {
+	t.Parallel()
 	s := perform(t)
 	s.bo.signal(syscall.SIGSTOP)
 	s.witness.await("Bo to be seen as away", func() bool { return isAway(s.witness.last, s.boIs) })

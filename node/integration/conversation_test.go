@@ -42,11 +42,12 @@ func readStats(t *testing.T, p *process) stats {
 // TestConversation: a host, a speaker and a listener that records, each a process, in both modes and over both
 // transports.
 func TestConversation(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"talk", "concert"} {
 		t.Run(mode, func(t *testing.T) {
 			for name, listen := range map[string][]string{"QUIC": overQUIC, "TCP": overTCP} {
 				t.Run("over "+name, func(t *testing.T) {
-					t.Parallel() // two at a time leave the machine time enough
+					t.Parallel()
 					run := func(who string, args ...string) *process {
 						return start(t, t.TempDir(), append(append(args, "--name", who), listen...)...)
 					}
@@ -59,6 +60,7 @@ func TestConversation(t *testing.T) {
 
 // TestConversationThroughRunningNodes: the same with the commands passed to nodes that run on their homes.
 func TestConversationThroughRunningNodes(t *testing.T) {
+	t.Parallel()
 	var nodes []*process
 	run := func(who string, args ...string) *process {
 		n := up(t, append([]string{"--name", who}, overBoth...)...)

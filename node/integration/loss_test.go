@@ -13,6 +13,7 @@ import (
 
 // TestTwoPercentLoss: with every fiftieth datagram lost in both directions, 999 of 1000 frames are heard, over UDP.
 func TestTwoPercentLoss(t *testing.T) {
+	t.Parallel()
 	salon(t)
 	const seed = 20261121
 	// The host's port must be known to the proxy, and only the proxy's to the listener: a free port, asked for and let go.

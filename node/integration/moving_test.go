@@ -82,6 +82,7 @@ func (c computer) view(home, id string) (v node.RoomView, err error) {
 // TestNetworkChanges: a speaker, or the host, whose computer comes into another network is back in a moment, in the same
 // seat, and nobody has seen anybody leave. A QUIC connection may outlive the change, one of TCP cannot.
 func TestNetworkChanges(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ who, transport, listen string }{
 		{"the speaker's", "QUIC", "/ip4/0.0.0.0/udp/4773/quic-v1"},
 		{"the speaker's", "TCP", "/ip4/0.0.0.0/tcp/4773"},

@@ -32,6 +32,7 @@ const crowdSize = 64
 // TestCrowdBehindOneAddress: 64 nodes of one school, behind one NAT address, all get into one room, over QUIC and over
 // TCP. libp2p's own limits would refuse the ninth; loopback is exempt from them, so that namespaces are needed.
 func TestCrowdBehindOneAddress(t *testing.T) {
+	t.Parallel()
 	salon(t)
 	hostNS, crowdNS := newNAT(t)
 

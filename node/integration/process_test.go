@@ -1,8 +1,8 @@
 // Package integration runs salon as people do: real processes that know of each other only what went over loopback.
 //
 // Each process has a home of its own, mDNS off, free ports of 127.0.0.1, and is ended by its own process ID. Tests wait
-// for lines, events and exits. Most with sound run one after another, for sound is in real time; the others wait most
-// of the time and run side by side, after them.
+// for lines, events and exits. They run side by side, a few at once ("make test" says how many): sound is in real time,
+// so that they mostly wait, and the processes are built without the race detector.
 package integration
 
 import (

@@ -128,6 +128,7 @@ func TestSpeakingBelowRelays(t *testing.T) {
 
 // TestRelayIsKilled: the listeners of a relay that is killed are fed by another soon, and hear.
 func TestRelayIsKilled(t *testing.T) {
+	t.Parallel()
 	tr := relayed(t, []int{8, 8}, "--play", voiceA, "--loop")
 	hostIs := tr.host.person()
 	var all []*witness
@@ -159,6 +160,7 @@ func TestRelayIsKilled(t *testing.T) {
 
 // TestRelayDrains: a relay that ends sends its listeners elsewhere first; they hear every word meanwhile.
 func TestRelayDrains(t *testing.T) {
+	t.Parallel()
 	salon(t)
 	const lead, speech, tail = 12 * time.Second, 16 * time.Second, 2 * time.Second
 	said := line(t, voiceA, lead, speech, tail)

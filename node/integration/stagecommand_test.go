@@ -12,6 +12,7 @@ import (
 
 // A co-host runs a room from the shell, to its end.
 func TestCoHostInTheShell(t *testing.T) {
+	t.Parallel()
 	ana := up(t, append([]string{"--name", "Ana"}, overBoth...)...)
 	bo := up(t, append([]string{"--name", "Bo", "--peer", ana.addr()}, overBoth...)...)
 	v, err := ana.api().StartRoom(t.Context(), "Kitchen at noon", "talk", "en")
@@ -80,6 +81,7 @@ func TestCoHostInTheShell(t *testing.T) {
 
 // A room whose charter asks for it is recorded only while its host says so.
 func TestRecordingIsHeeded(t *testing.T) {
+	t.Parallel()
 	ana := up(t, append([]string{"--name", "Ana"}, overBoth...)...)
 	host := start(t, ana.home, "host", "--title", "On the record", "--record-asks", "--play", voiceA, "--loop")
 	link := "salon:" + host.line("salon:")
