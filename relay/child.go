@@ -45,6 +45,7 @@ type child struct {
 	hears   uint32
 	rtt     time.Duration
 	fed     bool
+	welcome bool // it has its Accept
 	carry   uint32
 	load    Load
 	since   time.Time // when it came
@@ -167,18 +168,38 @@ func (p *Place) turn(id Peer, now time.Time) time.Duration {
 
 func (p *Place) accept() Accept { return Accept{Depth: uint8(len(p.path) + 1), Path: p.down()} }
 
-// Welcome begins to feed a child that has its Accept.
+// Welcome begins to feed a child that has its Accept, and begins anew when it is called again: the child's link is a new one.
 func (p *Place) Welcome(id Peer, now time.Time) {
 	c := p.by[id]
 	if c == nil {
 		return
 	}
-	if !c.fed {
-		_ = p.tree.AddWarm(id, c.hears, now) // it is no parent: Join saw to that
+	if c.welcome && c.fed { // what it has heard went by a link that is no more
+		p.tree.RemoveChild(id)
+		_ = p.tree.AddChild(id, now)
+		p.tree.SetRTT(id, c.rtt)
+	}
+	c.welcome = true
+	p.Hears(id, c.hears, now)
+	p.tellOthers(c)
+}
+
+// Hears says which slots a child hears from now on.
+func (p *Place) Hears(id Peer, slots uint32, now time.Time) {
+	c := p.by[id]
+	if c == nil {
 		return
 	}
-	_ = p.tree.Subscribe(id, c.hears, now)
-	p.tellOthers(c)
+	c.hears = slots
+	switch {
+	case !c.welcome:
+	case c.fed:
+		_ = p.tree.Subscribe(id, slots, now)
+	case slots == 0:
+		p.tree.RemoveChild(id)
+	default:
+		_ = p.tree.AddWarm(id, slots, now) // it is no parent: Join saw to that
+	}
 }
 
 func (p *Place) addChild(c *child) {
@@ -315,7 +336,7 @@ func (p *Place) hearResume(c *child, m Resume, now time.Time) {
 		p.out.Tell(c.id, Refuse{Code: "full"})
 		p.dropChild(c)
 	default:
-		c.fed, c.since = true, now
+		c.fed, c.since, c.welcome = true, now, true
 		p.fed++
 		p.tree.SetRTT(c.id, c.rtt)
 		_ = p.tree.Resume(c.id, c.hears, m.Next[:min(len(m.Next), int(MaxSlot)+1)], now)
@@ -436,6 +457,20 @@ func (p *Place) tellLoad(now time.Time) {
 	if since < loadEvery {
 		return
 	}
+	l := p.Load()
+	if l == p.load && since < speakEvery {
+		return
+	}
+	p.load, p.loadTold = l, now
+	p.out.Tell(p.hot.id, l)
+	if p.warm != nil && now.Sub(p.warmTold) >= 4*speakEvery {
+		p.warmTold = now
+		p.out.Tell(p.warm.id, Load{})
+	}
+}
+
+// Load is where there are places, here and below.
+func (p *Place) Load() Load {
 	var l Load
 	if len(p.path) < p.opt.Depth && !p.draining {
 		l.Free = uint32(max(p.opt.Fanout-p.fed, 0))
@@ -454,19 +489,14 @@ func (p *Place) tellLoad(now time.Time) {
 			l.Free += min(c.load.Free, all)
 		}
 	}
-	if l == p.load && since < speakEvery {
-		return
-	}
-	p.load, p.loadTold = l, now
-	p.out.Tell(p.hot.id, l)
-	if p.warm != nil && now.Sub(p.warmTold) >= 4*speakEvery {
-		p.warmTold = now
-		p.out.Tell(p.warm.id, Load{})
-	}
+	return l
 }
 
-// Feeds is how many children are fed.
+// Feeds is how many children are fed, and Fed whether a peer is one of them.
 func (p *Place) Feeds() int { return p.fed }
+
+// Fed reports whether a peer is a child that is fed.
+func (p *Place) Fed(id Peer) bool { return p.by[id] != nil && p.by[id].fed }
 
 // EntryPoints are up to n children that are worth announcing: those who carry most and have been here longest.
 func (p *Place) EntryPoints(n int) []Entry {

@@ -11,7 +11,7 @@ import (
 const MaxControl = 128 << 10
 
 // ControlVersion is what Join.Version carries. A change of any message's bytes changes it.
-const ControlVersion = 2
+const ControlVersion = 3
 
 // ErrControl means bytes that are not a control message.
 var ErrControl = errors.New("relay: malformed control message")
@@ -61,7 +61,6 @@ type (
 	// Counts goes up with the listeners at and below a node, and down with the whole room's.
 	Counts struct {
 		Listeners uint32 `cbor:"1,keyasint"`
-		Free      uint32 `cbor:"2,keyasint"` // going up: places for children at and below the node
 	}
 	// Charter carries a new version of the room's signed charter down.
 	Charter struct {
@@ -116,10 +115,9 @@ type (
 		Concealed uint64 `cbor:"4,keyasint"`
 		Late      uint64 `cbor:"5,keyasint"`
 	}
-	// Redirect sends a node elsewhere, instead of an Accept or after it. Going up, it is empty and says that the node is
-	// about to go: nobody is to be sent there.
+	// Redirect sends a node elsewhere, instead of an Accept.
 	Redirect struct {
-		To []Entry `cbor:"1,keyasint"` // at most MaxEntries, to be tried in this order; none: wherever there is a place
+		To []Entry `cbor:"1,keyasint"` // at most MaxEntries, to be tried in this order
 	}
 	// An Entry is a node that may have a place.
 	Entry struct {
@@ -180,9 +178,11 @@ type (
 		Free uint32 `cbor:"2,keyasint"`
 		All  uint32 `cbor:"3,keyasint"`
 	}
-	// Resume asks a warm parent to feed its child from now on; each stream named, from the number given.
+	// Resume asks a warm parent to feed its child from now on; each stream named, from the number given, and the events after
+	// the last one it knows.
 	Resume struct {
-		Next []Next `cbor:"1,keyasint"`
+		Next    []Next `cbor:"1,keyasint"`
+		HaveSeq uint64 `cbor:"2,keyasint"`
 	}
 	// Next is the first frame of a stream that is not here yet.
 	Next struct {
@@ -262,8 +262,8 @@ const (
 	MaxGuests    = 256 // in a Present
 )
 
-// MaxDepth is how many hops from the host a node may be.
-const MaxDepth = 4
+// MaxDepth is how many hops from the host a node may be. Who carries others is wanted nearer: PlaceOptions.Depth.
+const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,

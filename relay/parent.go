@@ -99,7 +99,7 @@ func (p *Place) mend(now time.Time) {
 		s := p.tree.spare
 		switch {
 		case w.resumed.IsZero():
-			if now.Sub(latest(s.heard, w.since)) > 3*p.tree.opt.Warm+stagger {
+			if p.due && now.Sub(latest(s.heard, w.since, p.dueSince)) > 3*p.tree.opt.Warm+stagger { // else there may be nothing to tell
 				p.drop(w, "silent", now)
 			}
 		case w.choice && s.fed.Sub(w.resumed) >= stagger, !w.choice && s.news.After(w.resumed):
@@ -116,11 +116,12 @@ func (p *Place) mend(now time.Time) {
 		p.troubled = true
 		p.stats.Stalls++
 	}
-	if trouble && now.Sub(p.hot.stalled) > stallWait && p.isUnsigned(now) {
+	if trouble && now.Sub(p.hot.stalled) > stallWait && p.hot.id != p.source && p.isUnsigned(now) {
 		p.leaveUnsigned(now)
 	}
 	switch {
 	case p.hot == nil:
+		p.tellStall(now)
 		p.act(now)
 	case trouble:
 		p.tellStall(now)

@@ -14,6 +14,7 @@ type PlaceOptions struct {
 	Depth  int           // as deep as a child is wanted, in hops from the root; 0 means 4
 	Bundle int           // frames a packet that are expected from a parent; 0 means 3
 	Admit  time.Duration // between two children that are let in, on average; 0 means 5 ms
+	Answer time.Duration // from a peer that was dialled; 0 means 1 s
 	Seed   uint64        // of every choice by chance
 }
 
@@ -57,6 +58,7 @@ type Place struct {
 	out  PlaceOut
 	rng  *rand.Rand
 
+	source   Peer   // who makes the program, if that is known
 	path     []Peer // from the parent up to the root
 	due      bool   // sound must come without a pause
 	dueSince time.Time
@@ -94,16 +96,28 @@ func NewPlace(opt PlaceOptions, t *Tree, out PlaceOut) *Place {
 	if opt.Admit == 0 {
 		opt.Admit = 5 * time.Millisecond
 	}
-	opt.Fanout = max(opt.Fanout, 0)
-	t.opt.Fanout = opt.Fanout + (opt.Fanout+1)/2
-	return &Place{
+	if opt.Answer == 0 {
+		opt.Answer = time.Second
+	}
+	p := &Place{
 		opt: opt, tree: t, out: out,
 		rng:      rand.New(rand.NewPCG(opt.Seed, 0x73616c6f6e)),
 		bans:     map[Peer]ban{},
 		seeker:   seeker{failed: map[Peer]time.Time{}},
 		children: children{by: map[Peer]*child{}, turns: map[Peer]time.Time{}},
 	}
+	p.Offer(opt.Fanout)
+	return p
 }
+
+// Offer says how many children the node offers to feed from now on, and the tree's limit with it.
+func (p *Place) Offer(fanout int) {
+	p.opt.Fanout = max(fanout, 0)
+	p.tree.opt.Fanout = p.opt.Fanout + (p.opt.Fanout+1)/2
+}
+
+// Source says who makes the program. What that peer passes on itself is nobody else's doing: it is never banned.
+func (p *Place) Source(id Peer) { p.source = id }
 
 // Depth is how many hops away the root is; -1 while there is no place.
 func (p *Place) Depth() int {
@@ -118,6 +132,12 @@ func (p *Place) Parent() Peer { return p.hot.peer() }
 
 // Warm is the parent that would feed this node next; the empty Peer if nobody.
 func (p *Place) Warm() Peer { return p.warm.peer() }
+
+// Path is the way to the root, from the parent on. Without a parent it is the last one.
+func (p *Place) Path() []Peer { return slices.Clone(p.path) }
+
+// InVain is in how many rounds everybody known was asked for a place in vain since there was one last.
+func (p *Place) InVain() int { return p.rounds }
 
 // Stats returns the counts.
 func (p *Place) Stats() PlaceStats { return p.stats }

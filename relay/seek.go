@@ -9,7 +9,6 @@ const (
 	stagger    = 100 * time.Millisecond // between two peers that are asked at once
 	maxTrials  = 3                      // peers asked at once
 	maxHops    = 3                      // redirects followed
-	answerIn   = time.Second            // from a peer that was dialled
 	failedFor  = 2 * time.Second        // a peer that gave no place is not asked again
 	maxWait    = 2 * time.Second        // that a peer may have us wait
 	warmAfter  = time.Second            // of sound, before a second parent is looked for
@@ -86,7 +85,7 @@ func (p *Place) search(now time.Time) {
 	}
 	for i := len(p.trials) - 1; i >= 0; i-- {
 		switch t := p.trials[i]; {
-		case t.again.IsZero() && now.Sub(t.asked) > answerIn:
+		case t.again.IsZero() && now.Sub(t.asked) > p.opt.Answer:
 			p.out.Part(t.id, "late")
 			p.fail(i, now)
 		case !t.again.IsZero() && !now.Before(t.again):

@@ -18,7 +18,7 @@ func (p *Place) Verified(now time.Time) { p.signedAt, p.unsigned = now, 0 }
 // Blame says that what a peer passed on turned out bad. The tree forgets it and asks for it anew. A peer below is banned at
 // once. A parent has a moment to say that it was deceived too, and has left whoever did it; a relay forwards at once and
 // verifies behind, as we do. Without that, or if it needs such words again within a minute, it is banned, and the root is
-// told. A source that contradicts itself is nobody's fault on the way.
+// told. A source that contradicts itself, or sends what is bad itself, is nobody's fault on the way.
 func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	var what Retract
 	switch {
@@ -32,6 +32,9 @@ func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	case e.Auth != nil:
 		what = Retract{Slot: e.Auth.Slot, From: e.Auth.First, To: e.Auth.Last()}
 		p.tree.RejectAuth(e.Auth)
+	}
+	if from == p.source && from != "" {
+		return
 	}
 	u := p.upper(from)
 	if u == nil {
