@@ -128,7 +128,9 @@ func (r *Room) present() present {
 	own := r.n.author()
 	p := present{people: map[doc.PublicKey]bool{own.Person: true}, devices: map[doc.PublicKey]bool{own.Device: true}}
 	for _, c := range r.feeds.children {
-		p.people[c.author.Person], p.devices[c.author.Device] = true, true
+		if !c.warm {
+			p.people[c.author.Person], p.devices[c.author.Device] = true, true
+		}
 	}
 	for device, g := range r.feeds.below.guests {
 		p.people[g.Person], p.devices[device] = true, true

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"time"
@@ -15,8 +16,9 @@ import (
 
 const (
 	joinTimeout = 5 * time.Second
-	parkedMax   = 64 // media streams that came before their join was answered
-	devicesMax  = 8  // of one person
+	parkedMax   = 256             // media streams that came before their join was answered
+	parkedFor   = 2 * joinTimeout // in a crowd one is told to wait
+	devicesMax  = 8               // of one person
 )
 
 // parked is a media stream whose join is still to be answered.
@@ -25,18 +27,91 @@ type parked struct {
 	came time.Time
 }
 
+// serveControl is the handler of every control stream: its first message says which room.
+func (n *Node) serveControl(s network.Stream) {
+	ctl := newControlConn(s, nil)
+	defer ctl.Close()
+	late := time.AfterFunc(joinTimeout, func() {
+		n.counts.Add("join_slow")
+		ctl.Close()
+	})
+	m, err := ctl.Receive()
+	if !late.Stop() {
+		return
+	}
+	if look, ok := m.(relay.Look); ok {
+		n.show(ctl, room.ID(look.Room))
+		return
+	}
+	if m, ok := m.(relay.Carry); ok {
+		n.serveCarry(ctl, s.Conn().RemotePeer(), m)
+		return
+	}
+	j, ok := m.(relay.Join)
+	if err != nil || !ok {
+		n.counts.Add("join_malformed")
+		return
+	}
+	r := n.fed(room.ID(j.Room))
+	if r == nil && n.resumes(room.ID(j.Room)) {
+		n.counts.Add("join_early")
+		ctl.Finish(relay.Refuse{Code: "early", Text: "The host is just coming back."})
+		return
+	}
+	if r == nil {
+		n.counts.Add("join_no_room")
+		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not to be had here."})
+		return
+	}
+	r.welcome(n.ctx, s, ctl, j)
+}
+
+// serveMedia is the handler of every media stream.
+func (n *Node) serveMedia(s network.Stream) {
+	in := bufio.NewReaderSize(s, readAhead)
+	_ = s.SetReadDeadline(time.Now().Add(joinTimeout))
+	b, err := readMessage(in, nil, len(room.ID{}))
+	_ = s.SetReadDeadline(time.Time{})
+	if err != nil || len(b) != len(room.ID{}) {
+		n.counts.Add("media_malformed")
+		s.Reset()
+		return
+	}
+	r := n.fed(room.ID(b))
+	if r == nil {
+		n.counts.Add("media_no_room")
+		s.Reset()
+		return
+	}
+	r.takeMedia(s.Conn().RemotePeer(), n.newLink(s, in, false))
+}
+
 // welcome serves the control stream of a node that wants in. It returns when the child is gone.
 func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) {
 	id := s.Conn().RemotePeer()
-	c, no := r.admit(ctx, id, ctl, j)
-	if no != nil {
-		if m, ok := no.(relay.Refuse); ok {
+	c, no := r.admit(ctx, s.Conn(), ctl, j)
+	for c == nil {
+		switch m := no.(type) {
+		case relay.Refuse:
 			r.n.counts.Add("join_refused_" + m.Code)
-		} else {
+			ctl.Finish(no)
+			return
+		case relay.Wait:
+			r.n.counts.Add("join_told_to_wait")
+			ctl.Send(no)
+		default:
 			r.n.counts.Add("join_redirected")
+			ctl.Finish(no)
+			return
 		}
-		ctl.Finish(no)
-		return
+		late := time.AfterFunc(joinTimeout, ctl.Close)
+		m, err := ctl.Receive()
+		again, ok := m.(relay.Join)
+		if !late.Stop() || err != nil || !ok {
+			return // it found another place
+		}
+		j = again
+		c, no = r.admit(ctx, s.Conn(), ctl, j)
 	}
 	defer r.n.protect(id)()
 	defer r.dismiss(c, nil)
@@ -57,8 +132,9 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 }
 
 // admit decides on a join and, if it is granted, makes the joiner a child before any event can pass it by. Otherwise no is
-// the Refuse or Redirect to be answered.
-func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.Join) (c *child, no any) {
+// the Refuse, Redirect or Wait to be answered.
+func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j relay.Join) (c *child, no any) {
+	id := conn.RemotePeer()
 	device, err := deviceOf(id)
 	if err != nil {
 		return nil, relay.Refuse{Code: "identity", Text: "This node does not name its device."}
@@ -86,43 +162,37 @@ func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.
 		return nil, *refuse
 	}
 	old := r.feeds.children[id]
-	if old == nil && !r.hasPlace(j.Carry > 0) {
-		if to := r.elsewhere(id); len(to) > 0 {
-			return nil, relay.Redirect{To: to}
-		}
-		full := relay.Refuse{Code: "full", Text: "This room is full. Try again later."}
-		if r.hasRelays() {
-			full.Code = codeCrowded
-		}
-		return nil, full
-	}
 	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) && j.Carry == 0 {
 		return nil, relay.Refuse{Code: "full", Text: "Everybody here is on stage, and the stage is full. Try again later."}
 	}
-	if old == nil && r.devices(cert.Person) >= devicesMax && j.Carry == 0 {
+	if old == nil && j.Carry == 0 && r.feeds.below.guests[device] == nil && r.devices(cert.Person) >= devicesMax {
 		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
-	accept, since, err := r.acceptance()
-	if err != nil {
-		return nil, relay.Refuse{Code: "internal", Text: "The host could not answer."}
-	}
+	c = &child{id: id, author: author, name: name, ctl: ctl, heard: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person)}
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
 		r.goneBelow(r.feeds.below.dropVia(old))
+		delete(r.feeds.children, id)
 	}
-	c = &child{id: id, author: author, name: name, ctl: ctl, heard: now, carry: j.Carry, conduct: r.conductOf(cert.Person)}
-	if r.feeds.children[id] == nil && r.carries != nil {
-		r.n.feeds.Add(1)
+	r.offer()
+	if no := r.givePlace(c, j, rttOf(conn)); no != nil {
+		if old != nil {
+			r.vacate(old)
+			r.listenersChanged()
+		}
+		return nil, no
 	}
 	r.feeds.children[id] = c
 	r.names.learn(cert.Person, name)
-	ctl.Send(accept)
-	for _, b := range since {
-		ctl.sendRaw(b)
-	}
 	if p, ok := r.feeds.parked[id]; ok {
 		delete(r.feeds.parked, id)
 		r.attach(c, p.link)
+	} else if old != nil { // the stream may have been faster than the join
+		r.serve(c)
+	}
+	r.recount()
+	if c.warm {
+		return c, nil
 	}
 	r.listenersChanged()
 	ctl.Send(relay.Counts{Listeners: r.listeners})
@@ -136,6 +206,59 @@ func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.
 		r.presenceSoon()
 	}
 	return c, nil
+}
+
+// givePlace asks the place for one, and answers the child if there is one. r.mu is held.
+func (r *Room) givePlace(c *child, j relay.Join, rtt time.Duration) (no any) {
+	id := relay.Peer(c.id)
+	hears, _ := r.rights(c)
+	entry := entryOf(peer.AddrInfo{ID: c.id, Addrs: r.n.addrsOf(c.id)})
+	r.media.drive(func(p *relay.Place, now time.Time) {
+		answer := p.Join(entry, j, hears, rtt, now)
+		a, ok := answer.(relay.Accept)
+		if !ok {
+			no = answer
+			return
+		}
+		var since []passed
+		if !c.warm {
+			var err error
+			if a, since, err = r.acceptance(a); err != nil {
+				p.Gone(id, now)
+				no = relay.Refuse{Code: "internal", Text: "The host could not answer."}
+				return
+			}
+		}
+		c.ctl.Send(a) // before anything that the place tells its children from now on
+		for _, m := range since {
+			c.ctl.sendRaw(m.raw)
+		}
+		r.media.below[id] = c.ctl
+	})
+	switch m := no.(type) {
+	case relay.Redirect:
+		if m.To = r.n.reachable(m.To); len(m.To) > 0 {
+			return m
+		}
+		return r.noPlace("full")
+	case relay.Refuse:
+		if m.Text == "" {
+			return r.noPlace(m.Code)
+		}
+	}
+	return no
+}
+
+// noPlace says why there is none, to a person. r.mu is held.
+func (r *Room) noPlace(code string) relay.Refuse {
+	m := relay.Refuse{Code: code, Text: "There is no place for your node here just now."}
+	if code == "full" {
+		m.Text = "This room is full. Try again later."
+		if r.hasRelays() {
+			m.Code = codeCrowded
+		}
+	}
+	return m
 }
 
 // codeCrowded is the code of a Refuse where there may be a place in a moment: at a relay that is just coming, or was just
@@ -177,13 +300,11 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 }
 
 // acceptance is what a newcomer is told: the Accept, and what happened since its snapshot. r.mu is held.
-func (r *Room) acceptance() (a relay.Accept, since [][]byte, err error) {
-	self := []byte(r.n.host.ID())
+func (r *Room) acceptance(a relay.Accept) (_ relay.Accept, since []passed, err error) {
 	if r.host == nil {
-		c := r.carries
-		return relay.Accept{Depth: uint8(r.guest.depth + 1), Path: append([][]byte{self}, r.guest.path...), Charter: c.charter, Snapshot: c.snapshot}, c.since, nil
+		a.Charter, a.Snapshot = r.carries.charter, r.carries.snapshot
+		return a, r.carries.since, nil
 	}
-	a = relay.Accept{Depth: 1, Path: [][]byte{self}}
 	a.Charter, a.Snapshot, err = r.signedState()
 	return a, nil, err
 }
@@ -201,7 +322,7 @@ func (r *Room) signedState() (charter, snapshot []byte, err error) {
 func (r *Room) devices(p doc.PublicKey) int {
 	n := r.feeds.below.people[p]
 	for _, c := range r.feeds.children {
-		if c.author.Person == p && c.carry == 0 {
+		if c.author.Person == p && c.carry == 0 && !c.warm {
 			n++
 		}
 	}
@@ -256,7 +377,7 @@ func (r *Room) takeMedia(id peer.ID, l relay.Link) {
 		old.link.Close()
 	}
 	r.feeds.parked[id] = parked{l, time.Now()}
-	time.AfterFunc(joinTimeout, func() {
+	time.AfterFunc(parkedFor, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.feeds.parked[id].link == l {
@@ -276,17 +397,7 @@ func (r *Room) unpark(id peer.ID) {
 func (r *Room) attach(c *child, l relay.Link) {
 	p := relay.Peer(c.id)
 	r.media.setLink(p, l)
-	var err error
-	r.media.do(func(t *relay.Tree, now time.Time) {
-		t.RemoveChild(p) // a link anew starts with a burst anew
-		err = t.AddChild(p, now)
-	})
-	if err != nil {
-		r.n.counts.Add("child_refused")
-		l.Close()
-		return
-	}
-	r.settleChild(c)
+	r.serve(c)
 	r.wg.Go(func() {
 		if err := r.media.carry(p, l); errors.Is(err, relay.ErrTrespass) {
 			r.n.counts.Add("child_trespassed")
@@ -296,6 +407,25 @@ func (r *Room) attach(c *child, l relay.Link) {
 		r.n.counts.AddMany("packet_malformed", s.Malformed)
 		r.n.counts.AddMany("packet_unsent", s.Dropped)
 	})
+}
+
+// serve begins to feed a child by the link that it has now. r.mu is held.
+func (r *Room) serve(c *child) {
+	r.media.drive(func(p *relay.Place, now time.Time) { p.Welcome(relay.Peer(c.id), now) })
+	r.settleChild(c)
+}
+
+// vacate gives up a child's place. r.mu is held.
+func (r *Room) vacate(c *child) {
+	id := relay.Peer(c.id)
+	r.media.dropLink(id)
+	r.media.drive(func(p *relay.Place, now time.Time) {
+		if r.media.below[id] == c.ctl {
+			delete(r.media.below, id)
+		}
+		p.Gone(id, now)
+	})
+	r.recount()
 }
 
 // dismiss takes a child out: with a word if bye is set, else because it is gone.
@@ -311,14 +441,7 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 		return
 	}
 	delete(r.feeds.children, c.id)
-	if r.carries != nil && r.n.feeds.Add(-1) == 0 {
-		select {
-		case r.n.emptied <- struct{}{}:
-		default:
-		}
-	}
-	r.media.dropLink(relay.Peer(c.id))
-	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
+	r.vacate(c)
 	gone := r.feeds.below.dropVia(c)
 	r.listenersChanged()
 	if r.phase.Over() {
@@ -326,7 +449,7 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	}
 	r.settleChildren()
 	r.goneBelow(gone)
-	if r.host != nil && !c.left && !r.state.IsRemoved(c.author.Person) {
+	if r.host != nil && !c.left && !c.moved && !c.warm && !r.state.IsRemoved(c.author.Person) {
 		r.host.door.broke(c.author.Person, time.Now())
 		if bye == nil && !r.isOut(c.author.Person, time.Now()) { // whoever was sent away comes back on their own, if at all
 			r.host.recalls.lose(c.id, r.n.o.MaxChildren, time.Now())

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"time"
 
 	"salon/ledger/doc"
@@ -54,7 +55,7 @@ func (a *audience) reset(v *voice) {
 	a.talking = a.talking[:0]
 }
 
-func (a *audience) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
+func (a *audience) frame(v *voice, f relay.Frame, resent bool, now time.Time) judgement {
 	a.received++
 	if resent {
 		a.resent++
@@ -62,27 +63,23 @@ func (a *audience) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
 	a.arrived = now
 	var err error
 	a.verified, err = a.verifier.AddFrame(a.verified[:0], f, now)
+	return a.judge(v, err, now)
+}
+
+// judge takes what has just been verified, and counts what did not verify.
+func (a *audience) judge(v *voice, err error, now time.Time) judgement {
 	a.take(v, now)
-	a.judge(v, err)
+	j := judgement{verified: len(a.verified) > 0}
+	if errors.As(err, &j.bad) {
+		v.counts.Add("program_forged")
+	}
+	return j
 }
 
-// judge gives up a stream of which something did not verify.
-func (a *audience) judge(v *voice, err error) {
-	if err == nil {
-		return
-	}
-	v.counts.Add("program_forged")
-	if v.forged&(1<<relay.Program) == 0 {
-		v.log.Warn("program forged", "err", err)
-		v.forged |= 1 << relay.Program
-	}
-}
-
-func (a *audience) auth(v *voice, au *relay.Auth, now time.Time) {
+func (a *audience) auth(v *voice, au *relay.Auth, now time.Time) judgement {
 	var err error
 	a.verified, err = a.verifier.AddAuth(a.verified[:0], au, now)
-	a.take(v, now)
-	a.judge(v, err)
+	return a.judge(v, err, now)
 }
 
 // take opens what has just been verified.
@@ -113,17 +110,18 @@ func (a *audience) take(v *voice, now time.Time) {
 }
 
 // tickProgram plays what is due.
-func (v *voice) tickProgram(now time.Time) {
+func (v *voice) tickProgram(now time.Time) { v.media.found(v.playProgram(now)) }
+
+func (v *voice) playProgram(now time.Time) (j judgement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.hosting || v.onStage() {
-		return
+		return j
 	}
 	a := &v.program
 	var err error
 	a.verified, err = a.verifier.Tick(a.verified[:0], now)
-	a.take(v, now)
-	a.judge(v, err)
+	j = a.judge(v, err, now)
 	for {
 		number, packet, ok := a.pacer.Next(now)
 		if !ok {
@@ -153,6 +151,7 @@ func (v *voice) tickProgram(now time.Time) {
 		}
 		a.recent, a.was, a.wasUp = now, a.lost, a.heard
 	}
+	return j
 }
 
 // levels fills in who talks in the frame that is playing. Who fell silent is told once.

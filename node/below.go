@@ -86,7 +86,7 @@ func (b *below) dropVia(c *child) (gone []doc.Author) {
 // what another relay sends for a seat below that one; it cannot make sound that the seat's device did not sign, nor give up
 // anybody's place: who leaves one says so under their own signature. r.mu is held.
 func (r *Room) takePresent(c *child, m relay.Present) {
-	if r.feeds.children[c.id] != c {
+	if r.feeds.children[c.id] != c || c.warm {
 		return
 	}
 	b := &r.feeds.below
@@ -157,7 +157,7 @@ func (r *Room) isChild(device doc.PublicKey) bool {
 		return true
 	}
 	for _, c := range r.feeds.children {
-		if c.author.Device == device {
+		if c.author.Device == device && !c.warm {
 			return true
 		}
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -31,15 +29,21 @@ const (
 // new snapshot is asked for. Room.mu guards the fields.
 type carrying struct {
 	charter, snapshot []byte   // signed by the host
-	since             [][]byte // control messages that came after it
-	seq               uint64   // of the last event in since, or of the snapshot
+	since             []passed // control messages that came after it
+	from, seq         uint64   // the last event in the snapshot, and in since
 	asking            bool     // for a new snapshot
 
 	told     map[doc.PublicKey]relay.Guest // who is below us, as our parent knows it
 	counted  relay.Counts                  // as our parent knows them
 	due      bool                          // presence is about to be told
-	passed   allowance                     // of questions that go up
+	passing  allowance                     // of questions that go up
 	reported time.Time
+}
+
+// A passed is a control message of the host's.
+type passed struct {
+	raw []byte
+	seq uint64 // of the last event then
 }
 
 func newCarrying() *carrying {
@@ -48,7 +52,7 @@ func newCarrying() *carrying {
 
 // begin starts anew from what the host signed.
 func (c *carrying) begin(charter, snapshot []byte, seq uint64) {
-	c.charter, c.snapshot, c.seq, c.since, c.asking = charter, snapshot, seq, nil, false
+	c.charter, c.snapshot, c.from, c.seq, c.since, c.asking = charter, snapshot, seq, seq, nil, false
 }
 
 // handOn passes a message of the host's to everybody below, and keeps it for those who come; seq is that of the last event
@@ -59,11 +63,9 @@ func (r *Room) handOn(m any, seq uint64) {
 		r.n.o.Log.Error("handed on", "err", err) // it came in this very form
 		return
 	}
-	for _, c := range r.feeds.children {
-		c.ctl.sendRaw(b)
-	}
+	r.broadcastRaw(b)
 	c := r.carries
-	c.since, c.seq = append(c.since, b), seq
+	c.since, c.seq = append(c.since, passed{b, seq}), seq
 	switch {
 	case len(c.since) > 4*sinceMost && r.guest.ctl != nil:
 		r.guest.ctl.Close() // our parent does not answer
@@ -98,26 +100,6 @@ func (r *Room) answerSnapshot(c *child, now time.Time) {
 	c.ctl.Send(relay.Snapshot{Charter: charter, Payload: snapshot})
 }
 
-// takeDistrust takes somebody's word that a relay altered sound. Anybody can say so of any relay: the host counts it, and
-// tells its person in the log. r.mu is held.
-func (r *Room) takeDistrust(c *child, m relay.Distrust, now time.Time) {
-	switch {
-	case !c.conduct.questions.take(now, whoRate, whoBurst):
-		r.n.counts.Add("distrust_flood")
-	case r.host == nil:
-		if r.guest.ctl != nil && r.carries.passed.take(now, passRate, passBurst) {
-			r.guest.ctl.Send(m)
-		}
-	default:
-		r.n.counts.Add("carrier_distrusted")
-		id, err := peer.IDFromBytes(m.Peer)
-		if err != nil {
-			return
-		}
-		r.n.o.Log.Warn("somebody left a relay that altered sound, they say", "relay", id.String(), "through", c.id.String())
-	}
-}
-
 // passUp asks our parent what a child asked, and gives the child the answer. r.mu is held.
 func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
 	answer := func(m any) {
@@ -134,14 +116,14 @@ func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
 	case r.guest.ctl == nil:
 		answer(relay.Answer{Code: errNotConnected.Code, Text: errNotConnected.Text})
 		return
-	case len(r.guest.waiting) >= passedMost || !r.carries.passed.take(time.Now(), passRate, passBurst):
+	case len(r.guest.waiting) >= passedMost || !r.carries.passing.take(time.Now(), passRate, passBurst):
 		r.n.counts.Add("pass_flood")
 		u := explain(room.ErrBusy)
 		answer(relay.Answer{Code: u.Code, Text: u.Text})
 		return
 	}
 	r.guest.nextID++
-	r.guest.waiting[r.guest.nextID] = waiting{answer, time.Now().Add(joinTimeout)}
+	r.guest.waiting[r.guest.nextID] = waiting{answer, time.Now().Add(joinTimeout), r.guest.ctl}
 	r.guest.ctl.Send(question(r.guest.nextID))
 }
 
@@ -153,7 +135,7 @@ func (r *Room) askAbout(ctx context.Context, who doc.Author, carry uint32) (aske
 	}
 	r.mu.Lock()
 	needed := r.state != nil && (carry > 0 || r.state.Locked && !r.letsIn(who.Person))
-	may := !needed || r.carries.passed.take(time.Now(), passRate, passBurst)
+	may := !needed || r.carries.passing.take(time.Now(), passRate, passBurst)
 	r.mu.Unlock()
 	switch {
 	case !needed:
@@ -236,7 +218,7 @@ func (r *Room) tellPresence() {
 func (r *Room) named() map[doc.PublicKey]relay.Guest {
 	all := make(map[doc.PublicKey]relay.Guest)
 	for _, c := range r.feeds.children {
-		if c.carry == 0 && !c.left {
+		if c.carry == 0 && !c.left && !c.warm {
 			all[c.author.Device] = relay.Guest{Person: c.author.Person, Device: c.author.Device, Name: c.name}
 		}
 	}
@@ -281,9 +263,9 @@ func (r *Room) named() map[doc.PublicKey]relay.Guest {
 	return some
 }
 
-// tellCounts tells our parent how many listen below us, and how many more may. r.mu is held.
+// tellCounts tells our parent how many listen below us. r.mu is held.
 func (r *Room) tellCounts() {
-	now := relay.Counts{Listeners: r.audience(), Free: r.free()}
+	now := relay.Counts{Listeners: r.audience()}
 	if now != r.carries.counted && r.guest.ctl != nil && r.state != nil {
 		r.carries.counted = now
 		r.guest.ctl.Send(now)
@@ -294,14 +276,6 @@ func (r *Room) tellCounts() {
 func (r *Room) tellAnew() {
 	r.carries.told, r.carries.counted = make(map[doc.PublicKey]relay.Guest), relay.Counts{Listeners: unlike}
 	r.tellPresence()
-	if r.feeds.closing {
-		r.guest.ctl.Send(relay.Redirect{})
-	}
-}
-
-// tellWay tells everybody below which way they are fed. r.mu is held.
-func (r *Room) tellWay() {
-	r.broadcast(relay.Path{Depth: uint8(r.guest.depth + 1), Path: append([][]byte{[]byte(r.n.host.ID())}, r.guest.path...)})
 }
 
 // tendCarried runs the clock of a room that we carry: counts in both directions, children that are silent.
@@ -323,7 +297,7 @@ func (r *Room) tendCarried(ctx context.Context) {
 				r.tellCounts()
 				r.reportUp(now)
 				r.lookAtChildren(now)
-				r.shed()
+				r.offer()
 			}
 			for id, w := range r.guest.waiting {
 				if now.After(w.until) {

@@ -110,16 +110,19 @@ func (c *controlConn) finish() {
 }
 
 // Part says m, a Bye, and waits up to a second until the other side, having read it, ends the stream: a node that closes
-// its whole connection sooner takes back what it said. Somebody must be in Receive meanwhile.
-func (c *controlConn) Part(m any) {
+// its whole connection sooner takes back what it said. Somebody must be in Receive meanwhile. It reports whether the other
+// side did.
+func (c *controlConn) Part(m any) (heard bool) {
 	c.Send(m)
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
 	select {
 	case <-c.over:
+		heard = true
 	case <-t.C:
 	}
 	c.Close()
+	return heard
 }
 
 // Close ends the connection at once. It never blocks, and may be called under a lock.

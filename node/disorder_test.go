@@ -244,7 +244,7 @@ func (d *disorder) mischief(dice *rand.Rand, x *intruder) {
 		relay.Report{Expected: 1, Concealed: 1 << 62}, relay.Reactions{Counts: make([]uint32, 100)}, relay.Who{Search: string(noise), After: "\xff"}, noise,
 		relay.Redirect{To: []relay.Entry{{Peer: noise, Addrs: [][]byte{noise}}}}, relay.Path{Depth: 255, Path: [][]byte{noise}}, relay.Snapshot{},
 		relay.Present{Here: []relay.Guest{{Person: x.author().Person, Device: x.author().Device, Name: string(noise)}}, Gone: []doc.PublicKey{d.hosted.n.author().Device}},
-		relay.Admit{ID: 1, Person: x.author().Person, Carry: 1 << 31}, relay.Carry{Charter: noise}, relay.Distrust{Peer: noise},
+		relay.Admit{ID: 1, Person: x.author().Person, Carry: 1 << 31}, relay.Carry{Charter: noise}, relay.Resume{Next: []relay.Next{{Slot: 255, Number: 1 << 63}}, HaveSeq: 1 << 63}, relay.Rest{}, relay.Load{Hops: 255, Free: 1 << 31, All: 1 << 31}, relay.Evidence{Against: noise, Packet: noise},
 	}
 	m := messages[dice.IntN(len(messages))]
 	d.note("%T", m)

@@ -26,17 +26,5 @@ func (n *Node) Drain(ctx context.Context) {
 	}
 }
 
-// drain sends everybody elsewhere whom we feed in one room.
-func (r *Room) drain() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.feeds.closing = true
-	if r.guest.ctl != nil {
-		r.guest.ctl.Send(relay.Redirect{})
-		r.tellCounts()
-	}
-	for _, c := range r.feeds.children {
-		c.moving = true
-		c.ctl.Send(relay.Redirect{}) // the host knows better than we do who else has a place
-	}
-}
+// drain has everybody go elsewhere whom we feed in one room.
+func (r *Room) drain() { r.media.drive((*relay.Place).Drain) }

@@ -29,7 +29,7 @@ type feeding struct {
 	conduct  map[doc.PublicKey]*conduct
 	told     uint32 // listener count that everybody was told last, unlike if some were told another
 	below    below
-	closing  bool // nobody new is let in, and whoever is here is asked to go elsewhere
+	fed      int // children that a relay feeds, as counted in its node
 }
 
 func newFeeding() *feeding {
@@ -41,7 +41,7 @@ func newFeeding() *feeding {
 // unlike is no listener count.
 const unlike = ^uint32(0)
 
-// A child is a node that hears the room from us.
+// A child is a node that hears the room from us, or would if the one that feeds it failed.
 type child struct {
 	id     peer.ID
 	author doc.Author
@@ -49,14 +49,14 @@ type child struct {
 	ctl    *controlConn
 	heard  time.Time // last message
 	left   bool      // it said so
-	moving bool      // it was told to go elsewhere, or is about to go
+	moved  bool      // it said that another feeds it
+	warm   bool      // another feeds it: here it is nobody, and hears nothing but what keeps its place
 	loss   float64   // share of frames it lost, by its own word, smoothed
 	report relay.Report
 
 	// Of one that carries the room for others:
 	carry     uint32 // how many it offered to carry; 0 for a child that does not
 	listeners uint32 // below it
-	free      uint32 // places below it
 
 	allowance allowance // of its reader alone: control messages; nobody who uses a page comes near it
 	commands  allowance // likewise: commands of people below it
@@ -82,11 +82,10 @@ func (r *Room) settleChildren() {
 // settleChild grants a child its rights. r.mu is held.
 func (r *Room) settleChild(c *child) {
 	hears, sends := r.rights(c)
-	p := relay.Peer(c.id)
-	r.media.do(func(t *relay.Tree, now time.Time) {
-		// Errors mean that the child has no media link yet: attach settles it then.
-		_ = t.Subscribe(p, hears, now)
-		_ = t.Allow(p, sends, now)
+	id := relay.Peer(c.id)
+	r.media.drive(func(p *relay.Place, now time.Time) {
+		p.Hears(id, hears, now)
+		_ = r.media.tree.Allow(id, sends, now) // one without a media link yet is settled by attach
 	})
 }
 
@@ -143,10 +142,14 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.takeReactions(c, m.Counts, now)
 	case relay.Who:
 		r.answerWho(c, m, now)
-	case relay.Distrust:
-		r.takeDistrust(c, m, now)
+	case relay.Load, relay.Rest, relay.Evidence:
+		r.tellPlaceBelow(c, m)
+	case relay.Resume:
+		r.tellPlaceBelow(c, m)
+		r.bringUpToDate(c, m.HaveSeq)
 	case relay.Bye:
-		c.left = m.Code != byeMoved
+		c.left, c.moved = m.Code == "left", m.Code != "left"
+		r.tellPlaceBelow(c, m)
 		if c.left && r.host != nil && r.feeds.children[c.id] == c {
 			r.forget(c.author, c)
 		}
@@ -160,6 +163,67 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	return false // also when the room is over: dismiss is saying so
 }
 
+// tellPlaceBelow hands a child's message to the place, and takes notice of whether it is fed then. r.mu is held.
+func (r *Room) tellPlaceBelow(c *child, m any) {
+	if r.feeds.children[c.id] != c {
+		return
+	}
+	id, was := relay.Peer(c.id), c.warm
+	r.media.drive(func(p *relay.Place, now time.Time) {
+		p.Control(id, m, now)
+		c.warm = !p.Fed(id)
+	})
+	if c.carry > 0 {
+		r.changed() // there may be more places below, or fewer
+	}
+	if c.warm == was {
+		return
+	}
+	if c.warm {
+		r.goneBelow(r.feeds.below.dropVia(c))
+		c.listeners = 0
+	}
+	r.settleChild(c)
+	r.listenersChanged()
+	r.recount()
+	switch {
+	case r.host == nil:
+		r.presenceSoon()
+	case !c.warm:
+		r.greet(c.author)
+	}
+}
+
+// bringUpToDate tells a child that was warm so far what happened after the last event it knows. r.mu is held.
+func (r *Room) bringUpToDate(c *child, have uint64) {
+	if c.warm || r.state == nil {
+		return
+	}
+	defer c.ctl.Send(relay.Counts{Listeners: r.listeners})
+	switch {
+	case r.host != nil && have < r.state.Seq:
+		charter, snapshot, err := r.signedState()
+		if err != nil {
+			r.n.o.Log.Error("snapshot", "err", err)
+			return
+		}
+		c.ctl.Send(relay.Snapshot{Charter: charter, Payload: snapshot})
+	case r.host == nil:
+		since := r.carries.since
+		if len(since) > sinceMost {
+			return // a new snapshot is on its way, and comes to everybody
+		}
+		if have < r.carries.from {
+			c.ctl.Send(relay.Snapshot{Charter: r.carries.charter, Payload: r.carries.snapshot})
+		}
+		for _, p := range since {
+			if p.seq > have {
+				c.ctl.sendRaw(p.raw)
+			}
+		}
+	}
+}
+
 // byeMoved is the code of the Bye of a node that another feeds now.
 const byeMoved = "moved"
 
@@ -167,10 +231,7 @@ const byeMoved = "moved"
 func (r *Room) hearRelay(c *child, m any, now time.Time) (known bool) {
 	switch m := m.(type) {
 	case relay.Counts:
-		c.listeners, c.free = min(m.Listeners, mostBelow), min(m.Free, mostBelow)
-		if c.moving {
-			c.free = 0
-		}
+		c.listeners = min(m.Listeners, mostBelow)
 		r.listenersChanged()
 		if r.carries != nil {
 			r.presenceSoon() // the counts go with it
@@ -181,8 +242,6 @@ func (r *Room) hearRelay(c *child, m any, now time.Time) (known bool) {
 		r.answerAdmit(c, m)
 	case relay.Snapshot:
 		r.answerSnapshot(c, now)
-	case relay.Redirect:
-		c.moving, c.free = true, 0
 	default:
 		return false
 	}
@@ -246,15 +305,22 @@ func (r *Room) takeCommand(c *child, m relay.Command, s said, now time.Time) {
 	r.passUp(c, m.ID, func(id uint64) any { return relay.Command{ID: id, Payload: m.Payload} })
 }
 
-// broadcast sends a message to every child. r.mu is held.
+// broadcast sends a message to every child that is fed. r.mu is held.
 func (r *Room) broadcast(m any) {
 	b, err := relay.EncodeControl(m)
 	if err != nil {
 		r.n.o.Log.Error("broadcast", "err", err) // a message of ours that is too long
 		return
 	}
+	r.broadcastRaw(b)
+}
+
+// broadcastRaw sends an encoded message to every child that is fed. r.mu is held.
+func (r *Room) broadcastRaw(b []byte) {
 	for _, c := range r.feeds.children {
-		c.ctl.sendRaw(b)
+		if !c.warm {
+			c.ctl.sendRaw(b)
+		}
 	}
 }
 
@@ -284,6 +350,9 @@ func (r *Room) audience() uint32 {
 	people := make(map[doc.PublicKey]bool, len(r.feeds.children))
 	n := uint32(0)
 	for _, c := range r.feeds.children {
+		if c.warm {
+			continue
+		}
 		if c.carry > 0 {
 			n = min(n+c.listeners, mostBelow)
 		} else if !r.state.OnStage(c.author.Person) {
@@ -305,6 +374,9 @@ func (r *Room) listenersChanged() {
 func (r *Room) lookAtChildren(now time.Time) {
 	r.forgive(now)
 	for _, c := range r.feeds.children {
+		if c.warm {
+			continue // the place looks after them
+		}
 		patience := deadAfter
 		if c.carry > 0 {
 			patience = deadCarryAfter // it pings more often: whoever it carried comes to us, and is not to be sent back to it
@@ -322,7 +394,7 @@ func (r *Room) lookAtChildren(now time.Time) {
 func (r *Room) worstLoss() float64 {
 	var losses []float64
 	for _, c := range r.feeds.children {
-		if !r.state.OnStage(c.author.Person) {
+		if !c.warm && !r.state.OnStage(c.author.Person) {
 			losses = append(losses, c.loss)
 		}
 	}

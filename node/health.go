@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
+	"salon/relay"
 	"salon/room"
 )
 
@@ -41,7 +43,7 @@ func (n *Node) Measure() []RoomMeasure {
 		r.mu.Lock()
 		m := RoomMeasure{ID: r.id, Hosted: r.host != nil, Carried: r.carries != nil, Listeners: r.listeners}
 		if r.feeds != nil {
-			m.Children = len(r.feeds.children)
+			r.media.drive(func(p *relay.Place, _ time.Time) { m.Children = p.Feeds() })
 		}
 		r.mu.Unlock()
 		m.Traffic = r.Traffic()

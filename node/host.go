@@ -216,10 +216,27 @@ func deviceOf(p peer.ID) (doc.PublicKey, error) {
 	return doc.PublicKey(raw), nil
 }
 
-// connect dials a peer unless it is connected.
+// connect dials a peer unless it is connected, or is so before the dial ends: it may have dialled us meanwhile.
 func connect(ctx context.Context, h host.Host, p peer.AddrInfo) error {
-	if p.ID == h.ID() || h.Network().Connectedness(p.ID) == network.Connected {
+	isConnected := func() bool { return h.Network().Connectedness(p.ID) == network.Connected }
+	if p.ID == h.ID() || isConnected() {
 		return nil
 	}
-	return h.Connect(ctx, p)
+	ctx, cancel := context.WithCancel(ctx)
+	dialled := make(chan error, 1)
+	go func() { dialled <- h.Connect(ctx, p) }()
+	defer func() { cancel(); <-dialled }()
+	look := time.NewTicker(mendEvery)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-dialled:
+			dialled <- nil
+			return err
+		case <-look.C:
+			if isConnected() {
+				return nil
+			}
+		}
+	}
 }

@@ -100,9 +100,7 @@ func (r *Room) commit(ev room.Event) error {
 		return err
 	}
 	r.state = next
-	for _, c := range r.feeds.children {
-		c.ctl.sendRaw(msg)
-	}
+	r.broadcastRaw(msg)
 	r.settle()
 	r.carryOut(ev, effects)
 	for _, e := range effects {
@@ -197,7 +195,7 @@ func (r *Room) everySecond(now time.Time) {
 	}
 	r.voice.expectLoss(r.worstLoss())
 	r.lookAtChildren(now)
-	r.shed()
+	r.offer()
 }
 
 // A notice is what somebody who sees the room in a list would notice of it.
@@ -276,10 +274,10 @@ const entriesRelays = 3
 // and have most places. r.mu is held.
 func (r *Room) relayEntries() [][]byte {
 	list := r.n.listedRelays()
-	for _, c := range r.openRelays("") {
-		listed := slices.ContainsFunc(r.n.relays, func(p peer.AddrInfo) bool { return p.ID == c.id })
-		if addrs := r.n.addrsOf(c.id); len(addrs) > 0 && !listed && len(list) < entriesRelays {
-			list = appendEntry(list, addrs[0], c.id)
+	for _, c := range r.openRelays(entriesRelays + len(r.n.relays)) {
+		listed := slices.ContainsFunc(r.n.relays, func(p peer.AddrInfo) bool { return p.ID == c.ID })
+		if !listed && len(list) < entriesRelays {
+			list = appendEntry(list, c.Addrs[0], c.ID)
 		}
 	}
 	return list

@@ -39,10 +39,16 @@ var _ udp.Conn = quicConn{}
 
 // transport is what a guest's sound goes over now. r.mu is held.
 func (r *Room) transport() string {
-	switch {
-	case r.guest == nil || r.guest.ctl == nil || r.guest.link == nil:
+	if r.guest == nil || r.guest.up == nil {
 		return ""
-	case r.guest.link.Stats().UDP:
+	}
+	r.media.mu.Lock()
+	link := r.guest.up.link
+	r.media.mu.Unlock()
+	switch {
+	case link == nil:
+		return ""
+	case link.Stats().UDP:
 		return "udp"
 	}
 	return "stream"

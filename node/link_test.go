@@ -224,8 +224,8 @@ func TestSoundOverTCP(t *testing.T) {
 	if err != nil || joined.Phase() != Live {
 		t.Fatalf("join: %v", err)
 	}
-	if _, plain := joined.guest.link.(*streamLink); !plain || joined.View().Quality.Transport != "stream" {
-		t.Errorf("%T, %+v", joined.guest.link, joined.View().Quality)
+	if _, plain := joined.guest.up.link.(*streamLink); !plain || joined.View().Quality.Transport != "stream" {
+		t.Errorf("%T, %+v", joined.guest.up.link, joined.View().Quality)
 	}
 }
 

@@ -15,24 +15,56 @@ const (
 	lossEvery = time.Second
 )
 
-// media drives one room's relay.Tree: links in, links out, what is for us to the sink.
+// media drives one room's relay.Tree and relay.Place: links in, links out, what is for us to the sink, and who is above and
+// below us.
 type media struct {
 	sink mediaSink
+	news chan struct{} // holds one: our position has changed, or somebody is to be dialled
 
-	mu    sync.Mutex // guards the fields below; calls into the sink happen under it
+	mu    sync.Mutex // guards the fields below; calls into the sink and to relay.PlaceOut happen under it
 	tree  *relay.Tree
+	place *relay.Place
 	links map[relay.Peer]relay.Link
+	above map[relay.Peer]*uplink      // to parents, and to those who were asked to be one
+	below map[relay.Peer]*controlConn // from children
+	dials []*uplink                   // of above, not begun yet
+	bad   []verdict                   // to be told to the place when the tree is at rest
+	seen  position                    // as told by news
 }
 
 // A mediaSink hears every frame that reaches this node. Its calls must be quick.
 type mediaSink interface {
-	frame(f relay.Frame, resent bool, now time.Time)
-	auth(a *relay.Auth, now time.Time)
+	frame(f relay.Frame, resent bool, now time.Time) judgement
+	auth(a *relay.Auth, now time.Time) judgement
+	due() bool // the program must come without a pause
 }
 
-func newMedia(o relay.Options, sink mediaSink) *media {
-	m := &media{sink: sink, links: make(map[relay.Peer]relay.Link)}
-	m.tree = relay.New(o, (*mediaOut)(m))
+// A judgement is what something that came showed about the program.
+type judgement struct {
+	verified bool            // some of it is its source's
+	bad      *relay.BadError // some of it is not; nil if there is none of that
+}
+
+// A verdict is about what a neighbour passed on; the empty peer means that the tree knows who.
+type verdict struct {
+	from relay.Peer
+	bad  *relay.BadError
+}
+
+// A position is where in the tree we are.
+type position struct {
+	parent, warm relay.Peer // empty if there is none
+	depth        int        // hops from the host; -1 without a parent
+}
+
+func newMedia(tree relay.Options, place relay.PlaceOptions, sink mediaSink, out relay.PlaceOut) *media {
+	m := &media{
+		sink: sink, news: make(chan struct{}, 1), links: make(map[relay.Peer]relay.Link),
+		above: make(map[relay.Peer]*uplink), below: make(map[relay.Peer]*controlConn),
+	}
+	m.tree = relay.New(tree, (*mediaOut)(m))
+	m.place = relay.NewPlace(place, m.tree, out)
+	m.seen = m.position()
 	return m
 }
 
@@ -45,17 +77,81 @@ func (m *mediaOut) Send(to relay.Peer, p *relay.Packet) {
 	}
 }
 
-func (m *mediaOut) Deliver(f relay.Frame, _ relay.Peer, resent bool) {
-	m.sink.frame(f, resent, time.Now())
+func (m *mediaOut) Deliver(f relay.Frame, from relay.Peer, resent bool) {
+	now := time.Now()
+	(*media)(m).judge(from, m.sink.frame(f, resent, now), now)
 }
 
-func (m *mediaOut) DeliverAuth(a *relay.Auth, _ relay.Peer) { m.sink.auth(a, time.Now()) }
+func (m *mediaOut) DeliverAuth(a *relay.Auth, from relay.Peer) {
+	now := time.Now()
+	j := m.sink.auth(a, now)
+	if j.bad != nil && j.bad.Reason == "hash" {
+		from = "" // the auth is good: it is the frame that is not
+	}
+	(*media)(m).judge(from, j, now)
+}
+
+// judge takes up what the sink found. mu is held.
+func (m *media) judge(from relay.Peer, j judgement, now time.Time) {
+	if j.verified {
+		m.place.Verified(now)
+	}
+	if j.bad != nil {
+		m.bad = append(m.bad, verdict{from, j.bad})
+	}
+}
+
+// found takes up what the sink found later. No lock is held.
+func (m *media) found(j judgement) {
+	if j == (judgement{}) {
+		return
+	}
+	m.drive(func(_ *relay.Place, now time.Time) { m.judge("", j, now) })
+}
 
 // do runs f on the tree.
 func (m *media) do(f func(t *relay.Tree, now time.Time)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f(m.tree, time.Now())
+}
+
+// drive runs f on the place.
+func (m *media) drive(f func(p *relay.Place, now time.Time)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	f(m.place, now)
+	m.settle(now)
+}
+
+// settle tells the place what was found out about its neighbours, and the room that its position has changed. mu is held.
+func (m *media) settle(now time.Time) {
+	for i := 0; i < len(m.bad); i++ {
+		v := m.bad[i]
+		if v.from == "" && v.bad.Frame != nil {
+			v.from, _ = m.tree.From(v.bad.Frame.Slot, v.bad.Frame.Number)
+		}
+		m.place.Blame(v.from, v.bad, now)
+	}
+	m.bad = m.bad[:0]
+	if s := m.position(); s != m.seen {
+		m.seen = s
+		m.told()
+	}
+}
+
+// told has the room look at its position.
+func (m *media) told() {
+	select {
+	case m.news <- struct{}{}:
+	default:
+	}
+}
+
+// position is where we are. mu is held.
+func (m *media) position() position {
+	return position{m.place.Parent(), m.place.Warm(), m.place.Depth()}
 }
 
 // publish sends one frame of ours, and the auth it completed, into the tree.
@@ -76,7 +172,9 @@ func (m *media) carry(p relay.Peer, l relay.Link) error {
 	for err == nil && l.Receive(&pkt) == nil {
 		m.mu.Lock()
 		if m.links[p] == l {
-			err = m.tree.Receive(p, &pkt, time.Now())
+			now := time.Now()
+			err = m.tree.Receive(p, &pkt, now)
+			m.settle(now)
 		}
 		m.mu.Unlock()
 	}
@@ -111,7 +209,7 @@ func (m *media) dropLink(p relay.Peer) {
 	}
 }
 
-// run ticks the tree until ctx ends, then closes every link.
+// run ticks the tree and the place until ctx ends, then closes every link.
 func (m *media) run(ctx context.Context) {
 	t, loss := time.NewTicker(mediaTick), time.NewTicker(lossEvery)
 	defer t.Stop()
@@ -129,7 +227,11 @@ func (m *media) run(ctx context.Context) {
 			return
 		case <-t.C:
 			m.mu.Lock()
-			m.tree.Tick(time.Now())
+			now := time.Now()
+			m.tree.Tick(now)
+			m.place.Due(m.sink.due(), now)
+			m.place.Tick(now)
+			m.settle(now)
 			m.mu.Unlock()
 		case <-loss.C:
 			m.mu.Lock()

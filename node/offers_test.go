@@ -35,7 +35,7 @@ func TestOfferIsTakenUpWhenTheAudienceGrows(t *testing.T) {
 	awaitChange(t, ana, "a place at the relay", func() bool {
 		g.host.mu.Lock()
 		defer g.host.mu.Unlock()
-		return len(g.host.openRelays("")) == 1
+		return len(g.host.openRelays(8)) == 1
 	})
 	for _, name := range []string{"Dan", "Eve"} {
 		if depth := g.join(name).Stats().Depth; depth != 2 {

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -93,10 +92,10 @@ func (r *Room) recruits(now time.Time) []peer.AddrInfo {
 	defer r.mu.Unlock()
 	maps.DeleteFunc(r.host.asked, func(_ peer.ID, a *asked) bool { return !a.willing && !a.calling && now.After(a.next) })
 	places, fed, free := r.places(), 0, 0
-	for _, c := range r.host.children {
-		fed++
-		free += int(c.free)
-	}
+	r.media.drive(func(p *relay.Place, _ time.Time) {
+		fed = p.Feeds()
+		free = int(p.Load().All) - max(places-fed, 0)
+	})
 	if 4*fed < 3*places || 2*free >= places || len(r.host.asked) >= offersMost {
 		return list
 	}
@@ -153,66 +152,46 @@ func (e *refused) Error() string { return e.text }
 // places is how many children we may feed in this room.
 func (r *Room) places() int { return r.n.relay.places(r.n.o.MaxChildren, r.charter.Mode) }
 
-// hasPlace reports whether one more child can be fed. A relay takes the place of a listener, who then goes to it. r.mu is
-// held.
-func (r *Room) hasPlace(carries bool) bool {
-	if r.feeds.closing || r.guest != nil && r.guest.depth >= relay.MaxDepth {
-		return false
-	}
-	if r.carries != nil && r.n.relay.spare(&r.n.feeds) <= 0 {
-		return false
-	}
-	n := 0
-	for _, c := range r.feeds.children {
-		if !c.moving && (c.carry > 0 || !carries) {
-			n++
+// offer tells the place how many children we may feed now, in this room beside the others. r.mu is held.
+func (r *Room) offer() {
+	r.media.drive(func(p *relay.Place, _ time.Time) {
+		most := r.places()
+		if r.carries != nil {
+			most = min(most, p.Feeds()+max(r.n.relay.spare(&r.n.feeds), 0))
 		}
-	}
-	return n < r.places()
+		p.Offer(most)
+	})
+	r.recount()
 }
 
-// free is how many more children there may be, here and below. r.mu is held.
-func (r *Room) free() uint32 {
-	if r.feeds.closing || r.guest != nil && r.guest.depth >= relay.MaxDepth {
-		return 0
+// recount takes notice of how many children a relay feeds in this room. r.mu is held.
+func (r *Room) recount() {
+	if r.carries == nil {
+		return
 	}
-	n := min(max(r.places()-len(r.feeds.children), 0), r.n.relay.spare(&r.n.feeds))
-	for _, c := range r.feeds.children {
-		n += int(c.free)
-	}
-	return uint32(min(max(n, 0), mostBelow))
-}
-
-// openRelays are the relays below us that have places, those with most first, but for who. r.mu is held.
-func (r *Room) openRelays(who peer.ID) []*child {
-	var open []*child
-	for _, c := range r.feeds.children {
-		if c.carry > 0 && c.free > 0 && !c.moving && c.id != who {
-			open = append(open, c)
+	fed := 0
+	r.media.drive(func(p *relay.Place, _ time.Time) { fed = p.Feeds() })
+	more := fed - r.feeds.fed
+	r.feeds.fed = fed
+	if r.n.feeds.Add(int64(more)) == 0 && more < 0 {
+		select {
+		case r.n.emptied <- struct{}{}:
+		default:
 		}
 	}
-	slices.SortFunc(open, func(a, b *child) int { return cmp.Or(cmp.Compare(b.free, a.free), cmp.Compare(a.id, b.id)) })
+}
+
+// openRelays are up to so many relays below us that carry most. r.mu is held.
+func (r *Room) openRelays(most int) (open []peer.AddrInfo) {
+	r.media.drive(func(p *relay.Place, _ time.Time) {
+		for _, e := range p.EntryPoints(most) {
+			id := peer.ID(e.Peer)
+			if addrs := r.n.addrsOf(id); e.Free > 0 && len(addrs) > 0 {
+				open = append(open, peer.AddrInfo{ID: id, Addrs: addrs})
+			}
+		}
+	})
 	return open
-}
-
-// elsewhere is where else somebody may find a place: the relays below us that have some. The first is taken for one fuller
-// then, so that a crowd spreads. r.mu is held.
-func (r *Room) elsewhere(who peer.ID) []relay.Entry {
-	open := r.openRelays(who)
-	var to []relay.Entry
-	for _, c := range open[:min(len(open), relay.MaxEntries)] {
-		e := relay.Entry{Peer: []byte(c.id), Free: c.free}
-		for _, m := range r.n.addrsOf(c.id) {
-			e.Addrs = append(e.Addrs, m.Bytes())
-		}
-		if len(e.Addrs) > 0 {
-			to = append(to, e)
-		}
-	}
-	if len(to) > 0 {
-		open[0].free--
-	}
-	return to
 }
 
 // addrsOf is where others can reach a node that is connected to us, the best first.
@@ -222,53 +201,6 @@ func (n *Node) addrsOf(id peer.ID) []multiaddr.Multiaddr {
 		addrs = addrs[:i]
 	}
 	return addrs[:min(len(addrs), relay.MaxAddrs)]
-}
-
-// shed sends listeners to relays below, while there are more children than we may feed: a relay came when all places were
-// taken. r.mu is held.
-func (r *Room) shed() {
-	over := -r.places()
-	for _, c := range r.feeds.children {
-		if !c.moving {
-			over++
-		}
-	}
-	for _, c := range r.feeds.children {
-		if over <= 0 {
-			return
-		}
-		if c.carry > 0 || c.moving {
-			continue
-		}
-		to := r.elsewhere(c.id)
-		if len(to) == 0 {
-			return
-		}
-		c.moving = true
-		over--
-		c.ctl.Send(relay.Redirect{To: to})
-	}
-}
-
-// entriesOf reads where a Redirect sends us.
-func entriesOf(m relay.Redirect) []peer.AddrInfo {
-	var list []peer.AddrInfo
-	for _, e := range m.To[:min(len(m.To), relay.MaxEntries)] {
-		id, err := peer.IDFromBytes(e.Peer)
-		if err != nil {
-			continue
-		}
-		p := peer.AddrInfo{ID: id}
-		for _, b := range e.Addrs[:min(len(e.Addrs), relay.MaxAddrs)] {
-			if m, err := multiaddr.NewMultiaddrBytes(b); err == nil {
-				p.Addrs = append(p.Addrs, m)
-			}
-		}
-		if len(p.Addrs) > 0 {
-			list = append(list, p)
-		}
-	}
-	return list
 }
 
 // serveCarry answers a host that asks us to carry its room, and begins if we may.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -65,7 +66,8 @@ func (n *Node) Relayed() (Relayed, error) {
 	n.mu.Unlock()
 	for _, r := range n.carried() {
 		r.mu.Lock()
-		c := CarriedView{ID: r.id, Title: r.charter.Title, Host: r.names.view(r.charter.Host), Phase: r.phase, Depth: r.guest.depth, Children: len(r.feeds.children), Free: r.free()}
+		c := CarriedView{ID: r.id, Title: r.charter.Title, Host: r.names.view(r.charter.Host), Phase: r.phase, Depth: max(r.guest.at.depth, 0), Children: r.feeds.fed}
+		r.media.drive(func(p *relay.Place, _ time.Time) { c.Free = p.Load().All })
 		if r.state != nil {
 			c.Listeners = r.audience()
 		}

@@ -48,15 +48,18 @@ func (r *Room) ID() room.ID { return r.id }
 func (r *Room) sound() {
 	r.voice = newVoice(r.id, r.host != nil, r.n)
 	r.voice.deaf = r.carries != nil && !r.n.o.Relay.Opens
-	// Twice as many as we may feed: a relay comes before the listener goes whose place it takes.
-	r.media = newMedia(relay.Options{Fanout: 2 * r.n.o.MaxChildren, Bundle: audienceBundle}, r.voice)
+	place := relay.PlaceOptions{Self: relay.Peer(r.n.host.ID()), Root: r.host != nil, Bundle: audienceBundle, Answer: answerWithin, Seed: r.n.nonce()}
+	if r.feeds != nil {
+		place.Fanout = r.places()
+	}
+	r.media = newMedia(relay.Options{Bundle: audienceBundle}, place, r.voice, (*placeOut)(r))
 	r.voice.media = r.media
 	r.voice.levels = func(levels map[doc.PublicKey]uint8) {
 		r.n.watch.tell(Change{Kind: LevelsHeard, Room: r.id, Levels: levels})
 	}
 	r.voice.changed = r.changed
 	if r.guest != nil {
-		r.voice.distrust = r.distrust
+		r.media.place.Source(relay.Peer(r.guest.host.ID))
 	}
 }
 
@@ -155,6 +158,7 @@ func (r *Room) settle() {
 		r.tellPresence() // who has a place is to be told at once
 	}
 	if r.guest != nil {
+		r.guest.have.Store(r.state.Seq)
 		_, hand := r.state.HandOf(r.n.author().Person)
 		r.guest.consent.follow(hand, r.mySeat())
 		r.guest.changed()
@@ -231,13 +235,13 @@ func (r *Room) Play(l relay.Link) {
 
 // Stats is what was heard since joining.
 func (r *Room) Stats() HearStats {
-	depth := 0
-	if r.guest != nil {
-		r.mu.Lock()
-		depth = r.guest.depth
-		r.mu.Unlock()
-	}
-	return r.voice.hearStats(depth)
+	return r.voice.hearStats(r.depth())
+}
+
+// depth is how many hops away the host is; 0 without a way.
+func (r *Room) depth() (hops int) {
+	r.media.drive(func(p *relay.Place, _ time.Time) { hops = max(p.Depth(), 0) })
+	return hops
 }
 
 // ShowAsDemo marks the room as one of "Hear it work" in its views.

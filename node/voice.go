@@ -24,18 +24,17 @@ const (
 // person says is sealed and signed, and what they should hear goes to the players. It knows who may speak from the
 // routing it is given, and nothing else of the rules.
 type voice struct {
-	room     room.ID
-	hosting  bool          // we mix the program
-	deaf     bool          // nothing is opened: we carry it for others
-	me       doc.PublicKey // the person of this node
-	device   doc.PrivateKey
-	log      *slog.Logger
-	counts   *counters
-	people   *People // whom the person does not want to hear
-	media    *media
-	levels   func(map[doc.PublicKey]uint8) // called ten times a second while something sounds
-	distrust func()                        // called, without locks, when what fed us forged the program
-	changed  func()                        // called when players, microphone or quality changed
+	room    room.ID
+	hosting bool          // we mix the program
+	deaf    bool          // nothing is opened: we carry it for others
+	me      doc.PublicKey // the person of this node
+	device  doc.PrivateKey
+	log     *slog.Logger
+	counts  *counters
+	people  *People // whom the person does not want to hear
+	media   *media
+	levels  func(map[doc.PublicKey]uint8) // called ten times a second while something sounds
+	changed func()                        // called when players, microphone or quality changed
 
 	closing sync.WaitGroup // links on their way out; run alone adds to it and waits
 
@@ -129,33 +128,38 @@ func (v *voice) update(r routing) {
 func (v *voice) onStage() bool { return v.route.slot != 0 }
 
 // frame takes what the tree delivers.
-func (v *voice) frame(f relay.Frame, resent bool, now time.Time) {
+func (v *voice) frame(f relay.Frame, resent bool, now time.Time) (j judgement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if f.Slot == relay.Program {
-		if !v.onStage() {
-			v.program.frame(v, f, resent, now)
-		}
-		return
-	}
-	if v.onStage() {
+	switch {
+	case f.Slot == relay.Program && !v.onStage():
+		return v.program.frame(v, f, resent, now)
+	case f.Slot != relay.Program && v.onStage():
 		v.stage.frame(v, f, resent, now)
 	}
+	return j
 }
 
-func (v *voice) auth(a *relay.Auth, now time.Time) {
+func (v *voice) auth(a *relay.Auth, now time.Time) (j judgement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if a.Slot == relay.Program {
-		if !v.onStage() {
-			v.program.auth(v, a, now)
-		}
-		return
-	}
-	if v.onStage() {
+	switch {
+	case a.Slot == relay.Program && !v.onStage():
+		return v.program.auth(v, a, now)
+	case a.Slot != relay.Program && v.onStage():
 		v.stage.auth(v, a, now)
 	}
+	return j
 }
+
+// due reports whether the program must come without a pause.
+func (v *voice) due() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.isDue()
+}
+
+func (v *voice) isDue() bool { return !v.onStage() && v.route.program != 0 }
 
 // open unseals a frame and parses it into v.sound, whose bytes are valid until the next call.
 func (v *voice) open(f relay.Frame) (kid, ctr uint64, ok bool) {
@@ -229,8 +233,8 @@ func (v *voice) stop() {
 	v.closing.Wait()
 }
 
-// renounce begins anew the streams that were forged, and leaves whoever fed us a forged program: a stream whose true
-// frames lost their numbers to forged ones cannot go on.
+// renounce begins anew the streams of the stage that were forged: one whose true frames lost their numbers to forged ones
+// cannot go on.
 func (v *voice) renounce() {
 	v.mu.Lock()
 	forged := v.forged
@@ -246,9 +250,6 @@ func (v *voice) renounce() {
 			}
 		}
 	})
-	if forged&(1<<relay.Program) != 0 && v.distrust != nil {
-		v.distrust()
-	}
 }
 
 // setAside leaves a link to be closed without locks. v.mu is held.

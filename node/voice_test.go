@@ -32,17 +32,26 @@ func soundless(t testing.TB, n uint32) *Node {
 	return &Node{o: Options{Log: slog.New(slog.DiscardHandler)}, home: &Home{id: testIdentity(t, n)}, counts: newCounters()}
 }
 
+// nowhere is a relay.PlaceOut of a place that has no neighbours.
+type nowhere struct{}
+
+func (nowhere) Dial(relay.Entry, relay.Join)      {}
+func (nowhere) Tell(relay.Peer, any)              {}
+func (nowhere) Part(relay.Peer, string)           {}
+func (nowhere) Accuse(relay.Peer, relay.Evidence) {}
+
 // A rig is a voice without a room around it, and what it sends to a neighbour.
 type rig struct {
 	*voice
-	sent *tap
+	sent   *tap
+	judged []judgement // of what was heard
 }
 
 func newRig(t testing.TB, n uint32, hosting bool, r routing) *rig {
 	t.Helper()
 	v := newVoice(testRoom, hosting, soundless(t, n))
 	v.changed = func() {}
-	v.media = newMedia(relay.Options{}, v)
+	v.media = newMedia(relay.Options{}, relay.PlaceOptions{Fanout: 8}, v, nowhere{})
 	sent := newTap()
 	v.media.setLink("neighbour", sent)
 	v.media.do(func(tree *relay.Tree, now time.Time) {
@@ -55,7 +64,7 @@ func newRig(t testing.TB, n uint32, hosting bool, r routing) *rig {
 	})
 	r.epoch, r.secret = testEpoch, testSecret
 	v.update(r)
-	return &rig{v, sent}
+	return &rig{voice: v, sent: sent}
 }
 
 func (r *rig) count(name string) uint64 { return r.counts.Snapshot()[name] }
@@ -164,9 +173,16 @@ func (s *source) next(t testing.TB, now time.Time) outgoing {
 // hear gives the voice a frame and its auth, as the tree does.
 func (r *rig) hear(out outgoing, now time.Time) {
 	if out.auth != nil {
-		r.auth(out.auth, now)
+		r.judged = append(r.judged, r.auth(out.auth, now))
 	}
-	r.frame(out.frame, false, now)
+	r.judged = append(r.judged, r.frame(out.frame, false, now))
+}
+
+// blames reports whether something that was heard since the last call turned out bad.
+func (r *rig) blames() bool {
+	bad := slices.ContainsFunc(r.judged, func(j judgement) bool { return j.bad != nil })
+	r.judged = nil
+	return bad
 }
 
 // loudness decodes packets one after the other and returns how loud each is, in -dBov.

@@ -162,11 +162,6 @@ type (
 	Carry struct {
 		Charter []byte `cbor:"1,keyasint"` // signed by the device that asks
 	}
-	// Distrust goes up to the host: the sender left a relay that passed on what the source did not sign. It is the sender's
-	// word alone.
-	Distrust struct {
-		Peer []byte `cbor:"1,keyasint"`
-	}
 	// Others tells children whom to ask when they lose their parent, or want to be nearer to the host.
 	Others struct {
 		To []Entry `cbor:"1,keyasint"` // at most MaxEntries
@@ -241,7 +236,7 @@ const (
 	kindSnapshot
 	kindAdmit
 	kindCarry
-	kindDistrust
+	_ // free
 	kindWait
 	kindOthers
 	kindLoad
@@ -267,7 +262,7 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Distrust, Wait, Others, Load, Resume, Rest, Stall, Drain, Retract or Evidence. The error means it is none of these, or is
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract or Evidence. The error means it is none of these, or is
 // longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
@@ -318,8 +313,6 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindAdmit
 	case Carry:
 		kind = kindCarry
-	case Distrust:
-		kind = kindDistrust
 	case Wait:
 		kind = kindWait
 	case Others:
@@ -404,8 +397,6 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Admit](b[1:])
 	case kindCarry:
 		return decode[Carry](b[1:])
-	case kindDistrust:
-		return decode[Distrust](b[1:])
 	case kindWait:
 		return decode[Wait](b[1:])
 	case kindOthers:

@@ -48,7 +48,6 @@ var controlVectors = []struct {
 	{"admit", "16 a4 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 00",
 		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
 	{"carry", "17 a1 01 41 aa", Carry{Charter: []byte{0xaa}}},
-	{"distrust", "18 a1 01 42 0102", Distrust{Peer: []byte{1, 2}}},
 	{"wait", "19 a1 01 18 fa", Wait{Millis: 250}},
 	{"others", "1a a1 01 81 a3 01 41 aa 02 80 03 01", Others{To: []Entry{{Peer: []byte{0xaa}, Addrs: [][]byte{}, Free: 1}}}},
 	{"load", "1b a3 01 01 02 05 03 18 64", Load{Hops: 1, Free: 5, All: 100}},
