@@ -179,14 +179,14 @@ func (a *audience) levels(v *voice, levels map[doc.PublicKey]uint8, now time.Tim
 	}
 }
 
-// hearStats counts what a listener heard; depth is its distance from the host.
-func (v *voice) hearStats(depth int) HearStats {
+// hearStats counts what a listener heard.
+func (v *voice) hearStats() HearStats {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	a := &v.program
 	s := HearStats{
 		Expected: a.heard + a.lost, Received: a.received, Resent: a.resent, Concealed: a.lost, Verified: a.accepted,
-		BufferMS: int(a.pacer.Delay().Milliseconds()), Depth: depth,
+		BufferMS: int(a.pacer.Delay().Milliseconds()),
 	}
 	s.DelayP50MS, s.DelayP99MS = a.delayAt(0.5), a.delayAt(0.99)
 	return s

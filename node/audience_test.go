@@ -58,8 +58,8 @@ func TestAudienceHearsTheProgram(t *testing.T) {
 			t.Fatalf("frame %d has number %d, or is not what was said", i, f.Number)
 		}
 	}
-	s := r.hearStats(1)
-	if s.Expected != n || s.Received != n || s.Verified != n || s.Concealed != 0 || s.Resent != 0 || s.Depth != 1 {
+	s := r.hearStats()
+	if s.Expected != n || s.Received != n || s.Verified != n || s.Concealed != 0 || s.Resent != 0 {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -184,7 +184,7 @@ func TestAudienceHearsTheHostInSpiteOfForgeries(t *testing.T) {
 			t.Fatal("not what the host said")
 		}
 	}
-	if s := r.hearStats(1); s.Resent != n {
+	if s := r.hearStats(); s.Resent != n {
 		t.Errorf("stats %+v", s)
 	}
 }
@@ -211,7 +211,7 @@ func TestAudienceCountsWhatIsLost(t *testing.T) {
 		t.Errorf("%d frames, the last is %d; %d of 300 were lost", len(heard), heard[len(heard)-1].Number, lost)
 	}
 	// The last one was lost as well, which nobody can know yet.
-	if s := r.hearStats(1); int(s.Concealed) != lost-1 || s.Expected != s.Concealed+uint64(len(heard)) {
+	if s := r.hearStats(); int(s.Concealed) != lost-1 || s.Expected != s.Concealed+uint64(len(heard)) {
 		t.Errorf("stats %+v, lost %d", s, lost)
 	}
 	if q := r.qualityNow(noon.Add(6 * time.Second)); q.State != "poor" {
@@ -299,7 +299,7 @@ func TestAudienceDelayAndQuality(t *testing.T) {
 	host := newSource(t, 1, room.Talk, relay.Program, 1, 440)
 	const way = 40 * time.Millisecond
 	r.listen(200, func(now time.Time) { r.hear(host.next(t, now.Add(-way)), now) })
-	s := r.hearStats(1)
+	s := r.hearStats()
 	if want := s.BufferMS + int(way.Milliseconds()); s.DelayP50MS < want-40 || s.DelayP50MS > want+40 || s.DelayP99MS < s.DelayP50MS {
 		t.Errorf("stats %+v, want about %d ms", s, want)
 	}

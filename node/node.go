@@ -268,6 +268,9 @@ func (n *Node) Counts() map[string]uint64 {
 			for name, c := range t.Stats().Drops {
 				out["relay_"+name] += c
 			}
+			for name, c := range placeCounts(r.media.place.Stats()) {
+				out["place_"+name] += c
+			}
 		})
 	}
 	return out

@@ -312,7 +312,7 @@ func (r *Room) report(s *sitting, u *uplink, now time.Time) {
 	if r.carries != nil {
 		return // it reports what its children lose
 	}
-	h, told := r.voice.hearStats(0), s.told
+	h, told := r.voice.hearStats(), s.told
 	s.told = h
 	if told != (HearStats{}) {
 		u.ctl.Send(relay.Report{Expected: h.Expected - told.Expected, Received: h.Received - told.Received, Resent: h.Resent - told.Resent, Concealed: h.Concealed - told.Concealed})

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -235,13 +237,21 @@ func (r *Room) Play(l relay.Link) {
 
 // Stats is what was heard since joining.
 func (r *Room) Stats() HearStats {
-	return r.voice.hearStats(r.depth())
+	s := r.voice.hearStats()
+	r.media.drive(func(p *relay.Place, _ time.Time) {
+		is := p.Stats()
+		s.Depth, s.Parent, s.Warm = max(p.Depth(), 0), peerText(p.Parent()), peerText(p.Warm())
+		s.Stalls, s.Resumes, s.Moves = is.Stalls, is.Resumed, is.Moved
+	})
+	return s
 }
 
-// depth is how many hops away the host is; 0 without a way.
-func (r *Room) depth() (hops int) {
-	r.media.drive(func(p *relay.Place, _ time.Time) { hops = max(p.Depth(), 0) })
-	return hops
+// peerText is the name of a peer as people see it; "" of none.
+func peerText(p relay.Peer) string {
+	if p == "" {
+		return ""
+	}
+	return peer.ID(p).String()
 }
 
 // ShowAsDemo marks the room as one of "Hear it work" in its views.

@@ -189,4 +189,9 @@ type HearStats struct {
 	Depth      int    `json:"depth"`
 	DelayP50MS int    `json:"delay_ms_p50"`
 	DelayP99MS int    `json:"delay_ms_p99"`
+	Parent     string `json:"parent"`  // peer ID of the node that feeds this one; "" if none does
+	Warm       string `json:"warm"`    // likewise of the one that would if that failed
+	Stalls     uint64 `json:"stalls"`  // times that the sound stopped
+	Resumes    uint64 `json:"resumes"` // moves to another parent because the one there failed
+	Moves      uint64 `json:"moves"`   // moves while all was well
 }

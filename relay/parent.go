@@ -258,8 +258,8 @@ func (p *Place) promote(now time.Time) {
 	} else {
 		p.stats.Resumed++
 	}
-	keep := old != nil && !u.choice && !old.leave && old.blamed.IsZero() &&
-		now.Sub(latest(p.tree.spare.heard, old.stalled)) < time.Second
+	keep := old != nil && (!u.choice && !old.leave && now.Sub(latest(p.tree.spare.heard, old.stalled)) < time.Second ||
+		!old.blamed.IsZero()) // it is still to be condemned, or excused
 	u.resumed, u.choice, u.since = time.Time{}, false, now
 	switch {
 	case keep:

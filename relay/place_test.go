@@ -363,6 +363,22 @@ func TestAParentThatForgesIsLeftAndTheHostIsTold(t *testing.T) {
 	want(t, "ann as a child", p.join("ann", Join{}), any(Refuse{Code: "bad"}))
 }
 
+func TestAForgerIsCondemnedThoughWeHaveMovedSince(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	warm := p.Warm()
+	n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+	p.feed("ann")
+	p.Blame("ann", badHash(n), p.now())
+	p.run(10*time.Millisecond, "")
+	p.run(20*time.Millisecond, warm)
+	want(t, "parent", p.Parent(), warm)
+	want(t, "ann has a moment to say that she was deceived", p.Warm(), Peer("ann"))
+	p.run(100*time.Millisecond, warm)
+	want(t, "warm", p.Warm(), "")
+	want(t, "ann as a child", p.join("ann", Join{}), any(Refuse{Code: "bad"}))
+	want(t, "bans", p.Stats().Bans, 1)
+}
+
 func TestWhoWasDeceivedItselfIsExcused(t *testing.T) {
 	p := settled(t, PlaceOptions{})
 	n := uint64(p.now().Sub(start)/FrameDuration) + 1000

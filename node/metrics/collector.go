@@ -31,6 +31,7 @@ var (
 	children  = desc("room_children", "Nodes that hear the room from this one.", "room")
 	frames    = desc("relay_frames_total", "Frames of 20 ms that the room's relay handled, by what became of them.", "room", "fate")
 	dropped   = desc("relay_dropped_total", "Frames, auths and requests that the room's relay dropped, by reason.", "room", "reason")
+	places    = desc("place_total", "What became of the node's place in the room's tree, and of those who asked for one below it.", "room", "event")
 	packets   = desc("link_packets", "Packets of the links that there are now, by what became of them.", "room", "fate")
 	heard     = desc("heard_frames_total", "Frames of the program that were due at this node, by what became of them.", "room", "fate")
 	buffer    = desc("heard_buffer_seconds", "How long sound waits in this node's buffer.", "room")
@@ -39,7 +40,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{info, peers, rooms, refused, listeners, children, frames, dropped, packets, heard, buffer, delay} {
+	for _, d := range []*prometheus.Desc{info, peers, rooms, refused, listeners, children, frames, dropped, places, packets, heard, buffer, delay} {
 		out <- d
 	}
 }
@@ -57,7 +58,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(peers, float64(s.Peers))
 	counts := c.n.Counts()
 	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		if !strings.HasPrefix(name, "relay_") { // these go with their rooms, as relay_dropped_total
+		if !strings.HasPrefix(name, "relay_") && !strings.HasPrefix(name, "place_") { // these go with their rooms, as relay_dropped_total and place_total
 			total(refused, counts[name], name)
 		}
 	}
@@ -78,6 +79,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		}
 		for reason, n := range m.Traffic.Frames.Drops {
 			total(dropped, n, room, reason)
+		}
+		for event, n := range m.Traffic.Places {
+			total(places, n, room, event)
 		}
 		p := m.Traffic.Packets
 		for fate, n := range map[string]uint64{"sent": p.Sent, "received": p.Received, "dropped": p.Dropped, "malformed": p.Malformed, "duplicate": p.Duplicate} {
