@@ -449,9 +449,9 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	}
 	r.settleChildren()
 	r.goneBelow(gone)
-	if r.host != nil && !c.left && !c.moved && !c.warm && !r.state.IsRemoved(c.author.Person) {
+	if r.host != nil && !c.left && !c.warm && !r.state.IsRemoved(c.author.Person) {
 		r.host.door.broke(c.author.Person, time.Now())
-		if bye == nil && !r.isOut(c.author.Person, time.Now()) { // whoever was sent away comes back on their own, if at all
+		if bye == nil && !c.moved && !r.isOut(c.author.Person, time.Now()) { // whoever was sent away comes back on their own, if at all
 			r.host.recalls.lose(c.id, r.n.o.MaxChildren, time.Now())
 		}
 	}

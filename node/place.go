@@ -20,9 +20,10 @@ const (
 	// relay may have to ask the host.
 	answerWithin = dialTimeout
 
-	// vainMost is how often everybody known is asked for a place in a room that we have not been in, and crowdedTries how
-	// often where there may be one in a moment: for about seven seconds.
-	vainMost, crowdedTries = 3, 6
+	// vainMost is how often everybody known is asked for a place in a room that we have not been in, and crowdedFor for how
+	// long where there may be one in a moment.
+	vainMost   = 3
+	crowdedFor = 7 * time.Second
 
 	goneFor = 300 * time.Millisecond // without a parent, while another is being made one: nobody need be told before
 
@@ -366,7 +367,7 @@ func (r *Room) waits(s *sitting, now time.Time) {
 		g.attempt = vain + 1
 		r.setPhase(Reconnecting, "")
 	case been:
-	case isCrowded(why) && vain > crowdedTries:
+	case isCrowded(why) && vain >= vainMost && lost > crowdedFor:
 		r.setPhase(Failed, why.Error())
 	case !isCrowded(why) && vain >= vainMost:
 		r.setPhase(Failed, fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", why))

@@ -113,12 +113,17 @@ func (r *Room) connectTo(u *uplink) error {
 	r.media.mu.Lock()
 	u.link = link
 	r.media.mu.Unlock()
-	for {
+	for parted := false; ; {
 		m, err := ctl.Receive()
 		if err != nil {
 			return fmt.Errorf("the connection ended: %w", err)
 		}
-		if err := r.hearAbove(u, m); err != nil {
+		if parted {
+			continue // partWith waits for the end
+		}
+		if err := r.hearAbove(u, m); errors.Is(err, errParted) {
+			parted = true
+		} else if err != nil {
 			return err
 		}
 	}
@@ -140,11 +145,11 @@ func (r *Room) join(u *uplink, ctl *controlConn) error {
 	return nil
 }
 
-// lastHeard is when an uplink last said something, and for how long it has said that it hears nothing itself.
+// lastHeard is when our parent last said something, and for how long it has said that it hears nothing itself; 0 if it does.
 func (r *Room) lastHeard(u *uplink, now time.Time) (heard time.Time, stalled time.Duration) {
 	r.media.mu.Lock()
 	defer r.media.mu.Unlock()
-	if now.Sub(u.stall.last) < stallOver {
+	if due := r.media.sink.due(); now.Sub(u.stall.last) < stallOver && (!due || r.media.place.Stalls()) {
 		stalled = now.Sub(u.stall.began) + 1
 	}
 	return u.heard, stalled
@@ -173,9 +178,9 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		}
 		r.takePlace(u, m)
 	case relay.Refuse:
-		err := r.turnedAway(m)
+		err := r.turnedAway(u, join, m)
 		var final *errFinal
-		if errors.As(err, &final) && u.to.ID == r.guest.host.ID && !join.Warm && join.Depth == 0 {
+		if errors.As(err, &final) {
 			return err
 		}
 		r.wasRefused(u, err)

@@ -133,15 +133,21 @@ func (r *Room) wasRefused(u *uplink, why error) {
 	}
 }
 
-// turnedAway is what a Refuse means for us.
-func (r *Room) turnedAway(m relay.Refuse) error {
-	if p := r.Phase(); m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil) {
-		return errors.New(m.Text) // our place is kept, and somebody else may find another one
+// turnedAway is what a Refuse means for us: an *errFinal if the host has spoken, an *errCrowdedRoom if there may be a place in a
+// moment, or why somebody else may have one.
+func (r *Room) turnedAway(u *uplink, join relay.Join, m relay.Refuse) error {
+	text := strangersText(m.Text, "The host did not let you in.")
+	p := r.Phase()
+	switch {
+	case u.to.ID == r.guest.host.ID && !join.Warm && join.Depth == 0 && !(m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil)):
+		return refusal(m)
+	case m.Code == "full", m.Code == codeCrowded:
+		return &errCrowdedRoom{text}
 	}
-	return refusal(m)
+	return errors.New(text)
 }
 
-// errCrowdedRoom is a host's word that there is no place just now.
+// errCrowdedRoom is somebody's word that there is no place just now.
 type errCrowdedRoom struct{ text string }
 
 func (e *errCrowdedRoom) Error() string { return e.text }
@@ -154,10 +160,9 @@ func isCrowded(err error) bool {
 // refusal is what a Refuse means for somebody new.
 func refusal(m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
-	if m.Code == codeCrowded {
-		return &errCrowdedRoom{text}
-	}
 	switch m.Code {
+	case codeCrowded:
+		return &errCrowdedRoom{text}
 	case "removed":
 		return &errFinal{Removed, text}
 	case "ended", "no_room":

@@ -207,7 +207,7 @@ func (t *Tree) next(now time.Time) (next []Next) {
 
 // stopSeeking lets go of everybody who was asked to feed us.
 func (p *Place) stopSeeking() {
-	p.queue, p.rounds = nil, 0
+	p.queue, p.rounds, p.led = nil, 0, 0
 	p.trials = slices.DeleteFunc(p.trials, func(t *trial) bool {
 		if t.aim == toFeed {
 			p.out.Part(t.id, "moved")

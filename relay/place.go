@@ -136,8 +136,11 @@ func (p *Place) Warm() Peer { return p.warm.peer() }
 // Path is the way to the root, from the parent on. Without a parent it is the last one.
 func (p *Place) Path() []Peer { return slices.Clone(p.path) }
 
-// InVain is in how many rounds everybody known was asked for a place in vain since there was one last.
-func (p *Place) InVain() int { return p.rounds }
+// InVain is how often a way to a place was tried to its end in vain since there was one last.
+func (p *Place) InVain() int { return p.rounds + p.led }
+
+// Stalls reports whether the sound should come, and does not.
+func (p *Place) Stalls() bool { return p.due && p.troubled }
 
 // Stats returns the counts.
 func (p *Place) Stats() PlaceStats { return p.stats }

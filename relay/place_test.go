@@ -178,7 +178,34 @@ func TestRedirectsAreFollowedThreeTimes(t *testing.T) {
 		p.hear(Peer(fmt.Sprint("r", hop)), Redirect{To: doors(Peer(fmt.Sprint("r", hop+1)))})
 		p.run(10*time.Millisecond, "")
 	}
-	want(t, "asked", p.done(), []string{"dial r0", "part r0", "dial r1", "part r1", "dial r2", "part r2", "dial r3", "part r3", "dial r0"})
+	want(t, "asked", p.done(), []string{"dial r0", "part r0", "dial r1", "part r1", "dial r2", "part r2", "dial r3", "part r3"})
+	want(t, "in vain", p.InVain(), 1)
+	p.run(500*time.Millisecond, "")
+	want(t, "after a pause", p.done(), []string{"dial r0"})
+}
+
+func TestAFullRoomIsNotRunOver(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("root"), p.now())
+	asked := 0
+	for range 1000 { // both answer at once, for 10 s
+		for _, did := range p.done() {
+			switch did {
+			case "dial root":
+				asked++
+				p.hear("root", Redirect{To: doors("ann")})
+			case "dial ann":
+				p.hear("ann", Refuse{Code: "full"})
+			}
+		}
+		p.run(10*time.Millisecond, "")
+	}
+	if asked < 5 || asked > 30 {
+		t.Errorf("the root was asked %d times", asked)
+	}
+	if p.InVain() < asked-1 {
+		t.Errorf("asked %d times, %d of them in vain", asked, p.InVain())
+	}
 }
 
 func TestWhoIsToldToWaitAsksAgain(t *testing.T) {

@@ -35,6 +35,7 @@ type seeker struct {
 	failed  map[Peer]time.Time // when to ask again
 	nextAt  time.Time          // when the next one for toFeed may be asked
 	rounds  int                // in which all were asked in vain
+	led     int                // times that redirects led nowhere
 	warmAt  time.Time          // when to look for a warm parent
 	warmTry int                // times in vain
 	climbAt time.Time
@@ -254,6 +255,9 @@ func (p *Place) fail(i int, now time.Time) {
 	switch t.aim {
 	case toFeed:
 		p.nextAt = now
+		if t.hops > 0 && len(p.queue) == 0 {
+			p.ledNowhere(now)
+		}
 	case toWarm:
 		p.warmFailed(now)
 	}
@@ -291,6 +295,12 @@ func (p *Place) hearTrial(i int, m any, now time.Time) {
 	}
 }
 
+// ledNowhere waits a little after redirects that came to nothing: whoever sent us there would do so again.
+func (p *Place) ledNowhere(now time.Time) {
+	p.led++
+	p.nextAt = now.Add(min(time.Duration(p.led+1)*stagger/2, time.Second))
+}
+
 // follow asks whom a peer named instead of itself.
 func (p *Place) follow(t *trial, to []Entry, now time.Time) {
 	if t.aim != toFeed {
@@ -303,6 +313,10 @@ func (p *Place) follow(t *trial, to []Entry, now time.Time) {
 		if t.aim == toWarm {
 			p.warmFailed(now)
 		}
+		return
+	}
+	if len(p.queue) == 0 && !slices.ContainsFunc(to, func(e Entry) bool { return p.askable(e, now) }) {
+		p.ledNowhere(now)
 		return
 	}
 	next := make([]candidate, 0, len(to)+len(p.queue))
