@@ -240,7 +240,7 @@ func (r *Room) Stats() HearStats {
 	s := r.voice.hearStats()
 	r.media.drive(func(p *relay.Place, _ time.Time) {
 		is := p.Stats()
-		s.Depth, s.Parent, s.Warm = max(p.Depth(), 0), peerText(p.Parent()), peerText(p.Warm())
+		s.Depth, s.Parent, s.Warm = len(p.Path()), peerText(p.Parent()), peerText(p.Warm())
 		s.Stalls, s.Resumes, s.Moves = is.Stalls, is.Resumed, is.Moved
 	})
 	return s

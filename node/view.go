@@ -186,7 +186,7 @@ type HearStats struct {
 	Concealed  uint64 `json:"frames_concealed"`
 	Verified   uint64 `json:"frames_verified"`
 	BufferMS   int    `json:"buffer_ms"`
-	Depth      int    `json:"depth"`
+	Depth      int    `json:"depth"` // hops from the host, now or last
 	DelayP50MS int    `json:"delay_ms_p50"`
 	DelayP99MS int    `json:"delay_ms_p99"`
 	Parent     string `json:"parent"`  // peer ID of the node that feeds this one; "" if none does

@@ -15,6 +15,7 @@ type parents struct {
 	signedAt  time.Time // when a frame came out of the Verifier
 	unsigned  int       // parents left because none did, since one did
 	newWarmAt time.Time // not before then is a warm parent given up for being on the path of the hot one
+	compare   comparison
 }
 
 // An upper is a parent.
@@ -133,6 +134,8 @@ func (p *Place) mend(now time.Time) {
 		p.calm()
 	case p.hot.leave && p.warm.idle():
 		p.makeWay(now)
+	case p.warm != nil && p.warm.idle() && p.isBetter(now):
+		p.resume(p.warm, true, now)
 	}
 }
 
@@ -252,6 +255,7 @@ func (p *Place) setWarm(u *upper, now time.Time) {
 func (p *Place) promote(now time.Time) {
 	old, u := p.hot, p.warm
 	p.hot, p.warm = u, nil
+	p.compare.hot = "" // it begins anew
 	p.tree.SetParent(u.id, now)
 	if u.choice {
 		p.stats.Moved++

@@ -352,6 +352,37 @@ func TestADrainedChildMovesBeforeItGoes(t *testing.T) {
 	}
 }
 
+// A parent that is late is left for one that is not, without a pause; one that is as late as the other is not.
+func TestALateParentIsLeft(t *testing.T) {
+	for _, ahead := range []uint64{0, 12} {
+		p := settled(t, PlaceOptions{})
+		warm := p.Warm()
+		p.told = map[Peer][]any{}
+		send := func(from Peer, pkt Packet) {
+			p.tree.Receive(from, &pkt, p.now())
+			p.Verified(p.now())
+		}
+		for range 30 * time.Second / (10 * time.Millisecond) {
+			p.tree.advance(10 * time.Millisecond)
+			since := p.now().Sub(start)
+			n := uint64(since/FrameDuration) + 1000
+			switch asked := slices.ContainsFunc(p.told[warm], func(m any) bool { _, ok := m.(Resume); return ok }); {
+			case since%FrameDuration != 0:
+			case asked:
+				send(warm, Packet{Frames: []Frame{sealedFrame(Program, n+ahead)}})
+			default:
+				send("ann", Packet{Frames: []Frame{sealedFrame(Program, n)}})
+				if since%(500*time.Millisecond) == 0 {
+					send(warm, Packet{Beacons: []Beacon{{Program, n + ahead}}})
+				}
+			}
+			p.Tick(p.now())
+		}
+		want(t, "moves", p.Stats().Moved, min(ahead, 1))
+		want(t, "stalls", p.Stats().Stalls, 0)
+	}
+}
+
 func badHash(n uint64) *BadError {
 	f := sealedFrame(Program, n)
 	return &BadError{Reason: "hash", Frame: &f, Auth: speak(Program, kidA, keyA, n, 6).auths[0]}
