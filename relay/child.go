@@ -15,7 +15,8 @@ const (
 	loadEvery    = 500 * time.Millisecond // a parent is not told more often how many places there are
 	speakEvery   = 5 * time.Second        // nor less often that its child is alive; a warm one, 4 times that
 	childSilence = 12 * time.Second       // after which a child is gone; a warm one, 4 times that
-	moveEvery    = 10 * time.Second       // a child is not asked to move more often
+	moveEvery    = 4 * time.Second        // a child is not asked to move more often
+	deepWait     = 500 * time.Millisecond // what a child is told to wait before it gets a place that is too deep
 	easeEvery    = 200 * time.Millisecond // between two children that are asked to move because there are too many
 	drainTime    = 2 * time.Second        // for the children to move before we go
 )
@@ -61,6 +62,7 @@ func (p *Place) Join(from Entry, j Join, slots uint32, rtt time.Duration, now ti
 	id := Peer(from.Peer)
 	i := p.trial(id)
 	j.Avoid = j.Avoid[:min(len(j.Avoid), maxPath)]
+	j.Carry = min(j.Carry, 1<<16) // whatever it says
 	switch {
 	case p.banned(id, now):
 		return p.refuse("bad")
@@ -110,27 +112,34 @@ func (p *Place) joinWarm(c *child, j Join) any {
 }
 
 func (p *Place) joinFed(c *child, j Join, now time.Time) any {
+	here := len(p.path) + 1
 	switch {
-	case j.Depth > 0 && (!p.placed() || p.troubled || p.draining || len(p.path)+1 >= int(j.Depth)),
-		j.Depth > 0 && p.fed >= p.opt.Fanout && p.leastOf(j.Carry, now) == nil && (len(p.path)+2 >= int(j.Depth) || !p.roomBelow()):
+	case j.Depth > 0 && (!p.placed() || p.troubled || p.draining || here >= int(j.Depth)):
 		return p.refuse("no_better")
 	case !p.placed() || p.troubled:
 		p.stats.Waits++
 		return Wait{Millis: uint32(lostWait.Milliseconds())}
-	case p.draining || len(p.path)+1 >= maxPath || len(p.path) >= p.opt.Depth && j.Carry > 0:
+	case p.yields():
+		return Redirect{To: []Entry{p.warm.entry}}
+	case p.draining || here >= maxPath:
 		return p.redirect(c, nil, false)
 	}
 	var victim *child
-	switch {
-	case p.fed < p.opt.Fanout:
-	case j.Carry > 0 && p.fed < p.tree.opt.Fanout:
-		if victim = p.leastOf(j.Carry, now); victim == nil {
+	if p.fed >= p.opt.Fanout {
+		victim = p.givesWay(c, now)
+		switch hops, ok := p.roomBelow(); {
+		case victim != nil:
+		case j.Depth > 0 && (here+1 >= int(j.Depth) || !p.lofty(c) && (!ok || here+1+hops >= int(j.Depth))):
+			return p.refuse("no_better")
+		default:
 			return p.redirect(c, nil, false)
 		}
-	default:
-		return p.redirect(c, nil, false)
 	}
-	if wait := p.turn(c.id, now); wait > 0 {
+	var after time.Duration
+	if here > p.opt.Depth {
+		after = deepWait // somebody else may have a place that is less deep
+	}
+	if wait := p.turn(c.id, now, after); wait > 0 {
 		p.stats.Waits++
 		return Wait{Millis: uint32(wait.Milliseconds()) + 1}
 	}
@@ -148,8 +157,8 @@ func (p *Place) joinFed(c *child, j Join, now time.Time) any {
 }
 
 // turn is how long a child has to wait until it is let in. Whoever comes in a crowd waits, because each has a snapshot to
-// get, and a burst; it keeps its turn.
-func (p *Place) turn(id Peer, now time.Time) time.Duration {
+// get, and a burst; it keeps its turn. after is how long everybody waits.
+func (p *Place) turn(id Peer, now time.Time, after time.Duration) time.Duration {
 	at, known := p.turns[id]
 	if known && now.Sub(at) > maxWait {
 		known = false
@@ -157,6 +166,9 @@ func (p *Place) turn(id Peer, now time.Time) time.Duration {
 	if !known {
 		at = latest(p.admit, now.Add(-admitAtOnce*p.opt.Admit))
 		p.admit = at.Add(p.opt.Admit)
+		if after > 0 {
+			at = latest(at, now.Add(after))
+		}
 	}
 	if at.After(now) && len(p.turns) < 1<<12 {
 		p.turns[id] = at
@@ -219,13 +231,33 @@ func (p *Place) dropChild(c *child) {
 	p.tree.RemoveChild(c.id)
 }
 
-// roomBelow reports whether a fed child has a place, or one below it.
-func (p *Place) roomBelow() bool {
-	return slices.ContainsFunc(p.order, func(c *child) bool { return c.fed && c.load.Free > 0 })
+// roomBelow is how many hops below a fed child the nearest place is, if there is one.
+func (p *Place) roomBelow() (hops int, ok bool) {
+	for _, c := range p.order {
+		if c.fed && c.load.Free > 0 && (!ok || int(c.load.Hops) < hops) {
+			hops, ok = int(c.load.Hops), true
+		}
+	}
+	return hops, ok
+}
+
+// lofty reports whether somebody carries so many that its place is up here or among our children, whom others then make room.
+func (p *Place) lofty(c *child) bool { return c.carry > 0 && 2*c.carry >= uint32(p.opt.Fanout) }
+
+// givesWay is the child that makes room for c, nil for none. Whoever carries few is worth that only if the places below are
+// so deep that it could carry nobody there.
+func (p *Place) givesWay(c *child, now time.Time) *child {
+	if c.carry == 0 || p.fed >= p.tree.opt.Fanout || len(p.path)+1 >= p.opt.Depth {
+		return nil
+	}
+	if hops, ok := p.roomBelow(); ok && !p.lofty(c) && len(p.path)+2+hops < p.opt.Depth {
+		return nil
+	}
+	return p.leastOf(c.carry, now)
 }
 
 // leastOf is the child that gives way to somebody who carries so many: one that carries least, and less than half as many
-// if nobody is below it, or a quarter if somebody is, who will sink with it.
+// if nobody is below it, or a quarter if somebody is, who has to move too.
 func (p *Place) leastOf(carry uint32, now time.Time) *child {
 	var least *child
 	for _, c := range p.order {
@@ -269,6 +301,7 @@ func (p *Place) places(asker *child, avoid [][]byte, warm bool, now time.Time) [
 		}
 	}
 	anywhere := !warm && nearest == math.MaxUint8 // places that are too deep are better than none
+	lofty := !warm && nearest > 0 && p.lofty(asker)
 	for _, c := range p.order {
 		if !c.fed || c.id == asker.id || c.carry == 0 || now.Sub(c.moving) < moveEvery {
 			continue
@@ -277,7 +310,10 @@ func (p *Place) places(asker *child, avoid [][]byte, warm bool, now time.Time) [
 			continue
 		}
 		var score float64
-		if c.load.Hops == nearest {
+		switch {
+		case lofty && 2*c.carry >= asker.carry: // there somebody makes room
+			score = float64(c.carry)
+		case c.load.Hops == nearest:
 			score = c.score(now)
 		}
 		if warm || anywhere {
@@ -294,7 +330,7 @@ func (p *Place) places(asker *child, avoid [][]byte, warm bool, now time.Time) [
 		e.Free = l.c.load.Free
 		to = append(to, e)
 	}
-	if len(list) > 0 && !warm && list[0].c.load.Free > 0 {
+	if len(list) > 0 && !warm && !lofty && list[0].c.load.Free > 0 {
 		list[0].c.load.Free-- // until it says how many there are
 	}
 	return to
@@ -472,7 +508,7 @@ func (p *Place) tellLoad(now time.Time) {
 // Load is where there are places, here and below.
 func (p *Place) Load() Load {
 	var l Load
-	if len(p.path) < p.opt.Depth && !p.draining {
+	if len(p.path) < p.opt.Depth && !p.draining && !p.yields() {
 		l.Free = uint32(max(p.opt.Fanout-p.fed, 0))
 	}
 	l.All = l.Free

@@ -26,6 +26,7 @@ type upper struct {
 	since   time.Time // when it accepted, or became hot
 	resumed time.Time // when it was asked to feed us, of a warm one; else zero
 	choice  bool      // it was asked without need: the hot one feeds us well
+	yielded bool      // and is deeper: our children were asked to move to it first
 	stalled time.Time // when it said so
 	leave   bool      // it asked us to go
 
@@ -103,6 +104,7 @@ func (p *Place) mend(now time.Time) {
 			if p.due && now.Sub(latest(s.heard, w.since, p.dueSince)) > 3*p.tree.opt.Warm+stagger { // else there may be nothing to tell
 				p.drop(w, "silent", now)
 			}
+		case w.choice && s.fed.Sub(w.resumed) >= stagger && p.yield(now):
 		case w.choice && s.fed.Sub(w.resumed) >= stagger, !w.choice && s.news.After(w.resumed):
 			p.promote(now)
 		case now.Sub(w.resumed) > 3*resumeWithin+time.Duration(p.rng.Int64N(int64(stagger))):
@@ -153,6 +155,29 @@ func (p *Place) leaveUnsigned(now time.Time) {
 		}
 	}
 	p.drop(u, "unsigned", now)
+}
+
+// yield has the children move to the new parent before we do, if that is deeper than the old one: they and all below them
+// stay as near to the root as they are. It reports whether that takes a while yet.
+func (p *Place) yield(now time.Time) bool {
+	w := p.warm
+	if p.fed == 0 || len(w.path) < len(p.path) || now.Sub(w.resumed) > yieldTime {
+		return false
+	}
+	if !w.yielded {
+		w.yielded = true
+		for _, c := range p.order {
+			if c.fed {
+				p.move(c, []Entry{w.entry}, now)
+			}
+		}
+	}
+	return true
+}
+
+// yields reports whether the children are on their way to the new parent.
+func (p *Place) yields() bool {
+	return p.warm != nil && p.warm.yielded && p.warm.choice && !p.warm.resumed.IsZero()
 }
 
 // idle reports whether a warm parent does not feed us, and was not asked to.
@@ -264,7 +289,7 @@ func (p *Place) promote(now time.Time) {
 	}
 	keep := old != nil && (!u.choice && !old.leave && now.Sub(latest(p.tree.spare.heard, old.stalled)) < time.Second ||
 		!old.blamed.IsZero()) // it is still to be condemned, or excused
-	u.resumed, u.choice, u.since = time.Time{}, false, now
+	u.resumed, u.choice, u.yielded, u.since = time.Time{}, false, false, now
 	switch {
 	case keep:
 		p.warm = old
@@ -282,7 +307,8 @@ func (p *Place) settled(now time.Time) {
 	p.stopSeeking()
 	p.others = nil
 	p.warmAt = now.Add(warmAfter/2 + time.Duration(p.rng.Int64N(int64(warmAfter))))
-	p.climbAt = now.Add(climbEvery/2 + time.Duration(p.rng.Int64N(int64(climbEvery))))
+	p.climbTry = 0
+	p.climbLater(now)
 	p.setPath(now)
 	p.checkWarm(now)
 	p.loadTold = time.Time{}

@@ -19,12 +19,13 @@ type PlaceOptions struct {
 }
 
 const (
-	silenceSlack  = 80 * time.Millisecond  // beyond the bundle interval; one lost packet is no silence
-	stallSlack    = 25 * time.Millisecond  // beyond that, for each hop from the parent to the root: its Stall comes first
-	stallWait     = 250 * time.Millisecond // what a parent that stalls gets to mend itself
-	unsignedLimit = 600 * time.Millisecond // sound that nobody signed is no sound
-	resumeWithin  = 120 * time.Millisecond // of a warm parent, before others are asked too
-	maxPath       = 8                      // peers from a node to the root; more is a loop in the making
+	silenceSlack  = 80 * time.Millisecond   // beyond the bundle interval; one lost packet is no silence
+	stallSlack    = 25 * time.Millisecond   // beyond that, for each hop from the parent to the root: its Stall comes first
+	stallWait     = 250 * time.Millisecond  // what a parent that stalls gets to mend itself
+	unsignedLimit = 600 * time.Millisecond  // sound that nobody signed is no sound
+	resumeWithin  = 120 * time.Millisecond  // of a warm parent, before others are asked too
+	yieldTime     = 1500 * time.Millisecond // that children get to move to a new parent before we do
+	maxPath       = 8                       // peers from a node to the root; more is a loop in the making
 )
 
 // PlaceOut is what a Place asks its caller to carry out, during the call that causes it. It must not call the place back.
@@ -205,10 +206,11 @@ func (p *Place) setPath(now time.Time) {
 	if slices.Equal(path, p.path) || path == nil {
 		return // while there is no parent, the old path is the best guess of whom to avoid
 	}
+	sank := len(path) > p.opt.Depth || len(path) > len(p.path) && p.fed > 0
 	p.path = path
 	p.announce()
-	if soon := now.Add(sinkEvery/4 + time.Duration(p.rng.Int64N(int64(sinkEvery/4)))); len(path) > p.opt.Depth && p.climbAt.After(soon) {
-		p.climbAt = soon
+	if soon := now.Add(sinkEvery/4 + time.Duration(p.rng.Int64N(int64(sinkEvery/4)))); sank && p.climbAt.After(soon) {
+		p.climbAt, p.climbTry = soon, 0
 	}
 }
 

@@ -502,6 +502,124 @@ func TestWhoCarriesManyTakesThePlaceOfWhoCarriesNone(t *testing.T) {
 	want(t, "fed", p.Feeds(), 2)
 }
 
+func TestWhoCarriesFewMakesNobodyMoveUnlessThePlacesBelowAreTooDeep(t *testing.T) {
+	full := func(path ...string) *testPlace {
+		p := newTestPlace(PlaceOptions{Fanout: 16, Admit: 1})
+		p.Seek(doors("up"), p.now())
+		p.hear("up", accept(path...))
+		for i := range 15 {
+			p.join(Peer(fmt.Sprint("kid ", i)), Join{})
+		}
+		p.join("bo", Join{Carry: 8})
+		p.done()
+		return p
+	}
+	p := full("up")
+	want(t, "a place below is as good", p.join("ann", Join{Carry: 2}), any(Redirect{To: []Entry{{Peer: []byte("bo"), Free: 8}}}))
+	if _, ok := p.join("relay", Join{Carry: 32}).(Accept); !ok || len(p.done()) == 0 {
+		t.Error("nobody moved for a relay")
+	}
+	p = full("up", "root")
+	if _, ok := p.join("ann", Join{Carry: 2}).(Accept); !ok || len(p.done()) == 0 {
+		t.Error("nobody moved for one who could carry nobody a hop deeper")
+	}
+	p = full("up", "higher", "root")
+	if _, ok := p.join("relay", Join{Carry: 32}).(Redirect); !ok {
+		t.Error("somebody moved for a relay that can carry nobody here either")
+	}
+}
+
+func TestARelayIsSentWhereSomebodyMakesRoomForIt(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 2})
+	p.join("relay", Join{Carry: 64})
+	p.join("ann", Join{Carry: 40})
+	p.hear("relay", Load{Hops: 1, Free: 100, All: 100})
+	p.hear("ann", Load{Hops: 2, Free: 100, All: 100})
+	named := map[string]bool{}
+	for range 50 {
+		r, _ := p.join("late", Join{Carry: 64}).(Redirect)
+		for _, e := range r.To[:1] {
+			named[string(e.Peer)] = true
+		}
+	}
+	want(t, "who is named first", named, map[string]bool{"relay": true, "ann": true})
+	r, _ := p.join("leaf", Join{}).(Redirect)
+	want(t, "who carries nobody goes where there is room", len(r.To), 1)
+}
+
+func TestAPlaceThatIsTooDeepIsTheLastResort(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Fanout: 4})
+	p.Seek(doors("c"), p.now())
+	p.hear("c", accept("c", "b", "a", "root"))
+	w, _ := p.join("kid", Join{}).(Wait)
+	if d := time.Duration(w.Millis) * time.Millisecond; d < deepWait || d > deepWait+10*time.Millisecond {
+		t.Errorf("waits %v", d)
+	}
+	p.run(deepWait+10*time.Millisecond, "c")
+	want(t, "in the end", p.join("kid", Join{}), any(accept("me", "c", "b", "a", "root")))
+}
+
+func TestNobodyBelowSinksBecauseWeMakeWay(t *testing.T) {
+	for _, kidMoves := range []bool{true, false} {
+		p := settled(t, PlaceOptions{Fanout: 4})
+		p.join("kid", Join{})
+		p.done()
+		p.hear("ann", Drain{To: doors("relay")})
+		p.run(20*time.Millisecond, "ann")
+		p.hear("relay", accept("relay", "ann", "root"))
+		both := func(d time.Duration) {
+			for range d / (10 * time.Millisecond) {
+				p.run(10*time.Millisecond, "ann")
+				if p.now().Sub(start)%FrameDuration == 0 {
+					p.feed("relay")
+				}
+			}
+		}
+		p.told["kid"] = nil
+		both(200 * time.Millisecond)
+		want(t, "the child is told to go first", p.told["kid"], []any{Drain{To: doors("relay")}})
+		want(t, "parent", p.Parent(), "ann")
+		want(t, "a newcomer", p.join("late", Join{}), any(Redirect{To: doors("relay")}))
+		if kidMoves {
+			p.hear("kid", Bye{Code: "moved"})
+			both(20 * time.Millisecond)
+		} else {
+			both(yieldTime)
+		}
+		want(t, "parent", p.Parent(), "relay")
+	}
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.join("kid", Join{})
+	p.hear("ann", Drain{To: doors("beside")})
+	p.run(20*time.Millisecond, "ann")
+	p.hear("beside", accept("beside", "root"))
+	p.told["kid"] = nil
+	for range 20 {
+		p.run(10*time.Millisecond, "ann")
+		p.feed("beside")
+	}
+	want(t, "as near to the root as before", p.Parent(), "beside")
+	for _, m := range p.told["kid"] {
+		if _, ok := m.(Drain); ok {
+			t.Error("the child is told to go, though it would not sink")
+		}
+	}
+}
+
+func TestWhoSinksWithChildrenLooksForABetterPlaceSoon(t *testing.T) {
+	for _, fed := range []bool{true, false} {
+		p := settled(t, PlaceOptions{Fanout: 4})
+		if fed {
+			p.join("kid", Join{})
+		}
+		p.hear("ann", Path{Path: accept("ann", "new", "root").Path})
+		p.hear("ann", Others{To: doors("new")})
+		p.done()
+		p.run(sinkEvery/2+50*time.Millisecond, "ann")
+		want(t, fmt.Sprintf("asks the one above, with children: %v", fed), slices.Contains(p.done(), "dial new climb"), fed)
+	}
+}
+
 func TestAWarmChildCostsNothingUntilItResumes(t *testing.T) {
 	p := settled(t, PlaceOptions{Fanout: 1})
 	p.join("fed", Join{})

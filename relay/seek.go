@@ -12,8 +12,9 @@ const (
 	failedFor  = 2 * time.Second        // a peer that gave no place is not asked again
 	maxWait    = 2 * time.Second        // that a peer may have us wait
 	warmAfter  = time.Second            // of sound, before a second parent is looked for
-	climbEvery = 30 * time.Second       // who carries children looks for a place nearer to the root
-	sinkEvery  = 2 * time.Second        // whoever is too deep does
+	climbEvery = 30 * time.Second       // who carries climbCarry children looks for a place nearer to the root
+	climbCarry = 16
+	sinkEvery  = 2 * time.Second // whoever is too deep does
 )
 
 // An aim is what a peer is asked for.
@@ -27,18 +28,19 @@ const (
 
 // A seeker is the part of a Place that asks peers for a place.
 type seeker struct {
-	sought  bool        // Seek was called
-	entries []Entry     // where the room is known to be
-	others  []Entry     // whom the parent told of
-	queue   []candidate // for toFeed, the next first
-	trials  []*trial
-	failed  map[Peer]time.Time // when to ask again
-	nextAt  time.Time          // when the next one for toFeed may be asked
-	rounds  int                // in which all were asked in vain
-	led     int                // times that redirects led nowhere
-	warmAt  time.Time          // when to look for a warm parent
-	warmTry int                // times in vain
-	climbAt time.Time
+	sought   bool        // Seek was called
+	entries  []Entry     // where the room is known to be
+	others   []Entry     // whom the parent told of
+	queue    []candidate // for toFeed, the next first
+	trials   []*trial
+	failed   map[Peer]time.Time // when to ask again
+	nextAt   time.Time          // when the next one for toFeed may be asked
+	rounds   int                // in which all were asked in vain
+	led      int                // times that redirects led nowhere
+	warmAt   time.Time          // when to look for a warm parent
+	warmTry  int                // times in vain
+	climbAt  time.Time
+	climbTry int // times that a place nearer to the root was looked for, here
 }
 
 // A candidate may have a place.
@@ -221,24 +223,30 @@ func (p *Place) warmFailed(now time.Time) {
 	p.warmAt = now.Add(pause/2 + time.Duration(p.rng.Int64N(int64(pause))))
 }
 
-// seekClimb asks the grandparent, or whoever else the parent told of, for a place less deep.
+// seekClimb asks the grandparent, or an entry point, for a place less deep.
 func (p *Place) seekClimb(now time.Time) {
-	every := climbEvery
+	p.climbLater(now)
 	deep := len(p.path) > p.opt.Depth
-	if deep {
-		every = sinkEvery
-	}
-	p.climbAt = now.Add(every/2 + time.Duration(p.rng.Int64N(int64(every))))
 	if !deep && (p.opt.Fanout == 0 || len(p.path) < 3) {
 		return
 	}
-	list := p.others
-	if deep || len(list) == 0 {
+	list := p.others[:min(len(p.others), 1)]
+	if deep || len(list) == 0 || p.climbTry%2 == 1 {
 		list = p.entries
 	}
+	p.climbTry++
 	if e, ok := p.pick(list, now); ok {
 		p.ask(candidate{entry: e}, toClimb, now)
 	}
+}
+
+// climbLater puts off the next look for a better place: whoever carries many is soon there, and whoever is too deep sooner.
+func (p *Place) climbLater(now time.Time) {
+	every := climbEvery * climbCarry / time.Duration(min(max(p.opt.Fanout, climbCarry/4), 4*climbCarry)) << min(p.climbTry/2, 3)
+	if len(p.path) > p.opt.Depth {
+		every = sinkEvery
+	}
+	p.climbAt = now.Add(every/2 + time.Duration(p.rng.Int64N(int64(every))))
 }
 
 // forget takes a trial out of the list.
