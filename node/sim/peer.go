@@ -119,6 +119,9 @@ func (p *peer) tick() {
 		}
 		p.hear()
 	}
+	if p.index > 0 && p.w.now%announceEvery < p.w.o.tick() && !p.leaves {
+		p.place.Seek(p.w.entries(), now)
+	}
 	p.judge()
 	if p.leaves && p.place.Drained(now) {
 		p.goodbye()

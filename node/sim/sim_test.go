@@ -94,7 +94,11 @@ func TestALargeRoomIsNotDeep(t *testing.T) {
 		Seed: 1, Peers: length(10_000, 3000, 500), Arrive: length(1000.0, 600, 200), Tick: 20 * time.Millisecond, Loss: 0.02,
 		For: length(time.Minute, 15*time.Second, 10*time.Second), Churn: 5,
 	})
-	atMost(t, "depth", r.Depth.Max, 4)
+	atMost(t, "depth, at any time", float64(r.DepthMax), 4)
+	atMost(t, "share of duplicates", r.DuplicateShare(), 0.02)
+	if !raced && !testing.Short() {
+		atMost(t, "control, of the bytes of sound", r.ControlShare(), 0.03)
+	}
 	atMost(t, "share of frames late or lost", 1-r.Delivered(), 0.001)
 }
 

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	longPause = ms(300) // without a new frame is heard by somebody
-	overhead  = 28 + 25 // bytes of IP, UDP and the sealed link around a packet
-	ctlOver   = 28 + 30 // and around a control message: QUIC's headers
+	longPause     = ms(300)    // without a new frame is heard by somebody
+	announceEvery = ms(10_000) // everybody hears where the room can be entered
+	overhead      = 28 + 25    // bytes of IP, UDP and the sealed link around a packet
+	ctlOver       = 28 + 30    // and around a control message: QUIC's headers
 )
 
 // A world is everything that is simulated.
