@@ -247,7 +247,10 @@ func (p *Place) stopSeeking() {
 // accepted takes in a peer that has a place for us.
 func (p *Place) accepted(u *upper, why aim, now time.Time) {
 	switch {
-	case why == toWarm && p.warm == nil:
+	case why == toWarm && (p.warm == nil || p.warm.idle() && len(u.path) < len(p.warm.path)):
+		if p.warm != nil {
+			p.drop(p.warm, "moved", now)
+		}
 		p.setWarm(u, now)
 		p.warmTry = 0
 	case why == toWarm:
@@ -340,7 +343,7 @@ func (p *Place) drop(u *upper, code string, now time.Time) {
 // lose forgets a parent.
 func (p *Place) lose(u *upper, now time.Time) {
 	if u == p.warm {
-		p.warm = nil
+		p.warm, p.warmTry = nil, 0
 		p.tree.SetSpare("", now)
 		p.warmAt = now.Add(time.Duration(p.rng.Int64N(int64(warmAfter))))
 		p.seekAt = now

@@ -314,6 +314,41 @@ func TestWhenBothParentsAreGoneOthersAreAsked(t *testing.T) {
 	}
 }
 
+func TestWhoLostItsParentDoesNotWaitForTheDead(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann"), p.now())
+	p.hear("ann", accept("ann", "root"))
+	p.Seek(doors("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"), p.now())
+	p.run(200*time.Millisecond, "ann")
+	p.Gone("ann", p.now())
+	p.done()
+	p.run(soonIn, "")
+	want(t, "asked at first", len(p.trials), maxTrials)
+	p.run(400*time.Millisecond, "")
+	if n := len(p.trials); n < 2*maxTrials || n > allTrials {
+		t.Errorf("%d asked", n)
+	}
+}
+
+func TestAWarmParentThatIsTooDeepIsReplaced(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Fanout: 4})
+	p.Seek(doors("ann"), p.now())
+	p.hear("ann", accept("ann", "root"))
+	p.Seek(doors("bo"), p.now())
+	want(t, "asked", p.asksWarm("ann"), "bo")
+	p.hear("bo", accept("bo", "far", "farther", "root"))
+	p.Seek(doors("bo", "cyd"), p.now())
+	p.run(1500*time.Millisecond, "ann")
+	want(t, "who carries nobody leaves it at that", p.joins["cyd"].Warm, false)
+	p.tree.Receive("bo", &Packet{Beacons: []Beacon{{Program, 1000}}}, p.now())
+	p.join("kid", Join{})
+	want(t, "asked", p.asksWarm("ann"), "cyd")
+	want(t, "no deeper than this", p.warmAsked.Depth, 2)
+	want(t, "kept until then", p.Warm(), "bo")
+	p.hear("cyd", accept("cyd", "root"))
+	want(t, "warm", p.Warm(), "cyd")
+}
+
 func TestAWarmParentIsOnAnotherPath(t *testing.T) {
 	p := newTestPlace(PlaceOptions{})
 	p.Seek(doors("bo"), p.now())
@@ -809,7 +844,7 @@ func TestAPlaceSurvivesAnything(t *testing.T) {
 				t.Fatalf("seed %d: parents %q and %q, in the tree %q and %q", seed, p.Parent(), p.Warm(), p.tree.parent.peer(), p.tree.spare.peer())
 			case p.Parent() != "" && p.Parent() == p.Warm():
 				t.Fatalf("seed %d: one parent twice", seed)
-			case len(p.trials) > 2*maxTrials || len(p.queue) > 64 || len(p.others) > MaxEntries || len(p.evidence) > 8:
+			case len(p.trials) > allTrials+2 || len(p.queue) > 64 || len(p.others) > MaxEntries || len(p.evidence) > 8:
 				t.Fatalf("seed %d: %d asked, %d to ask, %d others, %d pieces of evidence", seed, len(p.trials), len(p.queue), len(p.others), len(p.evidence))
 			case p.hot != nil && slices.Contains(p.hot.path, "me"):
 				t.Fatalf("seed %d: a loop", seed)

@@ -7,7 +7,9 @@ import (
 
 const (
 	stagger    = 100 * time.Millisecond // between two peers that are asked at once
-	maxTrials  = 3                      // peers asked at once
+	maxTrials  = 3                      // peers asked at once, of those who may still answer soon
+	soonIn     = 250 * time.Millisecond // is who lives
+	allTrials  = 3 * maxTrials          // peers asked at once in all
 	maxHops    = 3                      // redirects followed
 	failedFor  = 2 * time.Second        // a peer that gave no place is not asked again
 	maxWait    = 2 * time.Second        // that a peer may have us wait
@@ -100,7 +102,7 @@ func (p *Place) search(now time.Time) {
 	case p.seeking:
 		p.seekParent(now)
 	case p.hot == nil || p.trouble(now):
-	case p.warm == nil && p.asking(toWarm) == 0 && !now.Before(p.warmAt):
+	case (p.warm == nil || p.warmIsDeep()) && p.asking(toWarm) == 0 && !now.Before(p.warmAt):
 		p.seekWarm(now)
 	case p.asking(toClimb) == 0 && p.asking(toWarm) == 0 && !now.Before(p.climbAt):
 		p.seekClimb(now)
@@ -113,12 +115,12 @@ func (p *Place) question(a aim) Join {
 	switch a {
 	case toWarm:
 		j.Warm, j.Avoid = true, [][]byte{[]byte(p.hot.peer())}
-		if p.warmTry < 3 && len(p.path) > 1 {
+		if (p.warmTry < 3 || p.warm != nil) && len(p.path) > 1 {
 			for _, q := range p.path[1 : len(p.path)-1] { // the root is on every path
 				j.Avoid = append(j.Avoid, []byte(q))
 			}
 		}
-		if p.warmTry < 2 {
+		if p.warmTry < 2 || p.warm != nil {
 			j.Depth = uint8(len(p.path))
 		}
 	case toClimb:
@@ -146,9 +148,19 @@ func (p *Place) askable(e Entry, now time.Time) bool {
 	return !failed
 }
 
-// seekParent keeps up to maxTrials peers asked, one more each stagger.
+// seekParent keeps up to maxTrials peers asked, one more each stagger. Whoever lost its parent does not wait for those who
+// do not answer soon: they may be gone for the same reason.
 func (p *Place) seekParent(now time.Time) {
-	if now.Before(p.nextAt) || p.asking(toFeed) >= maxTrials {
+	hopeful, soon := 0, answerIn
+	if p.path != nil {
+		soon = soonIn
+	}
+	for _, t := range p.trials {
+		if t.aim == toFeed && (!t.again.IsZero() || now.Sub(t.asked) <= soon) {
+			hopeful++
+		}
+	}
+	if now.Before(p.nextAt) || hopeful >= maxTrials || p.asking(toFeed) >= allTrials {
 		return
 	}
 	for {
@@ -215,6 +227,11 @@ func (p *Place) seekWarm(now time.Time) {
 		return
 	}
 	p.warmFailed(now)
+}
+
+// warmIsDeep reports whether all below us would sink if the warm parent had to feed us: it is from before we rose.
+func (p *Place) warmIsDeep() bool {
+	return p.fed > 0 && p.warm.idle() && len(p.warm.path) > len(p.hot.path)
 }
 
 func (p *Place) warmFailed(now time.Time) {
