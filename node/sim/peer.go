@@ -41,7 +41,7 @@ type hearing struct {
 	late    uint64
 	wrong   uint64     // frames that the source never made
 	recent  [32]uint64 // numbers on time, by number modulo the length
-	gapEnd  ms         // when the last long pause that a killing caused ended
+	gapEnd  ms         // when the last long pause that a killing caused ended; one that begins a while later is chance
 }
 
 type verdict struct {
@@ -53,6 +53,17 @@ type verdict struct {
 type conn struct {
 	id   int
 	last ms // when the last control message over it arrives at the other end
+
+	sent, lost int     // packets for a child, since its loss was last measured
+	loss       float64 // as a link measures it
+}
+
+// measure learns what a link loses, as the real one does.
+func (c *conn) measure() {
+	if c.sent >= lossSpan {
+		c.loss += (float64(c.lost)/float64(c.sent) - c.loss) / 2
+		c.sent, c.lost = 0, 0
+	}
 }
 
 // idOf makes an ID as long as a libp2p peer ID, from which the peer is found again.
@@ -118,6 +129,12 @@ func (p *peer) tick() {
 			p.accuse("", err)
 		}
 		p.hear()
+	}
+	if p.w.now%lossEvery < p.w.o.tick() {
+		for q, c := range p.down {
+			c.measure()
+			_ = p.tree.SetLoss(q.id, c.loss) // who is no child is left alone
+		}
 	}
 	if p.index > 0 && p.w.now%announceEvery < p.w.o.tick() && !p.leaves {
 		p.place.Seek(p.w.entries(), now)
@@ -209,7 +226,7 @@ func (p *peer) hear() {
 		}
 		if f.Number > p.head {
 			p.head = f.Number
-			if w.now-p.newAt > longPause && p.newAt < w.killed+2000 {
+			if w.now-p.newAt > longPause && p.newAt < max(w.killed, p.gapEnd)+1000 {
 				p.gapEnd = w.now
 			}
 			p.newAt = w.now

@@ -13,6 +13,8 @@ import (
 const (
 	longPause     = ms(300)    // without a new frame is heard by somebody
 	announceEvery = ms(10_000) // everybody hears where the room can be entered
+	lossEvery     = ms(1000)   // a tree is told what its links lose
+	lossSpan      = 32         // packets that a measurement of loss takes, at least
 	overhead      = 28 + 25    // bytes of IP, UDP and the sealed link around a packet
 	ctlOver       = 28 + 30    // and around a control message: QUIC's headers
 )
@@ -128,7 +130,14 @@ func (w *world) part(p, q *peer, side map[*peer]*conn, code string) {
 func (w *world) fly(p, q *peer, pkt *relay.Packet, delay ms) {
 	size, audio := w.size(pkt)
 	w.count(size-audio, audio)
-	if w.chance(w.o.Loss) || !w.reachable(p, q) {
+	lost := w.chance(w.o.Loss) || !w.reachable(p, q)
+	if c := p.down[q]; c != nil {
+		c.sent++
+		if lost {
+			c.lost++
+		}
+	}
+	if lost {
 		return
 	}
 	w.add(event{at: w.now + w.oneWay(p, q) + delay, to: q, from: p, pkt: w.copy(pkt)})
