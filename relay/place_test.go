@@ -219,6 +219,51 @@ func TestWhoIsToldToWaitAsksAgain(t *testing.T) {
 	want(t, "then", p.done(), []string{"dial ann"})
 }
 
+func TestWhoIsToldToWaitAgainAndAgainAsksLessOften(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann"), p.now())
+	var asked []time.Duration
+	began := p.now()
+	for range 500 {
+		for _, did := range p.done() {
+			if did == "dial ann" {
+				asked = append(asked, p.now().Sub(began))
+				p.hear("ann", Wait{Millis: 200})
+			}
+		}
+		if len(p.trials) == 0 {
+			break
+		}
+		p.run(10*time.Millisecond, "")
+	}
+	want(t, "asked after", asked, []time.Duration{0, 200 * time.Millisecond, 600 * time.Millisecond, 1400 * time.Millisecond, 2200 * time.Millisecond})
+	want(t, "and gives up", p.did, []string{"part ann late"})
+}
+
+func TestWhoReachesNobodyAsksFewAtATime(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("a", "b", "c", "d", "e", "f", "g", "h"), p.now())
+	p.hear("a", Wait{Millis: 1}) // one of them has no place either, and says so again and again
+	count := func(d time.Duration) (n int) {
+		for range d / (10 * time.Millisecond) {
+			p.run(10*time.Millisecond, "")
+			for _, did := range p.done() {
+				if strings.HasPrefix(did, "dial") {
+					n++
+				}
+				if did == "dial a" {
+					p.hear("a", Wait{Millis: 200})
+				}
+			}
+		}
+		return n
+	}
+	count(10 * time.Second)
+	if n := count(10 * time.Second); n < 10 || n > 40 {
+		t.Errorf("%d questions in 10 s", n)
+	}
+}
+
 func TestNobodyAnswers(t *testing.T) {
 	p := newTestPlace(PlaceOptions{})
 	p.Seek(doors("ann"), p.now())

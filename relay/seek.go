@@ -13,6 +13,8 @@ const (
 	maxHops    = 3                      // redirects followed
 	failedFor  = 2 * time.Second        // a peer that gave no place is not asked again
 	maxWait    = 2 * time.Second        // that a peer may have us wait
+	maxWaits   = 4                      // times that it may do so
+	maxPause   = time.Second            // between two rounds in which all are asked in vain
 	warmAfter  = time.Second            // of sound, before a second parent is looked for
 	climbEvery = 30 * time.Second       // who carries climbCarry children looks for a place nearer to the root
 	climbCarry = 16
@@ -58,6 +60,7 @@ type trial struct {
 	aim   aim
 	asked time.Time
 	again time.Time // when to ask again; zero unless it said Wait
+	waits int       // times that it did
 }
 
 // Seek says where the room can be entered, and has the place look for a parent if it has none. Call it again when that
@@ -156,7 +159,7 @@ func (p *Place) seekParent(now time.Time) {
 		soon = soonIn
 	}
 	for _, t := range p.trials {
-		if t.aim == toFeed && (!t.again.IsZero() || now.Sub(t.asked) <= soon) {
+		if t.aim == toFeed && (!t.again.IsZero() && t.waits < maxWaits/2 || t.again.IsZero() && now.Sub(t.asked) <= soon) {
 			hopeful++
 		}
 	}
@@ -174,9 +177,9 @@ func (p *Place) seekParent(now time.Time) {
 			}
 		}
 		if !p.refill(now) {
-			if p.asking(toFeed) == 0 {
+			if hopeful == 0 {
 				p.rounds++
-				pause := min(stagger<<min(p.rounds, 5), maxWait)
+				pause := min(stagger<<min(p.rounds, 5), maxPause)
 				p.nextAt = now.Add(pause/2 + time.Duration(p.rng.Int64N(int64(pause))))
 				clear(p.failed)
 			} else {
@@ -199,6 +202,10 @@ func (p *Place) refill(now time.Time) bool {
 		}
 		added := p.queue[from:]
 		p.rng.Shuffle(len(added), func(i, j int) { added[i], added[j] = added[j], added[i] })
+	}
+	if p.rounds > 2 && len(p.queue) > 2 { // nobody can be reached: a few tell when that is over
+		p.rng.Shuffle(len(p.queue), func(i, j int) { p.queue[i], p.queue[j] = p.queue[j], p.queue[i] })
+		p.queue = p.queue[:2]
 	}
 	return len(p.queue) > 0
 }
@@ -313,7 +320,14 @@ func (p *Place) hearTrial(i int, m any, now time.Time) {
 		p.forget(i)
 		p.follow(t, m.To[:min(len(m.To), MaxEntries)], now)
 	case Wait:
-		t.again = now.Add(min(max(time.Duration(m.Millis), 1)*time.Millisecond, maxWait))
+		if t.waits == maxWaits {
+			p.out.Part(t.id, "late")
+			p.fail(i, now)
+			return
+		}
+		wait := time.Duration(min(max(m.Millis, 1), uint32(maxWait/time.Millisecond))) * time.Millisecond
+		t.again = now.Add(min(wait<<min(t.waits, 2), maxWait)) // longer and longer: half the room may wait for the other half
+		t.waits++
 	case Refuse, Bye:
 		p.out.Part(t.id, "")
 		p.fail(i, now)
