@@ -16,7 +16,7 @@ import (
 )
 
 func simCommand() *cobra.Command {
-	o := sim.Options{Seed: 1, Peers: 1000, For: time.Minute, Loss: 0.02, RTT: 50 * time.Millisecond, Churn: 5, Arrive: 200}
+	o := sim.Options{Seed: 1, Peers: 1000, For: time.Minute, Loss: 0.02, RTT: 50 * time.Millisecond, Churn: 5, Arrive: 200, Relays: 0.03, Volunteers: 0.3}
 	var lies []string
 	var svg string
 	var trials int
@@ -38,6 +38,11 @@ func simCommand() *cobra.Command {
 			}
 			if svg != "" {
 				o.Pictures = 6
+			}
+			for _, s := range []*float64{&o.Relays, &o.Volunteers} {
+				if *s == 0 {
+					*s = -1 // none, not the default
+				}
 			}
 			began := time.Now()
 			if trials > 1 {
@@ -77,6 +82,11 @@ func simCommand() *cobra.Command {
 	fl.Var((*share)(&o.Liars), "liars", "share of those who carry others that lies")
 	fl.StringArrayVar(&lies, "lie", nil, "what they do; repeatable")
 	fl.IntVar(&o.Fanout, "fanout", 8, "listeners that the host feeds")
+	fl.IntVar(&o.Ready, "ready", 0, "relays that are there before the crowd comes")
+	fl.Var((*share)(&o.Relays), "relays", "share of the listeners that are relays")
+	fl.IntVar(&o.RelayFanout, "relay-fanout", 64, "listeners that each of these feeds")
+	fl.Var((*share)(&o.Volunteers), "volunteers", "share of the listeners that feed a few others")
+	fl.IntVar(&o.VolunteerFanout, "volunteer-fanout", 6, "listeners that each of these feeds")
 	fl.IntVar(&o.Bundle, "bundle", 3, "frames in a packet")
 	fl.Var((*span)(&o.Tick), "tick", "how often every node looks around, at most 20ms: less often is quicker to simulate (default 10ms)")
 	fl.IntVar(&trials, "trials", 1, "how many rooms, each with the next seed; prints their sum")

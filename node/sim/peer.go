@@ -41,7 +41,7 @@ type hearing struct {
 	late    uint64
 	wrong   uint64     // frames that the source never made
 	recent  [32]uint64 // numbers on time, by number modulo the length
-	gapEnd  ms         // when the last long pause that a killing caused ended; one that begins a while later is chance
+	gapEnd  ms         // when the last long pause ended that a killing or partition caused; one that begins a while later is chance
 }
 
 type verdict struct {
@@ -226,7 +226,7 @@ func (p *peer) hear() {
 		}
 		if f.Number > p.head {
 			p.head = f.Number
-			if w.now-p.newAt > longPause && p.newAt < max(w.killed, p.gapEnd)+1000 {
+			if w.now-p.newAt > longPause && p.newAt < max(w.struck, p.gapEnd)+1000 {
 				p.gapEnd = w.now
 			}
 			p.newAt = w.now
@@ -277,6 +277,7 @@ func (p *peer) Dial(to relay.Entry, j relay.Join) {
 	c := p.up[q]
 	if c == nil {
 		w.conns++
+		w.dials++
 		c = &conn{id: w.conns, last: w.now + w.handshake(p, q)}
 		p.up[q] = c
 	}

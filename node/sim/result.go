@@ -34,8 +34,10 @@ type Result struct {
 	JoinMS     Quantiles     `json:"join_ms"` // from the click to the first verified frame
 	Depth      Quantiles     `json:"depth"`   // at the end
 	DepthMax   int           `json:"depth_max"`
-	BackMS     Quantiles     `json:"back_ms"` // from the last kill to sound again, of those who lost it
+	Levels     []Level       `json:"levels"`  // by depth, at the end; the host is the first
+	BackMS     Quantiles     `json:"back_ms"` // from the last kill, or from when a partition healed, to sound again, of those who lost it
 	Killed     int           `json:"killed"`
+	Parted     int           `json:"parted"`   // peers that the last partition cut off
 	NotBack    int           `json:"not_back"` // of those alive at the end
 	Liars      int           `json:"liars"`
 	Accused    int           `json:"accused"` // pieces of evidence that reached the host
@@ -47,10 +49,21 @@ type Result struct {
 	pictures []picture
 }
 
+// A Level is everybody at one depth.
+type Level struct {
+	Listeners  int    `json:"listeners"` // who carry nobody
+	Volunteers int    `json:"volunteers"`
+	Relays     int    `json:"relays"`
+	Free       int    `json:"free"` // places for children that nobody has
+	Due        uint64 `json:"due"`  // frames of those who are there
+	OnTime     uint64 `json:"on_time"`
+}
+
 // A Second is one of the program.
 type Second struct {
 	Peers  int    `json:"peers"` // alive at its end, beside the host
 	Depth  int    `json:"depth"` // of the deepest then
+	Dials  int    `json:"dials"` // connections begun in it
 	Due    uint64 `json:"due"`   // its frames, for each peer that had heard something before
 	OnTime uint64 `json:"on_time"`
 }
@@ -117,11 +130,15 @@ func (w *world) result() *Result {
 	var depths []int
 	var back []ms
 	for _, p := range w.alive {
+		due, onTime := r.Due, r.OnTime
 		w.tally(p)
+		d := p.place.Depth()
+		if d >= 0 {
+			w.level(p, d, r.Due-due, r.OnTime-onTime)
+		}
 		if p.index == 0 {
 			continue
 		}
-		d := p.place.Depth()
 		if d >= 0 {
 			depths = append(depths, d)
 		}
@@ -132,11 +149,11 @@ func (w *world) result() *Result {
 		case p.heardAt != 0 && p.newAt < last:
 			r.Silent++
 		}
-		if w.killed > 0 && p.heardAt != 0 && p.heardAt < w.killed {
-			if p.newAt <= w.killed {
+		if w.struck > 0 && p.heardAt != 0 && p.heardAt < w.struck {
+			if p.newAt <= w.struck {
 				r.NotBack++
 			} else if p.gapEnd > 0 {
-				back = append(back, p.gapEnd-w.killed)
+				back = append(back, p.gapEnd-w.struck)
 			}
 		}
 	}
@@ -149,13 +166,34 @@ func (w *world) result() *Result {
 	return r
 }
 
+// level counts a peer at its depth.
+func (w *world) level(p *peer, depth int, due, onTime uint64) {
+	for len(w.res.Levels) <= depth {
+		w.res.Levels = append(w.res.Levels, Level{})
+	}
+	l := &w.res.Levels[depth]
+	switch {
+	case p.index == 0:
+	case p.fanout == 0:
+		l.Listeners++
+	case p.fanout == w.o.RelayFanout:
+		l.Relays++
+	default:
+		l.Volunteers++
+	}
+	l.Free += max(p.fanout-p.place.Feeds(), 0)
+	l.Due += due
+	l.OnTime += onTime
+}
+
 // survey looks at the tree once a second.
 func (w *world) survey() {
 	if w.now > w.end() {
 		return
 	}
 	s := w.second(w.src.first + uint64(w.now)/20 - 1)
-	s.Peers = len(w.alive) - 1
+	s.Peers, s.Dials = len(w.alive)-1, w.dials
+	w.dials = 0
 	for _, p := range w.alive[1:] {
 		s.Depth = max(s.Depth, p.place.Depth())
 	}
@@ -171,9 +209,18 @@ func (r *Result) Print(out io.Writer) error {
 	row("duplicates", "%.2f %% of frames and auths", 100*r.DuplicateShare())
 	row("control", "%.2f %% of the bytes of sound", 100*r.ControlShare())
 	row("depth", "p50 %.0f, p99 %.0f, at most %d while measured", r.Depth.P50, r.Depth.P99, r.DepthMax)
+	for i, l := range r.Levels {
+		if i > 0 {
+			row(fmt.Sprintf("  %d", i), "%d listeners, %d volunteers, %d relays; %d places free; %.4f %% on time", l.Listeners, l.Volunteers, l.Relays, l.Free, 100*ratio(l.OnTime, l.Due))
+		}
+	}
 	row("joins", "%d, first frame after p50 %.0f, p95 %.0f, p99 %.0f, at most %.0f ms; %d never", r.Joins, r.JoinMS.P50, r.JoinMS.P95, r.JoinMS.P99, r.JoinMS.Max, r.NeverHeard)
-	if r.Killed > 0 {
-		row("killed", "%d; %d lost their sound and had it again after p50 %.0f, p99 %.0f, at most %.0f ms; %d not yet", r.Killed, r.BackMS.N, r.BackMS.P50, r.BackMS.P99, r.BackMS.Max, r.NotBack)
+	back := fmt.Sprintf("%d lost their sound and had it again after p50 %.0f, p99 %.0f, at most %.0f ms; %d not yet", r.BackMS.N, r.BackMS.P50, r.BackMS.P99, r.BackMS.Max, r.NotBack)
+	switch {
+	case r.Parted > 0:
+		row("cut off", "%d, until it healed; %s", r.Parted, back)
+	case r.Killed > 0:
+		row("killed", "%d; %s", r.Killed, back)
 	}
 	if r.Liars > 0 {
 		row("liars", "%d; banned %d times, %d times excused, %d pieces of evidence at the host", r.Liars, r.Moves.Bans, r.Moves.Excused, r.Accused)

@@ -37,16 +37,17 @@ type Options struct {
 	Patience time.Duration `json:"patience"` // a newcomer that heard nothing for longer has failed; 0 means 10 s
 
 	Fanout          int     `json:"fanout"`           // of the host; 0 means 8
-	Relays          float64 `json:"relays"`           // share of peers that are relays; 0 means 3 %
+	Ready           int     `json:"ready"`            // relays that are there before the first crowd, as a host has that asked for some
+	Relays          float64 `json:"relays"`           // share of peers that are relays; 0 means 3 %, negative none
 	RelayFanout     int     `json:"relay_fanout"`     // 0 means 64
-	Volunteers      float64 `json:"volunteers"`       // share of peers that carry a few; 0 means 30 %
+	Volunteers      float64 `json:"volunteers"`       // share of peers that carry a few; 0 means 30 %, negative none
 	VolunteerFanout int     `json:"volunteer_fanout"` // 0 means 6
 
 	Kills []Kill `json:"kills,omitempty"`
 	Cuts  []Cut  `json:"cuts,omitempty"`
 
 	Liars    float64 `json:"liars"`     // share of those who carry others
-	Lies     []Lie   `json:"lies"`      // that they tell, by turns; none means all
+	Lies     []Lie   `json:"lies"`      // that they tell, by turns, each room beginning with the next; none means all
 	LieShare float64 `json:"lie_share"` // of a liar's packets that are altered; 0 means 20 %
 
 	Pictures int `json:"-"` // of the tree, evenly over the time
@@ -79,9 +80,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.Deadline = cmp.Or(o.Deadline, 600*time.Millisecond)
 	o.Patience = cmp.Or(o.Patience, 10*time.Second)
 	o.Fanout = cmp.Or(o.Fanout, 8)
-	o.Relays = cmp.Or(o.Relays, 0.03)
+	o.Relays = max(cmp.Or(o.Relays, 0.03), 0)
 	o.RelayFanout = cmp.Or(o.RelayFanout, 64)
-	o.Volunteers = cmp.Or(o.Volunteers, 0.3)
+	o.Volunteers = max(cmp.Or(o.Volunteers, 0.3), 0)
 	o.VolunteerFanout = cmp.Or(o.VolunteerFanout, 6)
 	o.LieShare = cmp.Or(o.LieShare, 0.2)
 	if len(o.Lies) == 0 {
@@ -94,8 +95,8 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	share := func(x float64) bool { return x >= 0 && x <= 1 }
 	switch {
-	case o.Peers < 1 || o.Peers > 1_000_000:
-		return o, fmt.Errorf("%w: %d peers", ErrOption, o.Peers)
+	case o.Peers < 1 || o.Peers > 1_000_000 || o.Ready < 0 || o.Ready > 1000:
+		return o, fmt.Errorf("%w: %d peers, %d ready", ErrOption, o.Peers, o.Ready)
 	case o.For < 0 || o.Settle < 0 || o.Arrive < 0 || o.Churn < 0 || o.Deadline <= 0:
 		return o, fmt.Errorf("%w: less than nothing", ErrOption)
 	case o.RTT < 2*time.Millisecond || o.RTT+o.Spread+2*o.Jitter > 2*time.Second || o.Spread < 0 || o.Spread > o.RTT-2*time.Millisecond:
@@ -140,9 +141,13 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 func (w *world) plan() {
 	o := w.o
 	var t float64 // in ms
+	for range o.Ready {
+		w.at(0, func() { w.arrive(o.RelayFanout) })
+		t = readyTime
+	}
 	for range o.Peers {
 		t += w.rng.ExpFloat64() * 1000 / o.Arrive
-		w.at(ms(t), func() { w.arrive() })
+		w.at(ms(t), func() { w.arrive(w.capacity()) })
 	}
 	w.measured = ms(t) + ms(o.Settle/time.Millisecond)
 	w.counted = w.src.first + uint64(w.measured)/20
@@ -150,7 +155,7 @@ func (w *world) plan() {
 		for t := float64(w.measured) / 2; t < float64(w.end()); t += w.rng.ExpFloat64() * 1000 / o.Churn {
 			w.at(ms(t), func() {
 				if w.chance(0.5) {
-					w.arrive()
+					w.arrive(w.capacity())
 				} else {
 					w.depart()
 				}
@@ -169,7 +174,7 @@ func (w *world) plan() {
 			n := 0
 			for _, p := range w.alive[1:] {
 				if p.fanout > 0 && w.chance(o.Liars) {
-					p.lies(o.Lies[n%len(o.Lies)], w.now, o.LieShare)
+					p.lies(o.Lies[(uint64(n)+o.Seed)%uint64(len(o.Lies))], w.now, o.LieShare)
 					n++
 				}
 			}

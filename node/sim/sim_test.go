@@ -113,11 +113,24 @@ func TestAFarewellCostsNobodyAFrame(t *testing.T) {
 }
 
 func TestAPartitionHeals(t *testing.T) {
-	r := run(t, Options{Seed: 1, Peers: 200, For: 25 * time.Second, Loss: 0.02, Cuts: []Cut{{0.3, 10 * time.Second, 4 * time.Second}}})
-	atMost(t, "peers without sound at the end", float64(r.Silent), 0)
-	during, after := r.Seconds[12].Delivered(), r.Seconds[16].Delivered() // two seconds after
-	if during > 0.9 || after < 0.999 {
-		t.Errorf("delivered %v while parted, %v after", during, after)
+	for seed := range uint64(length(8, 2, 1)) {
+		r := run(t, Options{
+			Seed: 1 + seed, Peers: length(300, 300, 100), For: 30 * time.Second, Loss: 0.02, Cuts: []Cut{{0.5, 12 * time.Second, 12 * time.Second}},
+		})
+		atMost(t, "peers without sound at the end", float64(r.NotBack+r.Silent), 0)
+		atMost(t, "ms until the sound is back, p99", r.BackMS.P99, 2000)
+		if r.BackMS.N < r.Parted*9/10 {
+			t.Errorf("%d cut off, %d lost their sound", r.Parted, r.BackMS.N)
+		}
+		here := 1 - float64(r.Parted)/float64(r.Peers) // the host's side goes on
+		for i := 15; i < 23; i++ {
+			s := r.Seconds[i]
+			atMost(t, "share of the host's side that hears nothing", here-s.Delivered(), 0.001)
+			atMost(t, "connections tried a second by each peer of the other side", float64(s.Dials)/float64(r.Parted), 5)
+		}
+		if after := r.Seconds[27].Delivered(); after < 0.999 {
+			t.Errorf("delivered %v soon after", after)
+		}
 	}
 }
 

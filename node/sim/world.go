@@ -12,6 +12,7 @@ import (
 
 const (
 	longPause     = ms(300)    // without a new frame is heard by somebody
+	readyTime     = 2000       // ms that Options.Ready relays have before the crowd comes
 	announceEvery = ms(10_000) // everybody hears where the room can be entered
 	lossEvery     = ms(1000)   // a tree is told what its links lose
 	lossSpan      = 32         // packets that a measurement of loss takes, at least
@@ -32,6 +33,7 @@ type world struct {
 	alive  []*peer   // the host is the first
 	phases [][]*peer // by when they tick
 	conns  int
+	dials  int // connections begun, this second
 	pool   []*relay.Packet
 	doors  []relay.Entry // the room's entry points, as announced
 	cut    map[int]bool  // peers behind a partition; nil for none
@@ -41,7 +43,7 @@ type world struct {
 	counted   uint64 // the first frame that is
 	res       Result
 	joins     []ms
-	killed    ms  // when the last killing was; 0 for none
+	struck    ms  // when the last killing was, or a partition healed; 0 for never
 	listening int // peers that heard something
 	liarKey   ed25519.PrivateKey
 }
@@ -273,8 +275,8 @@ func (w *world) capacity() int {
 }
 
 // arrive brings a new peer.
-func (w *world) arrive() *peer {
-	p := w.newPeer(w.capacity())
+func (w *world) arrive(fanout int) *peer {
+	p := w.newPeer(fanout)
 	w.res.Joins++
 	p.join()
 	return p
@@ -306,7 +308,7 @@ func (w *world) kill(share float64) {
 		}
 	}
 	w.rng.Shuffle(len(inner), func(i, j int) { inner[i], inner[j] = inner[j], inner[i] })
-	w.killed = w.now
+	w.struck = w.now
 	for _, p := range inner[:int(float64(len(inner))*share)] {
 		p.die()
 		w.res.Killed++
@@ -324,8 +326,12 @@ func (w *world) partition(share float64, lasts ms) {
 			w.cut[p.index] = true
 		}
 	}
+	w.res.Parted = len(w.cut)
 	w.at(w.now+lasts, func() {
-		w.cut = nil
+		w.cut, w.struck = nil, w.now
+		for _, p := range w.alive {
+			p.gapEnd = 0
+		}
 		for _, e := range w.held {
 			e.at = w.now + 100
 			w.add(e)
