@@ -127,6 +127,7 @@ func (p *Place) mend(now time.Time) {
 		p.tellStall(now)
 		p.act(now)
 	case trouble:
+		p.compare.hot = "" // it begins anew
 		p.tellStall(now)
 		if now.Sub(p.hot.stalled) > stallWait || !p.hot.blamed.IsZero() {
 			p.act(now)
@@ -283,7 +284,6 @@ func (p *Place) setWarm(u *upper, now time.Time) {
 func (p *Place) promote(now time.Time) {
 	old, u := p.hot, p.warm
 	p.hot, p.warm = u, nil
-	p.compare.hot = "" // it begins anew
 	p.tree.SetParent(u.id, now)
 	if u.choice {
 		p.stats.Moved++
@@ -307,11 +307,10 @@ func (p *Place) promote(now time.Time) {
 // settled follows a change of the hot parent.
 func (p *Place) settled(now time.Time) {
 	p.troubled = false
+	p.compare.hot = "" // it begins anew
 	p.stopSeeking()
 	p.others = nil
 	p.warmAt = now.Add(warmAfter/2 + time.Duration(p.rng.Int64N(int64(warmAfter))))
-	p.climbTry = 0
-	p.climbLater(now)
 	p.setPath(now)
 	p.checkWarm(now)
 	p.loadTold = time.Time{}

@@ -76,6 +76,7 @@ type PlaceStats struct {
 	Joined    uint64 // places found with no parent there
 	Resumed   uint64 // moves to another parent because the one there failed
 	Moved     uint64 // moves while all was well
+	Improved  uint64 // of these, tried because the other parent was clearly better
 	Stalls    uint64 // times that the sound stopped
 	Loops     uint64 // parents refused or left because their path named this node
 	Bans      uint64 // peers that passed on what nobody signed
@@ -207,8 +208,13 @@ func (p *Place) setPath(now time.Time) {
 		return // while there is no parent, the old path is the best guess of whom to avoid
 	}
 	sank := len(path) > p.opt.Depth || len(path) > len(p.path) && p.fed > 0
+	moved := len(path) != len(p.path)
 	p.path = path
 	p.announce()
+	if moved {
+		p.climbTry = 0
+		p.climbLater(now)
+	}
 	if soon := now.Add(sinkEvery/4 + time.Duration(p.rng.Int64N(int64(sinkEvery/4)))); sank && p.climbAt.After(soon) {
 		p.climbAt, p.climbTry = soon, 0
 	}

@@ -407,6 +407,76 @@ func TestAWarmParentIsOnAnotherPath(t *testing.T) {
 	want(t, "it moved below ann too", p.Warm(), "")
 }
 
+// twoParents is a place below ann that has bo warm.
+func twoParents(t *testing.T, opt PlaceOptions, boPath []string) *testPlace {
+	t.Helper()
+	p := newTestPlace(opt)
+	p.Seek(doors("ann"), p.now())
+	p.hear("ann", accept("ann", "root"))
+	p.Seek(doors("bo"), p.now())
+	want(t, "asked", p.asksWarm("ann"), "bo")
+	p.hear("bo", accept(boPath...))
+	return p
+}
+
+// watchOn runs until bo is asked to feed us, or a time is over. Ann is so many frames later than bo, and of what she sends
+// every so manyeth is lost, and comes later. Of bo's beacons, two a second, every so manyeth is lost. 0 means none.
+func (p *testPlace) watchOn(late, lost uint64, beaconsLost int, d time.Duration) {
+	for i := range int(d / FrameDuration) {
+		p.tree.advance(FrameDuration)
+		n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+		if lost == 0 || n%lost != 0 {
+			p.tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(Program, n)}}, p.now())
+		} else if n > 1100 {
+			p.tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(Program, n-lost)}}, p.now())
+		}
+		p.Verified(p.now())
+		if i%100 == 0 {
+			p.hear("kid", Load{}) // if there is one, it lives
+		}
+		if i%25 == 0 && (beaconsLost == 0 || i/25%beaconsLost != 0) {
+			p.tree.Receive("bo", &Packet{Beacons: []Beacon{{Program, n + late}}}, p.now())
+		}
+		p.tree.Tick(p.now())
+		p.Tick(p.now())
+		if slices.Contains(p.did, "tell bo Resume") {
+			return
+		}
+	}
+}
+
+func TestAParentThatIsClearlyWorseIsLeft(t *testing.T) {
+	near, far := []string{"bo", "root"}, []string{"bo", "x", "root"}
+	for _, c := range []struct {
+		name             string
+		opt              PlaceOptions
+		path             []string
+		late, lost       uint64
+		beaconsLost      int
+		moves, withChild bool
+	}{
+		{"as good", PlaceOptions{}, near, 0, 0, 0, false, false},
+		{"a little late", PlaceOptions{}, near, 5, 0, 0, false, false},
+		{"late", PlaceOptions{}, near, 10, 0, 0, true, false},
+		{"late, but the other one loses as much as comes", PlaceOptions{}, near, 10, 0, 2, false, false},
+		{"loses a little", PlaceOptions{}, near, 0, 20, 0, false, false},
+		{"loses much", PlaceOptions{}, near, 0, 5, 0, true, false},
+		{"the other one loses as much", PlaceOptions{}, near, 0, 5, 5, false, false},
+		{"the other one is deeper", PlaceOptions{}, far, 10, 0, 0, true, false},
+		{"and a child would sink", PlaceOptions{Fanout: 4}, far, 10, 0, 0, false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := twoParents(t, c.opt, c.path)
+			if c.withChild {
+				p.join("kid", Join{})
+			}
+			p.watchOn(c.late, c.lost, c.beaconsLost, compareFor+time.Second)
+			want(t, "bo is asked", slices.Contains(p.done(), "tell bo Resume"), c.moves)
+			want(t, "parent", p.Parent(), "ann")
+		})
+	}
+}
+
 func TestADrainedChildMovesBeforeItGoes(t *testing.T) {
 	for _, to := range [][]Entry{nil, doors("dee")} {
 		p := settled(t, PlaceOptions{})
@@ -442,7 +512,7 @@ func TestALateParentIsLeft(t *testing.T) {
 			p.tree.Receive(from, &pkt, p.now())
 			p.Verified(p.now())
 		}
-		for range 30 * time.Second / (10 * time.Millisecond) {
+		for range 40 * time.Second / (10 * time.Millisecond) {
 			p.tree.advance(10 * time.Millisecond)
 			since := p.now().Sub(start)
 			n := uint64(since/FrameDuration) + 1000
@@ -697,6 +767,34 @@ func TestWhoSinksWithChildrenLooksForABetterPlaceSoon(t *testing.T) {
 		p.done()
 		p.run(sinkEvery/2+50*time.Millisecond, "ann")
 		want(t, fmt.Sprintf("asks the one above, with children: %v", fed), slices.Contains(p.done(), "dial new climb"), fed)
+	}
+}
+
+func TestWhoIsAtTheEdgeLooksForABetterPlaceNowAndThen(t *testing.T) {
+	for _, c := range []struct {
+		path []string
+		want bool
+	}{{[]string{"ann", "a", "b", "root"}, true}, {[]string{"ann", "a", "root"}, false}} {
+		p := newTestPlace(PlaceOptions{})
+		p.Seek(doors("ann"), p.now())
+		p.hear("ann", accept(c.path...))
+		p.Seek(doors("door"), p.now())
+		asked := 0
+		for range 120 {
+			p.run(time.Second, "ann")
+			for _, did := range p.done() {
+				switch did {
+				case "dial door climb":
+					asked++
+					p.hear("door", Refuse{})
+				case "dial door warm":
+					p.hear("door", Refuse{})
+				}
+			}
+		}
+		if (asked > 0) != c.want || asked > 10 {
+			t.Errorf("at depth %d: asked %d times in two minutes", p.Depth(), asked)
+		}
 	}
 }
 

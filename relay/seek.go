@@ -154,7 +154,7 @@ func (p *Place) askable(e Entry, now time.Time) bool {
 // seekParent keeps up to maxTrials peers asked, one more each stagger. Whoever lost its parent does not wait for those who
 // do not answer soon: they may be gone for the same reason.
 func (p *Place) seekParent(now time.Time) {
-	hopeful, soon := 0, answerIn
+	hopeful, soon := 0, p.opt.Answer
 	if p.path != nil {
 		soon = soonIn
 	}
@@ -250,12 +250,12 @@ func (p *Place) warmFailed(now time.Time) {
 // seekClimb asks the grandparent, or an entry point, for a place less deep.
 func (p *Place) seekClimb(now time.Time) {
 	p.climbLater(now)
-	deep := len(p.path) > p.opt.Depth
-	if !deep && (p.opt.Fanout == 0 || len(p.path) < 3) {
+	edge := len(p.path) >= p.opt.Depth
+	if !edge && (p.opt.Fanout == 0 || len(p.path) < 3) {
 		return
 	}
 	list := p.others[:min(len(p.others), 1)]
-	if deep || len(list) == 0 || p.climbTry%2 == 1 {
+	if edge || len(list) == 0 || p.climbTry%2 == 1 {
 		list = p.entries
 	}
 	p.climbTry++
@@ -264,9 +264,14 @@ func (p *Place) seekClimb(now time.Time) {
 	}
 }
 
-// climbLater puts off the next look for a better place: whoever carries many is soon there, and whoever is too deep sooner.
+// climbLater puts off the next look for a better place: whoever carries many is soon there, whoever is as deep as is wanted
+// too, because it sinks too deep when anybody above it does, and whoever is too deep sooner.
 func (p *Place) climbLater(now time.Time) {
-	every := climbEvery * climbCarry / time.Duration(min(max(p.opt.Fanout, climbCarry/4), 4*climbCarry)) << min(p.climbTry/2, 3)
+	every := climbEvery * climbCarry / time.Duration(min(max(p.opt.Fanout, climbCarry/4), 4*climbCarry))
+	if len(p.path) == p.opt.Depth {
+		every = min(every, climbEvery/2)
+	}
+	every <<= min(p.climbTry/2, 3)
 	if len(p.path) > p.opt.Depth {
 		every = sinkEvery
 	}

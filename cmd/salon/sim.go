@@ -16,7 +16,7 @@ import (
 )
 
 func simCommand() *cobra.Command {
-	o := sim.Options{Seed: 1, Peers: 1000, For: time.Minute, Loss: 0.02, RTT: 50 * time.Millisecond, Churn: 5, Arrive: 200, Relays: 0.03, Volunteers: 0.3}
+	o := sim.Options{Seed: 1, Peers: 1000, For: time.Minute, Loss: 0.02, RTT: 50 * time.Millisecond, Churn: 5, Arrive: 200, Relays: 0.03, Volunteers: 0.3, BadLoss: 0.12}
 	var lies []string
 	var svg string
 	var trials int
@@ -39,7 +39,7 @@ func simCommand() *cobra.Command {
 			if svg != "" {
 				o.Pictures = 6
 			}
-			for _, s := range []*float64{&o.Relays, &o.Volunteers} {
+			for _, s := range []*float64{&o.Relays, &o.Volunteers, &o.BadLoss} {
 				if *s == 0 {
 					*s = -1 // none, not the default
 				}
@@ -79,6 +79,9 @@ func simCommand() *cobra.Command {
 	fl.Var((*rate)(&o.Arrive), "arrive", "joins a second of those who are there at the start")
 	fl.Var((*kills)(&o.Kills), "kill", "share of those who feed others that vanishes, and when: 30%@30s; repeatable")
 	fl.Var((*cuts)(&o.Cuts), "cut", "share of the peers that is cut off, when, and for how long: 20%@30s+5s; repeatable")
+	fl.Var((*share)(&o.Bad), "bad", "share of those who carry others whose own line is bad")
+	fl.Var((*share)(&o.BadLoss), "bad-loss", "share of packets that such a line loses")
+	fl.Var((*span)(&o.BadDelay), "bad-delay", "how much later what it does not lose comes")
 	fl.Var((*share)(&o.Liars), "liars", "share of those who carry others that lies")
 	fl.StringArrayVar(&lies, "lie", nil, "what they do; repeatable")
 	fl.IntVar(&o.Fanout, "fanout", 8, "listeners that the host feeds")

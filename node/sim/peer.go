@@ -14,7 +14,8 @@ type peer struct {
 	index  int // among all peers there ever were
 	id     relay.Peer
 	entry  relay.Entry
-	fanout int // children it offers to carry
+	fanout int  // children it offers to carry
+	flawed bool // its line is bad
 	tree   *relay.Tree
 	place  *relay.Place
 	ver    *relay.Verifier

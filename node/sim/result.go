@@ -61,10 +61,11 @@ type Level struct {
 
 // A Second is one of the program.
 type Second struct {
-	Peers  int    `json:"peers"` // alive at its end, beside the host
-	Depth  int    `json:"depth"` // of the deepest then
-	Dials  int    `json:"dials"` // connections begun in it
-	Due    uint64 `json:"due"`   // its frames, for each peer that had heard something before
+	Peers  int    `json:"peers"`            // alive at its end, beside the host
+	Depth  int    `json:"depth"`            // of the deepest then
+	Dials  int    `json:"dials"`            // connections begun in it
+	OnBad  int    `json:"on_bad,omitempty"` // peers that are fed over a bad line, at its end
+	Due    uint64 `json:"due"`              // its frames, for each peer that had heard something before
 	OnTime uint64 `json:"on_time"`
 }
 
@@ -97,6 +98,7 @@ func (r *Result) place(s relay.PlaceStats) {
 	m.Joined += s.Joined
 	m.Resumed += s.Resumed
 	m.Moved += s.Moved
+	m.Improved += s.Improved
 	m.Stalls += s.Stalls
 	m.Loops += s.Loops
 	m.Bans += s.Bans
@@ -196,6 +198,9 @@ func (w *world) survey() {
 	w.dials = 0
 	for _, p := range w.alive[1:] {
 		s.Depth = max(s.Depth, p.place.Depth())
+		if q := w.find(p.place.Parent()); q != nil && q.flawed {
+			s.OnBad++
+		}
 	}
 }
 
@@ -222,10 +227,17 @@ func (r *Result) Print(out io.Writer) error {
 	case r.Killed > 0:
 		row("killed", "%d; %s", r.Killed, back)
 	}
+	if n := len(r.Seconds); o.Bad > 0 && n > 0 {
+		most := 0
+		for _, s := range r.Seconds {
+			most = max(most, s.OnBad)
+		}
+		row("bad lines", "%d fed over one at the end, %d at most", r.Seconds[n-1].OnBad, most)
+	}
 	if r.Liars > 0 {
 		row("liars", "%d; banned %d times, %d times excused, %d pieces of evidence at the host", r.Liars, r.Moves.Bans, r.Moves.Excused, r.Accused)
 	}
-	row("moves", "%d joined, %d resumed, %d moved; %d stalls, %d loops; %d redirects, %d waits, %d refused", r.Moves.Joined, r.Moves.Resumed, r.Moves.Moved, r.Moves.Stalls, r.Moves.Loops, r.Moves.Redirects, r.Moves.Waits, r.Moves.Refused)
+	row("moves", "%d joined, %d resumed, %d moved (%d to a better parent); %d stalls, %d loops; %d redirects, %d waits, %d refused", r.Moves.Joined, r.Moves.Resumed, r.Moves.Moved, r.Moves.Improved, r.Moves.Stalls, r.Moves.Loops, r.Moves.Redirects, r.Moves.Waits, r.Moves.Refused)
 	if r.Silent+r.Unheard > 0 {
 		row("silent", "%d in the last second, %d always", r.Silent, r.Unheard)
 	}

@@ -43,6 +43,10 @@ type Options struct {
 	Volunteers      float64 `json:"volunteers"`       // share of peers that carry a few; 0 means 30 %, negative none
 	VolunteerFanout int     `json:"volunteer_fanout"` // 0 means 6
 
+	Bad      float64       `json:"bad"`       // share of those who carry others whose own line is bad
+	BadLoss  float64       `json:"bad_loss"`  // what it loses of what they send, beside Loss; 0 means 12 %, negative none
+	BadDelay time.Duration `json:"bad_delay"` // and how much later that comes
+
 	Kills []Kill `json:"kills,omitempty"`
 	Cuts  []Cut  `json:"cuts,omitempty"`
 
@@ -84,6 +88,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.RelayFanout = cmp.Or(o.RelayFanout, 64)
 	o.Volunteers = max(cmp.Or(o.Volunteers, 0.3), 0)
 	o.VolunteerFanout = cmp.Or(o.VolunteerFanout, 6)
+	o.BadLoss = max(cmp.Or(o.BadLoss, 0.12), 0)
 	o.LieShare = cmp.Or(o.LieShare, 0.2)
 	if len(o.Lies) == 0 {
 		o.Lies = Lies
@@ -99,11 +104,11 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("%w: %d peers, %d ready", ErrOption, o.Peers, o.Ready)
 	case o.For < 0 || o.Settle < 0 || o.Arrive < 0 || o.Churn < 0 || o.Deadline <= 0:
 		return o, fmt.Errorf("%w: less than nothing", ErrOption)
-	case o.RTT < 2*time.Millisecond || o.RTT+o.Spread+2*o.Jitter > 2*time.Second || o.Spread < 0 || o.Spread > o.RTT-2*time.Millisecond:
+	case o.RTT < 2*time.Millisecond || o.RTT+o.Spread+2*o.Jitter+o.BadDelay > 2*time.Second || o.BadDelay < 0 || o.Spread < 0 || o.Spread > o.RTT-2*time.Millisecond:
 		return o, fmt.Errorf("%w: a round trip of %v, give or take %v", ErrOption, o.RTT, o.Spread)
 	case !share(o.Loss) || o.Loss > 0.5:
 		return o, fmt.Errorf("%w: a loss of %v", ErrOption, o.Loss)
-	case !share(o.Relays) || !share(o.Volunteers) || !share(o.Relays+o.Volunteers) || !share(o.Liars) || !share(o.LieShare) || !share(o.Polite):
+	case !share(o.Relays) || !share(o.Volunteers) || !share(o.Relays+o.Volunteers) || !share(o.Liars) || !share(o.LieShare) || !share(o.Polite) || !share(o.Bad) || !share(o.BadLoss):
 		return o, fmt.Errorf("%w: a share beyond all", ErrOption)
 	case o.Tick < time.Millisecond || o.Tick > 20*time.Millisecond:
 		return o, fmt.Errorf("%w: a tick of %v", ErrOption, o.Tick)

@@ -102,6 +102,17 @@ func TestALargeRoomIsNotDeep(t *testing.T) {
 	atMost(t, "share of frames late or lost", 1-r.Delivered(), 0.001)
 }
 
+func TestBadLinesAreLeftAndNobodyHearsIt(t *testing.T) {
+	r := run(t, Options{Seed: 1, Peers: 200, For: length(5*time.Minute, 75*time.Second, 75*time.Second), Loss: 0.02, Bad: 0.2})
+	early, late := r.Seconds[8].OnBad, r.Seconds[len(r.Seconds)-1].OnBad
+	if early < 10 || late > early/2 {
+		t.Errorf("%d fed over a bad line at first, %d at the end", early, late)
+	}
+	atMost(t, "share of frames late or lost", 1-r.Delivered(), 0.0001)
+	r = run(t, Options{Seed: 1, Peers: 80, For: 75 * time.Second, Loss: 0.02})
+	atMost(t, "moves for nothing", float64(r.Moves.Improved), 3)
+}
+
 func TestAFarewellCostsNobodyAFrame(t *testing.T) {
 	r := run(t, Options{Seed: 1, Peers: 150, For: 25 * time.Second, Churn: 10, Polite: 1})
 	if r.Leaves < 50 {

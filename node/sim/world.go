@@ -70,12 +70,23 @@ func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
 
 // oneWay is how long something takes from p to q this time.
 func (w *world) oneWay(p, q *peer) ms {
-	d := w.rtt(p, q) / 2
+	d := w.distance(p, q) / 2
+	if p.flawed {
+		d += w.o.BadDelay
+	}
 	return max(ms(d/time.Millisecond)+ms(w.rng.IntN(int(w.o.Jitter/time.Millisecond)+1)), 1)
 }
 
 // rtt is the distance of two peers, there and back: the same whenever it is asked for.
 func (w *world) rtt(p, q *peer) time.Duration {
+	d := w.distance(p, q)
+	if p.flawed || q.flawed {
+		d += w.o.BadDelay
+	}
+	return d
+}
+
+func (w *world) distance(p, q *peer) time.Duration {
 	if w.o.Spread == 0 {
 		return w.o.RTT
 	}
@@ -132,7 +143,7 @@ func (w *world) part(p, q *peer, side map[*peer]*conn, code string) {
 func (w *world) fly(p, q *peer, pkt *relay.Packet, delay ms) {
 	size, audio := w.size(pkt)
 	w.count(size-audio, audio)
-	lost := w.chance(w.o.Loss) || !w.reachable(p, q)
+	lost := w.chance(w.o.Loss) || p.flawed && w.chance(w.o.BadLoss) || !w.reachable(p, q)
 	if c := p.down[q]; c != nil {
 		c.sent++
 		if lost {
@@ -277,6 +288,7 @@ func (w *world) capacity() int {
 // arrive brings a new peer.
 func (w *world) arrive(fanout int) *peer {
 	p := w.newPeer(fanout)
+	p.flawed = fanout > 0 && w.chance(w.o.Bad)
 	w.res.Joins++
 	p.join()
 	return p
