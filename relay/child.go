@@ -438,9 +438,10 @@ func (p *Place) Drained(now time.Time) bool {
 
 // tend looks after the children, and tells the parents that we are alive.
 func (p *Place) tend(now time.Time) {
-	if len(p.order) > 0 && now.Sub(p.swept) >= loadEvery {
+	if now.Sub(p.swept) >= loadEvery {
 		p.swept = now
 		maps.DeleteFunc(p.turns, func(_ Peer, at time.Time) bool { return now.Sub(at) > maxWait })
+		maps.DeleteFunc(p.failed, func(_ Peer, until time.Time) bool { return !now.Before(until) })
 		for _, c := range slices.Clone(p.order) {
 			limit := childSilence
 			if !c.fed {

@@ -147,6 +147,13 @@ func (p *Place) Stalls() bool { return p.due && p.troubled }
 // Stats returns the counts.
 func (p *Place) Stats() PlaceStats { return p.stats }
 
+// Remembers is how many notes on other peers this node keeps, those of its tree included: a few for each that it has to do
+// with, and for each that it had to do with lately.
+func (p *Place) Remembers() int {
+	return len(p.bans) + len(p.failed) + len(p.turns) + len(p.trials) + len(p.queue) + len(p.entries) + len(p.others) +
+		len(p.by) + len(p.evidence) + len(p.tree.peers) + len(p.tree.paces)
+}
+
 // Due says whether sound must come without a pause, as the program does: then its absence is a fact, and the parent is left
 // for it. On a stage where all may be silent only Gone says that a parent failed.
 func (p *Place) Due(due bool, now time.Time) {

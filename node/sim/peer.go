@@ -117,6 +117,13 @@ func (p *peer) die() {
 	phase := &w.phases[p.index%len(w.phases)]
 	*phase = slices.DeleteFunc(*phase, func(q *peer) bool { return q == p })
 	p.tree, p.place, p.ver, p.out, p.up, p.down, p.lie = nil, nil, nil, nil, nil, nil, nil // the dead weigh little
+	w.at(w.now+forgetAfter, func() {
+		w.peers[p.index] = nil
+		for _, q := range w.alive {
+			delete(q.up, p)
+			delete(q.down, p)
+		}
+	})
 }
 
 // tick is what a node does every few milliseconds.

@@ -64,6 +64,7 @@ type Second struct {
 	Peers  int    `json:"peers"`            // alive at its end, beside the host
 	Depth  int    `json:"depth"`            // of the deepest then
 	Dials  int    `json:"dials"`            // connections begun in it
+	Notes  int    `json:"notes"`            // on other peers, of the peer that keeps most
 	OnBad  int    `json:"on_bad,omitempty"` // peers that are fed over a bad line, at its end
 	Due    uint64 `json:"due"`              // its frames, for each peer that had heard something before
 	OnTime uint64 `json:"on_time"`
@@ -197,7 +198,7 @@ func (w *world) survey() {
 	s.Peers, s.Dials = len(w.alive)-1, w.dials
 	w.dials = 0
 	for _, p := range w.alive[1:] {
-		s.Depth = max(s.Depth, p.place.Depth())
+		s.Depth, s.Notes = max(s.Depth, p.place.Depth()), max(s.Notes, p.place.Remembers())
 		if q := w.find(p.place.Parent()); q != nil && q.flawed {
 			s.OnBad++
 		}

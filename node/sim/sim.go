@@ -159,7 +159,8 @@ func (w *world) plan() {
 	if o.Churn > 0 {
 		for t := float64(w.measured) / 2; t < float64(w.end()); t += w.rng.ExpFloat64() * 1000 / o.Churn {
 			w.at(ms(t), func() {
-				if w.chance(0.5) {
+				there := float64(len(w.alive)-1) / float64(o.Peers)
+				if w.chance(0.5 + (1-there)/2) { // so that after hours there are as many as at first
 					w.arrive(w.capacity())
 				} else {
 					w.depart()

@@ -228,7 +228,7 @@ func TestOneSeedIsOneTrace(t *testing.T) {
 }
 
 func TestMemoryDoesNotGrow(t *testing.T) {
-	w, err := newWorld(mustDefault(t, Options{Seed: 1, Peers: 150, For: length(2*time.Hour, 40*time.Second, 30*time.Second), Loss: 0.02, Churn: 5}))
+	w, err := newWorld(mustDefault(t, Options{Seed: 1, Peers: length(200, 150, 150), For: length(2*time.Hour, 40*time.Second, 30*time.Second), Loss: 0.02, Churn: 5}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +246,16 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	late := use(w.end() - 1)
 	t.Logf("%.0f kB a peer, then %.0f kB, %d peers", early/1024, late/1024, len(w.alive))
 	atMost(t, "growth", late/early, 1.15)
+	third := len(w.res.Seconds) / 3
+	most := func(list []Second) (n int) {
+		for _, s := range list {
+			n = max(n, s.Notes)
+		}
+		return n
+	}
+	before, after := most(w.res.Seconds[third/2:third]), most(w.res.Seconds[2*third:])
+	t.Logf("notes on other peers: at most %d, then %d", before, after)
+	atMost(t, "growth of notes on other peers", float64(after), 1.5*float64(before))
 	runtime.KeepAlive(w)
 }
 

@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	longPause     = ms(300)    // without a new frame is heard by somebody
-	readyTime     = 2000       // ms that Options.Ready relays have before the crowd comes
-	announceEvery = ms(10_000) // everybody hears where the room can be entered
-	lossEvery     = ms(1000)   // a tree is told what its links lose
-	lossSpan      = 32         // packets that a measurement of loss takes, at least
-	overhead      = 28 + 25    // bytes of IP, UDP and the sealed link around a packet
-	ctlOver       = 28 + 30    // and around a control message: QUIC's headers
+	longPause     = ms(300)     // without a new frame is heard by somebody
+	readyTime     = 2000        // ms that Options.Ready relays have before the crowd comes
+	announceEvery = ms(10_000)  // everybody hears where the room can be entered
+	forgetAfter   = ms(120_000) // who is dead is nobody: those who had to do with it know by then
+	lossEvery     = ms(1000)    // a tree is told what its links lose
+	lossSpan      = 32          // packets that a measurement of loss takes, at least
+	overhead      = 28 + 25     // bytes of IP, UDP and the sealed link around a packet
+	ctlOver       = 28 + 30     // and around a control message: QUIC's headers
 )
 
 // A world is everything that is simulated.
@@ -29,7 +30,7 @@ type world struct {
 	other  *source // another room, of which liars pass on frames
 	notary notary
 
-	peers  []*peer   // all that ever were, by index; the dead hold nothing
+	peers  []*peer   // by index; nil for those who are long dead
 	alive  []*peer   // the host is the first
 	phases [][]*peer // by when they tick
 	conns  int
