@@ -240,6 +240,18 @@ func TestWhoIsToldToWaitAgainAndAgainAsksLessOften(t *testing.T) {
 	want(t, "and gives up", p.did, []string{"part ann late"})
 }
 
+func TestWhoHasItsTurnSomewhereTakesNoneElsewhere(t *testing.T) {
+	p := newTestPlace(PlaceOptions{})
+	p.Seek(doors("ann", "bo"), p.now())
+	first := p.trials[0].id
+	p.hear(first, Wait{Millis: 400})
+	p.done()
+	p.run(390*time.Millisecond, "")
+	want(t, "until its turn", p.done(), nil)
+	p.run(20*time.Millisecond, "")
+	want(t, "then it asks again, and the next too", len(p.done()), 2)
+}
+
 func TestWhoReachesNobodyAsksFewAtATime(t *testing.T) {
 	p := newTestPlace(PlaceOptions{})
 	p.Seek(doors("a", "b", "c", "d", "e", "f", "g", "h"), p.now())
