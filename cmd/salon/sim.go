@@ -27,7 +27,7 @@ func simCommand() *cobra.Command {
 			"code of every peer, over links that lose and delay. One seed makes one run, whenever and wherever it is made.\n\n" +
 			"  salon sim --peers 1000 --for 10m                     # churn: 5 joins or leaves a second, 2 % of packets lost\n" +
 			"  salon sim --kill 30%@30s --svg tree.svg              # nearly a third of the relays vanish at once\n" +
-			"  salon sim --peers 60 --for 12s --arrive 100/s --liars 30% --trials 1000\n\n" +
+			"  salon sim --peers 30 --for 5s --settle 1s --arrive 100/s --churn 0 --liars 30% --trials 10000\n\n" +
 			"Lies that relays may tell (--lie, repeatable; all by turns if none is named):\n" + lieHelp(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, l := range lies {
@@ -77,6 +77,7 @@ func simCommand() *cobra.Command {
 	fl.Var((*span)(&o.Spread), "spread", "by how much that differs, either way, from pair to pair")
 	fl.Var((*rate)(&o.Churn), "churn", "joins or leaves a second")
 	fl.Var((*rate)(&o.Arrive), "arrive", "joins a second of those who are there at the start")
+	fl.Var((*span)(&o.Settle), "settle", "how long after the last of these nothing is measured and nobody lies (default 5s)")
 	fl.Var((*kills)(&o.Kills), "kill", "share of those who feed others that vanishes, and when: 30%@30s; repeatable")
 	fl.Var((*cuts)(&o.Cuts), "cut", "share of the peers that is cut off, when, and for how long: 20%@30s+5s; repeatable")
 	fl.Var((*share)(&o.Bad), "bad", "share of those who carry others whose own line is bad")
