@@ -142,7 +142,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.takeReactions(c, m.Counts, now)
 	case relay.Who:
 		r.answerWho(c, m, now)
-	case relay.Load, relay.Rest, relay.Evidence:
+	case relay.Load, relay.Rest, relay.Drain, relay.Evidence:
 		r.tellPlaceBelow(c, m)
 	case relay.Resume:
 		r.tellPlaceBelow(c, m)

@@ -26,6 +26,7 @@ type children struct {
 	by    map[Peer]*child
 	order []*child           // in the order in which they came
 	fed   int                // that are fed
+	going int                // of these, that are leaving
 	admit time.Time          // when the next one is let in, were they let in evenly
 	turns map[Peer]time.Time // of those who were told to wait
 
@@ -47,6 +48,7 @@ type child struct {
 	rtt     time.Duration
 	fed     bool
 	welcome bool // it has its Accept
+	leaving bool // it said so
 	carry   uint32
 	load    Load
 	since   time.Time // when it came
@@ -125,7 +127,7 @@ func (p *Place) joinFed(c *child, j Join, now time.Time) any {
 		return p.redirect(c, nil, false)
 	}
 	var victim *child
-	if p.fed >= p.opt.Fanout {
+	if p.fed-p.going >= p.opt.Fanout || p.fed >= p.tree.opt.Fanout {
 		victim = p.givesWay(c, now)
 		switch hops, ok := p.roomBelow(); {
 		case victim != nil:
@@ -225,10 +227,19 @@ func (p *Place) addChild(c *child) {
 func (p *Place) dropChild(c *child) {
 	delete(p.by, c.id)
 	p.order = slices.DeleteFunc(p.order, func(d *child) bool { return c == d })
+	p.rest(c)
+	p.tree.RemoveChild(c.id)
+}
+
+// rest notes that a child is not fed any more.
+func (p *Place) rest(c *child) {
 	if c.fed {
 		p.fed--
 	}
-	p.tree.RemoveChild(c.id)
+	if c.leaving {
+		p.going--
+	}
+	c.fed, c.leaving = false, false
 }
 
 // roomBelow is how many hops below a fed child the nearest place is, if there is one.
@@ -303,7 +314,7 @@ func (p *Place) places(asker *child, avoid [][]byte, warm bool, now time.Time) [
 	anywhere := !warm && nearest == math.MaxUint8 // places that are too deep are better than none
 	lofty := !warm && nearest > 0 && p.lofty(asker)
 	for _, c := range p.order {
-		if !c.fed || c.id == asker.id || c.carry == 0 || now.Sub(c.moving) < moveEvery {
+		if !c.fed || c.leaving || c.id == asker.id || c.carry == 0 || now.Sub(c.moving) < moveEvery {
 			continue
 		}
 		if slices.ContainsFunc(avoid, func(b []byte) bool { return bytes.Equal(b, []byte(c.id)) }) {
@@ -347,13 +358,19 @@ func (p *Place) hearChild(c *child, m any, now time.Time) {
 	c.heard = now
 	switch m := m.(type) {
 	case Load:
-		c.load = m
+		if !c.leaving {
+			c.load = m
+		}
 	case Resume:
 		p.hearResume(c, m, now)
 	case Rest:
 		if c.fed && p.tree.AddWarm(c.id, c.hears, now) == nil {
-			c.fed = false
-			p.fed--
+			p.rest(c)
+		}
+	case Drain:
+		if c.fed && !c.leaving {
+			c.leaving, c.load = true, Load{}
+			p.going++
 		}
 	case Evidence:
 		p.forward(c, m, now)
@@ -426,6 +443,9 @@ func (p *Place) Drain(now time.Time) {
 	}
 	p.draining, p.drainBy = true, now.Add(drainTime)
 	p.stopSeeking()
+	if p.hot != nil {
+		p.out.Tell(p.hot.id, Drain{})
+	}
 	for _, c := range p.order {
 		p.move(c, nil, now)
 	}
@@ -467,7 +487,7 @@ func (p *Place) ease(now time.Time) {
 	for _, c := range p.order {
 		switch {
 		case !c.fed:
-		case now.Sub(c.moving) < moveEvery:
+		case c.leaving || now.Sub(c.moving) < moveEvery:
 			moving++
 		case least == nil || c.carry < least.carry || c.carry == least.carry && c.since.After(least.since):
 			least = c
@@ -537,7 +557,7 @@ func (p *Place) Fed(id Peer) bool { return p.by[id] != nil && p.by[id].fed }
 
 // EntryPoints are up to n children that are worth announcing: those who carry most and have been here longest.
 func (p *Place) EntryPoints(n int) []Entry {
-	list := slices.DeleteFunc(slices.Clone(p.order), func(c *child) bool { return !c.fed || c.carry == 0 })
+	list := slices.DeleteFunc(slices.Clone(p.order), func(c *child) bool { return !c.fed || c.leaving || c.carry == 0 })
 	slices.SortStableFunc(list, func(a, b *child) int { return cmp.Or(cmp.Compare(b.carry, a.carry), a.since.Compare(b.since)) })
 	var to []Entry
 	for _, c := range list[:min(n, len(list))] {

@@ -188,7 +188,8 @@ type (
 	Rest struct{}
 	// Stall tells children that their parent hears nothing itself, and has set about mending it.
 	Stall struct{}
-	// Drain asks a child to move, to one of these if any are given, before its parent goes or sends it away.
+	// Drain asks a child to move, to one of these if any are given, before its parent goes or sends it away. Going up, it is
+	// empty and says that the child is about to go itself: its place is as good as free.
 	Drain struct {
 		To []Entry `cbor:"1,keyasint"` // at most MaxEntries
 	}

@@ -76,7 +76,11 @@ func (p *Place) trouble(now time.Time) bool {
 	limit := time.Duration(p.opt.Bundle)*FrameDuration + silenceSlack
 	limit += time.Duration(len(u.path)) * stallSlack
 	began := latest(u.since, p.dueSince)
-	if news := p.tree.parent.news; news.Before(u.since) {
+	news := p.tree.parent.news
+	if w := p.warm; w != nil && w.choice && !w.resumed.IsZero() {
+		news = latest(news, p.tree.spare.news) // whose copies come first by now
+	}
+	if news.Before(u.since) {
 		limit += stagger // the first sound has a way to come
 	} else {
 		began = latest(began, news)
@@ -314,6 +318,9 @@ func (p *Place) settled(now time.Time) {
 	p.setPath(now)
 	p.checkWarm(now)
 	p.loadTold = time.Time{}
+	if p.draining {
+		p.out.Tell(p.hot.id, Drain{})
+	}
 	p.testify()
 }
 

@@ -891,11 +891,29 @@ func TestANodeThatGoesHasItsChildrenMove(t *testing.T) {
 	p.done()
 	want(t, "before", p.Drained(p.now()), false)
 	p.Drain(p.now())
-	want(t, "did", p.done(), []string{"tell kid Drain"})
+	want(t, "did", p.done(), []string{"tell ann Drain", "tell kid Drain"})
 	want(t, "a newcomer", p.join("late", Join{}), any(Refuse{Code: "full"}))
 	want(t, "waits for its child", p.Drained(p.now()), false)
 	p.hear("kid", Bye{Code: "moved"})
 	want(t, "drained", p.Drained(p.now()), true)
+}
+
+func TestThePlaceOfWhoeverGoesIsFree(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
+	p.join("going", Join{Carry: 8})
+	if answer, ok := p.join("early", Join{Carry: 8}).(Redirect); !ok {
+		t.Errorf("a full parent answers %T", answer)
+	}
+	p.hear("going", Drain{})
+	if answer, ok := p.join("next", Join{Carry: 8}).(Accept); !ok {
+		t.Errorf("a parent of a child that goes answers %T", answer)
+	}
+	want(t, "a third, who would be sent to the others", p.join("late", Join{}), any(Redirect{To: []Entry{{Peer: []byte("next"), Free: 8}}}))
+	p.hear("going", Bye{Code: "moved"})
+	want(t, "fed", p.Feeds(), 1)
+	if answer, ok := p.join("fourth", Join{}).(Redirect); !ok {
+		t.Errorf("a full parent answers %T", answer)
+	}
 }
 
 func TestEvidenceGoesUpToTheHost(t *testing.T) {

@@ -193,16 +193,27 @@ func member(ctx context.Context, l room.Link, i int, all chan<- struct{}) error 
 	if err != nil {
 		return err
 	}
-	if _, err := s.Write(append(binary.AppendUvarint(nil, uint64(len(join))), join...)); err != nil {
-		return err
-	}
 	in := bufio.NewReader(s)
-	first, err := receive(in)
-	if err != nil {
-		return err
-	}
-	if _, ok := first.(relay.Accept); !ok {
-		return fmt.Errorf("the host answered %+v", first)
+	for accepted := false; !accepted; {
+		if _, err := s.Write(append(binary.AppendUvarint(nil, uint64(len(join))), join...)); err != nil {
+			return err
+		}
+		first, err := receive(in)
+		if err != nil {
+			return err
+		}
+		switch m := first.(type) {
+		case relay.Accept:
+			accepted = true
+		case relay.Wait: // so many come at once
+			select {
+			case <-time.After(time.Duration(m.Millis) * time.Millisecond):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		default:
+			return fmt.Errorf("the host answered %+v", first)
+		}
 	}
 	go func() {
 		for {
