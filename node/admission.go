@@ -38,6 +38,9 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 		ctl.Finish(no)
 		return
 	}
+	if len(j.Claim) > 0 {
+		r.hearAsk(c, relay.Ask{Device: c.author.Device, Claim: j.Claim, Key: j.Key}, time.Now())
+	}
 	defer r.n.protect(id)()
 	defer r.dismiss(c, nil)
 	stop := context.AfterFunc(ctx, ctl.Close)
@@ -75,6 +78,14 @@ func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.
 	if r.carries != nil && !r.n.relay.serves(cert.Person) {
 		return nil, relay.Refuse{Code: "not_served", Text: "This relay does not serve you."}
 	}
+	var shown room.Claim
+	if len(j.Claim) > 0 {
+		claim, by, err := room.OpenClaim(j.Claim, time.Now())
+		if err != nil || by != author {
+			return nil, relay.Refuse{Code: "identity", Text: "What this node shows at the door is not of this device, or your clock is wrong."}
+		}
+		shown = claim
+	}
 	asked, no := r.askAbout(ctx, author, j.Carry)
 	if no != nil {
 		return nil, no
@@ -84,6 +95,9 @@ func (r *Room) admit(ctx context.Context, id peer.ID, ctl *controlConn, j relay.
 	defer r.mu.Unlock()
 	if refuse := r.refuses(author, j.Carry, asked, now); refuse != nil {
 		return nil, *refuse
+	}
+	if no := r.mayEnter(author, shown, now); no != nil && j.Carry == 0 {
+		return nil, *no
 	}
 	old := r.feeds.children[id]
 	if old == nil && !r.hasPlace(j.Carry > 0) {
@@ -320,6 +334,7 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	r.media.dropLink(relay.Peer(c.id))
 	r.media.do(func(t *relay.Tree, _ time.Time) { t.RemoveChild(relay.Peer(c.id)) })
 	gone := r.feeds.below.dropVia(c)
+	r.loseWays(c)
 	r.listenersChanged()
 	if r.phase.Over() {
 		return

@@ -39,6 +39,7 @@ type carrying struct {
 	counted  relay.Counts                  // as our parent knows them
 	due      bool                          // presence is about to be told
 	passed   allowance                     // of questions that go up
+	asked    allowance                     // likewise, for the key
 	reported time.Time
 }
 
@@ -294,6 +295,7 @@ func (r *Room) tellCounts() {
 func (r *Room) tellAnew() {
 	r.carries.told, r.carries.counted = make(map[doc.PublicKey]relay.Guest), relay.Counts{Listeners: unlike}
 	r.tellPresence()
+	r.tellWays(r.allWays(), nil)
 	if r.feeds.closing {
 		r.guest.ctl.Send(relay.Redirect{})
 	}

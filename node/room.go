@@ -36,6 +36,7 @@ type Room struct {
 	reason    string
 	listeners uint32
 	names     names // of those met here
+	keys      keyring
 	reacting  reacting
 }
 
@@ -148,6 +149,7 @@ func (r *Room) settle() {
 	if r.state == nil {
 		return
 	}
+	r.settleKeys(time.Now())
 	if r.feeds != nil {
 		r.settleChildren()
 	}
@@ -171,10 +173,11 @@ func (r *Room) routing() routing {
 	if ok := r.state.Program.Incarnation != 0; ok {
 		rt.programKey = r.state.Program.Device
 	}
-	if r.voice.deaf {
+	if rt.deaf = r.voice.deaf || r.carries != nil && r.state.IsClosed(); rt.deaf {
 		return rt // it verifies the program and opens nothing
 	}
-	rt.epoch, rt.secret = r.state.KeyEpoch, r.state.Key
+	rt.epoch, rt.secret, rt.old = r.state.KeyEpoch, r.keys.secrets[r.state.KeyEpoch], r.keys.secrets[r.state.KeyEpoch-1]
+	rt.from, rt.lead = r.state.From, time.Duration(r.state.Lead)*time.Second
 	for _, s := range r.state.Seats {
 		if s.Device == me.Device {
 			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)

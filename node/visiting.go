@@ -319,6 +319,9 @@ func (r *Room) joinAt(ctx context.Context, parent peer.AddrInfo) (p *path, err e
 	if r.state != nil {
 		join.HaveSeq = r.state.Seq
 	}
+	if join.Claim = r.claim(time.Now()); join.Claim != nil {
+		join.Key = r.keyEpoch()
+	}
 	r.mu.Unlock()
 	ctl.Send(join)
 	link, err := r.openMedia(dial, parent.ID)
@@ -426,7 +429,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity", "locked", "devices", "blocked":
+	case "full", "identity", "locked", "devices", "blocked", errInviteOnly.Code:
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)
@@ -649,6 +652,10 @@ func (r *Room) listenTo(ctl *controlConn, parent peer.ID) error {
 				r.mu.Unlock()
 			}
 			r.showReactions(m.Counts)
+		case relay.Boxes:
+			if err := r.takeBoxes(ctl, m); err != nil {
+				return err
+			}
 		case relay.Counts:
 			r.mu.Lock()
 			r.listeners = m.Listeners

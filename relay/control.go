@@ -212,11 +212,16 @@ type (
 		Packet  []byte `cbor:"2,keyasint"`
 	}
 	// Ask goes up to whoever has a closed room's key: a device wants it, and Boxes answer; the way down is the way that it came.
-	// With neither claim nor key it says that the device is gone.
 	Ask struct {
 		Device doc.PublicKey `cbor:"1,keyasint"`
-		Claim  []byte        `cbor:"2,keyasint,omitempty"` // as in Join
+		Claim  []byte        `cbor:"2,keyasint"`           // as in Join
 		Key    uint32        `cbor:"3,keyasint,omitempty"` // as in Join
+	}
+	// Way goes up from a relay: the boxes of these devices come this way from now on, or not any more. It is what their Asks said,
+	// for a parent that was not there.
+	Way struct {
+		Here []doc.PublicKey `cbor:"1,keyasint"` // at most MaxWay
+		Gone []doc.PublicKey `cbor:"2,keyasint"` // likewise
 	}
 	// Boxes go down to the devices that they are for, each the way that its Ask came.
 	Boxes struct {
@@ -274,16 +279,18 @@ const (
 	kindEvidence
 	kindAsk
 	kindBoxes
+	kindWay
 )
 
 // Limits of what the messages carry.
 const (
-	MaxReactions = 32  // kinds
-	MaxFaces     = 100 // in a People
-	MaxEntries   = 8   // in a Redirect, Others or Drain
-	MaxAddrs     = 4   // in an Entry
-	MaxGuests    = 256 // in a Present
-	MaxBoxes     = 256 // in Boxes
+	MaxReactions = 32   // kinds
+	MaxFaces     = 100  // in a People
+	MaxEntries   = 8    // in a Redirect, Others or Drain
+	MaxAddrs     = 4    // in an Entry
+	MaxGuests    = 256  // in a Present
+	MaxBoxes     = 256  // in Boxes
+	MaxWay       = 1024 // in a Way
 )
 
 // MaxDepth is how many hops from the host a node may be.
@@ -291,7 +298,7 @@ const MaxDepth = 4
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Distrust, Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask or Boxes. The error means it is none of these, or is
+// Distrust, Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes or Way. The error means it is none of these, or is
 // longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
@@ -366,6 +373,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindAsk
 	case Boxes:
 		kind = kindBoxes
+	case Way:
+		kind = kindWay
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrControl, m)
 	}
@@ -456,6 +465,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Ask](b[1:])
 	case kindBoxes:
 		return decode[Boxes](b[1:])
+	case kindWay:
+		return decode[Way](b[1:])
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

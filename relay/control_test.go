@@ -61,9 +61,9 @@ var controlVectors = []struct {
 	{"retract", "20 a3 01 00 02 01 03 07", Retract{From: 1, To: 7}},
 	{"evidence", "21 a2 01 41 aa 02 41 11", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}}},
 	{"ask", "22 a3 01 5820 " + strings.Repeat("52", 32) + " 02 41 cc 03 02", Ask{Device: fill32(0x52), Claim: []byte{0xcc}, Key: 2}},
-	{"ask, of one who is gone", "22 a1 01 5820 " + strings.Repeat("52", 32), Ask{Device: fill32(0x52)}},
 	{"boxes", "23 a1 01 82 a4 01 5820 " + strings.Repeat("52", 32) + " 02 02 03 42 0102 04 41 aa a2 01 5820 " + strings.Repeat("53", 32) + " 05 62 6e6f",
 		Boxes{List: []Box{{Device: fill32(0x52), Epoch: 2, Sealed: []byte{1, 2}, Pass: []byte{0xaa}}, {Device: fill32(0x53), Code: "no"}}}},
+	{"way", "24 a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 80", Way{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{}}},
 }
 
 func fill32(b byte) (k [32]byte) {
@@ -91,7 +91,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "24 a0",
+		"unknown kind":           "25 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",
