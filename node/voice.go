@@ -110,20 +110,22 @@ func (v *voice) profile() opus.Options {
 }
 
 // update follows the room's state.
-func (v *voice) update(r routing) {
+func (v *voice) update(r routing) { v.updateAt(r, time.Now()) }
+
+func (v *voice) updateAt(r routing, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	was := v.route
 	v.route = r
 	v.mode = r.mode
 	if v.deaf = v.deaf || r.deaf; !v.deaf {
-		v.followKeys(was, time.Now())
+		v.followKeys(was, now)
 	}
 	v.stage.follow(v)
 	v.mic.follow(v)
 	if (was.slot == 0) != (r.slot == 0) {
 		v.mender = mender{}
-		v.mender.begin(time.Now())
+		v.mender.begin(now)
 		v.program.reset(v) // what was buffered before we went on stage, or came back, is not to be heard now
 	}
 }
