@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -186,11 +187,12 @@ func (r *Room) takeBoxes(ctl *controlConn, m relay.Boxes) error {
 			r.n.counts.Add("box_of_another")
 			continue
 		case b.Code != "":
-			no := relay.Refuse{Code: b.Code, Text: doorText(b.Code)}
+			no := refusal(relay.Refuse{Code: b.Code, Text: doorText(b.Code)})
 			if r.guest.parent == r.guest.host.ID {
-				return refusal(no)
+				r.refused = b.Code
+				return no
 			}
-			return &UserError{no.Code, no.Text} // a relay's word is not the host's, who will say it
+			return errors.New(no.Error()) // a relay's word is not the host's, who will say it
 		}
 		r.takePass(b.Pass)
 		if _, have := r.keys.secrets[b.Epoch]; have || len(b.Sealed) == 0 {

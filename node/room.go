@@ -34,6 +34,7 @@ type Room struct {
 	state     *room.State // nil until the first snapshot came
 	phase     Phase
 	reason    string
+	refused   string // code of the last word at the door, if that was no
 	listeners uint32
 	names     names // of those met here
 	keys      keyring

@@ -26,6 +26,9 @@ func (r *Room) View() RoomView {
 		v.HeldUntil = r.guest.lost.Add(holdTime(r.charter)).UnixMilli()
 		v.Quality.State, v.Quality.Text = "silent", fmt.Sprintf("The way to the host was lost. Connecting again (try %d).", max(r.guest.attempt, 1))
 	}
+	if r.phase == Failed || r.phase == Removed {
+		v.Refused = r.refused
+	}
 	if r.state == nil {
 		return v
 	}

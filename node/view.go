@@ -92,6 +92,7 @@ type RoomView struct {
 	Demo      bool        `json:"demo"`
 	Phase     Phase       `json:"phase"`
 	Reason    string      `json:"reason,omitempty"`     // for a person, when the phase is over
+	Refused   string      `json:"refused,omitempty"`    // when it is failed or removed: the code with which one was not let in, if so
 	HeldUntil int64       `json:"held_until,omitempty"` // while reconnecting: how long the room keeps our place, unix ms
 	Me        MeView      `json:"me"`
 	Stage     []SeatView  `json:"stage"`

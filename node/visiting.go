@@ -404,6 +404,9 @@ var errHostGone = errors.New("node: nothing comes from the host")
 
 // turnedAway is what a Refuse means for us.
 func (r *Room) turnedAway(m relay.Refuse) error {
+	r.mu.Lock()
+	r.refused = m.Code
+	r.mu.Unlock()
 	if p := r.Phase(); m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil) {
 		return errors.New(m.Text) // our place is kept, and somebody else may find another one
 	}
