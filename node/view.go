@@ -60,6 +60,7 @@ type PreviewView struct {
 	Starts     int64      `json:"starts"`      // unix ms of a scheduled start, else 0
 	RecordAsks bool       `json:"record_asks"` // recording only while the host says that the room is recorded
 	Access     string     `json:"access"`      // who may come in: open or invite
+	Invited    bool       `json:"invited"`     // what this node has for it, its link or a pass, lets one in, as far as it knows
 	Captions   string     `json:"captions"`    // languages; "" for none
 	Price      string     `json:"price"`       // "" for free
 	Joined     bool       `json:"joined"`      // this node is in it
