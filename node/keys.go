@@ -44,7 +44,7 @@ func newKeyring() keyring {
 
 // seemsClosed reports whether the room is closed, as far as is known before somebody lets us in. r.mu is held.
 func (r *Room) seemsClosed() bool {
-	return r.charter.Access != room.Anyone || r.link.Secret != [32]byte{}
+	return r.charter.Access != room.Anyone || r.link.Secret != [32]byte{} || r.n.passes.of(r.id) != nil
 }
 
 // claim is what we show at the door of a closed room, nil where nothing is to be shown. r.mu is held.

@@ -10,13 +10,23 @@ import { t } from "../words";
 /** The way to bring people here: a link to pass on, a code to point a phone at. */
 export function Invite({ room }: { room: RoomView }) {
   const guests = useStore(world, (w) => (w.status?.guests));
+  const closed = room.access === "invite";
+  if (closed && !runsRoom(room.me)) {
+    // Theirs may be out of date, or lets nobody in: who comes is for the host to say.
+    return (
+      <section class="panel" data-test="invite">
+        <h2>{t.room.invite}</h2>
+        <p class="hint">{t.room.inviteHost}</p>
+      </section>
+    );
+  }
   return (
     <section class="panel" data-test="invite">
       <h2>{t.room.invite}</h2>
-      <p class="hint">{room.access === "invite" ? t.room.inviteClosed : t.room.inviteText}</p>
+      <p class="hint">{closed ? t.room.inviteClosed : t.room.inviteText}</p>
       <CopyField label={t.room.link} text={room.link} action={t.room.copy} test="share-link" buttonTest="copy-link" />
-      {room.access === "invite" && runsRoom(room.me) && <Renew room={room.id} />}
-      {guests && room.access === "open" && (
+      {closed && <Renew room={room.id} />}
+      {guests && !closed && (
         <>
           <p class="hint">{t.room.inviteGuests}</p>
           <CopyField label={t.room.guestLink} text={`${guests}/r/${room.id}`} action={t.room.copy} test="guest-link" buttonTest="copy-guest-link" />

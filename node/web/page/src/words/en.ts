@@ -212,6 +212,7 @@ export const en = {
     inviteGuests: "People without salon can listen in a browser here, through this computer:",
     guestLink: "Link for people without salon",
     inviteClosed: "Whoever has this link may come in. Pass it on to those alone whom you want here.",
+    inviteHost: "This room is by invitation. Ask the host to let someone in.",
     renew: "New link",
     renewHint: "The old link then lets nobody in who was not here before.",
     renewed: "The room has a new link. The old one lets nobody new in.",
