@@ -8,7 +8,8 @@
 //     takes neither the host nor a co-host off the stage or out of the room, and does not change who is co-host.
 //   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
 //   - No incarnation is handed out twice, so no key and counter of the sealing meet twice.
-//   - State holds the stage, the hands, the removed and the end of the chat, never the audience: its size does not grow with it.
+//   - The key of a closed room is in no event and no snapshot; who may come in can be told from the state alone.
+//   - State holds the stage, the hands, the removed, the guest list and the end of the chat, never the audience: its size does not grow with it.
 //
 // The package opens no sockets, reads no clock and starts no goroutines.
 package room
