@@ -196,7 +196,7 @@ func TestClosedSnapshotBytes(t *testing.T) {
 	plain := ok(s.Bytes())
 	s.Listed, s.Invitation, s.Check, s.OldCheck, s.From, s.Lead = []Person{{1}}, Person{2}, [32]byte{3}, [32]byte{4}, 5, 6
 	key := func(b byte) string { return fmt.Sprintf("5820 %x", append([]byte{b}, make([]byte, 31)...)) }
-	want := append(bytes.Clone(plain), unhex(t, "18 18 81 "+key(1)+" 18 19 "+key(2)+" 18 1a "+key(3)+" 18 1b "+key(4)+" 18 1c 05 18 1d 06")...)
+	want := append(bytes.Clone(plain), unhex(t, "18 19 81 "+key(1)+" 18 1a "+key(2)+" 18 1b "+key(3)+" 18 1c "+key(4)+" 18 1d 05 18 1e 06")...)
 	want[0] += 6 // entries
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)

@@ -238,12 +238,12 @@ type snapshotWire struct {
 	Waiting     bool        `cbor:"22,keyasint,omitempty"`
 	Recording   bool        `cbor:"23,keyasint,omitempty"`
 
-	Listed     []Person      `cbor:"24,keyasint,omitempty"`
-	Invitation doc.PublicKey `cbor:"25,keyasint,omitzero"`
-	Check      [32]byte      `cbor:"26,keyasint,omitzero"`
-	OldCheck   [32]byte      `cbor:"27,keyasint,omitzero"`
-	From       uint64        `cbor:"28,keyasint,omitempty"`
-	Lead       uint16        `cbor:"29,keyasint,omitempty"`
+	Listed     []Person      `cbor:"25,keyasint,omitempty"`
+	Invitation doc.PublicKey `cbor:"26,keyasint,omitzero"`
+	Check      [32]byte      `cbor:"27,keyasint,omitzero"`
+	OldCheck   [32]byte      `cbor:"28,keyasint,omitzero"`
+	From       uint64        `cbor:"29,keyasint,omitempty"`
+	Lead       uint16        `cbor:"30,keyasint,omitempty"`
 }
 
 type stickWire struct {
