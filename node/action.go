@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"salon/ledger/doc"
 	"salon/room"
@@ -25,7 +26,7 @@ type Action struct {
 }
 
 // ownActions are decided by this node alone, or are no commands of the rule book.
-var ownActions = []string{"leave", "volume", "react"}
+var ownActions = []string{"leave", "volume", "react", "relink"}
 
 // commands are the actions that the rule book decides.
 var commands = map[string]room.Kind{
@@ -37,6 +38,7 @@ var commands = map[string]room.Kind{
 	"stick_out": room.StickOut, "stick_in": room.StickIn, "pass_stick": room.PassStick, "lay_stick": room.LayStick,
 	"say": room.Say, "erase": room.Erase, "close_chat": room.CloseChat, "open_chat": room.OpenChat, "slow": room.Slow,
 	"pin": room.Pin, "unpin": room.Unpin, "begin": room.Begin, "record_on": room.RecordOn, "record_off": room.RecordOff,
+	"admit": room.Admit, "strike": room.Strike,
 	"end": room.End,
 	// A removed person stays out until readmitted, which others call a ban.
 	"ban": room.Remove, "unban": room.Readmit,
@@ -62,6 +64,8 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 		return nil
 	case "react":
 		return r.react(a.Emoji)
+	case "relink":
+		return r.newLink()
 	}
 	c, err := r.asCommand(a)
 	if err != nil {
@@ -81,6 +85,19 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 	return err
 }
 
+// newLink puts a new invitation into the link of our closed room.
+func (r *Room) newLink() error {
+	if r.host == nil {
+		return &UserError{Code: "not_allowed", Text: "Only the host can renew the link."}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.phase.Over() {
+		return errOver
+	}
+	return r.relink(time.Now())
+}
+
 // asCommand is what an action asks of the rule book.
 func (r *Room) asCommand(a Action) (room.Command, error) {
 	kind, ok := commands[a.Kind]
@@ -93,7 +110,7 @@ func (r *Room) asCommand(a Action) (room.Command, error) {
 		c.Name = r.n.displayName()
 	case room.LowerHand, room.Return, room.Mute, room.Unmute, room.Decline, room.PassStick:
 		c.To = a.Person
-	case room.Grant, room.Remove, room.Readmit, room.Invite, room.Withdraw, room.Appoint, room.PlaceHand:
+	case room.Grant, room.Remove, room.Readmit, room.Invite, room.Withdraw, room.Appoint, room.PlaceHand, room.Admit, room.Strike:
 		if c.To = a.Person; c.To.IsZero() {
 			return c, &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
 		}

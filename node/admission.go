@@ -113,6 +113,9 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 		j = again
 		c, no = r.admit(ctx, s.Conn(), ctl, j)
 	}
+	if len(j.Claim) > 0 && !j.Warm { // a warm child asks when it has moved here
+		r.hearAsk(c, relay.Ask{Device: c.author.Device, Claim: j.Claim, Key: j.Key}, time.Now())
+	}
 	defer r.n.protect(id)()
 	defer r.dismiss(c, nil)
 	stop := context.AfterFunc(ctx, ctl.Close)
@@ -151,6 +154,14 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	if r.carries != nil && !r.n.relay.serves(cert.Person) {
 		return nil, relay.Refuse{Code: "not_served", Text: "This relay does not serve you."}
 	}
+	var shown room.Claim
+	if len(j.Claim) > 0 {
+		claim, by, err := room.OpenClaim(j.Claim, time.Now())
+		if err != nil || by != author {
+			return nil, relay.Refuse{Code: "identity", Text: "What this node shows at the door is not of this device, or your clock is wrong."}
+		}
+		shown = claim
+	}
 	asked, no := r.askAbout(ctx, author, j.Carry)
 	if no != nil {
 		return nil, no
@@ -160,6 +171,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	defer r.mu.Unlock()
 	if refuse := r.refuses(author, j.Carry, asked, now); refuse != nil {
 		return nil, *refuse
+	}
+	if no := r.mayEnter(author, shown, now); no != nil && j.Carry == 0 {
+		return nil, *no
 	}
 	old := r.feeds.children[id]
 	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) && j.Carry == 0 {
@@ -443,6 +457,7 @@ func (r *Room) dismiss(c *child, bye *relay.Bye) {
 	delete(r.feeds.children, c.id)
 	r.vacate(c)
 	gone := r.feeds.below.dropVia(c)
+	r.loseWays(c)
 	r.listenersChanged()
 	if r.phase.Over() {
 		return

@@ -7,6 +7,7 @@ import (
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room/mix"
+	"salon/room/seal"
 )
 
 const (
@@ -23,11 +24,12 @@ type audience struct {
 	verifier *relay.Verifier
 	verified []relay.Verified // reused
 	pacer    *mix.Pacer
-	notes    [notesSize]note // what a page shows beside a frame, by number
-	next     uint64          // number expected to be played next, 0 before the first
-	arrived  time.Time       // last frame
-	talking  []talker        // in the frame played last
-	played   time.Time       // when that was
+	held     []relay.Verified // opened when their key is here; at most heldMost
+	notes    [notesSize]note  // what a page shows beside a frame, by number
+	next     uint64           // number expected to be played next, 0 before the first
+	arrived  time.Time        // last frame
+	talking  []talker         // in the frame played last
+	played   time.Time        // when that was
 	said     map[doc.PublicKey]bool
 
 	received, resent, accepted, heard, lost uint64
@@ -53,6 +55,7 @@ func (a *audience) reset(v *voice) {
 	a.pacer = mix.NewPacer(mix.Audience())
 	a.next = 0
 	a.talking = a.talking[:0]
+	a.held = nil
 }
 
 func (a *audience) frame(v *voice, f relay.Frame, resent bool, now time.Time) judgement {
@@ -90,6 +93,10 @@ func (a *audience) take(v *voice, now time.Time) {
 			v.came = true
 			continue
 		}
+		if v.awaits(f.Frame) {
+			a.hold(v, f)
+			continue
+		}
 		kid, ctr, ok := v.open(f.Frame)
 		if !ok {
 			continue
@@ -97,6 +104,9 @@ func (a *audience) take(v *voice, now time.Time) {
 		if kid != f.KID || ctr != f.CTR {
 			v.counts.Add("program_mislabelled")
 			continue
+		}
+		if epoch, _, _ := seal.SplitKID(kid); epoch == v.route.epoch && v.epochs.opened.IsZero() {
+			v.epochs.opened = now
 		}
 		a.accepted++
 		v.came = true
@@ -107,6 +117,27 @@ func (a *audience) take(v *voice, now time.Time) {
 		}
 		a.pacer.Push(f.Number, v.sound.Opus, now)
 	}
+}
+
+// hold keeps a frame until its key is here.
+func (a *audience) hold(v *voice, f relay.Verified) {
+	v.came = true // the path is well
+	if len(a.held) == heldMost {
+		a.held = a.held[:copy(a.held, a.held[1:])]
+		v.counts.Add("frame_without_key")
+	}
+	a.held = append(a.held, f)
+}
+
+// retry opens what waited for a key.
+func (a *audience) retry(v *voice, now time.Time) {
+	if len(a.held) == 0 {
+		return
+	}
+	was := a.verified
+	a.verified, a.held = a.held, nil
+	a.take(v, now)
+	a.verified = was
 }
 
 // tickProgram plays what is due.
@@ -225,6 +256,8 @@ func (v *voice) qualityNow(now time.Time) QualityView {
 	switch {
 	case v.mender.wrong:
 		q.State, q.Text = "silent", v.mender.trouble(now)
+	case len(a.held) > 0 && now.Sub(a.played) > silentFor:
+		q.State, q.Text = "waiting", "Waiting for the room's key, which the host gives."
 	case a.arrived.IsZero():
 		q.State, q.Text = "waiting", "Waiting for sound from the host."
 	case now.Sub(a.arrived) > silentFor:

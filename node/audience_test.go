@@ -82,7 +82,7 @@ func TestAudiencePlaysNothingUnverified(t *testing.T) {
 		}, false, ""},
 		{"signed by another device", func(t *testing.T, r *rig, _, eve *source, now time.Time) { r.hear(eve.next(t, now), now) }, true, "program_forged"},
 		{"another's frames beside the host's signatures", func(t *testing.T, r *rig, host, eve *source, now time.Time) {
-			r.hear(outgoing{eve.next(t, now).frame, host.next(t, now).auth}, now)
+			r.hear(outgoing{frame: eve.next(t, now).frame, auth: host.next(t, now).auth}, now)
 		}, true, "program_forged"},
 		{"altered on the way", func(t *testing.T, r *rig, host, _ *source, now time.Time) {
 			out := host.next(t, now)
@@ -122,7 +122,7 @@ func TestAudiencePlaysNothingUnverified(t *testing.T) {
 			}
 			host.number++
 			a, _ := host.signer.Add(f, now)
-			r.hear(outgoing{f, a}, now)
+			r.hear(outgoing{frame: f, auth: a}, now)
 		}, false, "program_mislabelled"},
 		{"no sound inside", func(t *testing.T, r *rig, host, _ *source, now time.Time) {
 			f := relay.Frame{Slot: relay.Program, Number: host.number}
@@ -132,7 +132,7 @@ func TestAudiencePlaysNothingUnverified(t *testing.T) {
 			}
 			host.number++
 			a, _ := host.signer.Add(f, now)
-			r.hear(outgoing{f, a}, now)
+			r.hear(outgoing{frame: f, auth: a}, now)
 		}, false, "frame_malformed"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestAudienceHearsTheHostInSpiteOfForgeries(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.hear(outgoing{eve.next(t, now).frame, out.auth}, now) // hers came first
+		r.hear(outgoing{frame: eve.next(t, now).frame, auth: out.auth}, now) // hers came first
 		if again = append(again, out); out.auth != nil {
 			for _, o := range again {
 				r.frame(o.frame, true, now)

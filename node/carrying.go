@@ -37,6 +37,7 @@ type carrying struct {
 	counted  relay.Counts                  // as our parent knows them
 	due      bool                          // presence is about to be told
 	passing  allowance                     // of questions that go up
+	asked    allowance                     // likewise, for the key
 	reported time.Time
 }
 
@@ -276,6 +277,7 @@ func (r *Room) tellCounts() {
 func (r *Room) tellAnew() {
 	r.carries.told, r.carries.counted = make(map[doc.PublicKey]relay.Guest), relay.Counts{Listeners: unlike}
 	r.tellPresence()
+	r.tellWays(r.allWays(), nil)
 }
 
 // tendCarried runs the clock of a room that we carry: counts in both directions, children that are silent.

@@ -21,6 +21,13 @@ type grove struct {
 // plant opens a room whose host feeds as many as own says, and relays as many as feeds says, one for each number.
 func plant(t *testing.T, own int, feeds ...int) *grove {
 	t.Helper()
+	return plantAs(t, Start{}, own, feeds...)
+}
+
+// plantAs is plant, of a room that is as s says.
+func plantAs(t *testing.T, s Start, own int, feeds ...int) *grove {
+	t.Helper()
+	s.Title, s.Language = "Grove", "en"
 	g := &grove{gathering: &gathering{t: t, guests: make(map[string]*Room)}}
 	var addrs []string
 	for _, most := range feeds {
@@ -38,7 +45,7 @@ func plant(t *testing.T, own int, feeds ...int) *grove {
 	}
 	ana := startNode(t, "Ana", func(o *Options) { o.MaxChildren, o.Relays = own, addrs })
 	var err error
-	if g.host, err = ana.StartRoom(Start{Title: "Grove", Language: "en"}); err != nil {
+	if g.host, err = ana.StartRoom(s); err != nil {
 		t.Fatal(err)
 	}
 	for i, n := range g.relays {

@@ -29,12 +29,13 @@ type feeding struct {
 	conduct  map[doc.PublicKey]*conduct
 	told     uint32 // listener count that everybody was told last, unlike if some were told another
 	below    below
-	fed      int // children that a relay feeds, as counted in its node
+	fed      int                      // children that a relay feeds, as counted in its node
+	ways     map[doc.PublicKey]*child // to the devices that have the key of a closed room, or ask for it
 }
 
 func newFeeding() *feeding {
 	return &feeding{
-		children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), below: newBelow(),
+		children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), below: newBelow(), ways: make(map[doc.PublicKey]*child),
 	}
 }
 
@@ -61,6 +62,7 @@ type child struct {
 	allowance allowance // of its reader alone: control messages; nobody who uses a page comes near it
 	commands  allowance // likewise: commands of people below it
 	questions allowance // of people below it; Room.mu guards it
+	asks      allowance // for the key, its own or of devices below it; Room.mu guards it
 	conduct   *conduct  // of its person; Room.mu guards what it points to
 }
 
@@ -120,6 +122,9 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.throwOut(c.author.Person, now)
 		return true
 	}
+	if m, ok := m.(relay.Ask); ok {
+		r.hearAsk(c, m, now)
+	}
 	var said said
 	if m, ok := m.(relay.Command); ok {
 		said = r.openCommand(c, m.Payload, now) // signatures are checked before the room waits for us
@@ -147,6 +152,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Resume:
 		r.tellPlaceBelow(c, m)
 		r.bringUpToDate(c, m.HaveSeq)
+	case relay.Ask: // heard above
 	case relay.Bye:
 		c.left, c.moved = m.Code == "left", m.Code != "left"
 		r.tellPlaceBelow(c, m)
@@ -238,6 +244,8 @@ func (r *Room) hearRelay(c *child, m any, now time.Time) (known bool) {
 		}
 	case relay.Present:
 		r.takePresent(c, m)
+	case relay.Way:
+		r.takeWay(c, m)
 	case relay.Admit:
 		r.answerAdmit(c, m)
 	case relay.Snapshot:

@@ -29,19 +29,21 @@ import (
 
 // An intruder speaks the protocols of a room, and keeps to its rules only as far as the test says.
 type intruder struct {
-	t    *testing.T
-	id   *doc.Identity
-	host host.Host
-	to   peer.ID
-	room room.ID
-	ctl  *controlConn
-	ms   network.Stream
-	link *streamLink
-	gone chan struct{} // closed when the host let it go
+	t     *testing.T
+	id    *doc.Identity
+	host  host.Host
+	to    peer.ID
+	room  room.ID
+	ctl   *controlConn
+	ms    network.Stream
+	link  *streamLink
+	gone  chan struct{} // closed when the host let it go
+	claim []byte        // shown with the next join
 
 	mu      sync.Mutex // guards the fields below
 	state   *room.State
 	answers map[uint64]string // codes, by the command's nonce
+	boxes   []relay.Box
 	pongs   int
 	news    chan struct{} // closed and replaced at every message
 }
@@ -124,7 +126,7 @@ func (x *intruder) open(p protocol.ID, b []byte) network.Stream {
 func (x *intruder) join() any {
 	x.t.Helper()
 	x.ctl = newControlConn(x.open(protoControl, nil), nil)
-	x.ctl.Send(relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert()})
+	x.ctl.Send(relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert(), Claim: x.claim})
 	x.ms = x.open(protoMedia, appendMessage(nil, x.room[:]))
 	x.link = newStreamLink(x.ms, nil)
 	m, err := x.ctl.Receive()
@@ -169,6 +171,8 @@ func (x *intruder) follow() {
 			}
 		case relay.Answer:
 			x.answers[m.ID] = m.Code
+		case relay.Boxes:
+			x.boxes = append(x.boxes, m.List...)
 		case relay.Pong:
 			x.pongs++
 		}

@@ -19,22 +19,23 @@ import (
 // hosting is what only the host of a room has. Room.mu guards the fields.
 type hosting struct {
 	*feeding
-	replay  *room.Replay
-	absent  absences
-	recalls recalls
-	roster  roster
-	notice  notice // what the last announcement said
-	sight   sight
-	door    door
-	news    chan struct{} // holds one: announce soon
-	keeper  keeper
-	asked   map[peer.ID]*asked // relays
+	replay    *room.Replay
+	absent    absences
+	recalls   recalls
+	roster    roster
+	notice    notice // what the last announcement said
+	sight     sight
+	door      door
+	news      chan struct{} // holds one: announce soon
+	keeper    keeper
+	keyholder keyholder
+	asked     map[peer.ID]*asked // relays
 }
 
 func (r *Room) newHosting() *hosting {
 	return &hosting{
 		feeding: r.feeds, replay: &room.Replay{}, asked: make(map[peer.ID]*asked),
-		absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu),
+		absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu), keyholder: newKeyholder(),
 	}
 }
 
@@ -104,9 +105,11 @@ func (r *Room) commit(ev room.Event) error {
 	r.settle()
 	r.carryOut(ev, effects)
 	for _, e := range effects {
-		switch e.(type) {
+		switch e := e.(type) {
 		case room.Closed:
 			r.setPhase(Ended, r.endedBy(ev.By))
+		case room.Drop:
+			r.shutOut(e.Person)
 		case room.Chartered:
 			r.charter = r.state.Charter
 			raw, err := room.SignCharter(r.n.id(), r.charter)
@@ -251,6 +254,7 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	link := r.n.shareLink(charter, relays) // made anew: this machine may have come into another network
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	link.Secret = r.keys.link
 	r.link = link
 	now := time.Now()
 	ttl := r.n.o.AnnounceEvery * 5 / 2

@@ -44,7 +44,7 @@ func (r *Room) write(f func() error) error {
 }
 
 // keep stores the room as it is to be after an event, before anybody hears of it; one that has ended it forgets. Without
-// it no incarnation is given out: after a crash the same would be given out again. Anything else goes on in a room that a
+// it no incarnation and no key is given out: after a crash the same epoch would be given another. Anything else goes on in a room that a
 // crash would then take back a little. Room.mu is held as for decide.
 func (r *Room) keep(next *room.State, ev room.Event) error {
 	id, home := r.id, r.n.home
@@ -70,7 +70,7 @@ func (r *Room) keep(next *room.State, ev room.Event) error {
 	}
 	r.n.counts.Add("room_unkept")
 	r.n.o.Log.Error("room not kept", "room", id.String(), "err", err)
-	if ev.Kind != room.Publish && ev.Kind != room.Resumed {
+	if ev.Kind != room.Publish && ev.Kind != room.Resumed && ev.Kind != room.Rekey {
 		return nil
 	}
 	return &UserError{Code: "home_unwritable", Text: fmt.Sprintf("salon cannot write to its folder %s: %v. Make room on the disk, and try again.", home.Dir, err)}
@@ -80,7 +80,8 @@ func (r *Room) keep(next *room.State, ev room.Event) error {
 // others outlast the end of the process, for less than half the cost.
 func mustLast(ev room.Event) bool {
 	switch ev.Kind {
-	case room.Publish, room.Resumed, room.Remove, room.MuteAll, room.Lock, room.Appoint, room.Withdraw:
+	case room.Publish, room.Resumed, room.Remove, room.MuteAll, room.Lock, room.Appoint, room.Withdraw,
+		room.Strike, room.Relink, room.Rekey:
 		return true
 	case room.Mute, room.Return: // what one does to oneself can be done again
 		return ev.By != ev.To
@@ -91,6 +92,9 @@ func mustLast(ev room.Event) bool {
 // keptBeside is what is kept beside a state. r.mu is held.
 func (r *Room) keptBeside(s *room.State) keptHost {
 	k := keptHost{Inside: r.inside(), Barred: sortedKeys(r.host.door.barred)}
+	if s.IsClosed() {
+		k.Keys, k.Link = maps.Clone(r.keys.secrets), r.keys.link
+	}
 	for _, p := range s.Removed {
 		if k.Names == nil {
 			k.Names = make(map[doc.PublicKey]string)

@@ -34,7 +34,9 @@ type kept struct {
 
 // A keptHost is all that a host needs to lead its room on.
 type keptHost struct {
-	Snapshot []byte                   `json:"snapshot"`         // the state, the room's key in it; signed, so that it is whole or refused
+	Snapshot []byte                   `json:"snapshot"`         // the state, an open room's key in it; signed, so that it is whole or refused
+	Keys     map[uint32][32]byte      `json:"keys,omitempty"`   // of a closed room, by epoch
+	Link     [32]byte                 `json:"link,omitzero"`    // the secret of the invitation to it
 	Inside   []doc.PublicKey          `json:"inside,omitempty"` // who was connected: they come in again, also if the room is locked
 	Names    map[doc.PublicKey]string `json:"names,omitempty"`  // of the removed
 	Barred   []doc.PublicKey          `json:"barred,omitempty"` // of them, those who were removed for being blocked

@@ -154,13 +154,15 @@ func (m *media) position() position {
 	return position{m.place.Parent(), m.place.Warm(), m.place.Depth()}
 }
 
-// publish sends one frame of ours, and the auth it completed, into the tree.
-func (m *media) publish(f relay.Frame, a *relay.Auth) {
+// publish sends one frame of ours, and the auths that it completed, into the tree.
+func (m *media) publish(f relay.Frame, auths ...*relay.Auth) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
-	if a != nil {
-		m.tree.PublishAuth(a, now) // first, so that it rides with the frame that completes it
+	for _, a := range auths {
+		if a != nil {
+			m.tree.PublishAuth(a, now) // first, so that it rides with the frame that completes it
+		}
 	}
 	m.tree.Publish(f, now)
 }

@@ -15,19 +15,18 @@ const maxMicGap = 50
 // A microphone is what this person says: 20 ms Opus packets from a browser or a file. Muted or without the right to
 // send, nothing of it leaves this node. voice.mu guards it.
 type microphone struct {
-	link relay.Link // nil when none is connected
-	sealer
-	incarnation uint32 // the sealer's; 0 when it may not send
-	highest     uint32 // of all incarnations so far
-	asked       bool   // for an incarnation, by this process
-	before      uint32 // the last that was handed out when it first asked: that one and those below are another process's
-	last        uint64 // number of the link's last frame
-	begun       bool   // last means something
-	own         uint64 // number in the host's own source
-	decoder     *opus.Decoder
-	pcm         []float32
-	level       uint8
-	spoke       time.Time
+	link    relay.Link // nil when none is connected
+	sealer             // its incarnation is 0 when it may not send
+	highest uint32     // of all incarnations so far
+	asked   bool       // for an incarnation, by this process
+	before  uint32     // the last that was handed out when it first asked: that one and those below are another process's
+	last    uint64     // number of the link's last frame
+	begun   bool       // last means something
+	own     uint64     // number in the host's own source
+	decoder *opus.Decoder
+	pcm     []float32
+	level   uint8
+	spoke   time.Time
 }
 
 // follow takes up a new incarnation and lays down a lost seat.
@@ -51,8 +50,11 @@ func (m *microphone) follow(v *voice) {
 		m.incarnation = 0 // nobody here knows how far it was used
 		return
 	}
-	m.start(v, r.slot, r.incarnation, time.Now())
-	m.incarnation, m.highest = r.incarnation, r.incarnation
+	if !m.start(v, r.slot, r.incarnation, time.Now()) {
+		m.incarnation = 0 // until somebody has told us the key
+		return
+	}
+	m.highest = r.incarnation
 }
 
 // askIncarnation notes that this process asks for an incarnation; last is the last one handed out as far as it knows.
@@ -136,14 +138,17 @@ func (v *voice) speak(from relay.Link, f relay.Frame, now time.Time) {
 	var out outgoing
 	if m.incarnation != 0 {
 		m.number += gap
-		var err error
-		if out, err = m.seal(&room.Sound{Level: m.level, Opus: f.Sealed}, now); err != nil {
+		if last, ok := m.rekey(v, now); !ok {
+			v.counts.Add("microphone_without_key")
+		} else if next, err := m.seal(&room.Sound{Level: m.level, Opus: f.Sealed}, now); err != nil {
 			v.counts.Add("microphone_packet_refused")
+		} else {
+			out, out.last = next, last
 		}
 	}
 	v.mu.Unlock()
 	if out.frame.Sealed != nil {
-		v.media.publish(out.frame, out.auth)
+		v.media.publish(out.frame, out.last, out.auth)
 	}
 }
 

@@ -46,6 +46,7 @@ type Node struct {
 	host   host.Host
 	book   *peerBook
 	people *People
+	passes *passes
 	dir    *directory
 	gossip *gossip // nil when hidden
 	counts *counters
@@ -115,6 +116,9 @@ func (n *Node) start() error {
 	}
 	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
 		n.o.Log.Warn("list of people damaged", "err", err)
+	}
+	if n.passes, err = openPasses(n.home); err != nil {
+		n.o.Log.Warn("passes damaged", "err", err)
 	}
 	if err := n.readBlockedRooms(); err != nil && n.o.Relay != nil {
 		return err
@@ -318,6 +322,7 @@ func (n *Node) Directory() []RoomCard {
 			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
 			Host: PersonView{a.Host, a.HostName}, Listeners: a.Listeners, Speakers: a.Speakers, Started: l.since.UnixMilli(),
 			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(), Locked: a.Locked, StageOnly: a.StageOnly, Starts: a.Starts,
+			Access: a.Access.String(),
 		})
 	}
 	return out
@@ -393,6 +398,7 @@ type Start struct {
 	Starts          time.Time // when the doors open; the zero time means at once
 	StageOnly       bool      // everybody may come on stage
 	RecordAsks      bool      // recording only while the host says that the room is recorded
+	Access          room.Access
 }
 
 // startsWithin bounds how far ahead a room may be scheduled: its host's node waits for it.
@@ -402,9 +408,8 @@ const startsWithin = 366 * 24 * time.Hour
 func (n *Node) StartRoom(s Start) (*Room, error) {
 	now := time.Now()
 	var nonce [16]byte
-	var key [32]byte
 	rand.Read(nonce[:])
-	rand.Read(key[:]) // kept with the room, in one file with the counter of incarnations, and gone with it
+	key := room.NewKey() // kept with the room, in one file with the counter of incarnations, and gone with it
 	charter, err := room.NewCharter(n.author().Person, s.Title, s.Language, s.Mode, now, nonce)
 	if err != nil {
 		return nil, &UserError{Code: "bad_room", Text: fmt.Sprintf("A room needs a title of 1 to %d visible characters, fewer in scripts whose characters need more bytes, and a language such as en.", room.MaxTitle)}
@@ -415,12 +420,14 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 		}
 		charter.Starts = s.Starts.UnixMilli()
 	}
+	charter.Access = s.Access
 	r := n.newRoom(charter.Room)
 	r.charter = charter
 	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	state, _ := room.Open(charter, n.author(), n.displayName(), key, now)
 	r.state, r.phase = state, Live
+	r.keys.secrets[state.KeyEpoch] = key
 	r.link = n.shareLink(charter, n.listedRelays())
 	if err := n.add(r); err != nil {
 		return nil, err
@@ -439,6 +446,9 @@ func (r *Room) begin(stageOnly bool, now time.Time) error {
 	if stageOnly {
 		err = r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.StageOnly, Time: now.UnixMilli()}, now)
 	}
+	if err == nil && r.state.IsClosed() && r.state.Invitation.IsZero() {
+		err = r.relink(now)
+	}
 	if err == nil && !r.state.Waiting {
 		err = r.publishProgram(now)
 	}
@@ -447,7 +457,7 @@ func (r *Room) begin(stageOnly bool, now time.Time) error {
 		r.n.leave(r)
 		return err
 	}
-	r.run(r.tend)
+	r.run(r.tend, r.rotate)
 	return nil
 }
 
@@ -521,13 +531,13 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	r.guest = newVisiting(host)
 	r.guest.know(link.Addrs)
 	if l, ok := n.dir.Get(link.Room, time.Now()); ok {
-		r.charter.Title, r.charter.Language, r.charter.Mode = l.ann.Title, l.ann.Language, l.ann.Mode
+		r.charter.Title, r.charter.Language, r.charter.Mode, r.charter.Access = l.ann.Title, l.ann.Language, l.ann.Mode, l.ann.Access
 	}
 	r.charter.Room, r.charter.Host = link.Room, link.Host
 	if before != nil {
 		r.comeBack(before)
 	}
-	parts := []func(context.Context){r.visit, r.keepVisit}
+	parts := []func(context.Context){r.visit, r.keepVisit, r.fetchKeys}
 	if carry {
 		r.feeds, r.carries = newFeeding(), newCarrying()
 		parts = []func(context.Context){r.visit, r.tendCarried}
@@ -561,7 +571,7 @@ func (n *Node) resolve(ref string) (room.Link, error) {
 }
 
 func (n *Node) newRoom(id room.ID) *Room {
-	return &Room{n: n, id: id, cancel: func(error) {}}
+	return &Room{n: n, id: id, cancel: func(error) {}, keys: newKeyring()}
 }
 
 var errInRoom = &UserError{Code: "in_room", Text: "You are in this room already."}

@@ -210,6 +210,7 @@ func (r *Room) follow() {
 	m.mu.Lock()
 	s := m.position()
 	u := m.above[s.parent]
+	warmed := u != nil && u.join.Warm
 	if u != nil && u != g.up {
 		u.heard = time.Now() // a warm parent has nothing to say
 	}
@@ -229,6 +230,9 @@ func (r *Room) follow() {
 		g.at = position{}
 		return
 	default:
+		if warmed {
+			r.keys.moved(time.Now())
+		}
 		g.up, g.ctl, g.parent, g.lost, g.attempt = u, u.ctl, u.to.ID, time.Time{}, 0
 		r.voice.newPath(time.Now())
 		g.ctl.Send(relay.Ping{T0: time.Now().UnixMicro()})

@@ -29,6 +29,7 @@ func (n *Node) Preview(ctx context.Context, ref string) (PreviewView, error) {
 		ID: a.Room, Title: a.Title, Host: PersonView{a.Host, a.HostName}, Mode: a.Mode.String(), Language: a.Language,
 		Listeners: a.Listeners, Speakers: a.Speakers, Locked: a.Locked, StageOnly: a.StageOnly,
 		Waiting: a.Starts != 0, Starts: c.Starts, RecordAsks: c.RecordAsks,
+		Access: a.Access.String(), Invited: a.Access == room.Anyone || link.Secret != [32]byte{} || n.passes.of(link.Room) != nil,
 	}, nil
 }
 
@@ -37,7 +38,7 @@ func (r *Room) preview() PreviewView {
 	v := r.View()
 	return PreviewView{
 		ID: v.ID, Title: v.Title, Host: v.Host, Mode: v.Mode, Language: v.Language, Listeners: v.Listeners, Speakers: uint32(len(v.Stage)),
-		Locked: v.Locked, StageOnly: v.StageOnly, Waiting: v.Waiting, Starts: v.Starts, RecordAsks: v.RecordAsks, Joined: true,
+		Locked: v.Locked, StageOnly: v.StageOnly, Waiting: v.Waiting, Starts: v.Starts, RecordAsks: v.RecordAsks, Access: v.Access, Invited: true, Joined: true,
 	}
 }
 

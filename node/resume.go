@@ -122,6 +122,15 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 
 // reopen remembers who was inside when the node was cut short, and who was put out. Nothing of the room runs yet.
 func (r *Room) reopen(k *keptHost, now time.Time) {
+	r.keys.link, r.link.Secret = k.Link, k.Link
+	for epoch, secret := range k.Keys {
+		if r.state.IsKey(epoch, secret) {
+			r.keys.secrets[epoch] = secret
+		}
+	}
+	if _, have := r.keys.secrets[r.state.KeyEpoch]; !have && r.state.IsClosed() {
+		r.rekeySoon() // nobody can be let hear without
+	}
 	for _, p := range k.Inside {
 		r.host.door.lost[p] = now
 	}

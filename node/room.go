@@ -36,8 +36,10 @@ type Room struct {
 	state     *room.State // nil until the first snapshot came
 	phase     Phase
 	reason    string
+	refused   string // code of the last word at the door, if that was no
 	listeners uint32
 	names     names // of those met here
+	keys      keyring
 	reacting  reacting
 }
 
@@ -153,6 +155,7 @@ func (r *Room) settle() {
 	if r.state == nil {
 		return
 	}
+	r.settleKeys(time.Now())
 	if r.feeds != nil {
 		r.settleChildren()
 	}
@@ -177,10 +180,11 @@ func (r *Room) routing() routing {
 	if ok := r.state.Program.Incarnation != 0; ok {
 		rt.programKey = r.state.Program.Device
 	}
-	if r.voice.deaf {
+	if rt.deaf = r.voice.deaf || r.carries != nil && r.state.IsClosed(); rt.deaf {
 		return rt // it verifies the program and opens nothing
 	}
-	rt.epoch, rt.secret = r.state.KeyEpoch, r.state.Key
+	rt.epoch, rt.secret, rt.old = r.state.KeyEpoch, r.keys.secrets[r.state.KeyEpoch], r.keys.secrets[r.state.KeyEpoch-1]
+	rt.from, rt.lead = r.state.From, time.Duration(r.state.Lead)*time.Second
 	for _, s := range r.state.Seats {
 		if s.Device == me.Device {
 			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)

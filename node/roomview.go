@@ -17,6 +17,7 @@ func (r *Room) View() RoomView {
 		Host: r.names.view(r.charter.Host), Link: r.link.String(), Demo: r.demo, Phase: r.phase, Reason: r.reason,
 		Me:    MeView{PersonView: PersonView{me.Person, r.n.displayName()}, Role: room.Listener.String()},
 		Stage: []SeatView{}, Hands: []HandView{}, CoHosts: []PersonView{}, Listeners: r.listeners, Starts: r.charter.Starts, RecordAsks: r.charter.RecordAsks,
+		Access: r.charter.Access.String(),
 	}
 	v.Me.Publishing, v.Me.Playing = r.voice.attached()
 	v.Quality = r.voice.quality()
@@ -24,6 +25,9 @@ func (r *Room) View() RoomView {
 	if r.guest != nil && r.phase == Reconnecting {
 		v.HeldUntil = r.guest.lost.Add(holdTime(r.charter)).UnixMilli()
 		v.Quality.State, v.Quality.Text = "silent", fmt.Sprintf("The way to the host was lost. Connecting again (try %d).", max(r.guest.attempt, 1))
+	}
+	if r.phase == Failed || r.phase == Removed {
+		v.Refused = r.refused
 	}
 	if r.state == nil {
 		return v
@@ -49,6 +53,9 @@ func (r *Room) View() RoomView {
 	if v.Me.Leads {
 		for _, p := range s.Removed {
 			v.Removed = append(v.Removed, r.names.view(p))
+		}
+		for _, p := range s.Listed {
+			v.Listed = append(v.Listed, r.names.view(p))
 		}
 	}
 	v.Me.Invited = s.IsInvited(me.Person)

@@ -97,25 +97,30 @@ func (m *mixdown) next(now time.Time) ([]byte, error) {
 type programOut struct {
 	*mixdown
 	sealer
-	incarnation uint32
-	loss        int // percent, that the encoder expects
+	loss int // percent, that the encoder expects
 }
 
 // A sealer turns sound into signed frames of one stream.
 type sealer struct {
-	sender *seal.Sender
-	signer *relay.Signer
-	slot   uint8
-	number uint64 // of the next frame
-	plain  []byte
+	sender      *seal.Sender
+	signer      *relay.Signer
+	slot        uint8
+	incarnation uint32
+	epoch       uint32 // of the room key
+	number      uint64 // of the next frame
+	plain       []byte
 }
 
-// start begins a new incarnation. Numbers go on, and begin where the clock stands so that they exceed those of
-// whoever had the slot before.
-func (s *sealer) start(v *voice, slot uint8, incarnation uint32, now time.Time) {
-	kid := seal.NewKID(v.route.epoch, slot, incarnation)
-	s.sender, s.signer, s.slot = seal.NewSender(v.route.secret, kid), relay.NewSigner(v.room, slot, kid, v.device.Ed25519()), slot
+// start begins a new incarnation, if there is a key. Numbers go on, and begin where the clock stands so that they exceed
+// those of whoever had the slot before.
+func (s *sealer) start(v *voice, slot uint8, incarnation uint32, now time.Time) bool {
 	s.number = max(s.number, relay.FirstNumber(now))
+	epoch, secret, ok := v.sealing(now)
+	if ok {
+		s.slot, s.incarnation = slot, incarnation
+		s.begin(v, epoch, secret)
+	}
+	return ok
 }
 
 // seal makes the next frame. Its bytes are its own: the tree keeps them.
@@ -131,13 +136,15 @@ func (s *sealer) seal(sound *room.Sound, captured time.Time) (outgoing, error) {
 	}
 	s.number++
 	a, _ := s.signer.Add(f, captured)
-	return outgoing{f, a}, nil
+	return outgoing{frame: f, auth: a}, nil
 }
 
-// outgoing is a frame for the tree, to be published without voice.mu, and the auth that it completed, if any.
+// outgoing is a frame for the tree, to be published without voice.mu, and the auth that it completed, if any; last is that of
+// the frames before it, if it is the first under a new key.
 type outgoing struct {
 	frame relay.Frame
 	auth  *relay.Auth
+	last  *relay.Auth
 }
 
 // follow brings the streams in line with the routing.
@@ -180,7 +187,7 @@ func (s *stage) open(v *voice, slot uint8, seat seatRoute) *voiceIn {
 	in.person, in.incarnation = seat.person, seat.incarnation
 	in.verifier = relay.NewVerifier(v.room, slot, func(kid uint64) (ed25519.PublicKey, bool) {
 		epoch, s, inc := seal.SplitKID(kid)
-		return seat.device[:], epoch == v.route.epoch && s == slot && inc == seat.incarnation
+		return seat.device[:], v.takes(epoch, time.Now()) && s == slot && inc == seat.incarnation
 	})
 	if s.monitor != nil {
 		in.heard = s.monitor.mixer.Add(in, v.volumeOf(seat.person))
@@ -223,8 +230,9 @@ func (s *stage) startProgram(v *voice) {
 		}
 		m.mixer.Add(s.ownIn, 1)
 	}
-	s.program.start(v, relay.Program, v.route.program, time.Now())
-	s.program.incarnation = v.route.program
+	if !s.program.start(v, relay.Program, v.route.program, time.Now()) {
+		v.counts.Add("program_without_key")
+	}
 }
 
 // frame takes a frame of somebody on stage: heard at once, verified behind.
@@ -241,7 +249,7 @@ func (s *stage) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
 	// Before it is opened: the key of an open room is public, and the opener remembers only the latest incarnations, from
 	// which frames of invented ones would displace the true.
 	kid, _, _, err := seal.ParseHeader(f.Sealed)
-	if err != nil || kid != seal.NewKID(v.route.epoch, f.Slot, in.incarnation) {
+	if epoch, slot, incarnation := seal.SplitKID(kid); err != nil || !v.takes(epoch, now) || slot != f.Slot || incarnation != in.incarnation {
 		v.counts.Add("stage_frame_of_another")
 		return
 	}
@@ -345,11 +353,12 @@ func (v *voice) tickStage(now time.Time) {
 	}
 	v.mu.Unlock()
 	if out.frame.Sealed != nil {
-		v.media.publish(out.frame, out.auth)
+		v.media.publish(out.frame, out.last, out.auth)
 	}
 }
 
 func (s *stage) nextProgram(v *voice, now time.Time) (outgoing, error) {
+	last, _ := s.program.rekey(v, now)
 	packet, err := s.program.next(now)
 	if err != nil {
 		return outgoing{}, err
@@ -362,7 +371,9 @@ func (s *stage) nextProgram(v *voice, now time.Time) (outgoing, error) {
 	sound.Talking = appendTalker(sound.Talking, s.ownIn)
 	slices.SortFunc(sound.Talking, func(a, b room.Talker) int { return cmp.Compare(a.Level, b.Level) })
 	sound.Talking = sound.Talking[:min(len(sound.Talking), room.MaxTalking)]
-	return s.program.seal(&sound, now)
+	out, err := s.program.seal(&sound, now)
+	out.last = last
+	return out, err
 }
 
 func appendTalker(list []room.Talker, in *voiceIn) []room.Talker {

@@ -351,7 +351,7 @@ func TestForgedBatchMutesItsSource(t *testing.T) {
 	for name, forge := range map[string]func(t *testing.T, r *rig, bo, eve *source, now time.Time){
 		"signed by another device": func(t *testing.T, r *rig, _, eve *source, now time.Time) { r.hear(eve.next(t, now), now) },
 		"a frame put in place of one that was signed": func(t *testing.T, r *rig, bo, eve *source, now time.Time) {
-			r.hear(outgoing{eve.next(t, now).frame, bo.next(t, now).auth}, now)
+			r.hear(outgoing{frame: eve.next(t, now).frame, auth: bo.next(t, now).auth}, now)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

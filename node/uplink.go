@@ -46,6 +46,7 @@ func newUplink(ctx context.Context, to peer.AddrInfo, j relay.Join) *uplink {
 // ask asks again. media.mu is held.
 func (u *uplink) ask(j relay.Join) {
 	j.Version, j.Room, j.Name, j.Cert = u.join.Version, u.join.Room, u.join.Name, u.join.Cert
+	j.Claim, j.Key = u.join.Claim, u.join.Key
 	u.join = j
 	u.send(j)
 }
@@ -132,6 +133,9 @@ func (r *Room) connectTo(u *uplink) error {
 // join asks for the place that relay.Place wants.
 func (r *Room) join(u *uplink, ctl *controlConn) error {
 	name, cert := r.n.displayName(), r.n.id().Cert()
+	r.mu.Lock()
+	claim, key := r.claim(time.Now()), r.keyEpoch()
+	r.mu.Unlock()
 	r.media.mu.Lock()
 	defer r.media.mu.Unlock()
 	if r.media.above[relay.Peer(u.to.ID)] != u {
@@ -140,6 +144,9 @@ func (r *Room) join(u *uplink, ctl *controlConn) error {
 	u.ctl = ctl
 	j := u.join
 	j.Version, j.Room, j.Name, j.Cert, j.HaveSeq = relay.ControlVersion, r.id, name, cert, r.guest.have.Load()
+	if claim != nil {
+		j.Claim, j.Key = claim, key
+	}
 	u.join = j
 	ctl.Send(j)
 	return nil
@@ -215,6 +222,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		if current {
 			r.showReactions(m.Counts)
 		}
+	case relay.Boxes:
+		return r.takeBoxes(u, m)
 	case relay.Counts:
 		r.mu.Lock()
 		if r.guest.up == u {

@@ -42,6 +42,7 @@ type RoomCard struct {
 	Locked    bool       `json:"locked"`
 	StageOnly bool       `json:"stage_only"`
 	Starts    int64      `json:"starts"` // unix ms, while the doors are not open yet; else 0
+	Access    string     `json:"access"` // who may come in: open or invite
 }
 
 // A PreviewView is a room before one joins it.
@@ -58,6 +59,8 @@ type PreviewView struct {
 	Waiting    bool       `json:"waiting"`
 	Starts     int64      `json:"starts"`      // unix ms of a scheduled start, else 0
 	RecordAsks bool       `json:"record_asks"` // recording only while the host says that the room is recorded
+	Access     string     `json:"access"`      // who may come in: open or invite
+	Invited    bool       `json:"invited"`     // what this node has for it, its link or a pass, lets one in, as far as it knows
 	Captions   string     `json:"captions"`    // languages; "" for none
 	Price      string     `json:"price"`       // "" for free
 	Joined     bool       `json:"joined"`      // this node is in it
@@ -90,6 +93,7 @@ type RoomView struct {
 	Demo      bool        `json:"demo"`
 	Phase     Phase       `json:"phase"`
 	Reason    string      `json:"reason,omitempty"`     // for a person, when the phase is over
+	Refused   string      `json:"refused,omitempty"`    // when it is failed or removed: the code with which one was not let in, if so
 	HeldUntil int64       `json:"held_until,omitempty"` // while reconnecting: how long the room keeps our place, unix ms
 	Me        MeView      `json:"me"`
 	Stage     []SeatView  `json:"stage"`
@@ -107,10 +111,12 @@ type RoomView struct {
 	ChatClosed  bool         `json:"chat_closed"`
 	Slow        int          `json:"slow"` // seconds between two lines of one person; 0 for no wait
 	Pinned      *LineView    `json:"pinned,omitempty"`
-	Waiting     bool         `json:"waiting"`     // the doors are not open yet
-	Starts      int64        `json:"starts"`      // unix ms of a scheduled start, else 0
-	Recording   bool         `json:"recording"`   // the host says that the room is recorded
-	RecordAsks  bool         `json:"record_asks"` // recording only while it does
+	Waiting     bool         `json:"waiting"`          // the doors are not open yet
+	Starts      int64        `json:"starts"`           // unix ms of a scheduled start, else 0
+	Recording   bool         `json:"recording"`        // the host says that the room is recorded
+	RecordAsks  bool         `json:"record_asks"`      // recording only while it does
+	Access      string       `json:"access"`           // who may come in: open or invite
+	Listed      []PersonView `json:"listed,omitempty"` // the guest list, told to host and co-hosts alone
 }
 
 // A LineView is a line of the chat.

@@ -138,6 +138,9 @@ func (r *Room) wasRefused(u *uplink, why error) {
 func (r *Room) turnedAway(u *uplink, join relay.Join, m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
 	p := r.Phase()
+	r.mu.Lock()
+	r.refused = m.Code
+	r.mu.Unlock()
 	switch {
 	case u.to.ID == r.guest.host.ID && !join.Warm && join.Depth == 0 && !(m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil)):
 		return refusal(m)
@@ -167,7 +170,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity", "locked", "devices", "blocked":
+	case "full", "identity", "locked", "devices", "blocked", errInviteOnly.Code:
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)

@@ -42,6 +42,7 @@ type voice struct {
 	mode    room.Mode
 	route   routing
 	opener  seal.Opener
+	epochs  epochs
 	plain   []byte // reused for opened frames
 	sound   room.Sound
 	stage   stage
@@ -63,10 +64,14 @@ type voice struct {
 
 // routing is what the state of a room means for its sound.
 type routing struct {
-	mode        room.Mode // never changes once known
-	epoch       uint32
-	secret      [32]byte
-	program     uint32 // incarnation of slot 0, 0 means none
+	mode        room.Mode     // never changes once known
+	deaf        bool          // nothing of it can be opened here
+	epoch       uint32        // of the room's latest key
+	secret      [32]byte      // the key; zero if we have not been told (yet)
+	old         [32]byte      // that of the epoch before, likewise
+	from        uint64        // number of the program's first frame under the latest
+	lead        time.Duration // how long before that it was told of, about
+	program     uint32        // incarnation of slot 0, 0 means none
 	programKey  doc.PublicKey
 	seats       map[uint8]seatRoute // the others on stage, by slot
 	slot        uint8               // ours; 0 means in the audience
@@ -104,22 +109,22 @@ func (v *voice) profile() opus.Options {
 }
 
 // update follows the room's state.
-func (v *voice) update(r routing) {
+func (v *voice) update(r routing) { v.updateAt(r, time.Now()) }
+
+func (v *voice) updateAt(r routing, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	was := v.route
 	v.route = r
 	v.mode = r.mode
-	if !v.deaf && (r.epoch != was.epoch || r.secret != was.secret) {
-		if err := v.opener.SetEpoch(r.epoch, r.secret); err != nil {
-			v.counts.Add("key_epoch_refused")
-		}
+	if v.deaf = v.deaf || r.deaf; !v.deaf {
+		v.followKeys(was, now)
 	}
 	v.stage.follow(v)
 	v.mic.follow(v)
 	if (was.slot == 0) != (r.slot == 0) {
 		v.mender = mender{}
-		v.mender.begin(time.Now())
+		v.mender.begin(now)
 		v.program.reset(v) // what was buffered before we went on stage, or came back, is not to be heard now
 	}
 }
@@ -208,6 +213,7 @@ func (v *voice) run(ctx context.Context) {
 			v.tickStage(next)
 		}
 		v.tickProgram(now)
+		v.forgetKeys(now)
 		v.closeAside()
 		v.renounce()
 		if now.Sub(lastLevels) >= levelsEvery {

@@ -439,3 +439,68 @@ func BenchmarkAuthVerify(b *testing.B) { // per frame
 		}
 	}
 }
+
+// A source that goes on under a new key loses nothing: the last frames under the old one, and their auths, may come after the
+// first under the new. But the old key signs nothing from there on.
+func TestNewKeyInterruptsNothing(t *testing.T) {
+	const kidB = kidA + 1<<32
+	both := func(kid uint64) (ed25519.PublicKey, bool) { return pub(keyA), kid == kidA || kid == kidB }
+	old, next := speak(3, kidA, keyA, 100, 15), speak(3, kidB, keyA, 115, 12)
+	type step func(v *Verifier, out []Verified) ([]Verified, error)
+	frames := func(fs []Frame) (all []step) {
+		for _, f := range fs {
+			all = append(all, func(v *Verifier, out []Verified) ([]Verified, error) { return v.AddFrame(out, f, start) })
+		}
+		return all
+	}
+	auths := func(as []*Auth) (all []step) {
+		for _, a := range as {
+			all = append(all, func(v *Verifier, out []Verified) ([]Verified, error) { return v.AddAuth(out, a, start) })
+		}
+		return all
+	}
+	join := func(parts ...[]step) (all []step) {
+		for _, p := range parts {
+			all = append(all, p...)
+		}
+		return all
+	}
+	for name, steps := range map[string][]step{
+		"in order":                join(frames(old.frames), auths(old.auths), frames(next.frames), auths(next.auths)),
+		"the old auth late":       join(frames(old.frames), auths(old.auths[:2]), frames(next.frames), auths(next.auths), auths(old.auths[2:])),
+		"an old frame late":       join(frames(old.frames[:14]), auths(old.auths), frames(next.frames), auths(next.auths), frames(old.frames[14:])),
+		"most that is old late":   join(frames(old.frames[:6]), auths(old.auths[:1]), frames(next.frames), auths(next.auths), frames(old.frames[6:]), auths(old.auths[1:])),
+		"the second new auth":     join(frames(old.frames), auths(old.auths[:2]), frames(next.frames), auths(next.auths[1:]), auths(old.auths[2:]), auths(next.auths[:1])),
+		"auths before the frames": join(auths(old.auths), auths(next.auths), frames(next.frames), frames(old.frames)),
+	} {
+		v := NewVerifier(theRoom, 3, both)
+		var out []Verified
+		for _, s := range steps {
+			var err error
+			if out, err = s(v, out); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		came := make(map[uint64]uint64)
+		for _, f := range out {
+			came[f.Number] = f.KID
+		}
+		for n := uint64(100); n < 127; n++ {
+			want := uint64(kidA)
+			if n >= 115 {
+				want = kidB
+			}
+			if came[n] != want {
+				t.Errorf("%s: frame %d came out under %x, want %x", name, n, came[n], want)
+			}
+		}
+		if len(out) != 27 {
+			t.Errorf("%s: %d frames came out", name, len(out))
+		}
+		// More under the old key, by somebody who kept it and the source's own signature key even.
+		late := speak(3, kidA, keyA, 127, 6)
+		if got, err := hear(v, late.frames, late.auths); len(got) != 0 || err != nil {
+			t.Errorf("%s: %d frames under the old key after the new one began, %v", name, len(got), err)
+		}
+	}
+}

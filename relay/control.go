@@ -24,12 +24,14 @@ type (
 		Version uint32   `cbor:"1,keyasint"`
 		Room    [16]byte `cbor:"2,keyasint"`
 		Name    string   `cbor:"3,keyasint"`
-		Cert    []byte   `cbor:"4,keyasint"` // of the device that asks
-		HaveSeq uint64   `cbor:"5,keyasint"` // the last event it knows, 0 for none
-		Carry   uint32   `cbor:"6,keyasint"` // children it offers to carry
-		Warm    bool     `cbor:"7,keyasint"` // it is fed by others and wants beacons alone
-		Avoid   [][]byte `cbor:"8,keyasint"` // peers that a warm parent, and its path, should be without
-		Depth   uint8    `cbor:"9,keyasint"` // where it is: only a place nearer to the host will do, or a warm one no deeper; else 0
+		Cert    []byte   `cbor:"4,keyasint"`            // of the device that asks
+		HaveSeq uint64   `cbor:"5,keyasint"`            // the last event it knows, 0 for none
+		Carry   uint32   `cbor:"6,keyasint"`            // children it offers to carry
+		Warm    bool     `cbor:"7,keyasint"`            // it is fed by others and wants beacons alone
+		Avoid   [][]byte `cbor:"8,keyasint"`            // peers that a warm parent, and its path, should be without
+		Depth   uint8    `cbor:"9,keyasint"`            // where it is: only a place nearer to the host will do, or a warm one no deeper; else 0
+		Claim   []byte   `cbor:"10,keyasint,omitempty"` // of a closed room: what it shows at the door, signed
+		Key     uint32   `cbor:"11,keyasint,omitempty"` // likewise: the latest epoch whose key it has
 	}
 	// Accept gives the place. To a warm child it says no more than where it is.
 	Accept struct {
@@ -205,6 +207,30 @@ type (
 		Against []byte `cbor:"1,keyasint"`
 		Packet  []byte `cbor:"2,keyasint"`
 	}
+	// Ask goes up to whoever has a closed room's key: a device wants it, and Boxes answer; the way down is the way that it came.
+	Ask struct {
+		Device doc.PublicKey `cbor:"1,keyasint"`
+		Claim  []byte        `cbor:"2,keyasint"`           // as in Join
+		Key    uint32        `cbor:"3,keyasint,omitempty"` // as in Join
+	}
+	// Way goes up from a relay: the boxes of these devices come this way from now on, or not any more. It is what their Asks said,
+	// for a parent that was not there.
+	Way struct {
+		Here []doc.PublicKey `cbor:"1,keyasint"` // at most MaxWay
+		Gone []doc.PublicKey `cbor:"2,keyasint"` // likewise
+	}
+	// Boxes go down to the devices that they are for, each the way that its Ask came.
+	Boxes struct {
+		List []Box `cbor:"1,keyasint"` // at most MaxBoxes
+	}
+	// A Box holds a room key, sealed to one device; opaque here.
+	Box struct {
+		Device doc.PublicKey `cbor:"1,keyasint"`
+		Epoch  uint32        `cbor:"2,keyasint,omitempty"`
+		Sealed []byte        `cbor:"3,keyasint,omitempty"`
+		Pass   []byte        `cbor:"4,keyasint,omitempty"` // signed: shown at the door from now on
+		Code   string        `cbor:"5,keyasint,omitempty"` // a constant word: why the device does not get the key
+	}
 	// Bye is the last message of either side.
 	Bye struct {
 		Code string `cbor:"1,keyasint"`
@@ -247,15 +273,20 @@ const (
 	kindDrain
 	kindRetract
 	kindEvidence
+	kindAsk
+	kindBoxes
+	kindWay
 )
 
 // Limits of what the messages carry.
 const (
-	MaxReactions = 32  // kinds
-	MaxFaces     = 100 // in a People
-	MaxEntries   = 8   // in a Redirect, Others or Drain
-	MaxAddrs     = 4   // in an Entry
-	MaxGuests    = 256 // in a Present
+	MaxReactions = 32   // kinds
+	MaxFaces     = 100  // in a People
+	MaxEntries   = 8    // in a Redirect, Others or Drain
+	MaxAddrs     = 4    // in an Entry
+	MaxGuests    = 256  // in a Present
+	MaxBoxes     = 256  // in Boxes
+	MaxWay       = 1024 // in a Way
 )
 
 // MaxDepth is how many hops from the host a node may be. Who carries others is wanted nearer: PlaceOptions.Depth.
@@ -263,7 +294,7 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract or Evidence. The error means it is none of these, or is
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes or Way. The error means it is none of these, or is
 // longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
@@ -332,6 +363,12 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindRetract
 	case Evidence:
 		kind = kindEvidence
+	case Ask:
+		kind = kindAsk
+	case Boxes:
+		kind = kindBoxes
+	case Way:
+		kind = kindWay
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrControl, m)
 	}
@@ -416,6 +453,12 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Retract](b[1:])
 	case kindEvidence:
 		return decode[Evidence](b[1:])
+	case kindAsk:
+		return decode[Ask](b[1:])
+	case kindBoxes:
+		return decode[Boxes](b[1:])
+	case kindWay:
+		return decode[Way](b[1:])
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

@@ -20,6 +20,8 @@ var controlVectors = []struct {
 		Join{Version: 2, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}, Carry: 8, Avoid: [][]byte{}}},
 	{"join, warm", "01 a9 01 02 02 50" + strings.Repeat("52", 16) + "03 60 04 40 05 00 06 00 07 f5 08 82 41 aa 41 bb 09 03",
 		Join{Version: 2, Room: fill(0x52), Cert: []byte{}, Warm: true, Avoid: [][]byte{{0xaa}, {0xbb}}, Depth: 3}},
+	{"join, of a closed room", "01 ab 01 03 02 50" + strings.Repeat("52", 16) + "03 60 04 40 05 00 06 00 07 f4 08 80 09 00 0a 41 cc 0b 02",
+		Join{Version: 3, Room: fill(0x52), Cert: []byte{}, Avoid: [][]byte{}, Claim: []byte{0xcc}, Key: 2}},
 	{"accept", "02 a4 01 01 02 81 42 0102 03 41 aa 04 41 bb",
 		Accept{Depth: 1, Path: [][]byte{{1, 2}}, Charter: []byte{0xaa}, Snapshot: []byte{0xbb}}},
 	{"refuse", "03 a2 01 64 66756c6c 02 60", Refuse{Code: "full"}},
@@ -57,6 +59,10 @@ var controlVectors = []struct {
 	{"drain", "1f a1 01 80", Drain{To: []Entry{}}},
 	{"retract", "20 a3 01 00 02 01 03 07", Retract{From: 1, To: 7}},
 	{"evidence", "21 a2 01 41 aa 02 41 11", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}}},
+	{"ask", "22 a3 01 5820 " + strings.Repeat("52", 32) + " 02 41 cc 03 02", Ask{Device: fill32(0x52), Claim: []byte{0xcc}, Key: 2}},
+	{"boxes", "23 a1 01 82 a4 01 5820 " + strings.Repeat("52", 32) + " 02 02 03 42 0102 04 41 aa a2 01 5820 " + strings.Repeat("53", 32) + " 05 62 6e6f",
+		Boxes{List: []Box{{Device: fill32(0x52), Epoch: 2, Sealed: []byte{1, 2}, Pass: []byte{0xaa}}, {Device: fill32(0x53), Code: "no"}}}},
+	{"way", "24 a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 80", Way{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{}}},
 }
 
 func fill32(b byte) (k [32]byte) {
@@ -84,7 +90,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "22 a0",
+		"unknown kind":           "25 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",

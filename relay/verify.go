@@ -51,7 +51,9 @@ type Verifier struct {
 	key   func(kid uint64) (ed25519.PublicKey, bool)
 	stats VerifierStats
 
-	kid    uint64 // the newest that signed anything; older ones are over
+	kid    uint64 // the newest that signed anything
+	before uint64 // the one before, while what it signed may still come; older ones are over
+	begins uint64 // the lowest number that kid signed: before signs none from there on
 	next   uint64 // one more than the highest number verified
 	done   [verifyWindow / 64]uint64
 	ring   [verifyRing]waiting
@@ -128,7 +130,7 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 		return dst, v.bad(&BadError{Reason: "shape", Auth: a.Clone()})
 	case a.Slot != v.slot:
 		return dst, v.bad(&BadError{Reason: "slot", Auth: a.Clone()})
-	case a.KID < v.kid || a.KID == v.kid && v.isOld(a.Last()):
+	case v.isOver(a.KID, a.Last()) || v.isOld(a.Last()) && a.KID <= v.kid:
 		v.stats.Stale++
 		return dst, nil
 	}
@@ -156,11 +158,14 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 	if other := v.contradicts(a, digest); other != nil {
 		return dst, v.bad(&BadError{Reason: "chain", Auth: a, Other: other})
 	}
-	if a.KID > v.kid {
-		v.kid = a.KID
-		if a.First < v.next { // the slot's new source counts from lower; what it did not sign cannot come back
-			v.next, v.done = a.First, [len(v.done)]uint64{}
-		}
+	switch {
+	case a.KID > v.kid && a.First < v.next: // the slot's new source counts from lower; what it did not sign cannot come back
+		v.kid, v.before, v.begins = a.KID, 0, a.First
+		v.next, v.done = a.First, [len(v.done)]uint64{}
+	case a.KID > v.kid: // it goes on, under a new key: the last frames under the old one may still be under way
+		v.kid, v.before, v.begins = a.KID, v.kid, a.First
+	case a.KID == v.kid:
+		v.begins = min(v.begins, a.First)
 	}
 	v.recent[v.slots%verifyRecent] = a
 	v.slots++
@@ -265,7 +270,7 @@ func (v *Verifier) place(number uint64) *waiting {
 			v.stats.Expired++
 		}
 		*w = waiting{number: number}
-	} else if w.auth != nil && w.auth.KID < v.kid {
+	} else if w.auth != nil && v.isOver(w.auth.KID, number) {
 		w.auth = nil
 	}
 	return w
@@ -284,6 +289,11 @@ func (v *Verifier) release(dst []Verified, w *waiting) []Verified {
 	v.mark(w.number)
 	*w = waiting{number: w.number}
 	return dst
+}
+
+// isOver reports whether a KID may not sign a number any more.
+func (v *Verifier) isOver(kid, number uint64) bool {
+	return kid < v.kid && (kid != v.before || number >= v.begins)
 }
 
 // isOld reports whether a number is so far below the newest that nobody knows any more whether it came.

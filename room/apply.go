@@ -25,7 +25,7 @@ func (s *State) Decide(by doc.Author, c Command, now time.Time) (Event, error) {
 		Room: c.Room, Term: s.Term, Seq: s.Seq + 1,
 		Time: max(now.UnixMilli(), s.Time), // the clock may be set back, the room's time may not
 		Kind: c.Kind, By: by.Person, Device: by.Device, To: c.To, Name: c.Name, Program: c.Program,
-		Text: c.Text, Ref: c.Ref, Place: c.Place, Seconds: c.Seconds,
+		Text: c.Text, Ref: c.Ref, Place: c.Place, Seconds: c.Seconds, Invitation: c.Invitation, Check: c.Check, From: c.From,
 	})
 	if err != nil {
 		return Event{}, err
@@ -73,12 +73,15 @@ func (s *State) open(ev Event) ([]Effect, error) {
 		Room: ev.Room, Term: Term{Reign: 1}, Seq: 1, Time: ev.Time, Kind: Opened,
 		By: s.Charter.Host, Device: ev.Device, Name: ev.Name, Slot: hostSlot, KeyEpoch: 1, Key: ev.Key,
 	}
-	if ev != want || ev.Name == "" {
+	if s.IsClosed() {
+		want.Key, want.Check = [32]byte{}, ev.Check
+	}
+	if ev != want || ev.Name == "" || s.IsClosed() && ev.Check == [32]byte{} {
 		return nil, fmt.Errorf("%w: not the opening of this room", ErrEvent)
 	}
 	seat := Seat{Person: ev.By, Device: ev.Device, Name: ev.Name, Role: Host, Slot: hostSlot}
 	s.Term, s.Seq, s.Time = ev.Term, ev.Seq, ev.Time
-	s.KeyEpoch, s.Key = ev.KeyEpoch, ev.Key
+	s.KeyEpoch, s.Key, s.Check = ev.KeyEpoch, ev.Key, ev.Check
 	s.Program = Program{Device: ev.Device}
 	s.Seats = []Seat{seat}
 	s.Waiting = s.Charter.Starts > ev.Time
@@ -335,6 +338,9 @@ func (s *State) rule(ev Event) (Event, error) {
 	case Away, Back:
 		return s.rulePresence(ev, want)
 
+	case Admit, Strike, Relink, Rekey:
+		return s.ruleGate(ev, want)
+
 	default:
 		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
 	}
@@ -372,6 +378,7 @@ func (s *State) change(ev Event) []Effect {
 		}
 		s.Removed = append(s.Removed, ev.To)
 		s.uninvite(ev.To)
+		s.strike(ev.To)
 		effects := s.unseat(ev.To, s.lower(ev.To, nil))
 		return append(s.withdraw(ev.To, effects), Drop{ev.To})
 
@@ -424,6 +431,9 @@ func (s *State) change(ev Event) []Effect {
 
 	case Readmit:
 		s.Removed = slices.DeleteFunc(s.Removed, func(p Person) bool { return p == ev.To })
+		if s.IsClosed() && len(s.Listed) < MaxListed { // else they come back as they came, with the link
+			s.Listed = append(s.Listed, ev.To)
+		}
 		return nil
 
 	case PlaceHand:
@@ -460,6 +470,9 @@ func (s *State) change(ev Event) []Effect {
 	case Away, Back:
 		s.seat(ev.To).Away = ev.Kind == Away
 		return nil
+
+	case Admit, Strike, Relink, Rekey:
+		return s.changeGate(ev)
 	}
 	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))
 }

@@ -207,6 +207,12 @@ func fill(c *Command, to Person) {
 	if has&hasPlace != 0 {
 		c.Place = 1
 	}
+	if has&hasInvitation != 0 {
+		c.Invitation = Person{77}
+	}
+	if has&hasKey != 0 {
+		c.Check, c.From = [32]byte{78}, 79
+	}
 }
 
 func TestHostsControls(t *testing.T) {
@@ -406,6 +412,11 @@ func TestDecideRefusesNonsense(t *testing.T) {
 		"pin nothing":                    {Kind: Pin},
 		"pin both":                       {Kind: Pin, Ref: 1, Text: "x", Name: "x"},
 		"pin a text without a name":      {Kind: Pin, Text: "x"},
+		"a link without an invitation":   {Kind: Relink},
+		"a key without a check":          {Kind: Rekey, From: 7},
+		"mute with an invitation":        {Kind: Mute, Invitation: Person{1}},
+		"mute with a key":                {Kind: Mute, Check: [32]byte{1}},
+		"mute from a frame on":           {Kind: Mute, From: 1},
 		"slower than an hour":            {Kind: Slow, Seconds: MaxSlow + 1},
 		"appoint without a name":         {Kind: Appoint, To: boA.person()},
 		"a time that would overflow":     {Kind: Mute, Time: 1<<63 - 1},

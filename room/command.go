@@ -54,6 +54,10 @@ const (
 	Away                       // To's seat waits for its device, whose connection broke; where the room is led only
 	Back                       // To's device is there again; where the room is led only
 	Resumed                    // an event only: the host leads the room on after its node was gone
+	Admit                      // To comes onto the guest list of a closed room; host only
+	Strike                     // To comes off it, and stays in the room if there; host only
+	Relink                     // Invitation is in the link from now on; where the room is led only
+	Rekey                      // a new room key holds From the program's frame of a number; where the room is led only
 	kinds
 )
 
@@ -63,7 +67,7 @@ func (k Kind) String() string {
 		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit", "invite", "accept", "decline",
 		"appoint", "withdraw", "place hand", "stage only", "stage open", "stick out", "stick in", "pass stick", "lay stick",
 		"say", "erase", "close chat", "open chat", "slow", "pin", "unpin", "begin", "record on", "record off",
-		"away", "back", "resumed"}, uint8(k))
+		"away", "back", "resumed", "admit", "strike", "relink", "rekey"}, uint8(k))
 }
 
 // A Command asks the host for a change. Its author is in the signature, not in here.
@@ -78,7 +82,11 @@ type Command struct {
 	Text    string // Say; Pin without Ref
 	Ref     uint64 // Erase; Pin without Text: number of the event that brought the line
 	Place   uint8  // Appoint: from 1, or 0 for the end; PlaceHand: from 1, the next to speak
-	Seconds uint16 // Slow: at most MaxSlow
+	Seconds uint16 // Slow: at most MaxSlow; Rekey: how long after its event From is, about
+
+	Invitation doc.PublicKey // Relink
+	Check      [32]byte      // Rekey: see KeyCheck
+	From       uint64        // Rekey: number of the program's first frame under the key
 }
 
 const (
@@ -87,7 +95,7 @@ const (
 )
 
 // A field is one that only some kinds of command have.
-type field uint8
+type field uint16
 
 const (
 	hasTo   field = 1 << iota
@@ -98,6 +106,8 @@ const (
 	hasRef
 	hasPlace
 	hasSeconds
+	hasInvitation
+	hasKey
 )
 
 // fields says what a command has beside room, kind, time and nonce. A kind that is not in it is no command.
@@ -109,6 +119,7 @@ var fields = map[Kind]field{
 	StageOnly: 0, StageOpen: 0, StickOut: 0, StickIn: 0, PassStick: hasTo, LayStick: 0,
 	Say: hasName | hasText, Erase: hasRef, CloseChat: 0, OpenChat: 0, Slow: hasSeconds, Pin: hasName | hasText | hasRef, Unpin: 0,
 	Begin: 0, RecordOn: 0, RecordOff: 0, Away: hasTo | needsTo, Back: hasTo | needsTo,
+	Admit: hasTo | needsTo, Strike: hasTo | needsTo, Relink: hasInvitation, Rekey: hasKey | hasSeconds,
 }
 
 // check refuses what no sender with these rules would have made. Who may do it is the rule book's question.
@@ -124,6 +135,7 @@ func (c Command) check() error {
 	}{
 		{hasTo, !c.To.IsZero()}, {hasName, c.Name != ""}, {hasProgram, c.Program}, {hasText, c.Text != ""},
 		{hasRef, c.Ref != 0}, {hasPlace, c.Place != 0}, {hasSeconds, c.Seconds != 0},
+		{hasInvitation, !c.Invitation.IsZero()}, {hasKey, c.Check != [32]byte{} || c.From != 0},
 	} {
 		if f.set {
 			extra |= f.field &^ has
@@ -139,7 +151,9 @@ func (c Command) check() error {
 	case c.Kind == PlaceHand && c.Place == 0:
 		return fmt.Errorf("%w: %v without a place", ErrCommand, c.Kind)
 	case c.Seconds > MaxSlow:
-		return fmt.Errorf("%w: %d seconds between two lines", ErrField, c.Seconds)
+		return fmt.Errorf("%w: %d seconds", ErrField, c.Seconds)
+	case c.Kind == Relink && c.Invitation.IsZero(), c.Kind == Rekey && c.Check == [32]byte{}:
+		return fmt.Errorf("%w: %v without a key", ErrCommand, c.Kind)
 	case c.Kind == Erase && c.Ref == 0, c.Kind == Pin && (c.Ref == 0) == (c.Text == ""):
 		return fmt.Errorf("%w: %v without one line", ErrCommand, c.Kind)
 	}

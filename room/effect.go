@@ -42,6 +42,9 @@ type Chartered struct{}
 // Begun means the doors opened: the program may be published.
 type Begun struct{}
 
+// Rekeyed means the room has a new key, which everybody who may hear is to be told.
+type Rekeyed struct{ Epoch uint32 }
+
 func (Drop) effect()      {}
 func (Closed) effect()    {}
 func (Seated) effect()    {}
@@ -52,3 +55,4 @@ func (Raised) effect()    {}
 func (Lowered) effect()   {}
 func (Chartered) effect() {}
 func (Begun) effect()     {}
+func (Rekeyed) effect()   {}

@@ -28,19 +28,23 @@ type Event struct {
 	Seq         uint64 // from 1, without gaps
 	Time        int64  // unix milliseconds by the host's clock, never falling
 	Kind        Kind
-	By          Person // who asked for it
-	Device      Device // with which device
-	To          Person // whom it is about; always set where a command may leave it out
-	Name        string // RaiseHand, Accept, Opened, Say, Pin: the name to show; Appoint: To's
-	Slot        uint8  // Opened, Grant, Accept, Publish: which source
-	Incarnation uint32 // Publish: what was handed out
-	Program     bool   // Publish: for slot 0
-	KeyEpoch    uint32 // Opened: which room key
-	Key         [32]byte
-	Text        string // Say, Pin
-	Ref         uint64 // Erase, Pin
-	Place       uint8  // Appoint, PlaceHand: from 1
-	Seconds     uint16 // Slow
+	By          Person   // who asked for it
+	Device      Device   // with which device
+	To          Person   // whom it is about; always set where a command may leave it out
+	Name        string   // RaiseHand, Accept, Opened, Say, Pin: the name to show; Appoint: To's
+	Slot        uint8    // Opened, Grant, Accept, Publish: which source
+	Incarnation uint32   // Publish: what was handed out
+	Program     bool     // Publish: for slot 0
+	KeyEpoch    uint32   // Opened, Rekey: which room key
+	Key         [32]byte // Opened: in an open room
+	Text        string   // Say, Pin
+	Ref         uint64   // Erase, Pin
+	Place       uint8    // Appoint, PlaceHand: from 1
+	Seconds     uint16   // Slow, Rekey
+
+	Invitation doc.PublicKey // Relink: the public half
+	Check      [32]byte      // Opened, Rekey, in a closed room: see KeyCheck
+	From       uint64        // Rekey: number of the program's first frame under the key
 }
 
 const (

@@ -46,7 +46,7 @@ func rooms(t testing.TB) []*State {
 	c := restless.Charter
 	c.Starts, c.RecordAsks = noon.Add(time.Hour).UnixMilli(), true
 	waiting, _ := Open(c, anaA.first(), "ana", [32]byte{42}, noon)
-	return []*State{staffed(t), restless, waiting}
+	return []*State{staffed(t), restless, waiting, closed(t)}
 }
 
 // commandsOf are commands of every kind, with the fields that it has.
@@ -66,6 +66,12 @@ func commandsOf(s *State) []Command {
 		}
 		if has&hasSeconds != 0 {
 			c.Seconds = 60
+		}
+		if has&hasInvitation != 0 {
+			c.Invitation = Person{77}
+		}
+		if has&hasKey != 0 {
+			c.Check, c.From = [32]byte{78}, 79
 		}
 		if has&hasText != 0 {
 			c.Text = "hello"
@@ -171,7 +177,7 @@ func FuzzEvent(f *testing.F) {
 	_, first := Open(charter(f), id.Author(), "Ana", [32]byte{42}, noon)
 	events := []Event{first}
 	seen := map[Kind]bool{Opened: true, Resumed: true}
-	for _, s := range states[:3] {
+	for _, s := range states[:4] {
 		events = append(events, ok(s.Resume(anaA.first(), noon)))
 		for _, cmd := range commandsOf(s) {
 			for _, who := range cast {

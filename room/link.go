@@ -15,6 +15,7 @@ type Link struct {
 	Host   Person
 	Device Device   // the host's device: the libp2p peer
 	Addrs  [][]byte // multiaddr bytes, the best first, at most MaxLinkAddrs
+	Secret [32]byte // of the invitation to a closed room: whoever has the link may come in; zero for none
 }
 
 // MaxLinkAddrs bounds the addresses in a link; a QR code of all of them can still be read from a screen.
@@ -42,7 +43,14 @@ func (l Link) String() string {
 	if err != nil {
 		panic(err) // byte strings always encode
 	}
-	return linkScheme + linkBase64.EncodeToString(append([]byte{linkVersion}, b...))
+	return linkScheme + linkBase64.EncodeToString(append([]byte{l.version()}, b...))
+}
+
+func (l Link) version() byte {
+	if l.Secret != [32]byte{} {
+		return linkInvites
+	}
+	return linkVersion
 }
 
 // ParseLink reads what String wrote, with space around it that copying may have added.
@@ -63,7 +71,7 @@ func ParseLink(s string) (Link, error) {
 	if err != nil || len(b) == 0 {
 		return Link{}, fmt.Errorf("%w: it is damaged or cut off", ErrLink)
 	}
-	if b[0] != linkVersion {
+	if b[0] != linkVersion && b[0] != linkInvites {
 		return Link{}, fmt.Errorf("%w: version %d; a newer salon may know it", ErrLink, b[0])
 	}
 	var w linkWire
@@ -71,6 +79,9 @@ func ParseLink(s string) (Link, error) {
 		return Link{}, fmt.Errorf("%w: it is damaged or cut off: %w", ErrLink, err)
 	}
 	l := Link(w)
+	if b[0] != l.version() {
+		return Link{}, fmt.Errorf("%w: it is damaged", ErrLink)
+	}
 	if l.Host.IsZero() || l.Device.IsZero() {
 		return Link{}, fmt.Errorf("%w: it names no host", ErrLink)
 	}

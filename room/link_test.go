@@ -29,6 +29,16 @@ func TestLink(t *testing.T) {
 	if strings.Trim(want, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_:") != "" {
 		t.Errorf("%s wants quoting", want)
 	}
+	// With an invitation it is of version 2: {1: room, 2: host, 3: device, 5: secret}
+	invites := Link{Room: l.Room, Host: l.Host, Device: l.Device, Secret: [32]byte{7}}
+	want = "salon:" + base64.RawURLEncoding.EncodeToString(unhex(t, fmt.Sprintf("02 a4 01 50 %x 02 5820 %x 03 5820 %x 05 5820 07%062x",
+		[16]byte(l.Room), [32]byte(l.Host), [32]byte(l.Device), 0)))
+	if got := invites.String(); got != want {
+		t.Errorf("String() = %s, want %s", got, want)
+	}
+	if got, err := ParseLink(want); err != nil || !reflect.DeepEqual(got, invites) {
+		t.Errorf("ParseLink(%q) = %+v, %v", want, got, err)
+	}
 	// What cannot be taken back is left out.
 	l.Addrs = [][]byte{{}, make([]byte, maxEntry+1)}
 	for range MaxLinkAddrs + 3 {
@@ -44,16 +54,17 @@ func TestLinkRefused(t *testing.T) {
 	nobody := link(t)
 	nobody.Host = Person{}
 	for name, s := range map[string]string{
-		"empty":               "",
-		"another scheme":      "https://example.org",
-		"no content":          "salon:",
-		"padding":             good + "=",
-		"broken over lines":   good[:40] + "\n" + good[40:],
-		"cut off":             good[:len(good)-3],
-		"another version":     "salon:Ag" + good[8:],
-		"spare bits":          good[:len(good)-1] + string(good[len(good)-1]+1),
-		"nobody":              nobody.String(),
-		"longer than allowed": "salon:" + strings.Repeat("A", maxLink),
+		"empty":                           "",
+		"another scheme":                  "https://example.org",
+		"no content":                      "salon:",
+		"padding":                         good + "=",
+		"broken over lines":               good[:40] + "\n" + good[40:],
+		"cut off":                         good[:len(good)-3],
+		"another version":                 "salon:Aw" + good[8:],
+		"version 2 without an invitation": "salon:Ag" + good[8:],
+		"spare bits":                      good[:len(good)-1] + string(good[len(good)-1]+1),
+		"nobody":                          nobody.String(),
+		"longer than allowed":             "salon:" + strings.Repeat("A", maxLink),
 	} {
 		if got, err := ParseLink(s); !errors.Is(err, ErrLink) {
 			t.Errorf("%s: %+v, %v", name, got, err)
@@ -63,6 +74,9 @@ func TestLinkRefused(t *testing.T) {
 
 func FuzzLink(f *testing.F) {
 	f.Add(link(f).String())
+	invites := link(f)
+	invites.Secret = [32]byte{7}
+	f.Add(invites.String())
 	f.Add("salon:")
 	f.Fuzz(func(t *testing.T, s string) {
 		l, err := ParseLink(s)

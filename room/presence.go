@@ -14,7 +14,7 @@ import (
 func (s *State) rulePresence(ev, want Event) (Event, error) {
 	seat := s.seat(ev.To)
 	switch {
-	case ev.By != s.Charter.Host || ev.Device != s.Program.Device:
+	case !s.sequences(ev.By, ev.Device):
 		return Event{}, ErrNotAllowed
 	case seat == nil:
 		return Event{}, ErrNotSeated

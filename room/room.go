@@ -8,7 +8,8 @@
 //     takes neither the host nor a co-host off the stage or out of the room, and does not change who is co-host.
 //   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
 //   - No incarnation is handed out twice, so no key and counter of the sealing meet twice.
-//   - State holds the stage, the hands, the removed and the end of the chat, never the audience: its size does not grow with it.
+//   - The key of a closed room is in no event and no snapshot; who may come in can be told from the state alone.
+//   - State holds the stage, the hands, the removed, the guest list and the end of the chat, never the audience: its size does not grow with it.
 //
 // The package opens no sockets, reads no clock and starts no goroutines.
 package room
@@ -43,41 +44,43 @@ const (
 
 // Why a document, a command or an event is refused.
 var (
-	ErrNotAllowed  = errors.New("room: not allowed")
-	ErrNotHost     = errors.New("room: not signed by the room's host")
-	ErrNotSeated   = errors.New("room: not on stage")
-	ErrFull        = errors.New("room: no place left")
-	ErrNoHand      = errors.New("room: hand is not raised")
-	ErrHandsClosed = errors.New("room: no hands are taken now")
-	ErrStageOnly   = errors.New("room: everybody may come on stage, no hands are taken")
-	ErrWaiting     = errors.New("room: has not begun")
-	ErrNoStick     = errors.New("room: no talking stick is out")
-	ErrChatClosed  = errors.New("room: the chat is closed")
-	ErrSlow        = errors.New("room: too soon after the last line")
-	ErrNoLine      = errors.New("room: no such line in the chat")
-	ErrNotInvited  = errors.New("room: not invited to speak")
-	ErrNotRemoved  = errors.New("room: was not removed")
-	ErrRemoved     = errors.New("room: removed from the room")
-	ErrEnded       = errors.New("room: has ended")
-	ErrNoChange    = errors.New("room: is so already")
-	ErrDeviceBusy  = errors.New("room: the device has a place under another person")
-	ErrIncarnation = errors.New("room: out of incarnations")
-	ErrSeq         = errors.New("room: event out of order")
-	ErrTerm        = errors.New("room: event of another term")
-	ErrEvent       = errors.New("room: event is not what the rules give")
-	ErrCommand     = errors.New("room: command makes no sense")
-	ErrOtherRoom   = errors.New("room: it is about another room")
-	ErrRoomID      = errors.New("room: ID does not belong to the host")
-	ErrField       = errors.New("room: a field is out of range")
-	ErrTooLarge    = errors.New("room: too large")
-	ErrSnapshot    = errors.New("room: snapshot breaks the rules")
-	ErrLink        = errors.New("room: not a share link")
-	ErrSound       = errors.New("room: not a sound frame")
-	ErrLifetime    = errors.New("room: announcement lives too long or not at all")
-	ErrStale       = errors.New("room: too old")
-	ErrFuture      = errors.New("room: from the future; is a clock wrong?")
-	ErrReplay      = errors.New("room: seen before")
-	ErrBusy        = errors.New("room: too many commands at once")
+	ErrNotAllowed   = errors.New("room: not allowed")
+	ErrNotHost      = errors.New("room: not signed by the room's host")
+	ErrNotSeated    = errors.New("room: not on stage")
+	ErrFull         = errors.New("room: no place left")
+	ErrNoHand       = errors.New("room: hand is not raised")
+	ErrHandsClosed  = errors.New("room: no hands are taken now")
+	ErrStageOnly    = errors.New("room: everybody may come on stage, no hands are taken")
+	ErrWaiting      = errors.New("room: has not begun")
+	ErrNoStick      = errors.New("room: no talking stick is out")
+	ErrChatClosed   = errors.New("room: the chat is closed")
+	ErrSlow         = errors.New("room: too soon after the last line")
+	ErrNoLine       = errors.New("room: no such line in the chat")
+	ErrNotInvited   = errors.New("room: not invited to speak")
+	ErrNotRemoved   = errors.New("room: was not removed")
+	ErrNoInvitation = errors.New("room: by invitation only")
+	ErrOpenRoom     = errors.New("room: everybody may come in")
+	ErrRemoved      = errors.New("room: removed from the room")
+	ErrEnded        = errors.New("room: has ended")
+	ErrNoChange     = errors.New("room: is so already")
+	ErrDeviceBusy   = errors.New("room: the device has a place under another person")
+	ErrIncarnation  = errors.New("room: out of incarnations")
+	ErrSeq          = errors.New("room: event out of order")
+	ErrTerm         = errors.New("room: event of another term")
+	ErrEvent        = errors.New("room: event is not what the rules give")
+	ErrCommand      = errors.New("room: command makes no sense")
+	ErrOtherRoom    = errors.New("room: it is about another room")
+	ErrRoomID       = errors.New("room: ID does not belong to the host")
+	ErrField        = errors.New("room: a field is out of range")
+	ErrTooLarge     = errors.New("room: too large")
+	ErrSnapshot     = errors.New("room: snapshot breaks the rules")
+	ErrLink         = errors.New("room: not a share link")
+	ErrSound        = errors.New("room: not a sound frame")
+	ErrLifetime     = errors.New("room: announcement lives too long or not at all")
+	ErrStale        = errors.New("room: too old")
+	ErrFuture       = errors.New("room: from the future; is a clock wrong?")
+	ErrReplay       = errors.New("room: seen before")
+	ErrBusy         = errors.New("room: too many commands at once")
 )
 
 // An ID names a room. It is made from the host's key, so that only the host can announce it.
@@ -151,12 +154,23 @@ func ParseMode(s string) (Mode, error) {
 type Access uint8
 
 const (
-	Anyone Access = iota // the room's key is public
+	Anyone       Access = iota // the room's key is public
+	ByInvitation               // who has its link, or is on its guest list
 	accesses
 )
 
-// String names the access.
-func (a Access) String() string { return word([]string{"open"}, uint8(a)) }
+// String returns the word that ParseAccess takes.
+func (a Access) String() string { return word([]string{"open", "invite"}, uint8(a)) }
+
+// ParseAccess reads what String wrote.
+func ParseAccess(s string) (Access, error) {
+	for a := range accesses {
+		if a.String() == s {
+			return a, nil
+		}
+	}
+	return 0, fmt.Errorf(`%w: access %q; use "open" or "invite"`, ErrField, s)
+}
 
 // A Role is what somebody is in a room. Larger roles may do more.
 type Role uint8

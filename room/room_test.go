@@ -110,12 +110,20 @@ func TestWords(t *testing.T) {
 			t.Errorf("ParseMode(%q) = %v, %v", m.String(), got, err)
 		}
 	}
+	for _, a := range []Access{Anyone, ByInvitation} {
+		if got, err := ParseAccess(a.String()); err != nil || got != a {
+			t.Errorf("ParseAccess(%q) = %v, %v", a.String(), got, err)
+		}
+	}
+	if _, err := ParseAccess("members"); !errors.Is(err, ErrField) {
+		t.Errorf("ParseAccess(members): %v", err)
+	}
 	if _, err := ParseMode("opera"); !errors.Is(err, ErrField) {
 		t.Errorf("ParseMode(opera): %v", err)
 	}
 	got := []string{Listener.String(), Speaker.String(), CoHost.String(), Host.String(), Role(9).String(),
-		Anyone.String(), Mode(7).String(), Opened.String(), RaiseHand.String(), End.String(), Kind(99).String()}
-	want := []string{"listener", "speaker", "co-host", "host", "unknown(9)", "open", "unknown(7)", "opened", "raise hand",
+		Anyone.String(), ByInvitation.String(), Mode(7).String(), Opened.String(), RaiseHand.String(), End.String(), Kind(99).String()}
+	want := []string{"listener", "speaker", "co-host", "host", "unknown(9)", "open", "invite", "unknown(7)", "opened", "raise hand",
 		"end", "unknown(99)"}
 	if !slices.Equal(got, want) {
 		t.Errorf("words %q, want %q", got, want)

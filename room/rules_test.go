@@ -17,13 +17,13 @@ func standing(s *State, p Person) string {
 	seat, _ := s.SeatOf(p)
 	hand, _ := s.HandOf(p)
 	_, _, sends := s.MaySend(seat.Device)
-	return fmt.Sprintf("%+v %+v %v %v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p), s.IsInvited(p), sends)
+	return fmt.Sprintf("%+v %+v %v %v %v %v %v", seat, hand, s.RoleOf(p), s.IsRemoved(p), s.IsInvited(p), s.IsListed(p), sends)
 }
 
 // What a room is like for everybody, as a text to compare: all that only those who lead may change.
 func setting(s *State) string {
-	return fmt.Sprintf("%+v %v %v %v %v %v %v %v %v %v %v", s.Charter, s.Program, s.Ended, s.HandsClosed, s.Locked, s.StageOnly,
-		s.Stick.Out, s.ChatClosed, s.Slow, s.Waiting, s.Recording)
+	return fmt.Sprintf("%+v %v %v %v %v %v %v %v %v %v %v %v %v", s.Charter, s.Program, s.Ended, s.HandsClosed, s.Locked, s.StageOnly,
+		s.Stick.Out, s.ChatClosed, s.Slow, s.Waiting, s.Recording, s.Invitation, s.KeyEpoch)
 }
 
 // Any people send any commands, in any order; what the package promises holds after every step.
@@ -35,6 +35,9 @@ func TestRulesHold(t *testing.T) {
 		}
 		if rapid.Bool().Draw(t, "scheduled") {
 			c.Starts = noon.Add(time.Minute).UnixMilli()
+		}
+		if rapid.Bool().Draw(t, "closed") {
+			c.Access = ByInvitation
 		}
 		s, first := Open(c, anaA.first(), "ana", [32]byte{42}, noon)
 		events := []Event{first}
@@ -79,6 +82,12 @@ func TestRulesHold(t *testing.T) {
 			}
 			if has&hasSeconds != 0 {
 				cmd.Seconds = rapid.Uint16Range(0, 2).Draw(t, "seconds")
+			}
+			if has&hasInvitation != 0 {
+				cmd.Invitation = Person{rapid.Byte().Draw(t, "invitation")}
+			}
+			if has&hasKey != 0 {
+				cmd.Check, cmd.From = [32]byte{rapid.Byte().Draw(t, "check")}, rapid.Uint64Range(0, 3).Draw(t, "from")
 			}
 			if has&hasRef != 0 && (has&hasText == 0 || rapid.Bool().Draw(t, "ref")) {
 				cmd.Ref = rapid.Uint64Range(1, s.Seq).Draw(t, "line")

@@ -24,6 +24,8 @@ func TestCommandBytes(t *testing.T) {
 		{"say", Command{Room: c.Room, Kind: Say, Name: "Bo", Text: "hi"}, fmt.Sprintf("a6 01 50 %x 02 18 1e 04 62 426f 06 00 07 00 08 62 6869", [16]byte(c.Room))},
 		{"erase", Command{Room: c.Room, Kind: Erase, Ref: 7}, fmt.Sprintf("a5 01 50 %x 02 18 1f 06 00 07 00 09 07", [16]byte(c.Room))},
 		{"slow", Command{Room: c.Room, Kind: Slow, Seconds: 30}, fmt.Sprintf("a5 01 50 %x 02 18 22 06 00 07 00 0b 18 1e", [16]byte(c.Room))},
+		{"relink", Command{Room: c.Room, Kind: Relink, Invitation: Person{9}}, fmt.Sprintf("a5 01 50 %x 02 18 2d 06 00 07 00 0c 5820 09%062x", [16]byte(c.Room), 0)},
+		{"rekey", Command{Room: c.Room, Kind: Rekey, Seconds: 2, Check: [32]byte{8}, From: 500}, fmt.Sprintf("a7 01 50 %x 02 18 2e 06 00 07 00 0b 02 0d 5820 08%062x 0e 19 01f4", [16]byte(c.Room), 0)},
 		{"publish the program", Command{Room: c.Room, Kind: Publish, Program: true}, fmt.Sprintf("a5 01 50 %x 02 09 05 f5 06 00 07 00", [16]byte(c.Room))},
 	} {
 		want := unhex(t, v.bytes)
@@ -73,7 +75,8 @@ func TestEventBytes(t *testing.T) {
 	}
 	// Every field survives, also those that no event has all of.
 	full := Event{Room: c.Room, Term: Term{1, 2, 3}, Seq: 4, Time: 5, Kind: Publish, By: Person{6}, Device: Device{7}, To: Person{8},
-		Name: "9", Slot: 10, Incarnation: 11, Program: true, KeyEpoch: 13, Key: [32]byte{14}, Text: "15", Ref: 16, Place: 17, Seconds: 18}
+		Name: "9", Slot: 10, Incarnation: 11, Program: true, KeyEpoch: 13, Key: [32]byte{14}, Text: "15", Ref: 16, Place: 17, Seconds: 18,
+		Invitation: Person{19}, Check: [32]byte{20}, From: 21}
 	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {
 			t.Errorf("field %s is not tried", v.Type().Field(i).Name)
@@ -263,6 +266,7 @@ func TestLargestSnapshotFits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Access = ByInvitation
 	s, _ := Open(c, anaA.first(), name, [32]byte{42}, noon)
 	many := func(group, i int) doc.Author {
 		return doc.Author{Person: Person{byte(group), byte(i), byte(i >> 8)}, Device: Device{byte(group), byte(i), byte(i >> 8)}}
@@ -286,6 +290,11 @@ func TestLargestSnapshotFits(t *testing.T) {
 	for i := range MaxCoHosts {
 		do(t, s, anaA.first(), Command{Kind: Appoint, To: many(13, i).Person, Name: name})
 	}
+	for i := range MaxListed {
+		do(t, s, anaA.first(), Command{Kind: Admit, To: many(15, i).Person})
+	}
+	do(t, s, anaA.first(), Command{Kind: Relink, Invitation: Person{16}})
+	do(t, s, anaA.first(), Command{Kind: Rekey, Check: [32]byte{17}, From: 1 << 60, Seconds: MaxSlow})
 	// As many lines as fit, as long as they may be together.
 	text := strings.Repeat("😀", maxChatBytes/MaxLines/4)
 	for i := range MaxLines {

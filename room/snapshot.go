@@ -134,5 +134,8 @@ func (s *State) check() error {
 	case s.Waiting && (s.Charter.Starts == 0 || s.Program.Incarnation != 0):
 		return bad("a room that has not begun")
 	}
+	if err := s.checkGate(); err != nil {
+		return err
+	}
 	return s.checkChat()
 }

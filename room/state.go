@@ -48,8 +48,8 @@ type State struct {
 	Hands       []Hand   // as raised; at most MaxHands
 	Removed     []Person // as removed; at most MaxRemoved
 	Invited     []Person // to come on stage, who have not answered; as invited; at most MaxInvited
-	KeyEpoch    uint32   // which room key
-	Key         [32]byte // public, because the room is open
+	KeyEpoch    uint32   // which room key is the latest
+	Key         [32]byte // it, public, if the room is open
 	Incarnation uint32   // the last handed out
 	Ended       bool
 	HandsClosed bool // no hands go up
@@ -62,6 +62,14 @@ type State struct {
 	Slow        uint16 // seconds between two lines of one person, 0 for no wait
 	Waiting     bool   // the doors are not open: the audience hears nothing
 	Recording   bool   // the host says that the room is recorded
+
+	// Of a closed room:
+	Listed     []Person      // may come in; as admitted; at most MaxListed
+	Invitation doc.PublicKey // the public half of what is in the link; zero before there is one
+	Check      [32]byte      // of the key of KeyEpoch: see KeyCheck
+	OldCheck   [32]byte      // of the key before; zero when there was none
+	From       uint64        // number of the program's first frame under the key of KeyEpoch
+	Lead       uint16        // seconds from the event that told of it until then, about
 }
 
 const hostSlot = 1
@@ -70,7 +78,7 @@ const hostSlot = 1
 func NewState(c Charter) *State { return &State{Charter: c} }
 
 // Open returns the state of a new room and event 1 that led to it. host is the host's author on the device that will
-// sequence and mix; key is the room's first key. A name that may not be shown gives way to the key's short form.
+// sequence and mix; key is the room's first key, which the event holds if the room is open. A name that may not be shown gives way to the key's short form.
 // Open panics when host is not the charter's host: that is a bug of the caller.
 func Open(c Charter, host doc.Author, name string, key [32]byte, now time.Time) (*State, Event) {
 	clean, err := CleanName(name)
@@ -80,7 +88,12 @@ func Open(c Charter, host doc.Author, name string, key [32]byte, now time.Time) 
 	s := NewState(c)
 	ev := Event{
 		Room: c.Room, Term: Term{Reign: 1}, Seq: 1, Time: now.UnixMilli(), Kind: Opened,
-		By: host.Person, Device: host.Device, Name: clean, Slot: hostSlot, KeyEpoch: 1, Key: key,
+		By: host.Person, Device: host.Device, Name: clean, Slot: hostSlot, KeyEpoch: 1,
+	}
+	if s.IsClosed() {
+		ev.Check = KeyCheck(c.Room, 1, key)
+	} else {
+		ev.Key = key
 	}
 	if _, err := s.Apply(ev); err != nil {
 		panic(fmt.Sprintf("open room %v: %v", c.Room, err))
@@ -95,6 +108,7 @@ func (s *State) Clone() *State {
 	c.Hands = slices.Clone(s.Hands)
 	c.Removed = slices.Clone(s.Removed)
 	c.Invited = slices.Clone(s.Invited)
+	c.Listed = slices.Clone(s.Listed)
 	c.Chat = slices.Clone(s.Chat)
 	c.Charter.CoHosts = slices.Clone(s.Charter.CoHosts)
 	return &c

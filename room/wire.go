@@ -88,14 +88,16 @@ type offerWire struct {
 	Expires int64    `cbor:"9,keyasint"`
 }
 
-// linkVersion is the first byte of a link, before the CBOR.
-const linkVersion = 1
+// The first byte of a link, before the CBOR, is linkVersion, or linkInvites when there is an invitation in it: an older salon
+// then says that a newer one may know it.
+const linkVersion, linkInvites = 1, 2
 
 type linkWire struct {
 	Room   ID       `cbor:"1,keyasint"`
 	Host   Person   `cbor:"2,keyasint"`
 	Device Device   `cbor:"3,keyasint"`
 	Addrs  [][]byte `cbor:"4,keyasint,omitempty"`
+	Secret [32]byte `cbor:"5,keyasint,omitzero"`
 }
 
 type commandWire struct {
@@ -110,6 +112,24 @@ type commandWire struct {
 	Ref     uint64 `cbor:"9,keyasint,omitempty"`
 	Place   uint8  `cbor:"10,keyasint,omitempty"`
 	Seconds uint16 `cbor:"11,keyasint,omitempty"`
+
+	Invitation doc.PublicKey `cbor:"12,keyasint,omitzero"`
+	Check      [32]byte      `cbor:"13,keyasint,omitzero"`
+	From       uint64        `cbor:"14,keyasint,omitempty"`
+}
+
+type passWire struct {
+	Room   ID     `cbor:"1,keyasint"`
+	Person Person `cbor:"2,keyasint"`
+	Time   int64  `cbor:"3,keyasint"`
+}
+
+type claimWire struct {
+	Room    ID       `cbor:"1,keyasint"`
+	Key     [32]byte `cbor:"2,keyasint"`
+	Time    int64    `cbor:"3,keyasint"`
+	Invited [64]byte `cbor:"4,keyasint,omitzero"`
+	Pass    []byte   `cbor:"5,keyasint,omitempty"`
 }
 
 type termWire struct {
@@ -141,6 +161,10 @@ type eventWire struct {
 	Ref         uint64   `cbor:"16,keyasint,omitempty"`
 	Place       uint8    `cbor:"17,keyasint,omitempty"`
 	Seconds     uint16   `cbor:"18,keyasint,omitempty"`
+
+	Invitation doc.PublicKey `cbor:"19,keyasint,omitzero"`
+	Check      [32]byte      `cbor:"20,keyasint,omitzero"`
+	From       uint64        `cbor:"21,keyasint,omitempty"`
 }
 
 func wireEvent(ev Event) eventWire {
@@ -148,7 +172,7 @@ func wireEvent(ev Event) eventWire {
 		Room: ev.Room, Term: wireTerm(ev.Term), Seq: ev.Seq, Time: ev.Time, Kind: ev.Kind,
 		By: ev.By, Device: ev.Device, To: ev.To, Name: ev.Name, Slot: ev.Slot,
 		Incarnation: ev.Incarnation, Program: ev.Program, KeyEpoch: ev.KeyEpoch, Key: ev.Key,
-		Text: ev.Text, Ref: ev.Ref, Place: ev.Place, Seconds: ev.Seconds,
+		Text: ev.Text, Ref: ev.Ref, Place: ev.Place, Seconds: ev.Seconds, Invitation: ev.Invitation, Check: ev.Check, From: ev.From,
 	}
 }
 
@@ -157,7 +181,7 @@ func (w eventWire) event() Event {
 		Room: w.Room, Term: w.Term.term(), Seq: w.Seq, Time: w.Time, Kind: w.Kind,
 		By: w.By, Device: w.Device, To: w.To, Name: w.Name, Slot: w.Slot,
 		Incarnation: w.Incarnation, Program: w.Program, KeyEpoch: w.KeyEpoch, Key: w.Key,
-		Text: w.Text, Ref: w.Ref, Place: w.Place, Seconds: w.Seconds,
+		Text: w.Text, Ref: w.Ref, Place: w.Place, Seconds: w.Seconds, Invitation: w.Invitation, Check: w.Check, From: w.From,
 	}
 }
 
@@ -199,7 +223,7 @@ type snapshotWire struct {
 	Hands       []handWire  `cbor:"7,keyasint,omitempty"`
 	Removed     []Person    `cbor:"8,keyasint,omitempty"`
 	KeyEpoch    uint32      `cbor:"9,keyasint"`
-	Key         [32]byte    `cbor:"10,keyasint"`
+	Key         [32]byte    `cbor:"10,keyasint,omitzero"`
 	Incarnation uint32      `cbor:"11,keyasint,omitempty"`
 	Ended       bool        `cbor:"12,keyasint,omitempty"`
 	HandsClosed bool        `cbor:"13,keyasint,omitempty"`
@@ -213,6 +237,13 @@ type snapshotWire struct {
 	Slow        uint16      `cbor:"21,keyasint,omitempty"`
 	Waiting     bool        `cbor:"22,keyasint,omitempty"`
 	Recording   bool        `cbor:"23,keyasint,omitempty"`
+
+	Listed     []Person      `cbor:"25,keyasint,omitempty"`
+	Invitation doc.PublicKey `cbor:"26,keyasint,omitzero"`
+	Check      [32]byte      `cbor:"27,keyasint,omitzero"`
+	OldCheck   [32]byte      `cbor:"28,keyasint,omitzero"`
+	From       uint64        `cbor:"29,keyasint,omitempty"`
+	Lead       uint16        `cbor:"30,keyasint,omitempty"`
 }
 
 type stickWire struct {
@@ -247,6 +278,7 @@ func wireSnapshot(s *State) snapshotWire {
 		Removed: s.Removed, KeyEpoch: s.KeyEpoch, Key: s.Key, Incarnation: s.Incarnation, Ended: s.Ended,
 		HandsClosed: s.HandsClosed, Locked: s.Locked, Invited: s.Invited, StageOnly: s.StageOnly,
 		ChatClosed: s.ChatClosed, Slow: s.Slow, Waiting: s.Waiting, Recording: s.Recording,
+		Listed: s.Listed, Invitation: s.Invitation, Check: s.Check, OldCheck: s.OldCheck, From: s.From, Lead: s.Lead,
 	}
 	if s.Stick != (Stick{}) {
 		w.Stick = &stickWire{Out: s.Stick.Out, Holder: s.Stick.Holder, Slot: s.Stick.Slot}
@@ -275,6 +307,7 @@ func (w snapshotWire) state() *State {
 		Removed: w.Removed, KeyEpoch: w.KeyEpoch, Key: w.Key, Incarnation: w.Incarnation, Ended: w.Ended,
 		HandsClosed: w.HandsClosed, Locked: w.Locked, Invited: w.Invited, StageOnly: w.StageOnly,
 		ChatClosed: w.ChatClosed, Slow: w.Slow, Waiting: w.Waiting, Recording: w.Recording,
+		Listed: w.Listed, Invitation: w.Invitation, Check: w.Check, OldCheck: w.OldCheck, From: w.From, Lead: w.Lead,
 	}
 	if w.Stick != nil {
 		s.Stick = Stick{Out: w.Stick.Out, Holder: w.Stick.Holder, Slot: w.Stick.Slot}

@@ -89,7 +89,7 @@ func (f *flags) completeJoined(a roomAction) completer {
 		if err != nil {
 			return nil
 		}
-		people, _ := peopleIn(ctx, c, v) // an error is nobody
+		people, _ := a.people(ctx, c, v) // an error is nobody
 		return completions(typed, people, personNames)
 	})
 }

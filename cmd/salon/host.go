@@ -21,7 +21,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var title, mode, language, play string
 	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
-	var starts string
+	var starts, access string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
 		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
@@ -31,6 +31,9 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			if mode != "talk" && mode != "concert" {
 				return usagef("--mode %s: it is talk or concert", mode)
+			}
+			if access != "open" && access != "invite" {
+				return usagef("--access %s: it is open or invite", access)
 			}
 			if loop && play == "" {
 				return usagef("--loop needs --play FILE")
@@ -58,7 +61,7 @@ func hostCommand(f *flags) *cobra.Command {
 				}
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
-					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks,
+					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -89,9 +92,11 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&starts, "starts", "", "when the doors open: a time such as 2026-12-24T18:00 or a wait such as 90s; until then people wait")
 	fl.BoolVar(&stageOnly, "stage-only", false, "everybody may come on stage, nobody raises a hand")
 	fl.BoolVar(&recordAsks, "record-asks", false, "listeners record only while you say that the room is recorded")
+	fl.StringVar(&access, "access", "open", "who may come in: open (everybody) or invite (who has the link, or is on the guest list)")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
+	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
 }

@@ -44,6 +44,8 @@ var roomActions = []roomAction{
 	{"readmit", "readmit", "Let somebody back in who was removed", "person", ""},
 	{"ban", "ban", "The same as remove", "person", ""},
 	{"unban", "unban", "The same as readmit", "person", ""},
+	{"admit", "admit", "Put somebody on the guest list of a room by invitation: they need no link", "person", ""},
+	{"strike", "strike", "Take somebody off the guest list; who is inside stays", "person", ""},
 	{"cohost", "cohost", "Make somebody co-host, or move a co-host in the order of succession; the host alone", "person", "[PLACE]"},
 	{"uncohost", "uncohost", "Make somebody a co-host no more; the host alone", "person", ""},
 	{"stick-out", "stick_out", "One speaks at a time: who holds the talking stick", "", ""},
@@ -94,7 +96,7 @@ func roomCommand(f *flags) *cobra.Command {
 			return printRoom(cmd.Context(), cmd.OutOrStdout(), c, v.ID.String(), asJSON)
 		},
 	})
-	cmd.AddCommand(chatCommand(f, &asJSON))
+	cmd.AddCommand(chatCommand(f, &asJSON), linkCommand(f, &asJSON))
 	for _, a := range roomActions {
 		cmd.AddCommand(&cobra.Command{
 			Use: a.usage(), Short: a.short, Args: a.args, ValidArgsFunction: f.completeJoined(a),
@@ -109,7 +111,7 @@ func roomCommand(f *flags) *cobra.Command {
 					return err
 				}
 				if person != "" {
-					if does.Person, err = findPerson(ctx, c, v, person); err != nil {
+					if does.Person, err = a.findPerson(ctx, c, v, person); err != nil {
 						return err
 					}
 				}
@@ -236,6 +238,38 @@ func chatCommand(f *flags, asJSON *bool) *cobra.Command {
 	}
 }
 
+// linkCommand prints a room's link, and renews it.
+func linkCommand(f *flags, asJSON *bool) *cobra.Command {
+	var renew bool
+	cmd := &cobra.Command{
+		Use: "link ROOM", Short: "Print the link that brings others in", Args: oneArg("room"), ValidArgsFunction: f.completeJoined(roomAction{}),
+		Long: "link prints a room's share link. Whoever has the link of a room by invitation may come in; after --renew only the new\none lets people in who were not in before. The host alone can renew it.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			c, v, err := f.inRoom(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			id := v.ID.String()
+			if renew {
+				if err := c.Carry(ctx, id, client.Action{Action: "relink"}); err != nil {
+					return err
+				}
+				if v, err = c.Room(ctx, id); err != nil {
+					return err
+				}
+			}
+			if *asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), v.Link)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&renew, "renew", false, "make the old link worthless to whoever has not been in")
+	return cmd
+}
+
 // inRoom finds a room that the running node of the home is in.
 func (f *flags) inRoom(ctx context.Context, ref string) (*client.Client, node.RoomView, error) {
 	var v node.RoomView
@@ -254,14 +288,33 @@ func (f *flags) inRoom(ctx context.Context, ref string) (*client.Client, node.Ro
 	return c, found, err
 }
 
-// findPerson finds somebody in a room.
-func findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref string) (string, error) {
-	people, err := peopleIn(ctx, c, v)
+// findPerson finds somebody in a room, or for admit whom the node knows from anywhere.
+func (a roomAction) findPerson(ctx context.Context, c *client.Client, v node.RoomView, ref string) (string, error) {
+	people, err := a.people(ctx, c, v)
 	if err != nil {
 		return "", err
 	}
 	p, err := whom(ref, people)
 	return p.Person.String(), err
+}
+
+// people lists whom an action may be about.
+func (a roomAction) people(ctx context.Context, c *client.Client, v node.RoomView) ([]node.PersonView, error) {
+	people, err := peopleIn(ctx, c, v)
+	if err != nil || a.action != "admit" {
+		return people, err
+	}
+	l := &peopleList{client: c}
+	marks, err := l.all(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range marks {
+		if !slices.ContainsFunc(people, func(p node.PersonView) bool { return p.Person == m.Person }) {
+			people = append(people, m.PersonView)
+		}
+	}
+	return l.others(ctx, people)
 }
 
 // peopleIn lists who is in a room, and for those who lead it who was removed.
@@ -274,7 +327,7 @@ func peopleIn(ctx context.Context, c *client.Client, v node.RoomView) ([]node.Pe
 			people = append(people, p)
 		}
 	}
-	for _, p := range slices.Concat(v.Removed, v.CoHosts) {
+	for _, p := range slices.Concat(v.Removed, v.CoHosts, v.Listed) {
 		add(p)
 	}
 	inside, err := c.Inside(ctx, v.ID.String())
@@ -351,6 +404,9 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 		return json.NewEncoder(out).Encode(v)
 	}
 	fmt.Fprintf(out, "%s  %s, %s, %d listening", id[:10], v.Title, v.Phase, v.Listeners)
+	if v.Access == "invite" {
+		fmt.Fprint(out, ", by invitation")
+	}
 	if v.Locked {
 		fmt.Fprint(out, ", locked")
 	}
@@ -413,6 +469,9 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 	}
 	for _, p := range v.Removed {
 		line(p, "removed")
+	}
+	for _, p := range v.Listed {
+		line(p, "on the guest list")
 	}
 	if err := w.Flush(); err != nil {
 		return err

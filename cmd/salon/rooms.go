@@ -77,7 +77,11 @@ func printRooms(out io.Writer, list []node.RoomCard, asJSON bool) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "ROOM\tTITLE\tHOST\tMODE\tON STAGE\tLISTENING")
 	for _, r := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", r.ID.String()[:10], r.Title, r.Host.Name, r.Mode, r.Speakers, r.Listeners)
+		mode := r.Mode
+		if r.Access == "invite" {
+			mode += ", by invitation"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", r.ID.String()[:10], r.Title, r.Host.Name, mode, r.Speakers, r.Listeners)
 	}
 	return w.Flush()
 }

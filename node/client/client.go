@@ -139,6 +139,7 @@ type Start struct {
 	Starts     int64  `json:"starts,omitempty"` // unix ms; 0 means at once
 	StageOnly  bool   `json:"stage_only,omitempty"`
 	RecordAsks bool   `json:"record_asks,omitempty"`
+	Access     string `json:"access,omitempty"` // open, which is the default, or invite
 }
 
 // StartRoom opens a room with the node as its host.

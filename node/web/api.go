@@ -246,6 +246,7 @@ type startBody struct {
 	Starts     int64  `json:"starts"` // unix ms; 0 means at once
 	StageOnly  bool   `json:"stage_only"`
 	RecordAsks bool   `json:"record_asks"`
+	Access     string `json:"access"` // empty: open
 }
 
 func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {
@@ -257,7 +258,15 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 			return
 		}
 	}
-	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks}
+	access := room.Anyone
+	if body.Access != "" {
+		var err error
+		if access, err = room.ParseAccess(body.Access); err != nil {
+			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open" or "invite".`)
+			return
+		}
+	}
+	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access}
 	if body.Starts != 0 {
 		start.Starts = time.UnixMilli(body.Starts)
 	}

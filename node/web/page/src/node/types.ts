@@ -20,6 +20,9 @@ export interface Status extends Named {
   notices?: string[]; // what a person should know of the start of the node
 }
 
+/** Who may come in: everybody, or who has the link or is on the guest list. */
+export type Access = "open" | "invite";
+
 export interface RoomCard {
   id: string;
   title: string;
@@ -34,6 +37,7 @@ export interface RoomCard {
   locked: boolean;
   stage_only: boolean; // everybody may come on stage
   starts: number; // unix ms, while the doors are not open yet; else 0
+  access: Access;
 }
 
 /** Somebody in this person's own list, which nobody else sees. */
@@ -56,12 +60,14 @@ export interface Preview {
   waiting: boolean;
   starts: number; // unix ms, 0 is none
   record_asks: boolean;
+  access: Access;
+  invited: boolean; // what this node has for it lets one in, as far as it knows
   captions: string; // how there are captions; empty: none
   price: string; // empty: free
   joined: boolean;
 }
 
-/** What a room is started with; the last three may be left out. */
+/** What a room is started with; the last four may be left out. */
 export interface Charter {
   title: string;
   mode: Mode;
@@ -69,6 +75,7 @@ export interface Charter {
   starts?: number; // unix ms; left out: now
   stage_only?: boolean;
   record_asks?: boolean;
+  access?: Access; // left out: open
 }
 
 export interface Me extends Named {
@@ -141,6 +148,7 @@ export interface RoomView {
   demo: boolean;
   phase: Phase;
   reason?: string; // when the phase is over
+  refused?: string; // why one was not let in, in one word
   held_until?: number; // while reconnecting: how long the room keeps our place, unix ms
   me: Me;
   stage: Seat[] | null;
@@ -161,6 +169,8 @@ export interface RoomView {
   stick_next?: Named; // who has it next, unless it is passed to somebody else
   pinned?: Pinned;
   removed?: Named[]; // told to those who lead
+  access: Access;
+  listed?: Named[]; // the guest list, told to those who lead
 }
 
 /** What stays on top of the chat. */
@@ -216,7 +226,10 @@ export type Action =
   | "react"
   | "begin"
   | "record_on"
-  | "record_off";
+  | "record_off"
+  | "admit"
+  | "strike"
+  | "relink";
 
 /** What some actions need. */
 export interface Details {

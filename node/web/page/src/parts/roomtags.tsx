@@ -4,7 +4,7 @@ import { dateAndTime, howLong, languageName, t } from "../words";
 import { useNow } from "./clock";
 import { Icon } from "./icon";
 
-type Kind = Pick<RoomCard | Preview, "mode" | "language" | "locked" | "stage_only" | "joined">;
+type Kind = Pick<RoomCard | Preview, "mode" | "language" | "locked" | "stage_only" | "joined" | "access">;
 
 /** `opens` is when the doors open, in unix ms; 0 once they are open. */
 export function RoomTags({ room, opens }: { room: Kind; opens: number }) {
@@ -21,6 +21,12 @@ export function RoomTags({ room, opens }: { room: Kind; opens: number }) {
         <span class="tag" data-test="stage-only">
           <Icon name="round" />
           {t.home.stageOnly}
+        </span>
+      )}
+      {room.access === "invite" && (
+        <span class="tag" data-test="by-invitation">
+          <Icon name="locked" />
+          {t.home.byInvitation}
         </span>
       )}
       {room.locked && (

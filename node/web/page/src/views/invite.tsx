@@ -1,7 +1,8 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../node/api";
-import type { RoomView } from "../node/types";
-import { world } from "../node/world";
+import { runsRoom, type RoomView } from "../node/types";
+import { notify, world } from "../node/world";
+import { useRoom } from "../parts/action";
 import { CopyField } from "../parts/copy";
 import { useStore } from "../store";
 import { t } from "../words";
@@ -9,12 +10,23 @@ import { t } from "../words";
 /** The way to bring people here: a link to pass on, a code to point a phone at. */
 export function Invite({ room }: { room: RoomView }) {
   const guests = useStore(world, (w) => (w.status?.guests));
+  const closed = room.access === "invite";
+  if (closed && !runsRoom(room.me)) {
+    // Theirs may be out of date, or lets nobody in: who comes is for the host to say.
+    return (
+      <section class="panel" data-test="invite">
+        <h2>{t.room.invite}</h2>
+        <p class="hint">{t.room.inviteHost}</p>
+      </section>
+    );
+  }
   return (
     <section class="panel" data-test="invite">
       <h2>{t.room.invite}</h2>
-      <p class="hint">{t.room.inviteText}</p>
+      <p class="hint">{closed ? t.room.inviteClosed : t.room.inviteText}</p>
       <CopyField label={t.room.link} text={room.link} action={t.room.copy} test="share-link" buttonTest="copy-link" />
-      {guests && (
+      {closed && <Renew room={room.id} />}
+      {guests && !closed && (
         <>
           <p class="hint">{t.room.inviteGuests}</p>
           <CopyField label={t.room.guestLink} text={`${guests}/r/${room.id}`} action={t.room.copy} test="guest-link" buttonTest="copy-guest-link" />
@@ -22,6 +34,22 @@ export function Invite({ room }: { room: RoomView }) {
       )}
       <Code id={room.id} title={room.title} link={room.link} />
     </section>
+  );
+}
+
+/** The way to make a link worthless that got into the wrong hands. */
+function Renew({ room }: { room: string }) {
+  const [busy, act] = useRoom(room);
+  const renew = async () => {
+    if (await act("relink")) notify("info", t.room.renewed);
+  };
+  return (
+    <div class="row">
+      <button type="button" class="button" data-test="renew-link" aria-disabled={busy} onClick={() => void renew()}>
+        {t.room.renew}
+      </button>
+      <span class="hint">{t.room.renewHint}</span>
+    </div>
   );
 }
 

@@ -120,7 +120,7 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
           </button>
         </Way>
       ) : (
-        <Way text={room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
+        <Way text={room.access === "invite" && !room.invited ? t.link.uninvited : room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
           <button type="button" class="button primary large" data-test="preview-listen" aria-disabled={busy} onClick={enter}>
             <Icon name={room.waiting ? "clock" : room.stage_only ? "round" : "play"} turns />
             <span>{busy ? t.home.joining : room.waiting ? t.link.wait : room.stage_only ? t.link.comeIn : t.link.listen}</span>
@@ -161,6 +161,7 @@ function FactList({ room }: { room: Preview }) {
       <Fact name={t.link.mode}>{room.mode === "concert" ? t.link.concert : t.link.talk}</Fact>
       <Fact name={t.link.captions}>{room.captions || t.link.noCaptions}</Fact>
       <Fact name={t.link.price}>{room.price || t.link.free}</Fact>
+      <Fact name={t.link.access}>{room.access === "invite" ? t.link.invite : t.link.open}</Fact>
       <Fact name={t.link.recording}>{room.record_asks ? t.link.recordAsks : t.link.recordFree}</Fact>
     </dl>
   );

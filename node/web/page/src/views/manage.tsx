@@ -95,6 +95,7 @@ export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: 
         </div>
       </section>
       {(runsRoom(room.me) || (room.co_hosts?.length ?? 0) > 0) && <CoHosts room={room} />}
+      {room.access === "invite" && <GuestList room={room} />}
       {removed.length > 0 && (
         <section class="stack" data-test="removed">
           <h3>{t.manage.removed}</h3>
@@ -151,6 +152,64 @@ function Slow({ room }: { room: RoomView }) {
         ))}
       </select>
     </div>
+  );
+}
+
+/** Who comes in without the link. */
+function GuestList({ room }: { room: RoomView }) {
+  const id = useId();
+  const [busy, act] = useRoom(room.id);
+  const [person, setPerson] = useState("");
+  const admit = async (event: Event) => {
+    event.preventDefault();
+    if (person.trim() && (await act("admit", { person: person.trim() }))) setPerson("");
+  };
+  return (
+    <section class="stack" data-test="guest-list">
+      <h3>{t.manage.guests}</h3>
+      <p class="hint">{t.manage.guestsHint}</p>
+      {(room.listed?.length ?? 0) > 0 && (
+        <ul class="hands">
+          {room.listed!.map((one) => (
+            <li key={one.person} class="hand" data-person={one.person}>
+              <Avatar person={one.person} name={one.name} />
+              <span class="hand-name">
+                <bdi>{one.name}</bdi>
+              </span>
+              <button
+                type="button"
+                class="button"
+                data-test="strike"
+                aria-label={t.manage.strikeLabel(one.name)}
+                aria-disabled={busy}
+                onClick={() => void act("strike", { person: one.person })}
+              >
+                {t.manage.strike}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <form class="row" noValidate onSubmit={(event) => void admit(event)}>
+        <label class="unseen" for={id}>
+          {t.manage.admitLabel}
+        </label>
+        <input
+          id={id}
+          class="field code"
+          dir="ltr"
+          autoComplete="off"
+          spellcheck={false}
+          placeholder={t.manage.admitLabel}
+          value={person}
+          data-test="admit-person"
+          onInput={(event) => setPerson(event.currentTarget.value)}
+        />
+        <button class="button" data-test="admit" aria-disabled={busy}>
+          {t.manage.admit}
+        </button>
+      </form>
+    </section>
   );
 }
 

@@ -34,7 +34,7 @@ export function Over({ room }: { room: RoomView }) {
         <p class="overline" dir="auto">
           {room.title}
         </p>
-        <h1 tabIndex={-1}>{t.over[phase]}</h1>
+        <h1 tabIndex={-1}>{room.refused === "invite_only" ? t.home.byInvitation : t.over[phase]}</h1>
         <p class="lead" data-test="reason">
           {room.reason || text}
         </p>
@@ -100,7 +100,7 @@ const shown = 3; // rooms; all of them are one click away
 function LiveNow({ except }: { except: string }) {
   const rooms = useStore(world, (w) => w.rooms);
   const { join, busy, question } = useJoin();
-  const live = (rooms ?? []).filter((room) => room.id !== except && room.starts === 0 && !room.locked && !room.joined);
+  const live = (rooms ?? []).filter((room) => room.id !== except && room.starts === 0 && !room.locked && room.access === "open" && !room.joined);
   if (live.length === 0) return null;
   return (
     <section class="next" aria-labelledby="live-now" data-test="live-now">

@@ -1,6 +1,6 @@
 import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
 import { excess, titleLimit } from "../limits";
-import type { Charter, Mode } from "../node/types";
+import type { Access, Charter, Mode } from "../node/types";
 import { MicrophoneChoice } from "../parts/devices";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
@@ -25,6 +25,7 @@ export function StartPage() {
   const [starts, setStarts] = useState<number | null>(null); // null: now; 0: later, and not yet said when
   const [stageOnly, setStageOnly] = useState(false);
   const [recordAsks, setRecordAsks] = useState(false);
+  const [access, setAccess] = useState<Access>("open");
   const [missing, setMissing] = useState(false);
   const [untimely, setUntimely] = useState("");
   const { start, busy, question } = useStart();
@@ -42,6 +43,7 @@ export function StartPage() {
     if (starts !== null) charter.starts = starts;
     if (stageOnly) charter.stage_only = true;
     if (recordAsks) charter.record_asks = true;
+    if (access !== "open") charter.access = access;
     void start(charter);
   };
   return (
@@ -88,7 +90,7 @@ export function StartPage() {
           <details class="fold" data-test="more-options">
             <summary>
               <span>{t.start.more}</span>
-              <span class="hint">{summary(language, starts, stageOnly, recordAsks)}</span>
+              <span class="hint">{summary(language, starts, access, stageOnly, recordAsks)}</span>
             </summary>
             <div class="labelled">
               <label for={`${id}-language`}>{t.start.language}</label>
@@ -116,6 +118,13 @@ export function StartPage() {
               }}
             />
             <fieldset>
+              <legend>{t.start.access}</legend>
+              <div class="options">
+                <Option name="access" test="access-open" title={t.start.open} text={t.start.openText} icon="unlocked" checked={access === "open"} onChoose={() => setAccess("open")} />
+                <Option name="access" test="access-invite" title={t.start.invite} text={t.start.inviteText} icon="locked" checked={access === "invite"} onChoose={() => setAccess("invite")} />
+              </div>
+            </fieldset>
+            <fieldset>
               <legend>{t.start.who}</legend>
               <div class="options">
                 <Option name="who" test="who-asked" title={t.start.asked} text={t.start.askedText} icon="hand" checked={!stageOnly} onChoose={() => setStageOnly(false)} />
@@ -142,9 +151,10 @@ export function StartPage() {
 }
 
 /** What is chosen in the folded part, if it is not the usual; the language always. */
-function summary(language: string, starts: number | null, stageOnly: boolean, recordAsks: boolean): string {
+function summary(language: string, starts: number | null, access: Access, stageOnly: boolean, recordAsks: boolean): string {
   const parts = [languageName(language)];
   if (starts) parts.push(t.home.startsAt(dateAndTime(starts)));
+  if (access === "invite") parts.push(t.start.inviteShort);
   if (stageOnly) parts.push(t.home.stageOnly);
   if (recordAsks) parts.push(t.start.recordShort);
   return parts.filter(Boolean).join(" · ");
