@@ -19,7 +19,8 @@ const streamQueue = 128
 // are read in one piece anyway.
 const readAhead = 1 << 10
 
-// writeBuffers are what messages are put together in, for one write. Most streams are silent most of the time.
+// writeBuffers are what messages are put together in, for one write. Most streams are silent most of the time. The buffer of
+// a write that failed does not come back: a stream that was reset may still hold it.
 var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // spareBuffers is how many packets' buffers a stream keeps: as many as wait when it is not behind.
@@ -115,12 +116,11 @@ func (l *streamLink) write() {
 		case <-l.wake:
 		}
 		out := writeBuffers.Get().(*[]byte)
-		err := l.drain(out)
-		writeBuffers.Put(out)
-		if err != nil {
+		if err := l.drain(out); err != nil {
 			l.Close()
 			return
 		}
+		writeBuffers.Put(out)
 	}
 }
 
