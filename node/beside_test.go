@@ -7,10 +7,13 @@ import (
 	"testing"
 )
 
-// besides are the tests that run beside others.
-var besides sync.Map
+// prompt are tests in which something has to come in time: they want the machine for themselves.
+var prompt = []string{
+	"TestNothingLeavesBeforeItIsKept", "TestRoomIsFoundHeardAndSpokenIn", "TestRubbish", "TestSoundGoesOverUDP", "TestSoundSurvivesRebinding",
+	"TestSoundWithoutUDP", "TestSpeakerComesBack", "TestStalledConnectionIsReplaced", "TestStalledStageIsReplaced", "TestStalledStreamIsReplaced",
+}
 
-// patient are those that wait for seconds, and in which nothing has to come in time: they run beside others even where the
+// patient are those that wait for seconds, and in which nothing has to come in time: they alone run beside others where the
 // race detector makes every node slow.
 var patient = []string{
 	"TestHostComesBackToItsRelays", "TestLockedRoomBelowRelays", "TestManyEventsBelowRelays", "TestOfferIsTakenUpWhenTheAudienceGrows",
@@ -18,10 +21,14 @@ var patient = []string{
 	"TestRoomBelowRelays", "TestWaitingRoomOpens", "TestWayToTheHost",
 }
 
+// besides are the tests that run beside others.
+var besides sync.Map
+
 // beside has a test run beside others, after those that want the machine for themselves: nodes mostly wait for each other.
 // It may be called again and again. A part of a test stays with its test.
 func beside(t *testing.T) {
-	if strings.Contains(t.Name(), "/") || raced && !slices.Contains(patient, t.Name()) {
+	name := t.Name()
+	if strings.Contains(name, "/") || slices.Contains(prompt, name) || raced && !slices.Contains(patient, name) {
 		return
 	}
 	if _, already := besides.LoadOrStore(t, true); !already {
