@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -55,12 +56,18 @@ type streamLink struct {
 
 // newStreamLink starts carrying packets over s. in must be the reader of s if some of it was read ahead, else nil.
 func newStreamLink(s byteStream, in *bufio.Reader) *streamLink {
-	if in == nil {
-		in = bufio.NewReaderSize(s, readAhead)
-	}
-	l := &streamLink{s: s, in: in, done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
+	l := &streamLink{s: s, in: lean(s, in), done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
 	go l.write()
 	return l
+}
+
+// lean reads s on from where in is, if that is not nil, and no further ahead than readAhead.
+func lean(s io.Reader, in *bufio.Reader) *bufio.Reader {
+	if in != nil && in.Buffered() > 0 {
+		ahead, _ := in.Peek(in.Buffered())
+		s = io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), s)
+	}
+	return bufio.NewReaderSize(s, readAhead)
 }
 
 // Send queues a copy of p. It never blocks.
