@@ -200,7 +200,7 @@ func TestOneSeedIsOneTrace(t *testing.T) {
 }
 
 func TestMemoryDoesNotGrow(t *testing.T) {
-	w, err := newWorld(mustDefault(t, Options{Seed: 1, Peers: 150, For: length(2*time.Hour, 40*time.Second, 30*time.Second), Loss: 0.02, Churn: 5}))
+	w, err := newWorld(mustDefault(t, Options{Seed: 1, Peers: 150, For: length(10*time.Minute, 40*time.Second, 30*time.Second), Loss: 0.02, Churn: 5}))
 	if err != nil {
 		t.Fatal(err)
 	}
