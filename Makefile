@@ -38,7 +38,7 @@ quick: ## go test -short: no browser, nothing long (under 3 minutes)
 	@.ci/install run
 	$(GO) test -short -timeout=5m -parallel=$(PARALLEL) ./...
 
-bench: build ## costs and delays beside their aims, under 5 minutes (BENCH='command' for others)
+bench: build ## costs and delays beside their aims, about 5 minutes (BENCH='command' for others)
 	@.ci/build -o bin/bench ./cmd/bench
 	$(BENCH)
 	@echo 'click: click on a room to its first sound in Chromium, beside the aim of 400 ms (11 rounds; skipped without Chromium)'

@@ -68,7 +68,7 @@ func (n *Node) serveControl(s network.Stream) {
 
 // serveMedia is the handler of every media stream.
 func (n *Node) serveMedia(s network.Stream) {
-	in := bufio.NewReaderSize(s, readAhead)
+	in := bufio.NewReaderSize(s, 8<<10)
 	_ = s.SetReadDeadline(time.Now().Add(joinTimeout))
 	b, err := readMessage(in, nil, len(room.ID{}))
 	_ = s.SetReadDeadline(time.Time{})

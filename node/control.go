@@ -65,12 +65,11 @@ func (c *controlConn) write() {
 			buf := writeBuffers.Get().(*[]byte)
 			*buf = appendMessage((*buf)[:0], b)
 			_ = c.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			_, err := c.s.Write(*buf)
-			writeBuffers.Put(buf)
-			if err != nil {
+			if _, err := c.s.Write(*buf); err != nil {
 				c.Close()
 				return
 			}
+			writeBuffers.Put(buf)
 		}
 	}
 }

@@ -332,7 +332,11 @@ func TestPowerCutLosesNoRoom(t *testing.T) {
 	if rooms := ana.Resume(nil); len(rooms) != 1 {
 		t.Fatalf("%d rooms, %v", len(rooms), ana.Notices())
 	}
-	awaitChange(t, bo, "to be back", func() bool { return joined.Phase() == Live || joined.Phase().Over() })
+	awaitChange(t, bo, "to be back", func() bool { // not only still there
+		joined.mu.Lock()
+		defer joined.mu.Unlock()
+		return joined.phase == Live && joined.state.Term.Reign == 2 || joined.phase.Over()
+	})
 	joined.mu.Lock()
 	seq, term := joined.state.Seq, joined.state.Term
 	joined.mu.Unlock()

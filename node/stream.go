@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -19,7 +20,8 @@ const streamQueue = 128
 // are read in one piece anyway.
 const readAhead = 1 << 10
 
-// writeBuffers are what messages are put together in, for one write. Most streams are silent most of the time.
+// writeBuffers are what messages are put together in, for one write. Most streams are silent most of the time. The buffer of
+// a write that failed does not come back: a stream that was reset may still hold it.
 var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // spareBuffers is how many packets' buffers a stream keeps: as many as wait when it is not behind.
@@ -54,12 +56,18 @@ type streamLink struct {
 
 // newStreamLink starts carrying packets over s. in must be the reader of s if some of it was read ahead, else nil.
 func newStreamLink(s byteStream, in *bufio.Reader) *streamLink {
-	if in == nil {
-		in = bufio.NewReaderSize(s, readAhead)
-	}
-	l := &streamLink{s: s, in: in, done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
+	l := &streamLink{s: s, in: lean(s, in), done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
 	go l.write()
 	return l
+}
+
+// lean reads s on from where in is, if that is not nil, and no further ahead than readAhead.
+func lean(s io.Reader, in *bufio.Reader) *bufio.Reader {
+	if in != nil && in.Buffered() > 0 {
+		ahead, _ := in.Peek(in.Buffered())
+		s = io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), s)
+	}
+	return bufio.NewReaderSize(s, readAhead)
 }
 
 // Send queues a copy of p. It never blocks.
@@ -115,12 +123,11 @@ func (l *streamLink) write() {
 		case <-l.wake:
 		}
 		out := writeBuffers.Get().(*[]byte)
-		err := l.drain(out)
-		writeBuffers.Put(out)
-		if err != nil {
+		if err := l.drain(out); err != nil {
 			l.Close()
 			return
 		}
+		writeBuffers.Put(out)
 	}
 }
 

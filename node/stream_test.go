@@ -2,6 +2,7 @@ package node
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -257,5 +258,25 @@ func TestStreamLinkQueueDropsItsOldest(t *testing.T) {
 	}
 	if s := l.Stats(); int(s.Dropped)+len(got) != n {
 		t.Errorf("%d dropped and %d arrived of %d", s.Dropped, len(got), n)
+	}
+}
+
+// What was read ahead of a link's first packet is not lost to it.
+func TestLinkReadsOn(t *testing.T) {
+	var b []byte
+	for i := range 3 {
+		b = appendMessage(b, bytes.Repeat([]byte{byte(i)}, 3*readAhead/2))
+	}
+	s := bytes.NewReader(b)
+	first := bufio.NewReaderSize(s, 8<<10)
+	if _, err := readMessage(first, nil, maxMedia); err != nil {
+		t.Fatal(err)
+	}
+	in := lean(s, first)
+	for i := 1; i < 3; i++ {
+		m, err := readMessage(in, nil, maxMedia)
+		if err != nil || len(m) != 3*readAhead/2 || m[0] != byte(i) {
+			t.Fatalf("message %d: %d bytes, %v", i, len(m), err)
+		}
 	}
 }

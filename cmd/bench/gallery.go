@@ -1,25 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/pion/ice/v4"
-	"github.com/pion/interceptor"
-	"github.com/pion/interceptor/pkg/report"
-	"github.com/pion/rtp"
-	"github.com/pion/webrtc/v4"
-
+	"salon/node/load"
 	"salon/node/rtc"
 	"salon/node/web/guest"
 	"salon/relay"
@@ -65,7 +57,10 @@ func runGallery(in io.Reader, out io.Writer) error {
 	g := &gallery{}
 	var handler http.Handler
 	if o.Pion {
-		handler, err = g.byPion()
+		var p *load.Pion
+		if p, err = load.NewPion(); err == nil {
+			handler, g.play, g.sent = p, p.Play, p.Sent
+		}
 	} else {
 		handler, err = g.byNode()
 	}
@@ -131,92 +126,6 @@ func (g *gallery) byNode() (http.Handler, error) {
 	}), nil
 }
 
-// byPion is what this node did before it had a way of its own: a peer connection, with reports, and a track for each.
-func (g *gallery) byPion() (http.Handler, error) {
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return nil, err
-	}
-	var settings webrtc.SettingEngine
-	settings.SetICEUDPMux(webrtc.NewICEUDPMux(nil, c))
-	settings.SetIncludeLoopbackCandidate(true)
-	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	var all []*webrtc.TrackLocalStaticRTP
-	var sent atomic.Uint64
-	g.sent = sent.Load
-	g.play = func(number uint64, opus []byte) {
-		p := rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: uint16(number), Timestamp: uint32(number) * 960}, Payload: opus}
-		for _, t := range all {
-			if t.WriteRTP(&p) == nil {
-				sent.Add(1)
-			}
-		}
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		offer, err := io.ReadAll(r.Body)
-		var answer string
-		var track *webrtc.TrackLocalStaticRTP
-		if err == nil {
-			answer, track, err = answerByPion(settings, string(offer))
-		}
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		g.mu.Lock()
-		all = append(all, track)
-		g.mu.Unlock()
-		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, answer)
-	}), nil
-}
-
-func answerByPion(settings webrtc.SettingEngine, offer string) (answer string, track *webrtc.TrackLocalStaticRTP, err error) {
-	media := &webrtc.MediaEngine{}
-	codec := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeOpus, ClockRate: 48000, Channels: 2}
-	if err := media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: codec, PayloadType: 111}, webrtc.RTPCodecTypeAudio); err != nil {
-		return "", nil, err
-	}
-	reports := &interceptor.Registry{}
-	out, err := report.NewSenderInterceptor()
-	if err != nil {
-		return "", nil, err
-	}
-	reports.Add(out)
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(reports), webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		return "", nil, err
-	}
-	if track, err = webrtc.NewTrackLocalStaticRTP(codec, "audio", "bench"); err != nil {
-		return "", nil, err
-	}
-	sender, err := pc.AddTrack(track)
-	if err != nil {
-		return "", nil, err
-	}
-	go func() {
-		b := make([]byte, 1500)
-		for {
-			if _, _, err := sender.Read(b); err != nil {
-				return
-			}
-		}
-	}()
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
-		return "", nil, err
-	}
-	local, err := pc.CreateAnswer(nil)
-	if err != nil {
-		return "", nil, err
-	}
-	gathered := webrtc.GatheringCompletePromise(pc)
-	if err := pc.SetLocalDescription(local); err != nil {
-		return "", nil, err
-	}
-	<-gathered
-	return pc.LocalDescription().SDP, track, nil
-}
-
 // A browsersOrder says how many more come, and to which galleries.
 type browsersOrder struct {
 	Galleries []string
@@ -234,7 +143,7 @@ type browsersReport struct {
 // so far, once all that it names are connected.
 func runBrowsers(ctx context.Context, in io.Reader, out io.Writer) error {
 	orders, say := json.NewDecoder(in), json.NewEncoder(out)
-	var got atomic.Uint64
+	var all []*load.Browser
 	for {
 		var o browsersOrder
 		switch err := orders.Decode(&o); {
@@ -261,75 +170,24 @@ func runBrowsers(ctx context.Context, in io.Reader, out io.Writer) error {
 		}
 		for _, url := range o.Galleries {
 			for range o.Each {
-				if err := listenIn(ctx, url, &got); err != nil {
+				b, err := browse(ctx, url)
+				if err != nil {
 					return err
 				}
+				all = append(all, b)
 			}
 		}
-		r.Packets = got.Load()
+		for _, b := range all {
+			r.Packets += b.Heard()
+		}
 		if err := say.Encode(r); err != nil {
 			return err
 		}
 	}
 }
 
-// listenIn connects one more, which counts what it gets until the process ends.
-func listenIn(ctx context.Context, url string, got *atomic.Uint64) error {
-	var settings webrtc.SettingEngine
-	settings.SetIncludeLoopbackCandidate(true)
-	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
-	settings.SetIPFilter(net.IP.IsLoopback)
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
-	if err != nil {
-		return err
-	}
-	connected := make(chan struct{})
-	var once sync.Once
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
-		if s == webrtc.PeerConnectionStateConnected {
-			once.Do(func() { close(connected) })
-		}
-	})
-	pc.OnTrack(func(t *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		b := make([]byte, 1500)
-		for {
-			if _, _, err := t.Read(b); err != nil {
-				return
-			}
-			got.Add(1)
-		}
-	})
-	if _, err := pc.AddTransceiverFromKind(webrtc.RTPCodecTypeAudio, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}); err != nil {
-		return err
-	}
-	offer, err := pc.CreateOffer(nil)
-	if err != nil {
-		return err
-	}
-	if err := pc.SetLocalDescription(offer); err != nil {
-		return err
-	}
-	resp, err := http.Post(url, "application/sdp", bytes.NewReader([]byte(offer.SDP)))
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusCreated {
-		return fmt.Errorf("WHEP: %s: %s", resp.Status, answer)
-	}
-	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(answer)}); err != nil {
-		return err
-	}
+func browse(ctx context.Context, url string) (*load.Browser, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	select {
-	case <-connected:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("a browser did not connect: %w", ctx.Err())
-	}
+	return load.NewBrowser(ctx, url)
 }

@@ -11,7 +11,7 @@ import (
 const (
 	guestChildren = 250
 	guestRounds   = 11
-	guestWindow   = time.Second
+	guestWindow   = 600 * time.Millisecond
 	guestAim      = 6   // µs a packet
 	guestMemory   = 200 // kB
 )

@@ -42,12 +42,11 @@ func readStats(t *testing.T, p *process) stats {
 // TestConversation: a host, a speaker and a listener that records, each a process, in both modes and over both
 // transports.
 func TestConversation(t *testing.T) {
-	t.Parallel()
 	for _, mode := range []string{"talk", "concert"} {
 		t.Run(mode, func(t *testing.T) {
 			for name, listen := range map[string][]string{"QUIC": overQUIC, "TCP": overTCP} {
 				t.Run("over "+name, func(t *testing.T) {
-					t.Parallel()
+					t.Parallel() // two at a time leave the machine time enough
 					run := func(who string, args ...string) *process {
 						return start(t, t.TempDir(), append(append(args, "--name", who), listen...)...)
 					}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"salon/node/load"
 )
 
 // TestWatchedOver: a node tells where its metrics are, its health can be asked for there, and each line of its log is an object.
@@ -39,4 +41,20 @@ func TestWatchedOver(t *testing.T) {
 
 	start(t, t.TempDir(), "up", "--no-open", "--no-mdns", "--metrics", "9473").wantRefusal(2, "--metrics 9473", "HOST:PORT")
 	start(t, t.TempDir(), "up", "--no-open", "--no-mdns", "--log", "xml").wantRefusal(2, "text or json")
+}
+
+// TestBench: an operator learns how many listeners the computer can carry, in words or as an object.
+func TestBench(t *testing.T) {
+	t.Parallel()
+	salon(t)
+	p := start(t, t.TempDir(), "bench", "--listeners", "2", "--json")
+	p.wantExit(0, 2*patience)
+	var r load.Result
+	if err := json.Unmarshal([]byte(p.out()), &r); err != nil {
+		t.Fatalf("%v: %s", err, p.out())
+	}
+	if len(r.Steps) != 2 || r.Steps[1].Listeners != 2 || r.Carries < 1 || r.UplinkMb < 1 || r.Ended == "" || r.Limit == "" {
+		t.Errorf("%+v", r)
+	}
+	start(t, t.TempDir(), "bench", "--listeners", "0").wantRefusal(2, "--listeners 0", "at least 1")
 }

@@ -84,15 +84,18 @@ func (a *audience) until(t *testing.T, what string, cond func(s node.HearStats) 
 // A mended is how one listener heard while something happened.
 type mended struct {
 	concealed uint64
-	caughtUp  time.Duration // until as much had come as would have without
+	caughtUp  time.Duration // until as much had come as to whoever had most
 	pause     time.Duration // the longest in which nothing came
 }
 
 // during does something and listens for a while.
 func (a *audience) during(do func(), lasts time.Duration) []mended {
-	const bundled = 4 // frames that may be on their way, in a packet that is not full
+	const (
+		bundled = 4                      // frames that may be on their way, in a packet that is not full
+		noticed = 250 * time.Millisecond // after which whoever is not behind will not be because of what is done
+	)
 	was, last := make([]node.HearStats, len(a.rooms)), make([]uint64, len(a.rooms))
-	came, all := make([]time.Time, len(a.rooms)), make([]mended, len(a.rooms))
+	came, all, over := make([]time.Time, len(a.rooms)), make([]mended, len(a.rooms)), make([]bool, len(a.rooms))
 	began := time.Now()
 	for i, r := range a.rooms {
 		was[i], came[i] = r.Stats(), began
@@ -105,8 +108,13 @@ func (a *audience) during(do func(), lasts time.Duration) []mended {
 				last[i], came[i] = heard, now
 			}
 			all[i].pause = max(all[i].pause, now.Sub(came[i]))
-			if heard+bundled < uint64(now.Sub(began)/(20*time.Millisecond)) {
+		}
+		most, now := slices.Max(last), time.Now()
+		for i, heard := range last {
+			if behind := heard+bundled < most; behind && !over[i] {
 				all[i].caughtUp = now.Sub(began)
+			} else if !behind && now.Sub(began) > noticed {
+				over[i] = true
 			}
 		}
 		time.Sleep(2 * time.Millisecond) // nothing tells of a single frame
@@ -164,22 +172,28 @@ func TestRelayIsKilledUnheard(t *testing.T) {
 	t.Logf("joins: p50 %s, p95 %s, longest %s", quantile(joins, 0.5), quantile(joins, 0.95), slices.Max(joins))
 	a.until(t, "everybody to have a second parent", func(s node.HearStats) bool { return s.Warm != "" })
 	dead, id, fed := a.busiest(tr)
-	var below []*node.Room
-	for _, r := range a.rooms {
-		if r.Stats().Parent == id {
-			below = append(below, r)
-		}
+	isBelow := make([]bool, len(a.rooms))
+	for i, r := range a.rooms {
+		isBelow[i] = r.Stats().Parent == id
 	}
 	resumed := func() (n uint64) {
-		for _, r := range below {
-			n += r.Stats().Resumes
+		for i, r := range a.rooms {
+			if isBelow[i] {
+				n += r.Stats().Resumes
+			}
 		}
 		return n
 	}
 	was := resumed()
-	all := (&audience{nodes: a.nodes, rooms: below}).during(func() { dead.signal(syscall.SIGKILL) }, 4*time.Second)
+	all := a.during(func() { dead.signal(syscall.SIGKILL) }, 4*time.Second)
 	dead.wait(patience)
-	tell(t, "a relay is killed", all)
+	var below []mended
+	for i, m := range all {
+		if isBelow[i] {
+			below = append(below, m)
+		}
+	}
+	tell(t, "a relay is killed", below)
 	t.Logf("%d of %d were fed by it, and made %d moves", fed, len(a.rooms), resumed()-was)
 	for i, r := range a.rooms {
 		before := r.Stats().Verified

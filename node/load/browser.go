@@ -14,14 +14,15 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// browser is a listener by WHEP, made of pion.
-type browser struct {
+// A Browser is a listener by WHEP, made of pion. It listens until its process ends.
+type Browser struct {
 	got   atomic.Uint64
 	first atomic.Uint32 // sequence number, plus one
 	last  atomic.Uint32 // likewise, going on beyond 16 bits
 }
 
-func newBrowser(ctx context.Context, page string) (*browser, error) {
+// NewBrowser connects one that plays what is at an address.
+func NewBrowser(ctx context.Context, page string) (*Browser, error) {
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -30,7 +31,7 @@ func newBrowser(ctx context.Context, page string) (*browser, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &browser{}
+	l := &Browser{}
 	connected := make(chan struct{})
 	var once sync.Once
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -77,7 +78,7 @@ func newBrowser(ctx context.Context, page string) (*browser, error) {
 	}
 }
 
-func (l *browser) hear(t *webrtc.TrackRemote) {
+func (l *Browser) hear(t *webrtc.TrackRemote) {
 	b := make([]byte, 1500)
 	for {
 		n, _, err := t.Read(b)
@@ -102,7 +103,10 @@ func (l *browser) hear(t *webrtc.TrackRemote) {
 	}
 }
 
-func (l *browser) frames() (expected, missed uint64) {
+// Heard is how many packets have arrived.
+func (l *Browser) Heard() uint64 { return l.got.Load() }
+
+func (l *Browser) frames() (expected, missed uint64) {
 	first, last := l.first.Load(), l.last.Load()
 	if first == 0 {
 		return 0, 0

@@ -114,7 +114,7 @@ func joinOne(ctx context.Context, to crowdOrder, dir string, i int) (listener, e
 	ctx, cancel := context.WithTimeout(ctx, joinWithin)
 	defer cancel()
 	if to.Page != "" {
-		return newBrowser(ctx, to.Page)
+		return NewBrowser(ctx, to.Page)
 	}
 	n, err := node.New(node.Options{
 		Home: filepath.Join(dir, fmt.Sprint(i)), Name: fmt.Sprint("Listener ", i+1), Hidden: true, NoMDNS: true, Listen: loopback(),
