@@ -182,12 +182,11 @@ func TestClosedRoomBelowRelay(t *testing.T) {
 	// Cy is removed: a new key, which Cy's node is not told, and nobody else hears a gap.
 	heard := tapProgram(t, g.host)
 	before := map[string]uint64{"Dan": atDan.Stats().Concealed}
-	cy.voice.mu.Lock()
-	cys := cy.voice.opener // as it was told
-	cy.voice.mu.Unlock()
 	g.do(g.host, about("remove", cy))
 	delete(g.guests, "Cy")
 	awaitChange(t, cy.n, "Cy to be out", func() bool { return cy.Phase() == Removed })
+	cy.close()
+	cys := &cy.voice.opener // with all that Cy's node was ever told
 	awaitChange(t, ana, "a new key", func() bool { return g.host.epochNow() == 2 })
 	for name, r := range g.guests {
 		awaitChange(t, r.n, name+" to be told", func() bool { return r.epochNow() == 2 && r.hasKey() })
@@ -472,7 +471,10 @@ func TestRelayThatLetsAnybodyIn(t *testing.T) {
 	bo := g.join("Bo")
 	x.ctl.Send(relay.Ask{Device: bo.n.author().Device, Claim: x.claim})
 	awaitCount(t, g.relays[0], "ask_of_another")
-	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: bo.keys.claim})
+	bo.mu.Lock()
+	others := bo.claim(time.Now())
+	bo.mu.Unlock()
+	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: others})
 	awaitCount(t, g.host.n, "claim_malformed")
 	g.host.mu.Lock()
 	defer g.host.mu.Unlock()
