@@ -332,7 +332,7 @@ func (p *Place) hearTrial(i int, m any, now time.Time) {
 		}
 		wait := time.Duration(min(max(m.Millis, 1), uint32(maxWait/time.Millisecond))) * time.Millisecond
 		t.again = now.Add(min(wait<<min(t.waits, 2), maxWait)) // longer and longer: half the room may wait for the other half
-		if t.waits++; t.waits == 1 && t.aim == toFeed {        // it has a turn for us: whoever takes one everywhere keeps others waiting
+		if t.waits++; t.waits == 1 && p.path == nil {          // it has a turn for us: newcomers who take one everywhere keep others waiting
 			p.nextAt = latest(p.nextAt, now.Add(min(wait, maxPause)))
 		}
 	case Refuse, Bye:
