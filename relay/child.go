@@ -122,6 +122,7 @@ func (p *Place) joinFed(c *child, j Join, now time.Time) any {
 		p.stats.Waits++
 		return Wait{Millis: uint32(lostWait.Milliseconds())}
 	case p.yields():
+		p.stats.Redirects++
 		return Redirect{To: []Entry{p.warm.entry}}
 	case p.draining || here >= maxPath:
 		return p.redirect(c, nil, false)
@@ -252,8 +253,11 @@ func (p *Place) roomBelow() (hops int, ok bool) {
 	return hops, ok
 }
 
-// lofty reports whether somebody carries so many that its place is up here or among our children, whom others then make room.
-func (p *Place) lofty(c *child) bool { return c.carry > 0 && 2*c.carry >= uint32(p.opt.Fanout) }
+// lofty reports whether somebody carries so many, compared with us or at all, that others make room for it up here, or among
+// our children.
+func (p *Place) lofty(c *child) bool {
+	return c.carry > 0 && c.carry >= min(uint32(p.opt.Fanout+1)/2, manyKids)
+}
 
 // givesWay is the child that makes room for c, nil for none. Whoever carries few is worth that only if the places below are
 // so deep that it could carry nobody there.

@@ -19,13 +19,13 @@ type PlaceOptions struct {
 }
 
 const (
-	silenceSlack  = 80 * time.Millisecond   // beyond the bundle interval; one lost packet is no silence
-	stallSlack    = 25 * time.Millisecond   // beyond that, for each hop from the parent to the root: its Stall comes first
-	stallWait     = 250 * time.Millisecond  // what a parent that stalls gets to mend itself
-	unsignedLimit = 600 * time.Millisecond  // sound that nobody signed is no sound
-	resumeWithin  = 120 * time.Millisecond  // of a warm parent, before others are asked too
-	yieldTime     = 1500 * time.Millisecond // that children get to move to a new parent before we do
-	maxPath       = 8                       // peers from a node to the root; more is a loop in the making
+	silenceSlack  = 80 * time.Millisecond  // beyond the bundle interval; one lost packet is no silence
+	stallSlack    = 25 * time.Millisecond  // beyond that, for each hop from the parent to the root: its Stall comes first
+	stallWait     = 250 * time.Millisecond // what a parent that stalls gets to mend itself
+	unsignedLimit = 600 * time.Millisecond // sound that nobody signed is no sound
+	resumeWithin  = 120 * time.Millisecond // of a warm parent, before others are asked too
+	yieldTime     = time.Second            // that children get to move to a new parent before we do
+	maxPath       = 8                      // peers from a node to the root; more is a loop in the making
 )
 
 // PlaceOut is what a Place asks its caller to carry out, during the call that causes it. It must not call the place back.

@@ -691,6 +691,20 @@ func TestWhoCarriesFewMakesNobodyMoveUnlessThePlacesBelowAreTooDeep(t *testing.T
 	}
 }
 
+func TestARelayBelongsNearTheRootHoweverManyThatFeeds(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 200, Admit: 1})
+	for i := range 199 {
+		p.tree.advance(time.Millisecond)
+		p.join(Peer(fmt.Sprint("kid ", i)), Join{})
+	}
+	for _, id := range []Peer{"relay", "another"} {
+		p.tree.advance(time.Millisecond)
+		if _, ok := p.join(id, Join{Carry: 64}).(Accept); !ok {
+			t.Errorf("no place for %s", id)
+		}
+	}
+}
+
 func TestARelayIsSentWhereSomebodyMakesRoomForIt(t *testing.T) {
 	p := newTestPlace(PlaceOptions{Root: true, Fanout: 2})
 	p.join("relay", Join{Carry: 64})

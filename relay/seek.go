@@ -16,9 +16,9 @@ const (
 	maxWaits   = 4                      // times that it may do so
 	maxPause   = time.Second            // between two rounds in which all are asked in vain
 	warmAfter  = time.Second            // of sound, before a second parent is looked for
-	climbEvery = 30 * time.Second       // who carries climbCarry children looks for a place nearer to the root
-	climbCarry = 16
-	sinkEvery  = 2 * time.Second // whoever is too deep does
+	climbEvery = 30 * time.Second       // who carries manyKids looks for a place nearer to the root
+	manyKids   = 16                     // whoever carries so many belongs near the root
+	sinkEvery  = 2 * time.Second        // whoever is too deep does
 )
 
 // An aim is what a peer is asked for.
@@ -155,7 +155,7 @@ func (p *Place) askable(e Entry, now time.Time) bool {
 // do not answer soon: they may be gone for the same reason.
 func (p *Place) seekParent(now time.Time) {
 	hopeful, soon := 0, p.opt.Answer
-	if p.path != nil {
+	if p.path != nil && (p.hot == nil || p.troubled) {
 		soon = soonIn
 	}
 	for _, t := range p.trials {
@@ -267,7 +267,7 @@ func (p *Place) seekClimb(now time.Time) {
 // climbLater puts off the next look for a better place: whoever carries many is soon there, whoever is as deep as is wanted
 // too, because it sinks too deep when anybody above it does, and whoever is too deep sooner.
 func (p *Place) climbLater(now time.Time) {
-	every := climbEvery * climbCarry / time.Duration(min(max(p.opt.Fanout, climbCarry/4), 4*climbCarry))
+	every := climbEvery * manyKids / time.Duration(min(max(p.opt.Fanout, manyKids/4), 4*manyKids))
 	if len(p.path) == p.opt.Depth {
 		every = min(every, climbEvery/2)
 	}
@@ -332,7 +332,7 @@ func (p *Place) hearTrial(i int, m any, now time.Time) {
 		}
 		wait := time.Duration(min(max(m.Millis, 1), uint32(maxWait/time.Millisecond))) * time.Millisecond
 		t.again = now.Add(min(wait<<min(t.waits, 2), maxWait)) // longer and longer: half the room may wait for the other half
-		if t.waits++; t.waits == 1 && t.aim == toFeed {        // it has a turn for us: whoever takes one everywhere keeps others waiting
+		if t.waits++; t.waits == 1 && p.path == nil {          // it has a turn for us: newcomers who take one everywhere keep others waiting
 			p.nextAt = latest(p.nextAt, now.Add(min(wait, maxPause)))
 		}
 	case Refuse, Bye:

@@ -156,8 +156,8 @@ func (w *world) plan() {
 	}
 	w.measured = ms(t) + ms(o.Settle/time.Millisecond)
 	w.counted = w.src.first + uint64(w.measured)/20
-	if o.Churn > 0 {
-		for t := float64(w.measured) / 2; t < float64(w.end()); t += w.rng.ExpFloat64() * 1000 / o.Churn {
+	if o.Churn > 0 { // but for the last second: who comes when the sound is over hears only what is late already
+		for t := float64(w.measured) / 2; t < float64(w.end()-1000); t += w.rng.ExpFloat64() * 1000 / o.Churn {
 			w.at(ms(t), func() {
 				there := float64(len(w.alive)-1) / float64(o.Peers)
 				if w.chance(0.5 + (1-there)/2) { // so that after hours there are as many as at first
