@@ -267,8 +267,8 @@ const MaxDepth = 4
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Distrust, Wait, Others, Load, Resume, Rest, Stall, Drain, Retract or Evidence. The error means it is none of these, or is
-// longer than MaxControl.
+// Distrust, Wait, Others, Load, Resume, Rest, Stall, Drain, Retract or Evidence, or one of those of tally.go. The error means
+// it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -339,7 +339,9 @@ func EncodeControl(m any) ([]byte, error) {
 	case Evidence:
 		kind = kindEvidence
 	default:
-		return nil, fmt.Errorf("%w: %T", ErrControl, m)
+		if kind = tallyKind(m); kind == 0 {
+			return nil, fmt.Errorf("%w: %T", ErrControl, m)
+		}
 	}
 	body, err := doc.Marshal(m)
 	if err != nil {
@@ -424,6 +426,9 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Retract](b[1:])
 	case kindEvidence:
 		return decode[Evidence](b[1:])
+	}
+	if m, known, err := decodeTally(b[0], b[1:]); known {
+		return m, err
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }
