@@ -62,6 +62,7 @@ type child struct {
 	commands  allowance // likewise: commands of people below it
 	questions allowance // of people below it; Room.mu guards it
 	conduct   *conduct  // of its person; Room.mu guards what it points to
+	tally     childTally
 }
 
 // factor is how much more than one person's node a child may send.
@@ -125,6 +126,10 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	if m, ok := m.(relay.Command); ok {
 		said = r.openCommand(c, m.Payload, now) // signatures are checked before the room waits for us
 	}
+	var served served
+	if m, ok := m.(relay.Served); ok {
+		served = c.openServed(m, now) // likewise
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c.heard = now
@@ -152,7 +157,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		}
 		return true
 	default:
-		if c.carry == 0 || !r.hearRelay(c, m, now) {
+		if !r.hearTally(c, m, served) && (c.carry == 0 || !r.hearRelay(c, m, now)) {
 			r.n.counts.Add("control_unexpected")
 			return true
 		}

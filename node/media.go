@@ -22,6 +22,8 @@ type media struct {
 	mu    sync.Mutex // guards the fields below; calls into the sink happen under it
 	tree  *relay.Tree
 	links map[relay.Peer]relay.Link
+
+	carried map[relay.Peer]*carriedBy // by parents
 }
 
 // A mediaSink hears every frame that reaches this node. Its calls must be quick.
@@ -31,7 +33,7 @@ type mediaSink interface {
 }
 
 func newMedia(o relay.Options, sink mediaSink) *media {
-	m := &media{sink: sink, links: make(map[relay.Peer]relay.Link)}
+	m := &media{sink: sink, links: make(map[relay.Peer]relay.Link), carried: make(map[relay.Peer]*carriedBy)}
 	m.tree = relay.New(o, (*mediaOut)(m))
 	return m
 }
@@ -45,7 +47,11 @@ func (m *mediaOut) Send(to relay.Peer, p *relay.Packet) {
 	}
 }
 
-func (m *mediaOut) Deliver(f relay.Frame, _ relay.Peer, resent bool) {
+func (m *mediaOut) Deliver(f relay.Frame, from relay.Peer, resent bool) {
+	if c := m.carried[from]; c != nil {
+		c.frames++
+		c.bytes += uint64(len(f.Sealed))
+	}
 	m.sink.frame(f, resent, time.Now())
 }
 

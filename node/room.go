@@ -37,6 +37,7 @@ type Room struct {
 	listeners uint32
 	names     names // of those met here
 	reacting  reacting
+	tally     tally
 }
 
 var errOver = &UserError{Code: "over", Text: "This room is over."}

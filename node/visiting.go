@@ -467,9 +467,11 @@ func (r *Room) enter(ctl *controlConn, parent peer.ID, m relay.Accept) error {
 	}
 	r.link.Host = charter.Host
 	if r.guest.ctl != nil {
-		r.lose() // what was asked there is not answered here
+		r.acknowledge(time.Now()) // to the one we leave
+		r.lose()                  // what was asked there is not answered here
 	}
 	r.guest.ctl, r.guest.parent = ctl, parent
+	r.account(parent, time.Now())
 	r.guest.depth, r.guest.path, r.guest.lost = int(m.Depth), m.Path, time.Time{}
 	select {
 	case <-r.guest.moves: // the one we have left said it
@@ -642,6 +644,10 @@ func (r *Room) listenTo(ctl *controlConn, parent peer.ID) error {
 			}
 		case relay.Redirect:
 			r.goElsewhere(ctl, m)
+		case relay.Way:
+			r.takeWay(ctl, m)
+		case relay.AskRecords:
+			r.answerRecords(ctl, m)
 		case relay.Reactions:
 			if r.carries != nil {
 				r.mu.Lock()
@@ -661,6 +667,7 @@ func (r *Room) listenTo(ctl *controlConn, parent peer.ID) error {
 			if parent != r.guest.host.ID && !r.isOver(m.Code) {
 				return errors.New(text) // a relay's word is not the host's
 			}
+			r.signOff(ctl)
 			switch m.Code {
 			case "removed":
 				return &errFinal{Removed, text}
@@ -902,6 +909,7 @@ func (n *Node) serveMedia(s network.Stream) {
 // leaveRoom tells the host that we go. Through a relay we sign it: it is not the relay that gives up our place.
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
+	r.acknowledge(time.Now())
 	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
 	r.guest.nextID++
 	id := r.guest.nextID

@@ -25,7 +25,7 @@ type (
 		Leaves    uint32        // nodes that it feeds and that feed nobody
 		Listeners uint32        // people at and below it
 		Poor      uint32        // listeners it feeds itself who heard less than 98 % of the last minute
-		Loss      uint16        // of the frames from who feeds it, in the last minute, those it never got: parts of ten thousand
+		Loss      uint16        // of the frames of the last minute, those that it had to ask for or never got: parts of ten thousand
 		RTT       uint32        // to who feeds it, microseconds; 0 if not known
 	}
 	// Way tells children by whom they are fed, from the sender up to the host.
