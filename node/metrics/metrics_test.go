@@ -96,7 +96,7 @@ func TestMetricsOfARoom(t *testing.T) {
 	}
 	id := r.ID().String()
 	all := sees(t, serve(t, host), `salon_rooms{role="host"} 1`, `salon_rooms{role="guest"} 0`,
-		`salon_room_children{room="`+id+`"} 1`, `salon_room_listeners{room="`+id+`"} 1`, `salon_peers 0`,
+		`salon_room_children{room="`+id+`"} 1`, `salon_room_listeners{room="`+id+`"} 1`, `salon_peers 0`, `salon_room_relays{room="`+id+`"} 0`,
 		`salon_info{device="`+host.Status().Device.String()+`",version="v1.2.3"} 1`)
 	for _, private := range []string{"Plumage", host.Person().String(), guest.Person().String(), guest.Status().Device.String()} {
 		if strings.Contains(all, private) {
