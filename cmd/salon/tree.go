@@ -120,7 +120,7 @@ func wayWords(way []node.HopView) string {
 
 // carriedWords says what was carried, for columns.
 func carriedWords(s node.CarriedSum) string {
-	return fmt.Sprintf("%d people\t%s of sound\t%.1f MB", s.People, (time.Duration(s.Frames) * relay.FrameDuration).Round(time.Second), float64(s.Bytes)/1e6)
+	return fmt.Sprintf("%d signed\t%s of sound\t%.1f MB", s.People, (time.Duration(s.Frames) * relay.FrameDuration).Round(time.Second), float64(s.Bytes)/1e6)
 }
 
 // relayRecordsCommand shows what the running relay can show for the rooms that it carried.
