@@ -294,8 +294,9 @@ function DrawnRings({ tree, drawn, chosen, item }: { tree: Tree; drawn: Rings; c
         {drawn.arcs.map((arc) => {
           const mark = marks[grade(arc.node.loss)];
           const whole = `${mark} ${number(arc.node.listeners)}`.trim();
-          const text = [whole, mark].find((one) => one && labelled(arc, middle, one.length));
-          const at = text && labelled(arc, middle, text.length);
+          const all = labelled(arc, middle, whole.length);
+          const text = all ? whole : mark;
+          const at = all ?? (mark && labelled(arc, middle, mark.length / 2)); // these are narrow
           return (
             at && (
               <text key={arc.index} class="tree-count" x={at.x} y={at.y + 4}>
