@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -235,6 +236,28 @@ func TestServiceSignedAtTheEnd(t *testing.T) {
 	s, err := g.relays[0].Service(g.host.id)
 	if err != nil || s.People != 1 || s.Frames < 50 {
 		t.Errorf("the relay has %+v, %v", s, err)
+	}
+}
+
+// Whoever moves signs for the relay that they leave.
+func TestServiceSignedWhenMoving(t *testing.T) {
+	g := plant(t, 1, 8, 8)
+	g.tone(g.host, 440)
+	bo := g.join("Bo")
+	g.listen(bo).hears(t, "Ana to be heard", true, 50)
+	left := g.fedBy(bo)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	left.Drain(ctx)
+	if ctx.Err() != nil {
+		t.Fatal("somebody did not go")
+	}
+	s, err := left.Service(g.host.id)
+	if err != nil || s.Frames < 50 {
+		t.Errorf("the relay that was left has %+v, %v", s, err)
+	}
+	if now := g.fedBy(bo); now == left || bo.Phase() != Live {
+		t.Errorf("Bo is fed by the same, or not at all: %s", bo.Phase())
 	}
 }
 

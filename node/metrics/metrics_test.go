@@ -103,6 +103,7 @@ func TestMetricsOfARoom(t *testing.T) {
 			t.Errorf("the metrics have %q in them", private)
 		}
 	}
+	sees(t, serve(t, host), `salon_audience_told{room="`+id+`"} 1`, `salon_audience_poor{room="`+id+`"} 0`) // within seconds
 	g := serve(t, guest)
 	sees(t, g, `salon_rooms{role="host"} 0`, `salon_rooms{role="guest"} 1`, `salon_room_children{room="`+id+`"} 0`)
 	_, before := get(t, g, "/metrics", "")
