@@ -79,6 +79,9 @@ func (n *Node) Services() ([]ServiceView, error) {
 	if n.relay == nil {
 		return nil, errNoRelay
 	}
+	for _, r := range n.Rooms() {
+		r.storeRecords(time.Now(), false) // what came just now
+	}
 	list := []ServiceView{}
 	for _, id := range n.recordFiles() {
 		if v, err := n.Service(id); err == nil {

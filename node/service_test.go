@@ -174,13 +174,13 @@ func TestServiceRecords(t *testing.T) {
 			t.Errorf("%s, which carried for %d: %+v", x.Name, people, x)
 		}
 		// Its operator sees the same, from the file.
-		s, err := n.Service(g.host.id)
-		if err != nil || s.CarriedSum != x.CarriedSum || s.Title != "Grove" || s.Host.Name != "Ana" || len(s.Records) != people {
-			t.Errorf("its operator sees %+v, %v", s, err)
-		}
 		all, err := n.Services()
 		if err != nil || len(all) != 1 || all[0].Records != nil || all[0].CarriedSum != x.CarriedSum {
 			t.Errorf("its operator sees %+v, %v", all, err)
+		}
+		s, err := n.Service(g.host.id)
+		if err != nil || s.CarriedSum != x.CarriedSum || s.Title != "Grove" || s.Host.Name != "Ana" || len(s.Records) != people {
+			t.Errorf("its operator sees %+v, %v", s, err)
 		}
 		if again := n.openRecords(g.host.id); len(again.by) != people {
 			t.Errorf("after a restart %d of %d are there", len(again.by), people)
