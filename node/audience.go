@@ -34,6 +34,7 @@ type audience struct {
 
 	received, resent, accepted, heard, lost uint64
 	delays                                  [delaySpan]uint32 // by ms, source's microphone to our player
+	late, timed                             uint64            // the sum of these in ms, and of how many
 
 	recent     time.Time // start of the span below
 	was, wasUp uint64    // lost and heard at its start
@@ -172,7 +173,10 @@ func (v *voice) playProgram(now time.Time) (j judgement) {
 			a.played = now
 			if v.rtt != 0 {
 				delay := now.Add(v.offset).Sub(n.captured).Milliseconds()
-				a.delays[min(max(delay, 0), delaySpan-1)]++
+				delay = min(max(delay, 0), delaySpan-1)
+				a.delays[delay]++
+				a.late += uint64(delay)
+				a.timed++
 			}
 		}
 	}

@@ -64,6 +64,7 @@ type child struct {
 	questions allowance // of people below it; Room.mu guards it
 	asks      allowance // for the key, its own or of devices below it; Room.mu guards it
 	conduct   *conduct  // of its person; Room.mu guards what it points to
+	tally     childTally
 }
 
 // factor is how much more than one person's node a child may send.
@@ -129,6 +130,10 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	if m, ok := m.(relay.Command); ok {
 		said = r.openCommand(c, m.Payload, now) // signatures are checked before the room waits for us
 	}
+	var served served
+	if m, ok := m.(relay.Served); ok {
+		served = c.openServed(m, now) // likewise
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c.heard = now
@@ -161,7 +166,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		}
 		return true
 	default:
-		if c.carry == 0 || !r.hearRelay(c, m, now) {
+		if !r.hearTally(c, m, served) && (c.carry == 0 || !r.hearRelay(c, m, now)) {
 			r.n.counts.Add("control_unexpected")
 			return true
 		}

@@ -33,7 +33,10 @@ type RoomMeasure struct {
 	Listeners uint32 // in the whole room
 	Children  int    // nodes that hear it from us
 	Traffic   Traffic
-	Heard     HearStats // what this node's own listener heard
+	Heard     HearStats     // what this node's own listener heard
+	Audience  *AudienceView // how the others heard the last minute, in a room of ours; nil if nobody told
+	Relays    int           // that carry a room of ours
+	Served    CarriedSum    // of a room that we carry, what those whom we feed have signed for
 }
 
 // Measure returns a measure for each room that this node is in.
@@ -45,7 +48,12 @@ func (n *Node) Measure() []RoomMeasure {
 		if r.feeds != nil {
 			r.media.drive(func(p *relay.Place, _ time.Time) { m.Children = p.Feeds() })
 		}
+		m.Audience = r.audienceView()
+		m.Served, _ = addUp(r.tally.records.sorted())
 		r.mu.Unlock()
+		if t, err := r.Tree(); err == nil {
+			m.Relays = len(t.Nodes) - 1 + int(t.More)
+		}
 		m.Traffic = r.Traffic()
 		m.Heard = r.Stats()
 		all = append(all, m)

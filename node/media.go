@@ -30,6 +30,8 @@ type media struct {
 	dials []*uplink                   // of above, not begun yet
 	bad   []verdict                   // to be told to the place when the tree is at rest
 	seen  position                    // as told by news
+
+	carried map[relay.Peer]*carriedBy // by parents
 }
 
 // A mediaSink hears every frame that reaches this node. Its calls must be quick.
@@ -60,7 +62,7 @@ type position struct {
 func newMedia(tree relay.Options, place relay.PlaceOptions, sink mediaSink, out relay.PlaceOut) *media {
 	m := &media{
 		sink: sink, news: make(chan struct{}, 1), links: make(map[relay.Peer]relay.Link),
-		above: make(map[relay.Peer]*uplink), below: make(map[relay.Peer]*controlConn),
+		above: make(map[relay.Peer]*uplink), below: make(map[relay.Peer]*controlConn), carried: make(map[relay.Peer]*carriedBy),
 	}
 	m.tree = relay.New(tree, (*mediaOut)(m))
 	m.place = relay.NewPlace(place, m.tree, out)
@@ -78,6 +80,10 @@ func (m *mediaOut) Send(to relay.Peer, p *relay.Packet) {
 }
 
 func (m *mediaOut) Deliver(f relay.Frame, from relay.Peer, resent bool) {
+	if c := m.carried[from]; c != nil {
+		c.frames++
+		c.bytes += uint64(len(f.Sealed))
+	}
 	now := time.Now()
 	(*media)(m).judge(from, m.sink.frame(f, resent, now), now)
 }

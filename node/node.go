@@ -457,7 +457,7 @@ func (r *Room) begin(stageOnly bool, now time.Time) error {
 		r.n.leave(r)
 		return err
 	}
-	r.run(r.tend, r.rotate)
+	r.run(r.tend, r.rotate, r.keepTally)
 	return nil
 }
 
@@ -537,10 +537,11 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	if before != nil {
 		r.comeBack(before)
 	}
-	parts := []func(context.Context){r.visit, r.keepVisit, r.fetchKeys}
+	parts := []func(context.Context){r.visit, r.keepVisit, r.fetchKeys, r.keepTally}
 	if carry {
 		r.feeds, r.carries = newFeeding(), newCarrying()
-		parts = []func(context.Context){r.visit, r.tendCarried}
+		r.tally.records = n.openRecords(r.id)
+		parts = []func(context.Context){r.visit, r.tendCarried, r.keepTally}
 	}
 	if err := n.add(r); err != nil {
 		return nil, err

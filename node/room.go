@@ -41,6 +41,7 @@ type Room struct {
 	names     names // of those met here
 	keys      keyring
 	reacting  reacting
+	tally     tally
 }
 
 var errOver = &UserError{Code: "over", Text: "This room is over."}

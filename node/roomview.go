@@ -38,6 +38,7 @@ func (r *Room) View() RoomView {
 	if v.Waiting && r.phase == Live && !s.OnStage(me.Person) {
 		v.Quality = QualityView{State: "waiting", Text: "The room has not begun. You will hear it when the host opens the doors.", Transport: v.Quality.Transport}
 	}
+	v.Quality.Audience, v.Quality.Way = r.audienceView(), r.wayView()
 	for _, h := range s.Charter.CoHosts {
 		v.CoHosts = append(v.CoHosts, PersonView{h.Person, h.Name})
 	}

@@ -222,6 +222,10 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		if current {
 			r.showReactions(m.Counts)
 		}
+	case relay.Route:
+		r.takeRoute(u.ctl, m)
+	case relay.AskRecords:
+		r.answerRecords(u.ctl, m)
 	case relay.Boxes:
 		return r.takeBoxes(u, m)
 	case relay.Counts:
@@ -353,6 +357,7 @@ func (r *Room) partWith(u *uplink, code string) {
 // leaveRoom tells our parents that we go. Through a relay we sign it: it is not the relay that gives up our place.
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
+	r.acknowledge(time.Now())
 	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
 	r.guest.nextID++
 	id := r.guest.nextID

@@ -182,6 +182,9 @@ type QualityView struct {
 	DelayMS   int     `json:"delay_ms"`
 	Concealed float64 `json:"concealed"` // share of the frames of the last seconds
 	Transport string  `json:"transport"` // udp, stream; "" in a room of ours, and while there is no connection
+
+	Audience *AudienceView `json:"audience,omitempty"` // in a room of ours: how the others hear it
+	Way      []HopView     `json:"way,omitempty"`      // in somebody else's: by whom we are fed, the host last
 }
 
 // HearStats is what a listener counted since it joined.

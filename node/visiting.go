@@ -285,13 +285,15 @@ func (r *Room) sentAway(u *uplink, m relay.Bye) error {
 	if u.to.ID != r.guest.host.ID && !r.isOver(m.Code) {
 		return nil // a relay's word is not the host's
 	}
-	switch {
-	case m.Code == "removed":
-		return &errFinal{Removed, text}
-	case m.Code == "ended":
-		return &errFinal{Ended, text}
-	case m.Text == "":
+	if m.Text == "" && m.Code != "removed" && m.Code != "ended" {
 		return nil // not for a person: it is about our place in the tree
+	}
+	r.signOff(u.ctl)
+	switch m.Code {
+	case "removed":
+		return &errFinal{Removed, text}
+	case "ended":
+		return &errFinal{Ended, text}
 	}
 	return &errFinal{Failed, text}
 }

@@ -294,8 +294,8 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes or Way. The error means it is none of these, or is
-// longer than MaxControl.
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes or Way, or one of those of tally.go. The error means
+// it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -370,7 +370,9 @@ func EncodeControl(m any) ([]byte, error) {
 	case Way:
 		kind = kindWay
 	default:
-		return nil, fmt.Errorf("%w: %T", ErrControl, m)
+		if kind = tallyKind(m); kind == 0 {
+			return nil, fmt.Errorf("%w: %T", ErrControl, m)
+		}
 	}
 	body, err := doc.Marshal(m)
 	if err != nil {
@@ -459,6 +461,9 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Boxes](b[1:])
 	case kindWay:
 		return decode[Way](b[1:])
+	}
+	if m, known, err := decodeTally(b[0], b[1:]); known {
+		return m, err
 	}
 	return nil, fmt.Errorf("%w: kind %d", ErrControl, b[0])
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,11 +12,7 @@ import (
 )
 
 // controlVectors are written by hand: the kind, then a CBOR map with integer keys (RFC 8949).
-var controlVectors = []struct {
-	name string
-	hex  string
-	m    any
-}{
+var controlVectors = []controlVector{
 	{"join", "01 a9 01 02 02 50" + strings.Repeat("52", 16) + "03 63 416e61 04 42 c0c1 05 00 06 08 07 f4 08 80 09 00",
 		Join{Version: 2, Room: fill(0x52), Name: "Ana", Cert: []byte{0xc0, 0xc1}, Carry: 8, Avoid: [][]byte{}}},
 	{"join, warm", "01 a9 01 02 02 50" + strings.Repeat("52", 16) + "03 60 04 40 05 00 06 00 07 f5 08 82 41 aa 41 bb 09 03",
@@ -65,6 +62,12 @@ var controlVectors = []struct {
 	{"way", "24 a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 80", Way{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{}}},
 }
 
+type controlVector struct {
+	name string
+	hex  string
+	m    any
+}
+
 func fill32(b byte) (k [32]byte) {
 	for i := range k {
 		k[i] = b
@@ -73,7 +76,7 @@ func fill32(b byte) (k [32]byte) {
 }
 
 func TestControlVectors(t *testing.T) {
-	for _, v := range controlVectors {
+	for _, v := range slices.Concat(controlVectors, tallyVectors) {
 		t.Run(v.name, func(t *testing.T) {
 			want := unhex(t, v.hex)
 			if got, err := EncodeControl(v.m); err != nil || !bytes.Equal(got, want) {
@@ -119,7 +122,7 @@ func TestMalformedControl(t *testing.T) {
 }
 
 func FuzzControl(f *testing.F) {
-	for _, v := range controlVectors {
+	for _, v := range slices.Concat(controlVectors, tallyVectors) {
 		f.Add(unhex(f, v.hex))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -83,7 +83,7 @@ func relayCommand(f *flags) *cobra.Command {
 	fl.IntVar(&o.Rooms, "rooms", 0, "rooms at once (default 8)")
 	fl.IntVar(&o.Listeners, "listeners", 0, "listeners fed in all rooms together (default 200)")
 	fl.IntVar(&o.Bandwidth, "bandwidth", 0, "kbit/s to send at most, reckoned with 65 a listener of talk and 190 of a concert (default no bound)")
-	cmd.AddCommand(relayStatusCommand(f), relayBlockCommand(f))
+	cmd.AddCommand(relayStatusCommand(f), relayBlockCommand(f), relayRecordsCommand(f))
 	return cmd
 }
 

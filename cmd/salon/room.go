@@ -96,7 +96,7 @@ func roomCommand(f *flags) *cobra.Command {
 			return printRoom(cmd.Context(), cmd.OutOrStdout(), c, v.ID.String(), asJSON)
 		},
 	})
-	cmd.AddCommand(chatCommand(f, &asJSON), linkCommand(f, &asJSON))
+	cmd.AddCommand(chatCommand(f, &asJSON), linkCommand(f, &asJSON), treeCommand(f, &asJSON), recordsCommand(f, &asJSON))
 	for _, a := range roomActions {
 		cmd.AddCommand(&cobra.Command{
 			Use: a.usage(), Short: a.short, Args: a.args, ValidArgsFunction: f.completeJoined(a),
@@ -428,6 +428,12 @@ func printRoom(ctx context.Context, out io.Writer, c *client.Client, id string, 
 	fmt.Fprintln(out)
 	if v.Quality.State == "silent" || v.Quality.State == "poor" {
 		fmt.Fprintln(out, v.Quality.Text)
+	}
+	if a := v.Quality.Audience; a != nil {
+		fmt.Fprintln(out, a.Text)
+	}
+	if way := v.Quality.Way; len(way) > 1 { // else it is known
+		fmt.Fprintln(out, wayWords(way))
 	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	line := func(p node.PersonView, what string) {

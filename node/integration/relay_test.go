@@ -240,3 +240,46 @@ func TestRelayBlock(t *testing.T) {
 		return counts["carry_refused_blocked"] > 0, err
 	})
 }
+
+// TestTreeFromTheShell: the host's shell shows the relays, how everybody hears, and what the relays carried.
+func TestTreeFromTheShell(t *testing.T) {
+	t.Parallel()
+	tr := relayed(t, []int{8}, "--play", voiceA, "--loop")
+	bo := tr.join("Bo")
+	watch(t, bo, tr.id).awaitSound("the host to be heard", tr.host.person())
+	await(t, tr.host.api(), "the sentence", patience, func() (bool, error) {
+		v, err := tr.host.api().Room(t.Context(), tr.id)
+		return v.Quality.Audience != nil && v.Quality.Audience.Told == 1, err
+	})
+	said := func(p *process, args ...string) string {
+		t.Helper()
+		c := start(t, p.home, args...)
+		c.wantExit(0, patience)
+		return c.out()
+	}
+	tree := said(tr.host, "room", "tree", "Carried")
+	t.Log(tree)
+	if !strings.Contains(tree, "of 1 listener heard") || !strings.Contains(tree, "\n  Guest ") || !strings.Contains(tree, " ms  ") {
+		t.Errorf("the tree is\n%s", tree)
+	}
+	if show := said(bo, "room", "show", "Carried"); !strings.Contains(show, " → Ana: 2 hops, ") {
+		t.Errorf("to a listener it is\n%s", show)
+	}
+	tr.act(bo, "leave", "")
+	var all node.RecordsView
+	await(t, tr.host.api(), "Bo's word", patience, func() (bool, error) {
+		var err error
+		all, err = tr.host.api().Records(t.Context(), tr.id)
+		return len(all.Relays) == 1 && all.Relays[0].People == 1, err
+	})
+	if r := all.Relays[0]; r.Frames == 0 || r.Refused != 0 || r.Silent {
+		t.Errorf("the relay shows %+v", r)
+	}
+	var mine node.ServiceView
+	if err := json.Unmarshal([]byte(said(tr.relays[0], "relay", "records", "Carr", "--json")), &mine); err != nil || len(mine.Records) != 1 || mine.CarriedSum != all.Relays[0].CarriedSum {
+		t.Errorf("its operator sees %+v, the host %+v: %v", mine, all.Relays[0], err)
+	}
+	if records := said(tr.host, "room", "records", "Carried"); !strings.Contains(records, "1 signed") {
+		t.Errorf("the records are\n%s", records)
+	}
+}

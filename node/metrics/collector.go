@@ -35,12 +35,21 @@ var (
 	packets   = desc("link_packets", "Packets of the links that there are now, by what became of them.", "room", "fate")
 	heard     = desc("heard_frames_total", "Frames of the program that were due at this node, by what became of them.", "room", "fate")
 	buffer    = desc("heard_buffer_seconds", "How long sound waits in this node's buffer.", "room")
+	told      = desc("audience_told", "Listeners of a room of this node's who have said how they heard the last minute.", "room")
+	poor      = desc("audience_poor", "Of them, those who heard less than 98 % of it.", "room")
+	behind    = desc("audience_delay_seconds", "Half of them are no further behind.", "room")
+	relays    = desc("room_relays", "Relays that carry a room of this node's.", "room")
+	signed    = desc("service_frames", "Frames that this relay has carried by the signed word of those it fed, as far as it keeps it.", "room")
+	signers   = desc("service_people", "People whose signed word that is.", "room")
 	delay     = desc("heard_delay_seconds", "From the host's mixer to being played here.", "room", "quantile")
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{info, peers, rooms, refused, listeners, children, frames, dropped, places, packets, heard, buffer, delay} {
+	for _, d := range []*prometheus.Desc{
+		info, peers, rooms, refused, listeners, children, frames, dropped, places, packets, heard, buffer, delay, told, poor, behind, relays, signed,
+		signers,
+	} {
 		out <- d
 	}
 }
@@ -86,6 +95,18 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		p := m.Traffic.Packets
 		for fate, n := range map[string]uint64{"sent": p.Sent, "received": p.Received, "dropped": p.Dropped, "malformed": p.Malformed, "duplicate": p.Duplicate} {
 			gauge(packets, float64(n), room, fate) // a link that ends takes its count along
+		}
+		if m.Hosted {
+			gauge(relays, float64(m.Relays), room)
+		}
+		if a := m.Audience; a != nil {
+			gauge(told, float64(a.Told), room)
+			gauge(poor, float64(a.Poor), room)
+			gauge(behind, float64(a.DelayMS)/1000, room)
+		}
+		if m.Carried {
+			gauge(signed, float64(m.Served.Frames), room)
+			gauge(signers, float64(m.Served.People), room)
 		}
 		if m.Hosted || m.Carried {
 			continue // it hears its own mix, or nothing

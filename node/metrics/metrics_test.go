@@ -96,13 +96,14 @@ func TestMetricsOfARoom(t *testing.T) {
 	}
 	id := r.ID().String()
 	all := sees(t, serve(t, host), `salon_rooms{role="host"} 1`, `salon_rooms{role="guest"} 0`,
-		`salon_room_children{room="`+id+`"} 1`, `salon_room_listeners{room="`+id+`"} 1`, `salon_peers 0`,
+		`salon_room_children{room="`+id+`"} 1`, `salon_room_listeners{room="`+id+`"} 1`, `salon_peers 0`, `salon_room_relays{room="`+id+`"} 0`,
 		`salon_info{device="`+host.Status().Device.String()+`",version="v1.2.3"} 1`)
 	for _, private := range []string{"Plumage", host.Person().String(), guest.Person().String(), guest.Status().Device.String()} {
 		if strings.Contains(all, private) {
 			t.Errorf("the metrics have %q in them", private)
 		}
 	}
+	sees(t, serve(t, host), `salon_audience_told{room="`+id+`"} 1`, `salon_audience_poor{room="`+id+`"} 0`) // within seconds
 	g := serve(t, guest)
 	sees(t, g, `salon_rooms{role="host"} 0`, `salon_rooms{role="guest"} 1`, `salon_room_children{room="`+id+`"} 0`)
 	_, before := get(t, g, "/metrics", "")

@@ -58,6 +58,8 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/rooms/{id}/stats", nil, s.inRoom(func(w http.ResponseWriter, r *http.Request, rm *node.Room) {
 			writeJSON(w, http.StatusOK, rm.Stats())
 		})},
+		{"GET /api/v1/rooms/{id}/tree", nil, s.inRoom(s.tree)},
+		{"GET /api/v1/rooms/{id}/records", nil, s.inRoom(s.records)},
 		{"GET /api/v1/rooms/{id}/people", nil, s.inRoom(s.inside)},
 		{"GET /api/v1/rooms/{id}/chat", nil, s.inRoom(s.chat)},
 		taking(s, "POST /api/v1/rooms/{id}/do", s.do),
@@ -89,6 +91,8 @@ func (s *Server) calls() []call {
 		{"DELETE /api/v1/check/{id}", nil, s.checks.remove},
 		{"GET /api/v1/relay", nil, s.relayed},
 		taking(s, "POST /api/v1/relay/block", s.blockRelayed),
+		{"GET /api/v1/relay/records", nil, s.services},
+		{"GET /api/v1/relay/records/{id}", nil, s.service},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
 	}
@@ -212,7 +216,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

@@ -867,6 +867,12 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	page := s
 	s = newSiteOf(t, Options{}, &node.Relay{Open: true, Hosts: []string{stranger}})
 	do("GET", "/relay", "", "")
+	do("GET", "/relay/records", "", "")
+	folder := filepath.Join(s.n.Home().Dir, "service")
+	if err := errors.Join(os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, room.ID{1}.String()+".json"), []byte(`{"version":1,"title":"Kitchen","records":["AAAA"]}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	do("GET", "/relay/records/"+room.ID{1}.String(), "", "")
 	do("POST", "/relay/block", jsonType, `{"what":"`+page.startRoom().ID.String()+`"}`)
 	do("POST", "/relay/block", jsonType, `{"what":"`+stranger+`"}`)
 	s = page
@@ -882,7 +888,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("GET", "/joined", "", "")
 	do("POST", at+"/do", jsonType, `{"action":"say","text":"Hello"}`)
 	do("POST", at+"/do", jsonType, `{"action":"pin","text":"Welcome"}`)
-	for _, path := range []string{"", "/stats", "/people?search=a", "/chat?after=1", "/qr.svg"} {
+	for _, path := range []string{"", "/stats", "/tree", "/records", "/people?search=a", "/chat?after=1", "/qr.svg"} {
 		do("GET", at+path, "", "")
 	}
 	do("POST", at+"/do", jsonType, `{"action":"volume","person":"`+v.Me.Person.String()+`","volume":0.5}`)

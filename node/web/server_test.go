@@ -143,6 +143,8 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/joined", "", "", joinedList{}},
 	{"GET", "/api/v1/rooms/ROOM", "", "", node.RoomView{}},
 	{"GET", "/api/v1/rooms/ROOM/stats", "", "", node.HearStats{}},
+	{"GET", "/api/v1/rooms/ROOM/tree", "", "", node.TreeView{}},
+	{"GET", "/api/v1/rooms/ROOM/records", "", "", node.RecordsView{}},
 	{"GET", "/api/v1/rooms/ROOM/people", "", "", insideList{}},
 	{"GET", "/api/v1/rooms/ROOM/chat", "", "", chatLines{}},
 	{"POST", "/api/v1/preview", `{"room":"Kitchen"}`, "application/json", node.PreviewView{}},
@@ -174,6 +176,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/check/CHECK/socket/play", "", "", rtc.Ticket{}},
 	{"DELETE", "/api/v1/check/CHECK", "", "", nil},
 	{"GET", "/api/v1/relay", "", "", node.Relayed{}},
+	{"GET", "/api/v1/relay/records", "", "", serviceList{}},
+	{"GET", "/api/v1/relay/records/ROOM", "", "", node.ServiceView{}},
 	{"POST", "/api/v1/relay/block", `{"what":"Kitchen"}`, "application/json", node.Relayed{}},
 	{"GET", "/api/v1/events", "", "", nil},
 	{"GET", "/api/v1/counts", "", "", map[string]uint64{}},
@@ -182,7 +186,7 @@ var allRoutes = []struct {
 }
 
 // inPath are what stands for the parts of a path that differ from one thing to the next.
-var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger)
+var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger)
 
 // What another site, another name of this machine, or another program sends does nothing, whichever call it is.
 func TestGuardLetsNothingForeignThrough(t *testing.T) {

@@ -112,6 +112,46 @@ export interface Quality {
   delay_ms: number;
   concealed: number; // share of frames, 0 to 1
   transport: "udp" | "stream" | ""; // "" in a room of one's own, and while there is no connection
+  audience?: Audience; // in a room of one's own, once somebody has told
+  way?: Hop[]; // in somebody else's: by whom one is fed, the host last
+}
+
+/** How the listeners of a room of one's own heard the last minute. */
+export interface Audience {
+  listeners: number;
+  told: number; // of them, those who have said how they hear; the rest is about these
+  of: number; // so many of them, 0 to 1,
+  heard: number; // heard this share, or more
+  delay_ms: number; // half of them are no further behind; 0 if nobody knows
+  poor: number; // of them, those who heard less than 98 %
+}
+
+/** A node on the way to the host. */
+export interface Hop {
+  name: string;
+  rtt_ms: number; // to it, from the one before; 0 if not known
+}
+
+/** The tree that carries a room of one's own. */
+export interface Tree {
+  nodes: TreeNode[]; // the host's first, and each after who feeds it, the nearest first
+  more: number; // relays that are not listed
+  total: number; // nodes in all
+  audience?: Audience;
+}
+
+/** The host's node, or a relay. */
+export interface TreeNode {
+  up: number; // place in the list of who feeds it; -1 for the host's
+  depth: number;
+  device: string;
+  name: string;
+  leaves: number; // nodes that it feeds and that feed nobody
+  relays: number; // that it feeds
+  listeners: number; // people at and below it
+  poor: number; // of those that it feeds itself, who heard less than 98 % of the last minute
+  loss: number; // of the frames from who feeds it, 0 to 1
+  rtt_ms: number; // to who feeds it; 0 if not known
 }
 
 /** The quality as it was in one second. */

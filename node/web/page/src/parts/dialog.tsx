@@ -10,11 +10,12 @@ interface Properties {
   title: ComponentChildren;
   test: string;
   onClose: () => void;
+  wide?: boolean; // as wide as a picture wants it
   heir?: string; // CSS of what has the focus after, if what had it before is gone
   children: ComponentChildren;
 }
 
-export function Dialog({ title, test, onClose, heir, children }: Properties) {
+export function Dialog({ title, test, onClose, wide, heir, children }: Properties) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -31,7 +32,7 @@ export function Dialog({ title, test, onClose, heir, children }: Properties) {
   return (
     <dialog
       ref={dialog}
-      class="dialog"
+      class={wide ? "dialog wide" : "dialog"}
       aria-labelledby={id}
       data-test={test}
       onCancel={(event) => {

@@ -1,10 +1,11 @@
 import { useState } from "preact/hooks";
-import type { RoomView } from "../node/types";
+import { runsRoom, type RoomView } from "../node/types";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { RoomTags } from "../parts/roomtags";
 import { t } from "../words";
 import { QualityLine } from "./quality";
+import { AudienceLine } from "./tree";
 
 /** What the room is, and what holds in it just now. */
 export function Head({ room }: { room: RoomView }) {
@@ -41,6 +42,7 @@ export function Head({ room }: { room: RoomView }) {
           {t.room.listeners(room.listeners)}
         </span>
         {room.phase === "live" && <QualityLine room={room.id} quality={room.quality} delayed={!room.me.seated} />}
+        {room.phase === "live" && !room.demo && runsRoom(room.me) && <AudienceLine room={room} />}
       </p>
       {recording && (
         <Dialog title={t.recording.title} test="recording-dialog" onClose={() => setRecording(false)}>

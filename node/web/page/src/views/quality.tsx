@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { heard } from "../node/quality";
-import type { Quality, QualityEvent } from "../node/types";
+import type { Hop, Quality, QualityEvent } from "../node/types";
 import { Dialog } from "../parts/dialog";
 import { useStore } from "../store";
 import { percent, seconds, t } from "../words";
@@ -52,11 +52,33 @@ function QualityDialog({ room, onClose }: { room: string; onClose: () => void })
             <Figure name={t.plot.lost} value={percent(last.concealed)} look="lost" />
             <Figure name={t.plot.buffer} value={t.plot.milliseconds(last.buffer_ms)} />
           </dl>
+          {last.way && last.way.length > 0 && <Way hops={last.way} />}
         </>
       ) : (
         <p class="hint">{t.plot.none}</p>
       )}
     </Dialog>
+  );
+}
+
+/** By whom the sound comes from the host to here. */
+function Way({ hops }: { hops: readonly Hop[] }) {
+  const known = hops.every((hop) => hop.rtt_ms > 0);
+  const whole = hops.reduce((sum, hop) => sum + hop.rtt_ms, 0);
+  return (
+    <section class="stack" data-test="way" data-hops={hops.length}>
+      <h3>{t.way.title}</h3>
+      <ol class="way">
+        <li>{t.way.you}</li>
+        {hops.map((hop, i) => (
+          <li key={i}>
+            <bdi>{hop.name}</bdi>
+            {i === hops.length - 1 && <span class="quiet"> ({t.way.host})</span>}
+          </li>
+        ))}
+      </ol>
+      <p class="hint">{known ? t.way.length(hops.length, Math.max(1, Math.round(whole))) : t.way.hops(hops.length)}</p>
+    </section>
   );
 }
 

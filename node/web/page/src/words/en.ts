@@ -369,6 +369,48 @@ export const en = {
       `The last ${many(seconds, "second", "seconds")}: delay between ${count.format(from)} and ${count.format(to)} milliseconds; ${lost} lost, in the worst second ${worst}.`,
   },
 
+  way: {
+    title: "The way here",
+    you: "You",
+    host: "host",
+    hops: (n: number) => many(n, "hop", "hops"),
+    length: (n: number, ms: number) => `${many(n, "hop", "hops")}, ${count.format(ms)} ms there and back`,
+  },
+
+  tree: {
+    open: "How the sound travels",
+    title: "How the sound travels",
+    // "98% of 1,240 listeners heard 99.8% of the last minute, 320 ms behind"
+    audience: (of: string, listeners: number, told: number, heard: string, behind: number) =>
+      `${of} of ${told < listeners ? `${count.format(told)} of ` : ""}${many(listeners, "listener", "listeners")} heard ${heard || "all"} of the last minute${behind > 0 ? `, ${count.format(behind)} ms behind` : ""}`,
+    none: "Nobody has told yet how they hear. The first figures come within seconds of the first listener.",
+    size: (nodes: number, relays: number) =>
+      relays > 0 ? `${many(nodes, "node", "nodes")}, ${many(relays, "relay", "relays")} among them` : `${many(nodes, "node", "nodes")}, no relays`,
+    more: (n: number) => `${many(n, "relay", "relays")} more that there is no place for.`,
+    picture: "The tree of relays. Arrow keys go from one to the next.",
+    edge: (ms: string, lost: string) => `${ms} · ${lost}`,
+    milliseconds: (n: number) => `${n < 10 ? n.toFixed(1) : count.format(Math.round(n))} ms`,
+    unknown: "–",
+    leaves: (n: number) => many(n, "node", "nodes"),
+    host: "Your node",
+    about: (name: string, by: string, listeners: number, poor: number, way: string) =>
+      `${name}${by && `, fed by ${by}`}, ${many(listeners, "listener", "listeners")}${poor > 0 ? `, ${count.format(poor)} hear poorly` : ""}${way && `, ${way}`}`,
+    wayThere: (ms: string, lost: string) => `${ms} there and back, ${lost} lost`,
+    name: "Name",
+    fedBy: "Fed by",
+    listeners: "Listeners at and below it",
+    feeds: "Nodes it feeds",
+    poor: "Of those it feeds, hear poorly",
+    rtt: "There and back",
+    lost: "Lost on the way, last minute",
+    table: "As a table",
+    caution: "What a relay says of itself is its own word.",
+    good: "under 1% lost",
+    fair: "1 to 5% lost",
+    bad: "more",
+    colours: "Colours",
+  },
+
   keys: {
     title: "Keyboard",
     open: "Keyboard shortcuts",
