@@ -10,15 +10,16 @@ import (
 )
 
 const (
-	admitAtOnce  = 16                     // children let in without a pause
-	lostWait     = 200 * time.Millisecond // what a child is told to wait while there is no place here
-	loadEvery    = 500 * time.Millisecond // a parent is not told more often how many places there are
-	speakEvery   = 5 * time.Second        // nor less often that its child is alive; a warm one, 4 times that
-	childSilence = 12 * time.Second       // after which a child is gone; a warm one, 4 times that
-	moveEvery    = 4 * time.Second        // a child is not asked to move more often
-	deepWait     = 500 * time.Millisecond // what a child is told to wait before it gets a place that is too deep
-	easeEvery    = 200 * time.Millisecond // between two children that are asked to move because there are too many
-	drainTime    = 2 * time.Second        // for the children to move before we go
+	admitAtOnce   = 16                     // children let in without a pause
+	lostWait      = 200 * time.Millisecond // what a child is told to wait while there is no place here
+	loadEvery     = 500 * time.Millisecond // a parent is not told more often how many places there are
+	speakEvery    = 5 * time.Second        // nor less often that its child is alive; a warm one, 4 times that
+	childSilence  = 12 * time.Second       // after which a child is gone; a warm one, 4 times that
+	moveEvery     = 4 * time.Second        // a child is not asked to move more often
+	deepWait      = 500 * time.Millisecond // what a child is told to wait before it gets a place that is too deep
+	easeEvery     = 200 * time.Millisecond // between two children that are asked to move because there are too many
+	drainTime     = 2 * time.Second        // for the children to move before we go
+	carriersFirst = drainTime / 4          // before those who carry nobody are asked to
 )
 
 // children is the part of a Place that lets children in.
@@ -54,6 +55,7 @@ type child struct {
 	since   time.Time // when it came
 	heard   time.Time // when its last message came
 	moving  time.Time // when it was last asked to go
+	asked   time.Time // likewise, because we go
 	accused time.Time // when its last evidence came
 }
 
@@ -450,8 +452,19 @@ func (p *Place) Drain(now time.Time) {
 	if p.hot != nil {
 		p.out.Tell(p.hot.id, Drain{})
 	}
+	p.clear(now)
+}
+
+// clear asks the children of a node that drains to move, and again those who are still here. Whoever carries others goes first:
+// there may be just one place where all of them find theirs, and one who carries nobody must not take it.
+func (p *Place) clear(now time.Time) {
+	first := now.Before(p.drainBy.Add(carriersFirst-drainTime)) &&
+		slices.ContainsFunc(p.order, func(c *child) bool { return c.fed && c.carry > 0 })
 	for _, c := range p.order {
-		p.move(c, nil, now)
+		if (!first || !c.fed || c.carry > 0) && now.Sub(c.asked) >= drainTime {
+			c.asked = now
+			p.move(c, nil, now)
+		}
 	}
 }
 
@@ -480,6 +493,9 @@ func (p *Place) tend(now time.Time) {
 	if p.fed > p.opt.Fanout && !p.draining && now.Sub(p.eased) >= easeEvery {
 		p.eased = now
 		p.ease(now)
+	}
+	if p.draining {
+		p.clear(now)
 	}
 	p.tellLoad(now)
 }

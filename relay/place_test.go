@@ -912,6 +912,28 @@ func TestANodeThatGoesHasItsChildrenMove(t *testing.T) {
 	want(t, "drained", p.Drained(p.now()), true)
 }
 
+func TestWhoeverCarriesOthersMovesFirst(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.join("leaf", Join{})
+	p.join("relay", Join{Carry: 8})
+	p.done()
+	p.Drain(p.now())
+	want(t, "at once", p.done(), []string{"tell ann Drain", "tell relay Drain"})
+	p.hear("relay", Bye{Code: "moved"})
+	p.done()
+	p.run(10*time.Millisecond, "ann")
+	want(t, "when the relay has moved", p.done(), []string{"tell leaf Drain"})
+
+	p = settled(t, PlaceOptions{Fanout: 4})
+	p.join("leaf", Join{})
+	p.join("relay", Join{Carry: 8})
+	p.Drain(p.now())
+	p.run(carriersFirst, "ann")
+	want(t, "when the relay does not move", len(p.told["leaf"]), 1)
+	p.run(drainTime, "ann")
+	want(t, "asked again", [2]int{len(p.told["leaf"]), len(p.told["relay"])}, [2]int{2, 2})
+}
+
 func TestThePlaceOfWhoeverGoesIsFree(t *testing.T) {
 	p := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
 	p.join("going", Join{Carry: 8})
