@@ -213,6 +213,9 @@ func (r *Room) follow() {
 	warmed := u != nil && u.join.Warm
 	if u != nil && u != g.up {
 		u.heard = time.Now() // a warm parent has nothing to say
+		if u.count != nil {
+			r.listeners = *u.count
+		}
 	}
 	m.mu.Unlock()
 	if s == g.at && g.up == u || r.phase.Over() {

@@ -35,6 +35,7 @@ type uplink struct {
 	link  relay.Link // the sound comes by it; nil before there is one
 	heard time.Time  // when it last said something
 	stall struct{ began, last time.Time }
+	count *uint32 // of listeners, as it told last; nil if it has not
 }
 
 func newUplink(ctx context.Context, to peer.AddrInfo, j relay.Join) *uplink {
@@ -229,8 +230,11 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	case relay.Boxes:
 		return r.takeBoxes(u, m)
 	case relay.Counts:
+		r.media.mu.Lock()
+		u.count = &m.Listeners
+		r.media.mu.Unlock()
 		r.mu.Lock()
-		if r.guest.up == u {
+		if r.guest.up == u { // else it is about to be
 			r.listeners = m.Listeners
 		}
 		r.mu.Unlock()
