@@ -362,7 +362,8 @@ func (p *Place) follow(t *trial, to []Entry, now time.Time) {
 		return
 	}
 	if len(p.queue) == 0 && !slices.ContainsFunc(to, func(e Entry) bool { return p.askable(e, now) }) {
-		p.ledNowhere(now)
+		p.led++
+		p.nextAt = now.Add(stagger) // there may be others below it in a moment
 		return
 	}
 	next := make([]candidate, 0, len(to)+len(p.queue))
