@@ -236,7 +236,6 @@ func (r *Room) follow() {
 		if warmed {
 			r.keys.moved(time.Now())
 		}
-		r.acknowledge(time.Now()) // to the one we leave
 		g.up, g.ctl, g.parent, g.lost, g.attempt = u, u.ctl, u.to.ID, time.Time{}, 0
 		r.account(g.parent, time.Now())
 		r.voice.newPath(time.Now())

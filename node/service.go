@@ -99,18 +99,18 @@ func (r *Room) account(parent peer.ID, now time.Time) {
 
 func (r *Room) acknowledgeIfDue(now time.Time) {
 	if a := r.tally.accounts[r.guest.parent]; a != nil && now.Sub(a.at) >= acknowledgeEvery {
-		r.acknowledge(now)
+		r.acknowledge(r.guest.parent, r.guest.ctl, now)
 	}
 }
 
-// acknowledge signs for our parent what it has carried for us so far. r.mu is held.
-func (r *Room) acknowledge(now time.Time) {
-	a := r.tally.accounts[r.guest.parent]
-	if a == nil || r.guest.ctl == nil {
+// acknowledge signs for a parent what it has carried for us so far. r.mu is held.
+func (r *Room) acknowledge(parent peer.ID, ctl *controlConn, now time.Time) {
+	a := r.tally.accounts[parent]
+	if a == nil || ctl == nil {
 		return
 	}
-	came := r.media.cameFrom(relay.Peer(r.guest.parent))
-	device, err := deviceOf(r.guest.parent)
+	came := r.media.cameFrom(relay.Peer(parent))
+	device, err := deviceOf(parent)
 	if err != nil || came.frames <= a.signed.frames {
 		return
 	}
@@ -122,19 +122,19 @@ func (r *Room) acknowledge(now time.Time) {
 		return
 	}
 	a.signed, a.at = came, now
-	r.guest.ctl.Send(relay.Served{Payload: raw})
+	ctl.Send(relay.Served{Payload: raw})
 }
 
 // signOff is acknowledge for the last time, to a relay that has told us the end of the room: it is heard before we go.
-func (r *Room) signOff(ctl *controlConn) {
+func (r *Room) signOff(u *uplink) {
 	r.mu.Lock()
-	last := r.guest.ctl == ctl && r.tally.accounts[r.guest.parent] != nil
+	last := r.guest.up == u && r.tally.accounts[u.to.ID] != nil
 	if last {
-		r.acknowledge(time.Now())
+		r.acknowledge(u.to.ID, u.ctl, time.Now())
 	}
 	r.mu.Unlock()
 	if last {
-		ctl.Finish(relay.Bye{Code: "left"})
+		u.ctl.Finish(relay.Bye{Code: "left"})
 	}
 }
 

@@ -155,7 +155,7 @@ func TestServiceRecords(t *testing.T) {
 	}
 	at := lower.Room(g.host.id)
 	at.mu.Lock()
-	at.acknowledge(time.Now())
+	at.acknowledge(at.guest.parent, at.guest.ctl, time.Now())
 	at.mu.Unlock()
 	awaitChange(t, g.host.n, "everybody's word", func() bool {
 		v, err = g.host.Records(t.Context())

@@ -350,6 +350,9 @@ func (r *Room) partWith(u *uplink, code string) {
 	defer u.end()
 	silent := code == "late"
 	if code != "" && !silent && u.ctl != nil {
+		r.mu.Lock()
+		r.acknowledge(u.to.ID, u.ctl, time.Now())
+		r.mu.Unlock()
 		silent = !u.ctl.Part(relay.Bye{Code: code})
 	}
 	r.lose(u.ctl)
@@ -361,7 +364,7 @@ func (r *Room) partWith(u *uplink, code string) {
 // leaveRoom tells our parents that we go. Through a relay we sign it: it is not the relay that gives up our place.
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
-	r.acknowledge(time.Now())
+	r.acknowledge(r.guest.parent, r.guest.ctl, time.Now())
 	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
 	r.guest.nextID++
 	id := r.guest.nextID

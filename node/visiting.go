@@ -288,7 +288,7 @@ func (r *Room) sentAway(u *uplink, m relay.Bye) error {
 	if m.Text == "" && m.Code != "removed" && m.Code != "ended" {
 		return nil // not for a person: it is about our place in the tree
 	}
-	r.signOff(u.ctl)
+	r.signOff(u)
 	switch m.Code {
 	case "removed":
 		return &errFinal{Removed, text}
