@@ -248,7 +248,7 @@ func (p *Place) rest(c *child) {
 // roomBelow is how many hops below a fed child the nearest place is, if there is one.
 func (p *Place) roomBelow() (hops int, ok bool) {
 	for _, c := range p.order {
-		if c.fed && c.load.Free > 0 && (!ok || int(c.load.Hops) < hops) {
+		if c.fed && !c.leaving && c.load.Free > 0 && (!ok || int(c.load.Hops) < hops) {
 			hops, ok = int(c.load.Hops), true
 		}
 	}
