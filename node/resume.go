@@ -94,7 +94,7 @@ func (n *Node) resume(u Unfinished, now time.Time) (*Room, error) {
 
 // leadOn opens a room of ours again.
 func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
-	ev, err := u.state.Resume(n.author(), now)
+	ev, err := u.state.Resume(n.author(), 0, now)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ const (
 )
 
 // An Announcement says "this room is live". It is sent again every few seconds and expires by itself.
-// The author's device is the host's device: the libp2p peer to dial.
+// The author's device is where the room is led: the libp2p peer to dial. It is the host's, or a co-host's.
 type Announcement struct {
 	Room      ID
 	Nonce     [16]byte // of the charter; with Host it proves Room
@@ -46,11 +46,15 @@ type Announcement struct {
 	Locked    bool     // nobody new comes in
 	StageOnly bool     // everybody may come on stage
 	Starts    int64    // while the doors are not open: when they will be, unix milliseconds
+
+	// Successors are the co-hosts, who may announce the room when the host is gone. That the host named them shows in an
+	// announcement that the host signed.
+	Successors []Person
 }
 
 const kindAnnouncement = "announcement"
 
-// SignAnnouncement signs a as the host's device. When it would be larger than MaxAnnouncement, the last tags are left
+// SignAnnouncement signs a as the device that leads the room. When it would be larger than MaxAnnouncement, the last tags are left
 // out, then the last entries but one: a room must be found before it can be described.
 func SignAnnouncement(id *doc.Identity, a Announcement) ([]byte, error) {
 	if err := a.check(id.Author()); err != nil {
@@ -74,8 +78,9 @@ func SignAnnouncement(id *doc.Identity, a Announcement) ([]byte, error) {
 }
 
 // ParseAnnouncement does the checks that need neither clock nor signature: size, strict decoding, texts, that the
-// room's ID belongs to the host, that the author is the host, that it lives for a sane time. CheckTime and
-// VerifyAnnouncement come next, in this order; until then the author is only a claim.
+// room's ID belongs to the host, that the author is the host or one who claims to succeed, that it lives for a sane time.
+// CheckTime and VerifyAnnouncement come next, in this order; until then the author is only a claim. A successor's right is
+// for the caller to look up.
 func ParseAnnouncement(raw []byte) (*Announcement, doc.Author, error) {
 	if len(raw) > MaxAnnouncement {
 		return nil, doc.Author{}, fmt.Errorf("%w: announcement of %d bytes", ErrTooLarge, len(raw))
@@ -120,8 +125,16 @@ func VerifyAnnouncement(raw []byte, now time.Time) error {
 }
 
 func (a *Announcement) check(author doc.Author) error {
-	if author.Person != a.Host {
+	if author.Person != a.Host && !slices.Contains(a.Successors, author.Person) {
 		return ErrNotHost
+	}
+	if len(a.Successors) > MaxCoHosts {
+		return fmt.Errorf("%w: %d successors", ErrField, len(a.Successors))
+	}
+	for i, p := range a.Successors {
+		if p.IsZero() || p == a.Host || slices.Contains(a.Successors[:i], p) {
+			return fmt.Errorf("%w: a successor", ErrField)
+		}
 	}
 	if a.Host.IsZero() || a.Room != NewID(a.Host, a.Nonce) {
 		return ErrRoomID

@@ -24,10 +24,10 @@ func announcement(t testing.TB) Announcement {
 
 func TestAnnouncementBytes(t *testing.T) {
 	a := announcement(t)
-	a.Ended = true
-	want := unhex(t, fmt.Sprintf("af 01 50 %x 02 50 07000000000000000000000000000000 03 5820 %x "+
+	a.Ended, a.Successors = true, []Person{{2}}
+	want := unhex(t, fmt.Sprintf("b0 01 50 %x 02 50 07000000000000000000000000000000 03 5820 %x "+
 		"04 63 416e61 05 6c 4576656e696e672074616c6b 06 62 656e 07 81 65 6e69676874 08 01 0a 19 012c 0b 02 "+
-		"0c 81 45 047f000001 0d 05 0e 1b 000001a3185c5000 0f 1b 000001a3185cb1a8 10 f5",
+		"0c 81 45 047f000001 0d 05 0e 1b 000001a3185c5000 0f 1b 000001a3185cb1a8 10 f5 14 81 5820 02"+strings.Repeat("00", 31),
 		[16]byte(a.Room), [32]byte(a.Host)))
 	if got := ok(doc.Marshal(announcementWire(a))); !bytes.Equal(got, want) {
 		t.Errorf("announcement\n%x, want\n%x", got, want)

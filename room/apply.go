@@ -48,8 +48,8 @@ func (s *State) Apply(ev Event) ([]Effect, error) {
 		return nil, fmt.Errorf("%w: time runs backwards", ErrEvent)
 	case s.Seq == 0:
 		return s.open(ev)
-	case ev.Kind == Resumed:
-		return s.resume(ev)
+	case ev.Kind == Resumed, ev.Kind == TookOver:
+		return s.succeed(ev)
 	case ev.Term != s.Term:
 		return nil, fmt.Errorf("%w: have %v, got %v", ErrTerm, s.Term, ev.Term)
 	}
@@ -179,23 +179,27 @@ func (s *State) rule(ev Event) (Event, error) {
 			return refuse(ErrNotAllowed)
 		case s.IsRemoved(to):
 			return refuse(ErrNoChange)
+		case s.IsCoHost(to) && s.Term.Order != 0: // it takes a new charter
+			return refuse(ErrHostGone)
 		}
 		want.To = to
 
 	case Publish:
 		switch {
-		case ev.Program && (!isHost || ev.Device != s.Program.Device): // the mix is made where the room is led
+		case ev.Program && doc.Author{Person: ev.By, Device: ev.Device} != s.Leader(): // the mix is made where the room is led
 			return refuse(ErrNotAllowed)
 		case ev.Program && s.Waiting:
 			return refuse(ErrWaiting)
-		case seat == nil || !self:
+		case !self || seat == nil && !ev.Program:
 			return refuse(ErrNotSeated)
 		case s.deviceTaken(ev.Device, ev.By):
 			return refuse(ErrDeviceBusy)
-		case s.Incarnation >= MaxIncarnation:
+		}
+		want.Program = ev.Program
+		var ok bool
+		if want.Incarnation, ok = s.nextIncarnation(); !ok {
 			return refuse(ErrIncarnation)
 		}
-		want.Program, want.Incarnation = ev.Program, s.Incarnation+1
 		if !ev.Program {
 			want.Slot = seat.Slot
 		}

@@ -124,11 +124,11 @@ func TestWhatCommandsDo(t *testing.T) {
 	}
 
 	ev, effects := do(t, s, cyA.first(), Command{Kind: Publish})
-	seated.Incarnation = 3 // bo had 1, the program 2
-	if want := []Effect{Published{5, seated.Device, 3, seated}}; ev.Slot != 5 || ev.Incarnation != 3 || !reflect.DeepEqual(effects, want) {
+	seated.Incarnation = 3 * lanes // bo had the first, the program the second
+	if want := []Effect{Published{5, seated.Device, 3 * lanes, seated}}; ev.Slot != 5 || ev.Incarnation != 3*lanes || !reflect.DeepEqual(effects, want) {
 		t.Errorf("publish: %+v", effects)
 	}
-	if slot, inc, ok := s.MaySend(seated.Device); !ok || slot != 5 || inc != 3 {
+	if slot, inc, ok := s.MaySend(seated.Device); !ok || slot != 5 || inc != 3*lanes {
 		t.Errorf("cy may send slot %d, %d, %v", slot, inc, ok)
 	}
 
@@ -147,7 +147,7 @@ func TestWhatCommandsDo(t *testing.T) {
 	if _, _, ok := s.MaySend(cyA.first().Device); ok {
 		t.Error("the device that was left behind may send")
 	}
-	if slot, inc, ok := s.MaySend(cyA.second().Device); !ok || slot != 5 || inc != 4 {
+	if slot, inc, ok := s.MaySend(cyA.second().Device); !ok || slot != 5 || inc != 4*lanes {
 		t.Errorf("the new device may send slot %d, %d, %v", slot, inc, ok)
 	}
 
@@ -176,7 +176,7 @@ func TestWhatCommandsDo(t *testing.T) {
 		t.Error("a speaker may send in a room that has ended")
 	}
 	for k := RaiseHand; k < kinds; k++ {
-		if k == Resumed { // no command
+		if k == Resumed || k == TookOver { // no command
 			continue
 		}
 		c := Command{Room: s.Charter.Room, Kind: k}
@@ -362,7 +362,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("incarnations", func(t *testing.T) {
 		s := opened(t)
-		s.Incarnation = MaxIncarnation - 1
+		s.Incarnation = MaxIncarnation - lanes
 		do(t, s, anaA.first(), Command{Kind: Publish})
 		if _, err := s.Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: Publish}, noon); !errors.Is(err, ErrIncarnation) {
 			t.Errorf("one too many: %v", err)

@@ -23,6 +23,9 @@ type Charter struct {
 	CoHosts    []Successor // in order of succession, at most MaxCoHosts
 	Starts     int64       // when the doors open, unix milliseconds; 0 means at once
 	RecordAsks bool        // recording only while the state says that the room is recorded
+
+	Lane    uint8  // the last that a co-host was given; see Successor
+	Renewed uint32 // how often the host took the room up again: the reign is one more
 }
 
 const kindCharter = "charter"
@@ -67,11 +70,15 @@ func (c Charter) check() error {
 		return fmt.Errorf("%w: version 0", ErrField)
 	case len(c.CoHosts) > MaxCoHosts:
 		return fmt.Errorf("%w: %d co-hosts", ErrField, len(c.CoHosts))
+	case c.Lane >= lanes || c.Renewed == maxReign:
+		return fmt.Errorf("%w: out of lanes or reigns", ErrField)
 	}
+	taken := map[uint8]bool{hostLane: true}
 	for i, h := range c.CoHosts {
-		if h.Person.IsZero() || h.Person == c.Host || c.coHost(h.Person) != i {
+		if h.Person.IsZero() || h.Person == c.Host || c.coHost(h.Person) != i || taken[h.Lane] || h.Lane > c.Lane {
 			return fmt.Errorf("%w: a co-host", ErrField)
 		}
+		taken[h.Lane] = true
 		if err := isClean("name", h.Name, CleanName); err != nil {
 			return err
 		}

@@ -68,6 +68,22 @@ func TestCharterBytes(t *testing.T) {
 	}
 }
 
+// The parts of a charter that few have.
+func TestCharterBytesOfWhatIsRare(t *testing.T) {
+	c := charter(t)
+	plain := ok(doc.Marshal(wireCharter(c)))
+	c.CoHosts, c.Starts, c.RecordAsks, c.Lane, c.Renewed = []Successor{{Person{2}, "Bo", 3}}, 7, true, 5, 9
+	want := append(bytes.Clone(plain), unhex(t, "0a 81 83 5820 02"+strings.Repeat("00", 31)+" 62 426f 03 0b 07 0c f5 0d 05 0e 09")...)
+	want[0] += 5 // entries
+	if got := ok(doc.Marshal(wireCharter(c))); !bytes.Equal(got, want) {
+		t.Errorf("charter\n%x, want\n%x", got, want)
+	}
+	var w charterWire
+	if err := doc.Unmarshal(want, &w); err != nil || !reflect.DeepEqual(w.charter(), c) {
+		t.Errorf("decoded %+v, %v", w, err)
+	}
+}
+
 func TestCharterSigned(t *testing.T) {
 	c := charter(t)
 	raw, err := SignCharter(ana(t), c)

@@ -10,6 +10,7 @@ import (
 type Successor struct {
 	Person Person
 	Name   string
+	Lane   uint8 // of the incarnations that they hand out when they lead; no other co-host of the room gets it, ever
 }
 
 // IsCoHost reports whether the charter names p as co-host.
@@ -27,8 +28,11 @@ func (c *Charter) coHost(p Person) int {
 func (s *State) ruleCoHost(ev, want Event) (Event, error) {
 	refuse := func(err error) (Event, error) { return Event{}, err }
 	at := s.Charter.coHost(ev.To)
-	if ev.By != s.Charter.Host || ev.To == s.Charter.Host {
+	switch {
+	case ev.By != s.Charter.Host || ev.To == s.Charter.Host:
 		return refuse(ErrNotAllowed)
+	case s.Term.Order != 0: // nobody here can sign the charter that would say so
+		return refuse(ErrHostGone)
 	}
 	want.To = ev.To
 	if ev.Kind == Withdraw {
@@ -52,7 +56,7 @@ func (s *State) ruleCoHost(ev, want Event) (Event, error) {
 		return refuse(fmt.Errorf("%w: a co-host needs a name", ErrField))
 	case at >= 0 && (ev.Place == 0 || int(want.Place) == at+1):
 		return refuse(ErrNoChange)
-	case most > MaxCoHosts:
+	case most > MaxCoHosts, at < 0 && s.Charter.Lane+1 >= lanes:
 		return refuse(ErrFull)
 	}
 	return want, nil
@@ -61,10 +65,15 @@ func (s *State) ruleCoHost(ev, want Event) (Event, error) {
 // appoint puts somebody into the order of succession, which makes a new version of the charter.
 func (s *State) appoint(ev Event) []Effect {
 	list := slices.Clone(s.Charter.CoHosts)
+	var lane uint8
 	if i := s.Charter.coHost(ev.To); i >= 0 {
+		lane = list[i].Lane
 		list = slices.Delete(list, i, i+1)
+	} else {
+		s.Charter.Lane++
+		lane = s.Charter.Lane
 	}
-	s.Charter.CoHosts = slices.Insert(list, int(ev.Place)-1, Successor{ev.To, ev.Name})
+	s.Charter.CoHosts = slices.Insert(list, int(ev.Place)-1, Successor{ev.To, ev.Name, lane})
 	s.Charter.Version++
 	if seat := s.seat(ev.To); seat != nil {
 		seat.Role = CoHost

@@ -53,11 +53,12 @@ const (
 	RecordOff                  // it is not any more; host only
 	Away                       // To's seat waits for its device, whose connection broke; where the room is led only
 	Back                       // To's device is there again; where the room is led only
-	Resumed                    // an event only: the host leads the room on after its node was gone
+	Resumed                    // an event only: the host leads the room on after its node was gone, or again after a co-host
 	Admit                      // To comes onto the guest list of a closed room; host only
 	Strike                     // To comes off it, and stays in the room if there; host only
 	Relink                     // Invitation is in the link from now on; where the room is led only
 	Rekey                      // a new room key holds From the program's frame of a number; where the room is led only
+	TookOver                   // an event only: a co-host, or another device of the host's, leads the room on
 	kinds
 )
 
@@ -67,7 +68,7 @@ func (k Kind) String() string {
 		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit", "invite", "accept", "decline",
 		"appoint", "withdraw", "place hand", "stage only", "stage open", "stick out", "stick in", "pass stick", "lay stick",
 		"say", "erase", "close chat", "open chat", "slow", "pin", "unpin", "begin", "record on", "record off",
-		"away", "back", "resumed", "admit", "strike", "relink", "rekey"}, uint8(k))
+		"away", "back", "resumed", "admit", "strike", "relink", "rekey", "took over"}, uint8(k))
 }
 
 // A Command asks the host for a change. Its author is in the signature, not in here.

@@ -1,5 +1,7 @@
 package room
 
+import "salon/ledger/doc"
+
 // An Effect is what an event led to. The node must carry out Drop, Closed, Chartered and Begun; the
 // others are for the log and the page.
 type Effect interface{ effect() }
@@ -56,3 +58,8 @@ func (Lowered) effect()   {}
 func (Chartered) effect() {}
 func (Begun) effect()     {}
 func (Rekeyed) effect()   {}
+
+// Led means that somebody else leads the room, or the host anew.
+type Led struct{ By doc.Author }
+
+func (Led) effect() {}

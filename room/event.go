@@ -11,7 +11,7 @@ import (
 // A Term says who leads a room. Terms are compared field by field in this order; the greater wins.
 type Term struct {
 	Reign uint32 // only the host raises it
-	Epoch uint32 // up by one with every takeover
+	Epoch uint32 // up with every takeover in the reign
 	Order uint8  // place in the charter: 0 is the host
 }
 
@@ -20,7 +20,7 @@ func (t Term) Compare(u Term) int {
 	return cmp.Or(cmp.Compare(t.Reign, u.Reign), cmp.Compare(t.Epoch, u.Epoch), cmp.Compare(t.Order, u.Order))
 }
 
-// An Event is one numbered change of a room, decided and signed by the host. Fields that its kind does not
+// An Event is one numbered change of a room, decided and signed by who leads it. Fields that its kind does not
 // have are zero, so that an event has one form.
 type Event struct {
 	Room        ID
@@ -33,7 +33,7 @@ type Event struct {
 	To          Person   // whom it is about; always set where a command may leave it out
 	Name        string   // RaiseHand, Accept, Opened, Say, Pin: the name to show; Appoint: To's
 	Slot        uint8    // Opened, Grant, Accept, Publish: which source
-	Incarnation uint32   // Publish: what was handed out
+	Incarnation uint32   // Publish: what was handed out; Resumed, TookOver: beyond which the new leader begins
 	Program     bool     // Publish: for slot 0
 	KeyEpoch    uint32   // Opened, Rekey: which room key
 	Key         [32]byte // Opened: in an open room

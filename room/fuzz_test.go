@@ -123,7 +123,8 @@ func FuzzCharter(f *testing.F) {
 	id := ana(f)
 	staffed := charter(f)
 	staffed.Version, staffed.Starts, staffed.RecordAsks = 3, noon.Add(time.Hour).UnixMilli(), true
-	staffed.CoHosts = []Successor{{key(2).Public(), "Bo"}, {key(3).Public(), "Cy"}}
+	staffed.CoHosts = []Successor{{key(2).Public(), "Bo", 3}, {key(3).Public(), "Cy", 1}}
+	staffed.Lane, staffed.Renewed = 3, 2
 	for _, c := range []Charter{charter(f), staffed} {
 		f.Add(ok(doc.Marshal(wireCharter(c))))
 		f.Add(ok(SignCharter(id, c)))
@@ -176,9 +177,13 @@ func FuzzEvent(f *testing.F) {
 	states := append(rooms(f), NewState(staffed(f).Charter))
 	_, first := Open(charter(f), id.Author(), "Ana", [32]byte{42}, noon)
 	events := []Event{first}
-	seen := map[Kind]bool{Opened: true, Resumed: true}
+	seen := map[Kind]bool{Opened: true, Resumed: true, TookOver: true}
 	for _, s := range states[:4] {
-		events = append(events, ok(s.Resume(anaA.first(), noon)))
+		events = append(events, ok(s.Resume(anaA.first(), 0, noon)))
+		if len(s.Charter.CoHosts) > 0 {
+			coHost := doc.Author{Person: s.Charter.CoHosts[0].Person, Device: bo(f).Author().Device}
+			events = append(events, ok(s.TakeOver(coHost, 70, 3, noon)))
+		}
 		for _, cmd := range commandsOf(s) {
 			for _, who := range cast {
 				if ev, err := s.Decide(who.first(), cmd, noon); err == nil {

@@ -70,11 +70,6 @@ func (s *State) Knows(p Person) bool {
 // IsListed reports whether p is on the guest list.
 func (s *State) IsListed(p Person) bool { return slices.Contains(s.Listed, p) }
 
-// sequences reports whether what is given is the device where the room is led.
-func (s *State) sequences(by Person, device Device) bool {
-	return by == s.Charter.Host && device == s.Program.Device
-}
-
 // ruleGate is the rule of who may come in: the guest list, the invitation and the key.
 func (s *State) ruleGate(ev, want Event) (Event, error) {
 	refuse := func(err error) (Event, error) { return Event{}, err }
@@ -83,7 +78,7 @@ func (s *State) ruleGate(ev, want Event) (Event, error) {
 		if !s.Leads(ev.By) {
 			return refuse(ErrNotAllowed)
 		}
-	case !s.sequences(ev.By, ev.Device): // it alone knows the secrets
+	case doc.Author{Person: ev.By, Device: ev.Device} != s.Leader(): // it alone knows the secrets
 		return refuse(ErrNotAllowed)
 	}
 	if !s.IsClosed() {

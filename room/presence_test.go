@@ -95,14 +95,16 @@ func TestResume(t *testing.T) {
 	do(t, s, anaA.first(), Command{Kind: Lock})
 	do(t, s, anaA.first(), Command{Kind: Away, To: halA.person()})
 	want := s.Clone()
-	ev, err := s.Resume(anaA.first(), noon.Add(time.Minute))
+	ev, err := s.Resume(anaA.first(), 0, noon.Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if effects, err := s.Apply(ev); err != nil || effects != nil {
+	if effects, err := s.Apply(ev); err != nil || !reflect.DeepEqual(effects, []Effect{Led{anaA.first()}, Chartered{}}) {
 		t.Fatalf("%v, %v", effects, err)
 	}
+	want.Past = []Ending{{want.Term, want.Seq}}
 	want.Term, want.Seq, want.Time = Term{Reign: 2}, want.Seq+1, noon.Add(time.Minute).UnixMilli()
+	want.Charter.Renewed, want.Charter.Version = 1, want.Charter.Version+1
 	want.Program.Incarnation, want.Seats[0].Incarnation = 0, 0
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("resumed\n%+v, want\n%+v", s, want)
@@ -111,28 +113,34 @@ func TestResume(t *testing.T) {
 		t.Error(err)
 	}
 	last := s.Incarnation
-	if ev, _ := do(t, s, anaA.first(), Command{Kind: Publish, Program: true}); ev.Incarnation != last+1 {
+	if ev, _ := do(t, s, anaA.first(), Command{Kind: Publish, Program: true}); ev.Incarnation != last+lanes {
 		t.Errorf("the program goes on under %d after %d", ev.Incarnation, last)
 	}
-	if slot, inc, ok := s.MaySend(boA.first().Device); !ok || slot != 2 || inc != 1 {
+	if slot, inc, ok := s.MaySend(boA.first().Device); !ok || slot != 2 || inc != lanes {
 		t.Errorf("bo, whose node was never gone, may send %d, %d, %v", slot, inc, ok)
 	}
 
 	// Once more, from the clock of a machine that lost its battery.
-	if ev, err := s.Resume(anaA.first(), time.UnixMilli(0)); err != nil || ev.Term != (Term{Reign: 3}) || ev.Time != s.Time {
+	if ev, err := s.Resume(anaA.first(), 0, time.UnixMilli(0)); err != nil || ev.Term != (Term{Reign: 3}) || ev.Time != s.Time {
 		t.Errorf("%+v, %v", ev, err)
 	}
 
 	// The host's seat on another device, which was not gone, stays published.
 	do(t, s, anaA.second(), Command{Kind: Publish})
-	if _, err := s.Apply(ok(s.Resume(anaA.first(), noon))); err != nil || s.Seats[0].Incarnation != s.Incarnation {
+	if _, err := s.Apply(ok(s.Resume(anaA.first(), 0, noon))); err != nil || s.Seats[0].Incarnation != s.Incarnation {
 		t.Errorf("the host's other device has incarnation %d, want %d: %v", s.Seats[0].Incarnation, s.Incarnation, err)
+	}
+
+	// And the host may lead on from that other one, which had handed out more than this room knows of.
+	ev, err = s.Resume(anaA.second(), 1000*lanes, noon)
+	if _, e := s.Apply(ev); err != nil || e != nil || s.Leader() != anaA.second() || s.Incarnation != 1000*lanes {
+		t.Errorf("led by %v, incarnation %d: %v, %v", s.Leader(), s.Incarnation, err, e)
 	}
 }
 
 func TestResumeRefused(t *testing.T) {
 	s := busy(t)
-	good, err := s.Resume(anaA.first(), noon)
+	good, err := s.Resume(anaA.first(), 0, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +155,7 @@ func TestResumeRefused(t *testing.T) {
 		{"two reigns at once", func(ev *Event) { ev.Term.Reign++ }, ErrEvent},
 		{"a gap", func(ev *Event) { ev.Seq++ }, ErrSeq},
 		{"by a speaker", func(ev *Event) { ev.By, ev.Device = boA.person(), boA.first().Device }, ErrNotAllowed},
-		{"by another device", func(ev *Event) { ev.Device = anaA.second().Device }, ErrNotAllowed},
+		{"by the device of somebody else's seat", func(ev *Event) { ev.Device = boA.first().Device }, ErrDeviceBusy},
 		{"a name", func(ev *Event) { ev.Name = "x" }, ErrEvent},
 		{"a key", func(ev *Event) { ev.Key[0] = 1 }, ErrEvent},
 		{"an incarnation", func(ev *Event) { ev.Incarnation = 1 }, ErrEvent},
@@ -162,21 +170,21 @@ func TestResumeRefused(t *testing.T) {
 	if !bytes.Equal(ok(s.Bytes()), before) {
 		t.Error("a refused event changed the room")
 	}
-	for _, by := range []doc.Author{anaA.second(), boA.first()} {
-		if _, err := s.Resume(by, noon); !errors.Is(err, ErrNotAllowed) {
+	for _, by := range []doc.Author{gilA.first(), boA.first()} {
+		if _, err := s.Resume(by, 0, noon); !errors.Is(err, ErrNotAllowed) {
 			t.Errorf("resumed by %v: %v", by, err)
 		}
 	}
-	if _, err := NewState(s.Charter).Resume(anaA.first(), noon); !errors.Is(err, ErrSeq) {
+	if _, err := NewState(s.Charter).Resume(anaA.first(), 0, noon); !errors.Is(err, ErrSeq) {
 		t.Errorf("resumed before it was opened: %v", err)
 	}
 	s.Term.Reign = 1<<32 - 1
-	if _, err := s.Resume(anaA.first(), noon); !errors.Is(err, ErrTerm) {
+	if _, err := s.Resume(anaA.first(), 0, noon); !errors.Is(err, ErrTerm) {
 		t.Errorf("resumed without end: %v", err)
 	}
 	s.Term.Reign = 1
 	do(t, s, anaA.first(), Command{Kind: End})
-	if _, err := s.Resume(anaA.first(), noon); !errors.Is(err, ErrEnded) {
+	if _, err := s.Resume(anaA.first(), 0, noon); !errors.Is(err, ErrEnded) {
 		t.Errorf("resumed after its end: %v", err)
 	}
 }

@@ -7,7 +7,8 @@
 //   - A command of somebody who does not lead, as host or co-host, changes nobody's rights but their own; one of a co-host
 //     takes neither the host nor a co-host off the stage or out of the room, and does not change who is co-host.
 //   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
-//   - No incarnation is handed out twice, so no key and counter of the sealing meet twice.
+//   - No incarnation is handed out twice, so no key and counter of the sealing meet twice; not by two who lead at once either.
+//   - Who leads is the host, or a co-host whom a charter of the host's names. Only the host raises the reign.
 //   - The key of a closed room is in no event and no snapshot; who may come in can be told from the state alone.
 //   - State holds the stage, the hands, the removed, the guest list and the end of the chat, never the audience: its size does not grow with it.
 //
@@ -65,6 +66,8 @@ var (
 	ErrNoChange     = errors.New("room: is so already")
 	ErrDeviceBusy   = errors.New("room: the device has a place under another person")
 	ErrIncarnation  = errors.New("room: out of incarnations")
+	ErrHostGone     = errors.New("room: only the host may, and the host does not lead the room now")
+	ErrNotLeader    = errors.New("room: not signed by who leads the room")
 	ErrSeq          = errors.New("room: event out of order")
 	ErrTerm         = errors.New("room: event of another term")
 	ErrEvent        = errors.New("room: event is not what the rules give")

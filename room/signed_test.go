@@ -129,8 +129,8 @@ func TestSnapshotBytes(t *testing.T) {
 	do(t, s, anaA.first(), Command{Kind: Publish, Program: true})
 	key := func(b ...byte) string { return "5820" + fmt.Sprintf("%x", append(b, make([]byte, 32-len(b))...)) }
 	charter := ok(doc.Marshal(wireCharter(s.Charter)))
-	want := unhex(t, fmt.Sprintf("ab 01 %x 02 83 01 00 00 03 04 04 1b 000001a3185c5000 05 82 %s 01 "+
-		"06 81 88 %s %s 63 616e61 03 01 00 f4 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 01",
+	want := unhex(t, fmt.Sprintf("ab 01 %x 02 83 01 00 00 03 04 04 1b 000001a3185c5000 05 82 %s 1840 "+
+		"06 81 88 %s %s 63 616e61 03 01 00 f4 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 1840",
 		charter, key(1, 1), key(1), key(1, 1), key(2), key(2, 1), key(5), key(42)))
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)
@@ -148,10 +148,11 @@ func TestSnapshotBytesOfWhatIsRare(t *testing.T) {
 	s.Stick = Stick{Out: true, Holder: Person{1}, Slot: 1}
 	s.Chat = []Line{{Seq: 1, Time: 2, Person: Person{3}, Name: "4", Text: "5", Changed: 1}}
 	s.Pinned = s.Chat[0]
+	s.Past = []Ending{{Term{1, 2, 3}, 4}}
 	key := func(b byte) string { return fmt.Sprintf("5820 %x", append([]byte{b}, make([]byte, 31)...)) }
 	line := "86 01 02 " + key(3) + " 61 34 61 35 01"
-	want := append(bytes.Clone(plain), unhex(t, "10 f5 11 83 f5 "+key(1)+" 01 12 81 "+line+" 13 "+line+" 14 f5 15 18 1e 16 f5 17 f5")...)
-	want[0] += 8 // entries
+	want := append(bytes.Clone(plain), unhex(t, "10 f5 11 83 f5 "+key(1)+" 01 12 81 "+line+" 13 "+line+" 14 f5 15 18 1e 16 f5 17 f5 18 18 81 82 83 01 02 03 04")...)
+	want[0] += 9 // entries
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)
 	}

@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -26,8 +27,8 @@ func SignSnapshot(id *doc.Identity, s *State) ([]byte, error) {
 	return raw, err
 }
 
-// OpenSnapshot checks a snapshot: encoding, signatures, and that the rules could have led to it. That its author leads
-// the room is for the caller to check.
+// OpenSnapshot checks a snapshot: encoding, signatures, and that the rules could have led to it. That its author is the
+// Leader, and that the host signed the charter in it, is for the caller to check.
 func OpenSnapshot(raw []byte, now time.Time) (*State, doc.Author, error) {
 	if len(raw) > MaxSnapshot {
 		return nil, doc.Author{}, fmt.Errorf("%w: snapshot of %d bytes", ErrTooLarge, len(raw))
@@ -59,6 +60,8 @@ func (s *State) check() error {
 	switch {
 	case s.Seq == 0:
 		return bad("no event yet")
+	case s.Term.Reign != s.Charter.Renewed+1 || int(s.Term.Order) > len(s.Charter.CoHosts):
+		return bad("a term that the charter does not know")
 	case len(s.Seats) == 0 || len(s.Seats) > MaxSeats:
 		return bad("number of seats")
 	case len(s.Hands) > MaxHands:
@@ -134,7 +137,7 @@ func (s *State) check() error {
 	case s.Waiting && (s.Charter.Starts == 0 || s.Program.Incarnation != 0):
 		return bad("a room that has not begun")
 	}
-	if err := s.checkGate(); err != nil {
+	if err := cmp.Or(s.checkGate(), s.checkPast()); err != nil {
 		return err
 	}
 	return s.checkChat()

@@ -50,18 +50,19 @@ type State struct {
 	Invited     []Person // to come on stage, who have not answered; as invited; at most MaxInvited
 	KeyEpoch    uint32   // which room key is the latest
 	Key         [32]byte // it, public, if the room is open
-	Incarnation uint32   // the last handed out
+	Incarnation uint32   // the last handed out, or left out; see nextIncarnation
 	Ended       bool
 	HandsClosed bool // no hands go up
 	Locked      bool // nobody new comes in; who is inside is the host's to know
 	StageOnly   bool // everybody may come on stage
 	Stick       Stick
-	Chat        []Line // as said; see MaxLines
-	Pinned      Line   // stays on top; the zero Line means none
-	ChatClosed  bool   // only those who lead write
-	Slow        uint16 // seconds between two lines of one person, 0 for no wait
-	Waiting     bool   // the doors are not open: the audience hears nothing
-	Recording   bool   // the host says that the room is recorded
+	Chat        []Line   // as said; see MaxLines
+	Pinned      Line     // stays on top; the zero Line means none
+	ChatClosed  bool     // only those who lead write
+	Slow        uint16   // seconds between two lines of one person, 0 for no wait
+	Waiting     bool     // the doors are not open: the audience hears nothing
+	Recording   bool     // the host says that the room is recorded
+	Past        []Ending // of the terms before this one, as they came; at most maxPast
 
 	// Of a closed room:
 	Listed     []Person      // may come in; as admitted; at most MaxListed
@@ -111,6 +112,7 @@ func (s *State) Clone() *State {
 	c.Listed = slices.Clone(s.Listed)
 	c.Chat = slices.Clone(s.Chat)
 	c.Charter.CoHosts = slices.Clone(s.Charter.CoHosts)
+	c.Past = slices.Clone(s.Past)
 	return &c
 }
 

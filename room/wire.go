@@ -24,21 +24,25 @@ type charterWire struct {
 	CoHosts    []successorWire `cbor:"10,keyasint,omitempty"`
 	Starts     int64           `cbor:"11,keyasint,omitempty"`
 	RecordAsks bool            `cbor:"12,keyasint,omitempty"`
+	Lane       uint8           `cbor:"13,keyasint,omitempty"`
+	Renewed    uint32          `cbor:"14,keyasint,omitempty"`
 }
 
 type successorWire struct {
 	_      struct{} `cbor:",toarray"`
 	Person Person
 	Name   string
+	Lane   uint8
 }
 
 func wireCharter(c Charter) charterWire {
 	w := charterWire{
 		Room: c.Room, Nonce: c.Nonce, Host: c.Host, Title: c.Title, Language: c.Language, Mode: c.Mode, Access: c.Access,
 		Created: c.Created, Version: c.Version, Starts: c.Starts, RecordAsks: c.RecordAsks,
+		Lane: c.Lane, Renewed: c.Renewed,
 	}
 	for _, h := range c.CoHosts {
-		w.CoHosts = append(w.CoHosts, successorWire{Person: h.Person, Name: h.Name})
+		w.CoHosts = append(w.CoHosts, successorWire{Person: h.Person, Name: h.Name, Lane: h.Lane})
 	}
 	return w
 }
@@ -47,9 +51,10 @@ func (w charterWire) charter() Charter {
 	c := Charter{
 		Room: w.Room, Nonce: w.Nonce, Host: w.Host, Title: w.Title, Language: w.Language, Mode: w.Mode, Access: w.Access,
 		Created: w.Created, Version: w.Version, Starts: w.Starts, RecordAsks: w.RecordAsks,
+		Lane: w.Lane, Renewed: w.Renewed,
 	}
 	for _, h := range w.CoHosts {
-		c.CoHosts = append(c.CoHosts, Successor{Person: h.Person, Name: h.Name})
+		c.CoHosts = append(c.CoHosts, Successor{Person: h.Person, Name: h.Name, Lane: h.Lane})
 	}
 	return c
 }
@@ -74,6 +79,8 @@ type announcementWire struct {
 	Locked    bool     `cbor:"17,keyasint,omitempty"`
 	StageOnly bool     `cbor:"18,keyasint,omitempty"`
 	Starts    int64    `cbor:"19,keyasint,omitempty"`
+
+	Successors []Person `cbor:"20,keyasint,omitempty"`
 }
 
 type offerWire struct {
@@ -237,6 +244,7 @@ type snapshotWire struct {
 	Slow        uint16      `cbor:"21,keyasint,omitempty"`
 	Waiting     bool        `cbor:"22,keyasint,omitempty"`
 	Recording   bool        `cbor:"23,keyasint,omitempty"`
+	Past        []endWire   `cbor:"24,keyasint,omitempty"`
 
 	Listed     []Person      `cbor:"25,keyasint,omitempty"`
 	Invitation doc.PublicKey `cbor:"26,keyasint,omitzero"`
@@ -244,6 +252,12 @@ type snapshotWire struct {
 	OldCheck   [32]byte      `cbor:"28,keyasint,omitzero"`
 	From       uint64        `cbor:"29,keyasint,omitempty"`
 	Lead       uint16        `cbor:"30,keyasint,omitempty"`
+}
+
+type endWire struct {
+	_    struct{} `cbor:",toarray"`
+	Term termWire
+	Seq  uint64
 }
 
 type stickWire struct {
@@ -287,6 +301,9 @@ func wireSnapshot(s *State) snapshotWire {
 		l := wireLine(s.Pinned)
 		w.Pinned = &l
 	}
+	for _, e := range s.Past {
+		w.Past = append(w.Past, endWire{Term: wireTerm(e.Term), Seq: e.Seq})
+	}
 	for _, l := range s.Chat {
 		w.Chat = append(w.Chat, wireLine(l))
 	}
@@ -314,6 +331,9 @@ func (w snapshotWire) state() *State {
 	}
 	if w.Pinned != nil {
 		s.Pinned = w.Pinned.line()
+	}
+	for _, e := range w.Past {
+		s.Past = append(s.Past, Ending{e.Term.term(), e.Seq})
 	}
 	for _, l := range w.Chat {
 		s.Chat = append(s.Chat, l.line())

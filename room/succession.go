@@ -1,0 +1,303 @@
+package room
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// A room outlives its host: when the host is silent, a co-host takes over, for as long as the host is away. Terms decide
+// between several who lead at once, and a term is only as good as the charter beside it, which the host alone signs: it
+// names the co-hosts, and says which reign it is. So a co-host can claim any epoch and no reign; the host, who raises the
+// reign, always outbids it. While a co-host leads nobody can sign a charter, so that it stays as it is.
+//
+// Whoever takes over may not have seen what the last leader did at the end, incarnations that it handed out included. Both
+// count on from the same number then. So each leader hands out incarnations of one lane: those with the same remainder,
+// which the charter gives to one co-host and to no other again. The same co-host may lead twice, the second time from a
+// state that never saw the first: it must remember what it handed out, before it does, and begin beyond that.
+
+const (
+	lanes    = 64 // of incarnations: the host's, and one for every co-host there ever was
+	hostLane = 0
+	maxReign = 1<<32 - 1
+)
+
+// Leader is who leads the room: the host or a co-host, and where. Every event and snapshot is signed by them.
+func (s *State) Leader() doc.Author {
+	p := s.Charter.Host
+	if o := int(s.Term.Order); o > 0 && o <= len(s.Charter.CoHosts) {
+		p = s.Charter.CoHosts[o-1].Person
+	}
+	return doc.Author{Person: p, Device: s.Program.Device}
+}
+
+// lane is that of who leads.
+func (s *State) lane() uint32 {
+	if o := int(s.Term.Order); o > 0 && o <= len(s.Charter.CoHosts) {
+		return uint32(s.Charter.CoHosts[o-1].Lane)
+	}
+	return hostLane
+}
+
+// nextIncarnation is the next to hand out: the first in the leader's lane that is above all of which this state knows.
+func (s *State) nextIncarnation() (uint32, bool) {
+	next := (s.Incarnation/lanes+1)*lanes + s.lane()
+	return next, next <= MaxIncarnation
+}
+
+// MaySign says why an event, the next after s, must not be signed by author: each is signed by who leads, and one that
+// begins a term by who leads from then on.
+func (s *State) MaySign(author doc.Author, ev Event) error {
+	by := doc.Author{Person: ev.By, Device: ev.Device}
+	ok := false
+	switch {
+	case ev.Kind == Resumed || s.Seq == 0:
+		ok = author == by && by.Person == s.Charter.Host
+	case ev.Kind == TookOver:
+		ok = author == by && s.Leads(by.Person)
+	default:
+		ok = author == s.Leader()
+	}
+	if !ok {
+		return ErrNotLeader
+	}
+	return nil
+}
+
+// Resume returns the event with which the host leads the room on: after its node was gone, from the last state that it
+// kept, or after a co-host, from the state to which that one led. The reign is above every term before, so that whoever
+// knows a later event of the old one gives it up: the host's word is what the room was. host is its author on the device
+// that leads; handed is the last incarnation that it handed out itself, which the state may not know.
+//
+// Everybody's place stays as it was. But the sequencer begins anew: its program and its own seat are not published, for
+// what was sealed under their incarnations is not known any more.
+func (s *State) Resume(host doc.Author, handed uint32, now time.Time) (Event, error) {
+	ev := Event{
+		Room: s.Charter.Room, Term: Term{Reign: s.Term.Reign + 1}, Seq: s.Seq + 1, Time: max(now.UnixMilli(), s.Time),
+		Kind: Resumed, By: host.Person, Device: host.Device, Incarnation: max(s.Incarnation, handed),
+	}
+	return ev, s.ruleSucceeds(ev)
+}
+
+// TakeOver returns the event with which by, a co-host, or the host on another device, leads the room on while nobody else
+// does. handed is as for Resume, and epoch the last under which by led the room, of the same reign: no term has two
+// beginnings.
+func (s *State) TakeOver(by doc.Author, handed, epoch uint32, now time.Time) (Event, error) {
+	ev := Event{
+		Room: s.Charter.Room, Term: Term{Reign: s.Term.Reign, Epoch: max(s.Term.Epoch, epoch) + 1, Order: s.order(by.Person)},
+		Seq: s.Seq + 1, Time: max(now.UnixMilli(), s.Time),
+		Kind: TookOver, By: by.Person, Device: by.Device, Incarnation: max(s.Incarnation, handed),
+	}
+	return ev, s.ruleSucceeds(ev)
+}
+
+// order is somebody's place in the charter: 0 for the host, and for who has none.
+func (s *State) order(p Person) uint8 { return uint8(s.Charter.coHost(p) + 1) }
+
+// ruleSucceeds is the rule of Resumed and TookOver.
+func (s *State) ruleSucceeds(ev Event) error {
+	want := Event{
+		Room: s.Charter.Room, Term: Term{Reign: s.Term.Reign + 1}, Seq: ev.Seq, Time: ev.Time,
+		Kind: ev.Kind, By: ev.By, Device: ev.Device, Incarnation: ev.Incarnation,
+	}
+	isHost := ev.By == s.Charter.Host
+	switch {
+	case s.Seq == 0:
+		return fmt.Errorf("%w: the room is not open yet", ErrSeq)
+	case s.Ended:
+		return ErrEnded
+	case s.deviceTaken(ev.Device, ev.By):
+		return ErrDeviceBusy
+	case ev.Kind == Resumed && !isHost, ev.Kind == TookOver && !s.Leads(ev.By):
+		return ErrNotAllowed
+	case ev.Kind == TookOver && isHost && ev.Device == s.Program.Device: // it would outbid itself without a new reign
+		return ErrNotAllowed
+	case ev.Kind == Resumed && s.Term.Reign >= maxReign-1, ev.Kind == TookOver && ev.Term.Epoch <= s.Term.Epoch:
+		return fmt.Errorf("%w: out of terms", ErrTerm)
+	case ev.Incarnation < s.Incarnation:
+		return fmt.Errorf("%w: incarnations begin anew", ErrEvent)
+	}
+	if ev.Kind == TookOver {
+		want.Term = Term{Reign: s.Term.Reign, Epoch: ev.Term.Epoch, Order: s.order(ev.By)}
+	}
+	if ev != want {
+		return fmt.Errorf("%w: %v", ErrEvent, ev.Kind)
+	}
+	return nil
+}
+
+// succeed applies Resumed and TookOver.
+func (s *State) succeed(ev Event) ([]Effect, error) {
+	if err := s.ruleSucceeds(ev); err != nil {
+		return nil, err
+	}
+	if s.Past = append(s.Past, Ending{s.Term, s.Seq}); len(s.Past) > maxPast {
+		s.Past = s.Past[1:]
+	}
+	s.Term, s.Seq, s.Time, s.Incarnation = ev.Term, ev.Seq, ev.Time, ev.Incarnation
+	s.Program = Program{Device: ev.Device}
+	for i := range s.Seats {
+		if seat := &s.Seats[i]; seat.Device == ev.Device {
+			seat.Away = false
+			if ev.Kind == Resumed {
+				seat.Incarnation = 0
+			}
+		}
+	}
+	if ev.Kind == TookOver {
+		return []Effect{Led{s.Leader()}}, nil
+	}
+	s.Charter.Renewed++
+	s.Charter.Version++
+	return []Effect{Led{s.Leader()}, Chartered{}}, nil
+}
+
+// Compare says which of two states of a room holds: that of the greater term, of one term that which knows more.
+func (s *State) Compare(t *State) int {
+	if c := s.Term.Compare(t.Term); c != 0 {
+		return c
+	}
+	switch {
+	case s.Seq < t.Seq:
+		return -1
+	case s.Seq > t.Seq:
+		return 1
+	}
+	return 0
+}
+
+// An Ending is the last event of a term in the history of a room. Another history, in which somebody else took over sooner or
+// later, may have fewer or more of that term.
+type Ending struct {
+	Term Term
+	Seq  uint64
+}
+
+const maxPast = 16
+
+// Holds reports whether an event of a term is in the history that led to s. Who led in a term did so in one history, so
+// that the term and the number say it. Of terms that were long ago it supposes so.
+func (s *State) Holds(t Term, seq uint64) bool {
+	if t == s.Term {
+		return seq <= s.Seq
+	}
+	for _, e := range s.Past {
+		if e.Term == t {
+			return seq <= e.Seq
+		}
+	}
+	return len(s.Past) == maxPast && t.Compare(s.Past[0].Term) < 0
+}
+
+// Tail are those of the events that the winner does not hold, nor a line that it has as somebody else's tail brought it:
+// later than it was said.
+func (s *State) Tail(events []Event) []Event {
+	return slices.DeleteFunc(slices.Clone(events), func(ev Event) bool {
+		return s.Holds(ev.Term, ev.Seq) || ev.Kind == Say && slices.ContainsFunc(s.Chat, func(l Line) bool {
+			return l.Person == ev.By && l.Text == ev.Text && l.Time >= ev.Time
+		})
+	})
+}
+
+// checkPast holds what is true of the terms before.
+func (s *State) checkPast() error {
+	last := Ending{}
+	for _, e := range append(slices.Clone(s.Past), Ending{s.Term, s.Seq}) {
+		if e.Term.Compare(last.Term) <= 0 || e.Seq <= last.Seq {
+			return fmt.Errorf("%w: terms before", ErrSnapshot)
+		}
+		last = e
+	}
+	if len(s.Past) > maxPast {
+		return fmt.Errorf("%w: number of terms before", ErrSnapshot)
+	}
+	return nil
+}
+
+// Resubmit has the events of a tail that lost decided again as commands in the room that won: what people did there is not
+// to be lost with who led them. decide decides one and returns the number of its event, 0 if it is refused, as it is when
+// the other side had come to the same. Who was put out comes first, so that nothing of theirs comes in after all.
+//
+// Left out is what the winner hands out anew, sees for itself, or has from the host alone: incarnations, who is away, and
+// the charter.
+func Resubmit(tail []Event, decide func(by doc.Author, c Command) (seq uint64)) {
+	lines := make(map[uint64]uint64) // of the chat: their numbers there and here
+	removal := func(ev Event) bool { return ev.Kind == Remove || ev.Kind == Readmit }
+	for _, first := range []bool{true, false} {
+		for _, ev := range tail {
+			if slices.Contains([]Kind{Publish, Away, Back, Appoint, Withdraw}, ev.Kind) || removal(ev) != first {
+				continue
+			}
+			has, known := fields[ev.Kind]
+			if !known {
+				continue
+			}
+			c := Command{Room: ev.Room, Kind: ev.Kind, Text: ev.Text, Ref: ev.Ref, Seconds: ev.Seconds, Time: ev.Time}
+			if has&hasTo != 0 {
+				c.To = ev.To
+			}
+			if has&hasName != 0 {
+				c.Name = ev.Name
+			}
+			if has&hasPlace != 0 {
+				c.Place = ev.Place
+			}
+			if c.Ref != 0 {
+				if here, moved := lines[c.Ref]; moved {
+					c.Ref = here
+				}
+				c.Name, c.Text = "", "" // of a line that was pinned
+			}
+			if seq := decide(doc.Author{Person: ev.By, Device: ev.Device}, c); ev.Kind == Say && seq != 0 {
+				lines[ev.Seq] = seq
+			}
+		}
+	}
+}
+
+// A Verdict is what becomes of somebody who leads a room and meets another who does.
+type Verdict uint8
+
+const (
+	LeadOn  Verdict = iota // the other yields
+	Yield                  // to the other, and have one's tail decided again there
+	Reclaim                // the host, outbid by somebody: raise the reign, from one's own state or the other's
+)
+
+// Meet says what becomes of me, who leads under mine, on meeting somebody who leads under theirs. The two come to opposite
+// verdicts, but for a host who reclaims: that one leads on under the next reign.
+func Meet(me Person, mine, theirs *State) Verdict {
+	c := mine.Term.Compare(theirs.Term)
+	if c == 0 { // two devices of the host's
+		c = slices.Compare(mine.Program.Device[:], theirs.Program.Device[:])
+	}
+	switch {
+	case c >= 0:
+		return LeadOn
+	case me == mine.Charter.Host && theirs.Leader().Person != me:
+		return Reclaim
+	}
+	return Yield
+}
+
+// TakesOverAfter is for how long nobody may have led the room before p takes over, and whether p may at all: half a second,
+// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not.
+func (s *State) TakesOverAfter(by doc.Author) (after time.Duration, may bool) {
+	if s.Ended || s.Seq == 0 || !s.Leads(by.Person) || by.Device == s.Program.Device {
+		return 0, false
+	}
+	after = silence
+	for _, h := range s.Charter.CoHosts {
+		if h.Person == by.Person {
+			break
+		}
+		if seat, on := s.SeatOf(h.Person); by.Person != s.Charter.Host && h.Person != s.Leader().Person && !(on && seat.Away) {
+			after += silence
+		}
+	}
+	return after, true
+}
+
+const silence = 500 * time.Millisecond
