@@ -231,6 +231,28 @@ type (
 		Pass   []byte        `cbor:"4,keyasint,omitempty"` // signed: shown at the door from now on
 		Code   string        `cbor:"5,keyasint,omitempty"` // a constant word: why the device does not get the key
 	}
+	// Successors tells everybody below whom to ask when nobody leads the room: whoever may then, in this order.
+	Successors struct {
+		To []Entry `cbor:"1,keyasint"` // at most MaxEntries
+	}
+	// Claim says who leads a room, and proves it; it is the first message, and answered by the claim of who leads as the
+	// other has it, or by a Refuse. Without charter and snapshot it only asks.
+	Claim struct {
+		Room     [16]byte `cbor:"1,keyasint"`
+		Charter  []byte   `cbor:"2,keyasint"` // signed by the host
+		Snapshot []byte   `cbor:"3,keyasint"` // signed by who leads
+		Number   uint64   `cbor:"4,keyasint"` // of the first frame of the leader's program; answering a question, of the next
+	}
+	// Tail goes up from who led a room, or who kept it for them, to who leads it now: signed events that are not in its
+	// history. Going down, it tells a co-host events of before it came.
+	Tail struct {
+		Events [][]byte `cbor:"1,keyasint"` // at most MaxTail
+	}
+	// Lead asks a co-host to lead the room from now on, with a program that begins at frame Number; it answers with an
+	// Event, which takes effect when it comes down again.
+	Lead struct {
+		Number uint64 `cbor:"1,keyasint"`
+	}
 	// Bye is the last message of either side.
 	Bye struct {
 		Code string `cbor:"1,keyasint"`
@@ -276,6 +298,10 @@ const (
 	kindAsk
 	kindBoxes
 	kindWay
+	kindSuccessors
+	kindClaim
+	kindTail
+	kindLead
 )
 
 // Limits of what the messages carry.
@@ -287,6 +313,7 @@ const (
 	MaxGuests    = 256  // in a Present
 	MaxBoxes     = 256  // in Boxes
 	MaxWay       = 1024 // in a Way
+	MaxTail      = 32   // in a Tail, of 2 kB at most each
 )
 
 // MaxDepth is how many hops from the host a node may be. Who carries others is wanted nearer: PlaceOptions.Depth.
@@ -294,8 +321,8 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes or Way, or one of those of tally.go. The error means
-// it is none of these, or is longer than MaxControl.
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail or Lead, or one of
+// those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -369,6 +396,14 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindBoxes
 	case Way:
 		kind = kindWay
+	case Successors:
+		kind = kindSuccessors
+	case Claim:
+		kind = kindClaim
+	case Tail:
+		kind = kindTail
+	case Lead:
+		kind = kindLead
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -461,6 +496,14 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Boxes](b[1:])
 	case kindWay:
 		return decode[Way](b[1:])
+	case kindSuccessors:
+		return decode[Successors](b[1:])
+	case kindClaim:
+		return decode[Claim](b[1:])
+	case kindTail:
+		return decode[Tail](b[1:])
+	case kindLead:
+		return decode[Lead](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

@@ -60,6 +60,11 @@ var controlVectors = []controlVector{
 	{"boxes", "23 a1 01 82 a4 01 5820 " + strings.Repeat("52", 32) + " 02 02 03 42 0102 04 41 aa a2 01 5820 " + strings.Repeat("53", 32) + " 05 62 6e6f",
 		Boxes{List: []Box{{Device: fill32(0x52), Epoch: 2, Sealed: []byte{1, 2}, Pass: []byte{0xaa}}, {Device: fill32(0x53), Code: "no"}}}},
 	{"way", "24 a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 80", Way{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{}}},
+	{"successors", "25 a1 01 81 a3 01 41 aa 02 81 41 0a 03 00", Successors{To: []Entry{{Peer: []byte{0xaa}, Addrs: [][]byte{{10}}}}}},
+	{"claim", "26 a4 01 50" + strings.Repeat("52", 16) + "02 41 aa 03 41 bb 04 19 0400",
+		Claim{Room: fill(0x52), Charter: []byte{0xaa}, Snapshot: []byte{0xbb}, Number: 1024}},
+	{"tail", "27 a1 01 82 41 aa 42 0102", Tail{Events: [][]byte{{0xaa}, {1, 2}}}},
+	{"lead", "28 a1 01 19 0400", Lead{Number: 1024}},
 }
 
 type controlVector struct {
@@ -93,7 +98,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "25 a0",
+		"unknown kind":           "29 a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",

@@ -16,7 +16,9 @@ func (t *Tree) Publish(f Frame, now time.Time) {
 		t.drop(malformed)
 		return
 	}
-	t.stream(f.Slot).own = now
+	if s := t.stream(f.Slot); !s.shared {
+		s.own = now
+	}
 	if t.store(&f, nil, now) {
 		t.stats.Published++
 	}
@@ -31,13 +33,23 @@ func (t *Tree) PublishAuth(a *Auth, now time.Time) {
 		return
 	}
 	s := t.stream(a.Slot)
-	s.own = now
+	if !s.shared {
+		s.own = now
+	}
 	if t.storeAuth(a, nil, now) {
 		if e := s.find(a.Last()); e.here {
 			t.sendWaiting(now)
 		}
 	}
 	t.settle(now)
+}
+
+// Share says that somebody else goes on with a stream of ours, or does no more: until our own ends, both come.
+func (t *Tree) Share(slot Slot, with bool) {
+	if slot <= MaxSlot {
+		s := t.stream(slot)
+		s.shared, s.own = with, time.Time{}
+	}
 }
 
 // Receive takes a packet that came from a peer. The error is ErrTrespass, after which the caller should part with the

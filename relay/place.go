@@ -121,6 +121,32 @@ func (p *Place) Offer(fanout int) {
 // Source says who makes the program. What that peer passes on itself is nobody else's doing: it is never banned.
 func (p *Place) Source(id Peer) { p.source = id }
 
+// Lead makes this node the root: it parts with its parents and has none from now on.
+func (p *Place) Lead(now time.Time) {
+	p.opt.Root, p.sought, p.draining = true, false, false
+	p.stopSeeking()
+	for _, t := range p.trials {
+		p.out.Part(t.id, "moved")
+	}
+	p.trials = nil
+	for _, u := range []*upper{p.warm, p.hot} {
+		if u != nil {
+			p.out.Part(u.id, "moved")
+		}
+	}
+	p.warm, p.hot, p.path, p.others = nil, nil, nil, nil
+	p.tree.SetSpare("", now)
+	p.tree.SetParent("", now)
+	p.troubled, p.seeking = false, false
+	p.announce()
+}
+
+// Follow makes the root a node that is led from elsewhere: Seek says where. Its children stay.
+func (p *Place) Follow(now time.Time) {
+	p.opt.Root, p.seekAt, p.nextAt = false, now, now
+	clear(p.failed)
+}
+
 // Depth is how many hops away the root is; -1 while there is no place.
 func (p *Place) Depth() int {
 	if !p.placed() {

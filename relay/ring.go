@@ -31,6 +31,7 @@ type stream struct {
 	fresh   time.Time // when the last new frame came
 	from    *peer     // who sent it; nil for our own, or when that peer is gone
 	own     time.Time // when we last published in it
+	shared  bool      // somebody else goes on with what we publish in it
 	missing int       // entries with an askAt
 
 	signed  uint64    // lower numbers need no more requests for their auths
