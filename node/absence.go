@@ -86,19 +86,19 @@ func (a absences) look(s *room.State, here present, hold time.Duration, now time
 func (r *Room) sweep(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.phase.Over() {
+	if r.host == nil || r.phase.Over() {
 		return
 	}
 	away, back, gone := r.host.absent.look(r.state, r.present(), holdTime(r.charter), now)
 	// Who is here may change while each is written, so that each is looked at again. What the rules know is not so any more
 	// they refuse.
 	for _, p := range back {
-		if r.host.keeper.turn(); r.seatIsHere(p) {
+		if r.turn() && r.seatIsHere(p) {
 			_ = r.note(room.Back, p, now)
 		}
 	}
 	for _, p := range away {
-		if r.host.keeper.turn(); !r.seatIsHere(p) {
+		if r.turn() && !r.seatIsHere(p) {
 			_ = r.note(room.Away, p, now)
 			if r.seatIsHere(p) { // since: nobody greeted who was not away yet
 				_ = r.note(room.Back, p, now)
@@ -106,7 +106,7 @@ func (r *Room) sweep(now time.Time) {
 		}
 	}
 	for _, who := range gone {
-		if r.host.keeper.turn(); !r.present().has(who) {
+		if r.turn() && !r.present().has(who) {
 			r.forget(who, nil)
 		}
 	}

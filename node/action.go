@@ -16,7 +16,7 @@ import (
 // An Action is something a person does in a room. Fields that its kind does not use are ignored.
 type Action struct {
 	Kind    string        // one of Actions
-	Person  doc.PublicKey // whom it is about; the zero key means oneself, for pass_stick the next
+	Person  doc.PublicKey // whom it is about; the zero key means oneself, for pass_stick and hand_over the next
 	Volume  float64       // volume: 0 to 2
 	Text    string        // say, pin
 	Ref     uint64        // erase, pin: the line's Seq
@@ -26,7 +26,7 @@ type Action struct {
 }
 
 // ownActions are decided by this node alone, or are no commands of the rule book.
-var ownActions = []string{"leave", "volume", "react", "relink"}
+var ownActions = []string{"leave", "volume", "react", "relink", "hand_over", "take_back"}
 
 // commands are the actions that the rule book decides.
 var commands = map[string]room.Kind{
@@ -66,20 +66,24 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 		return r.react(a.Emoji)
 	case "relink":
 		return r.newLink()
+	case "hand_over":
+		return r.HandOver(ctx, a.Person)
+	case "take_back":
+		return r.TakeBack(ctx)
 	}
 	c, err := r.asCommand(a)
 	if err != nil {
 		return err
 	}
-	own := a.Person.IsZero() || a.Person == r.n.Person()
-	if r.guest != nil && own {
+	own := (a.Person.IsZero() || a.Person == r.n.Person()) && r.minds()
+	if own {
 		r.intend(c.Kind)
 	}
 	err = r.command(ctx, c)
 	if errors.Is(err, room.ErrNoChange) {
 		err = nil
 	}
-	if r.guest != nil && own {
+	if own {
 		r.agree(c.Kind, err)
 	}
 	return err

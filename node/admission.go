@@ -43,6 +43,10 @@ func (n *Node) serveControl(s network.Stream) {
 		n.show(ctl, room.ID(look.Room))
 		return
 	}
+	if m, ok := m.(relay.Claim); ok {
+		n.serveClaim(ctl, s.Conn().RemotePeer(), m)
+		return
+	}
 	if m, ok := m.(relay.Carry); ok {
 		n.serveCarry(ctl, s.Conn().RemotePeer(), m)
 		return
@@ -52,7 +56,7 @@ func (n *Node) serveControl(s network.Stream) {
 		n.counts.Add("join_malformed")
 		return
 	}
-	r := n.fed(room.ID(j.Room))
+	r := n.fedSoon(n.ctx, room.ID(j.Room), !j.Warm)
 	if r == nil && n.resumes(room.ID(j.Room)) {
 		n.counts.Add("join_early")
 		ctl.Finish(relay.Refuse{Code: "early", Text: "The host is just coming back."})
@@ -77,7 +81,7 @@ func (n *Node) serveMedia(s network.Stream) {
 		s.Reset()
 		return
 	}
-	r := n.fed(room.ID(b))
+	r := n.fedSoon(n.ctx, room.ID(b), true)
 	if r == nil {
 		n.counts.Add("media_no_room")
 		s.Reset()
@@ -151,7 +155,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		name = "Guest " + cert.Person.Short()
 	}
 	author := doc.Author{Person: cert.Person, Device: device}
-	if r.carries != nil && !r.n.relay.serves(cert.Person) {
+	if r.carried && !r.n.relay.serves(cert.Person) {
 		return nil, relay.Refuse{Code: "not_served", Text: "This relay does not serve you."}
 	}
 	var shown room.Claim
@@ -209,12 +213,16 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		return c, nil
 	}
 	r.listenersChanged()
+	r.tellHeir(c)
 	ctl.Send(relay.Counts{Listeners: r.listeners})
 	if r.listeners != r.feeds.told {
 		r.feeds.told = unlike // this one knows another: everybody is told again
 	}
 	if r.host != nil {
 		delete(r.host.recalls, id)
+		if r.state.Leads(cert.Person) {
+			r.tellSuccessors() // whoever leads may be gone before the second is over
+		}
 		r.greet(c.author)
 	} else {
 		r.presenceSoon()
@@ -297,7 +305,7 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 	switch {
 	case r.phase.Over():
 		return &relay.Refuse{Code: "ended", Text: "This room has ended."}
-	case r.state == nil, r.carries != nil && (r.phase != Live || len(r.carries.since) > sinceMost):
+	case r.state == nil, r.carries != nil && (r.phase != Live || r.carries.snapshot == nil || len(r.carries.since) > sinceMost):
 		return &relay.Refuse{Code: "early", Text: "This relay is not in the room just now."}
 	case r.n.people.Blocks(who.Person) && r.host != nil:
 		return &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}
@@ -305,7 +313,7 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 		return &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
 	case r.isOut(who.Person, now):
 		return &relay.Refuse{Code: "flood", Text: "Your node sent far too much and was put out. It may come back in a moment."}
-	case carry > 0 && !asked && !r.askedToCarry(who.Device):
+	case carry > 0 && !asked && !r.askedToCarry(who.Device) && !r.state.Leads(who.Person): // who led it carries those who stayed
 		return &relay.Refuse{Code: "not_asked", Text: "The host did not ask this relay to carry the room."}
 	case carry == 0 && r.state.Locked && !asked && !r.letsIn(who.Person):
 		return &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
@@ -323,9 +331,9 @@ func (r *Room) acceptance(a relay.Accept) (_ relay.Accept, since []passed, err e
 	return a, nil, err
 }
 
-// signedState is the room's charter and state, signed by its host. r.mu is held.
+// signedState is the room's charter, signed by its host, and its state, signed by us who lead. r.mu is held.
 func (r *Room) signedState() (charter, snapshot []byte, err error) {
-	if charter, err = room.SignCharter(r.n.id(), r.charter); err != nil {
+	if charter, err = r.signedCharter(); err != nil {
 		return nil, nil, err
 	}
 	snapshot, err = room.SignSnapshot(r.n.id(), r.state)
@@ -345,7 +353,7 @@ func (r *Room) devices(p doc.PublicKey) int {
 
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
-	return r.holds(p) || r.host != nil && r.host.door.wasInside(p, time.Now())
+	return r.holds(p) || time.Now().Before(r.heir.grace) || r.host != nil && r.host.door.wasInside(p, time.Now())
 }
 
 // nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.

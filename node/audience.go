@@ -147,7 +147,7 @@ func (v *voice) tickProgram(now time.Time) { v.media.found(v.playProgram(now)) }
 func (v *voice) playProgram(now time.Time) (j judgement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.hosting || v.onStage() {
+	if v.hearsStage() {
 		return j
 	}
 	a := &v.program
@@ -252,7 +252,7 @@ func (v *voice) quality() QualityView {
 }
 
 func (v *voice) qualityNow(now time.Time) QualityView {
-	if v.onStage() {
+	if v.hearsStage() {
 		return v.stage.quality(v, now)
 	}
 	a := &v.program

@@ -44,7 +44,9 @@ func (r *Room) heed(p doc.PublicKey) {
 	if r.host == nil || r.phase.Over() {
 		return
 	}
-	r.host.keeper.turn() // from here on nothing else is decided before we have
+	if !r.turn() { // from here on nothing else is decided before we have
+		return
+	}
 	c := room.Command{Room: r.id, Kind: room.Remove, To: p}
 	switch blocked := r.n.people.Blocks(p); {
 	case blocked && r.holds(p) && !r.state.IsRemoved(p):

@@ -131,10 +131,11 @@ func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
 // askAbout asks the host, through our parent, about a newcomer of whom only the host can know whether they may come in:
 // another relay, or somebody in front of a locked room.
 func (r *Room) askAbout(ctx context.Context, who doc.Author, carry uint32) (asked bool, no any) {
+	r.mu.Lock()
 	if r.carries == nil {
+		r.mu.Unlock()
 		return false, nil
 	}
-	r.mu.Lock()
 	needed := r.state != nil && (carry > 0 || r.state.Locked && !r.letsIn(who.Person))
 	may := !needed || r.carries.passing.take(time.Now(), passRate, passBurst)
 	r.mu.Unlock()
@@ -181,8 +182,10 @@ func (r *Room) presenceSoon() {
 	time.AfterFunc(presenceEvery, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.carries.due = false
-		r.tellPresence()
+		if r.carries != nil { // else we lead by now
+			r.carries.due = false
+			r.tellPresence()
+		}
 	})
 }
 
@@ -287,11 +290,13 @@ func (r *Room) tendCarried(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.letAllGo()
+			if !r.leads() {
+				r.letAllGo()
+			}
 			return
 		case now := <-second.C:
 			r.mu.Lock()
-			if r.state != nil {
+			if r.carries != nil && r.state != nil {
 				if r.listeners != r.feeds.told {
 					r.feeds.told = r.listeners
 					r.broadcast(relay.Counts{Listeners: r.listeners})

@@ -39,6 +39,7 @@ var (
 	errCrowded = errors.New("node: too many rooms")
 	errOld     = errors.New("node: announcement not newer than the one known")
 	errFlood   = errors.New("node: announcements come too fast")
+	errUnnamed = errors.New("node: announced by somebody whom its host did not name, as far as we heard")
 )
 
 // A directory holds the newest announcement of every room that is live as far as we heard.
@@ -61,6 +62,9 @@ type listing struct {
 	since  time.Time // first heard of
 	until  time.Time // when to forget it
 	whole  time.Time // when roomBurst may come at once again
+
+	named   []doc.PublicKey // co-hosts, by the latest announcement that the host signed
+	version uint64          // of that one
 }
 
 // A neighbour is what a connected node has used of what it may bring.
@@ -83,7 +87,7 @@ func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool,
 	if err := a.CheckTime(now); err != nil {
 		return false, err
 	}
-	if err := d.judge(from, a, now); err != nil {
+	if err := d.judge(from, a, author, now); err != nil {
 		return false, err
 	}
 	if err := room.VerifyAnnouncement(raw, now); err != nil {
@@ -91,12 +95,12 @@ func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool,
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.fits(from, a, now); err != nil {
+	if err := d.fits(from, a, author, now); err != nil {
 		return false, err // another one was faster
 	}
 	l := listing{ann: *a, device: author.Device, raw: slices.Clone(raw), from: from, since: now, until: a.Until(now)}
 	if old, known := d.rooms[a.Room]; known {
-		l.from, l.since, l.whole = old.from, old.since, old.whole
+		l.from, l.since, l.whole, l.named, l.version = old.from, old.since, old.whole, old.named, old.version
 		changed = !sameToReader(old.ann, *a)
 	} else {
 		gone := len(d.rooms) >= directorySize && d.displace(from, now)
@@ -104,6 +108,9 @@ func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool,
 			d.brought[from]++
 		}
 		changed = !a.Ended || gone
+	}
+	if author.Person == a.Host {
+		l.named, l.version = a.Successors, a.Version
 	}
 	spend(&l.whole, roomEvery, roomBurst, now)
 	d.rooms[a.Room] = l
@@ -116,28 +123,36 @@ func sameToReader(a, b room.Announcement) bool {
 
 // judge is what an announcement must pass before its signature is looked at, which costs more than all the rest. What
 // fails the signature afterwards has used its neighbour's allowance, not its room's.
-func (d *directory) judge(from peer.ID, a *room.Announcement, now time.Time) error {
+func (d *directory) judge(from peer.ID, a *room.Announcement, by doc.Author, now time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old, known := d.rooms[a.Room]
 	switch {
-	case known && isLate(&old.ann, a):
+	case by.Person != a.Host && from != "" && !slices.Contains(old.named, by.Person):
+		return errUnnamed
+	case known && old.isLate(a, by):
 		return errOld
 	case from == "" || known && a.Ended: // an end is always taken, and comes once
 	case !spend(&d.neighbour(from, now).whole, neighbourEvery, neighbourBurst, now):
 		return errFlood
 	}
-	return d.fits(from, a, now)
+	return d.fits(from, a, by, now)
 }
 
-// isLate reports whether an announcement says nothing that is not known.
-func isLate(known, a *room.Announcement) bool { return known.Version >= a.Version || known.Ended }
+// isLate reports whether an announcement says nothing that is not known. The host's word holds whatever a co-host's clock
+// said meanwhile.
+func (l *listing) isLate(a *room.Announcement, by doc.Author) bool {
+	if by.Person == a.Host {
+		return l.version >= a.Version || l.ann.Ended
+	}
+	return l.ann.Version >= a.Version || l.ann.Ended
+}
 
 // fits reports whether there is a place for an announcement. Our own always have one. d.mu is held.
-func (d *directory) fits(from peer.ID, a *room.Announcement, now time.Time) error {
+func (d *directory) fits(from peer.ID, a *room.Announcement, by doc.Author, now time.Time) error {
 	if old, ok := d.rooms[a.Room]; ok { // a copy: what is spent of it here only counts once take keeps it
 		switch {
-		case isLate(&old.ann, a):
+		case old.isLate(a, by):
 			return errOld
 		case from != "" && !a.Ended && !spend(&old.whole, roomEvery, roomBurst, now):
 			return errFlood

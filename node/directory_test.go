@@ -510,3 +510,33 @@ func FuzzDirectoryTake(f *testing.F) {
 		}
 	})
 }
+
+// A co-host announces a room that its host cannot, if the host named them; the host's word counts more.
+func TestDirectorySuccessors(t *testing.T) {
+	d := newDirectory()
+	ana, bo, eve := testIdentity(t, 1), testIdentity(t, 2), testIdentity(t, 3)
+	as := func(id *doc.Identity, version uint64, title string, change func(*room.Announcement)) []byte {
+		return announced(t, id, 1, version, noon, func(a *room.Announcement) {
+			a.Room, a.Host, a.Title = roomOf(ana, 1), ana.Author().Person, title
+			if a.Successors = []doc.PublicKey{bo.Author().Person}; change != nil {
+				change(a)
+			}
+		})
+	}
+	named := func(a *room.Announcement) { a.Successors = append(a.Successors, eve.Author().Person) }
+	take(t, d, as(bo, 5, "Kitchen", nil), noon, false, errUnnamed)
+	take(t, d, as(ana, 5, "Kitchen", nil), noon, true, nil)
+	take(t, d, as(eve, 9, "Evil", named), noon, false, errUnnamed)
+	later := noon.Add(time.Second)
+	take(t, d, as(bo, 9, "Bo keeps it", nil), later, true, nil)
+	if l, ok := d.Get(roomOf(ana, 1), later); !ok || l.device != bo.Author().Device || l.ann.Host != ana.Author().Person {
+		t.Errorf("announced by %v, %v", l.device, ok)
+	}
+	take(t, d, as(eve, 10, "Evil", named), later, false, errUnnamed) // the host did not name her, whatever she says
+	later = later.Add(time.Second)
+	take(t, d, as(ana, 6, "Kitchen", nil), later, true, nil) // by a slower clock than Bo's
+	take(t, d, as(ana, 6, "Kitchen", nil), later, false, errOld)
+	if l, _ := d.Get(roomOf(ana, 1), later); l.device != ana.Author().Device {
+		t.Error("the host is not back")
+	}
+}

@@ -115,5 +115,5 @@ func serveDirectory(s network.Stream, d *directory, counts *counters) {
 
 // isHostile tells an announcement that only a liar or a broken node sends from one that came late.
 func isHostile(err error) bool {
-	return err != nil && !errors.Is(err, errOld) && !errors.Is(err, errCrowded) && !errors.Is(err, errFlood) && !errors.Is(err, room.ErrStale) && !errors.Is(err, room.ErrFuture)
+	return err != nil && !errors.Is(err, errOld) && !errors.Is(err, errCrowded) && !errors.Is(err, errFlood) && !errors.Is(err, errUnnamed) && !errors.Is(err, room.ErrStale) && !errors.Is(err, room.ErrFuture)
 }

@@ -184,7 +184,7 @@ func (n *Node) keepHouse() {
 			return
 		case now := <-t.C:
 			for _, r := range n.Rooms() {
-				if r.carries != nil && r.Phase().Over() {
+				if r.carried && r.Phase().Over() {
 					n.leave(r) // nobody looks at it any more
 				}
 			}

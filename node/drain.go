@@ -12,7 +12,7 @@ func (n *Node) Drain(ctx context.Context) {
 	n.draining.Store(true)
 	n.offerSoon()
 	for _, r := range n.Rooms() {
-		if r.carries != nil {
+		if r.carried {
 			r.drain()
 		}
 	}

@@ -21,6 +21,7 @@ var explained = []struct {
 	UserError
 }{
 	{room.ErrNotAllowed, UserError{"not_allowed", "Only the host or a co-host can do that, and what concerns co-hosts only the host."}},
+	{room.ErrHostGone, UserError{"host_gone", "Only the host can do that, and the host does not lead the room just now."}},
 	{room.ErrNotSeated, UserError{"not_on_stage", "That works only for people on stage."}},
 	{room.ErrFull, UserError{"full", "There is no place left."}},
 	{room.ErrNoHand, UserError{"no_hand", "That hand is not raised."}},

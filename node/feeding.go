@@ -96,10 +96,21 @@ func (r *Room) settleChild(c *child) {
 // those below it need; it hears the stage when somebody there is on it, and sends what they may send. r.mu is held.
 func (r *Room) rights(c *child) (hears, sends uint32) {
 	hears = 1 << relay.Program
+	for _, led := range [...]doc.PublicKey{r.state.Program.Device, r.heir.before} {
+		if led == c.author.Device || r.feeds.below.isVia(led, c) {
+			sends |= 1 << relay.Program // from where the room is led, or was, if that is below us for the moment
+		}
+	}
+	if r.carriesHeir(c) {
+		hears = relay.AllSlots
+	}
 	for _, s := range r.state.Seats {
 		switch {
 		case s.Device == c.author.Device:
-			hears = relay.AllSlots &^ (1<<relay.Program | 1<<s.Slot) // the stage, never oneself
+			if hears != relay.AllSlots {
+				hears &^= 1 << relay.Program
+			}
+			hears = (hears | relay.AllSlots&^(1<<relay.Program)) &^ (1 << s.Slot) // the stage, never oneself
 		case r.feeds.below.isVia(s.Device, c) && !r.isChild(s.Device): // what a child sends it sends itself
 			hears = relay.AllSlots
 		default:
@@ -113,6 +124,20 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 		return 0, 0 // at once: its connection ends a moment later
 	}
 	return hears, sends
+}
+
+// carriesHeir reports whether a child, or somebody below it, leads the room if nobody else does: they hear all of it, to be
+// ready. r.mu is held.
+func (r *Room) carriesHeir(c *child) bool {
+	if r.state.Leads(c.author.Person) {
+		return true
+	}
+	for _, g := range r.feeds.below.guests {
+		if g.via == c && r.state.Leads(g.Person) {
+			return true
+		}
+	}
+	return false
 }
 
 // hear takes one control message of a child and reports whether it was the last.
@@ -140,7 +165,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	switch m := m.(type) {
 	case relay.Ping:
 		// By the host's clock, whoever answers: what is heard is as old as that says.
-		if offset, ok := r.voice.hostClock(); ok {
+		if offset, ok := r.voice.hostClock(); ok || !r.carried {
 			t := now.Add(offset).UnixMicro()
 			c.ctl.Send(relay.Pong{T0: m.T0, T1: t, T2: t})
 		}
@@ -158,6 +183,16 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.tellPlaceBelow(c, m)
 		r.bringUpToDate(c, m.HaveSeq)
 	case relay.Ask: // heard above
+	case relay.Event:
+		r.takeProposal(c, m, now)
+	case relay.Lead:
+		r.noteLead(c, m)
+	case relay.Tail:
+		r.takeTail(c, m, now)
+	case relay.Charter:
+		if charter, err := room.OpenCharter(m.Payload, now); err == nil && charter.Room == r.id && charter.Host == c.author.Person && charter.Host == r.charter.Host {
+			r.logCharter(charter, m.Payload)
+		}
 	case relay.Bye:
 		c.left, c.moved = m.Code == "left", m.Code != "left"
 		r.tellPlaceBelow(c, m)
@@ -285,7 +320,7 @@ type said struct {
 
 // openCommand checks a command that a child sent. What comes through another relay a relay leaves to the host.
 func (r *Room) openCommand(c *child, payload []byte, now time.Time) (s said) {
-	if c.carry > 0 && r.host == nil {
+	if c.carry > 0 && !r.leads() {
 		return s
 	}
 	mine := r.mayCommand(c, now)

@@ -44,7 +44,7 @@ func (n *Node) Measure() []RoomMeasure {
 	var all []RoomMeasure
 	for _, r := range n.Rooms() {
 		r.mu.Lock()
-		m := RoomMeasure{ID: r.id, Hosted: r.host != nil, Carried: r.carries != nil, Listeners: r.listeners}
+		m := RoomMeasure{ID: r.id, Hosted: r.host != nil, Carried: r.carried, Listeners: r.listeners}
 		if r.feeds != nil {
 			r.media.drive(func(p *relay.Place, _ time.Time) { m.Children = p.Feeds() })
 		}

@@ -69,7 +69,9 @@ func (r *Room) answer(id uint64, s said, now time.Time) relay.Answer {
 // decide runs the rule book and tells everyone. r.mu is held; it is let go while the event is written, when nothing else
 // is decided but everything else may change.
 func (r *Room) decide(by doc.Author, c room.Command, now time.Time) error {
-	r.host.keeper.turn()
+	if !r.turn() {
+		return errNotConnected // whoever leads it now is still to be found
+	}
 	ev, err := r.state.Decide(by, c, now)
 	if err != nil {
 		return err
@@ -101,7 +103,20 @@ func (r *Room) commit(ev room.Event) error {
 		return err
 	}
 	r.state = next
+	r.logEvent(ev, raw)
+	chartered := slices.ContainsFunc(effects, func(e room.Effect) bool { return e == room.Chartered{} })
+	if r.charter = next.Charter; chartered {
+		// First, so that whoever knows of it can show it: a co-host must, to lead on.
+		charter, err := room.SignCharter(r.n.id(), r.charter)
+		if err != nil {
+			return err
+		}
+		r.broadcast(relay.Charter{Payload: charter})
+	}
 	r.broadcastRaw(msg)
+	if chartered {
+		r.tellSuccessors()
+	}
 	r.settle()
 	r.carryOut(ev, effects)
 	for _, e := range effects {
@@ -110,13 +125,6 @@ func (r *Room) commit(ev room.Event) error {
 			r.setPhase(Ended, r.endedBy(ev.By))
 		case room.Drop:
 			r.shutOut(e.Person)
-		case room.Chartered:
-			r.charter = r.state.Charter
-			raw, err := room.SignCharter(r.n.id(), r.charter)
-			if err != nil {
-				return err
-			}
-			r.broadcast(relay.Charter{Payload: raw})
 		case room.Begun:
 			if err := r.publishProgram(time.Now()); err != nil {
 				return err
@@ -147,6 +155,13 @@ func (r *Room) endedBy(p doc.PublicKey) string {
 func (r *Room) tend(ctx context.Context) {
 	second := time.NewTicker(countsEvery)
 	defer second.Stop()
+	r.mu.Lock()
+	if r.host == nil {
+		r.mu.Unlock()
+		return
+	}
+	news := r.host.news
+	r.mu.Unlock()
 	var version uint64
 	announce := time.NewTimer(0)
 	defer announce.Stop()
@@ -154,7 +169,12 @@ func (r *Room) tend(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			r.announce(version, true)
+			r.mu.Lock()
+			ended := r.state.Ended || r.charter.Host == r.n.Person()
+			r.mu.Unlock()
+			if ended {
+				r.announce(version, true) // unless somebody else leads it on
+			}
 			return
 		case <-second.C:
 			now := time.Now()
@@ -163,7 +183,7 @@ func (r *Room) tend(ctx context.Context) {
 			r.recall(ctx, now)
 			r.recruit(ctx, now)
 			r.stayKept(now)
-		case <-r.host.news:
+		case <-news:
 			// A burst of changes is one announcement, at most two a second.
 			announce.Reset(max(0, 500*time.Millisecond-time.Since(last)))
 		case <-announce.C:
@@ -178,6 +198,9 @@ func (r *Room) tend(ctx context.Context) {
 func (r *Room) everySecond(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host == nil {
+		return
+	}
 	r.listeners = r.audience()
 	if r.listeners != r.feeds.told {
 		r.feeds.told = r.listeners
@@ -196,6 +219,7 @@ func (r *Room) everySecond(now time.Time) {
 			r.n.o.Log.Error("program", "err", err)
 		}
 	}
+	r.tellSuccessors()
 	r.voice.expectLoss(r.worstLoss())
 	r.lookAtChildren(now)
 	r.offer()
@@ -224,7 +248,7 @@ func (r *Room) notice() notice {
 
 // announceSoon asks for an announcement, if there is something new to say. r.mu is held.
 func (r *Room) announceSoon() {
-	if r.notice() == r.host.notice {
+	if r.host == nil || r.notice() == r.host.notice {
 		return
 	}
 	select {
@@ -240,6 +264,10 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 	}
 	a := r.announcement(version, ended)
 	r.mu.Lock()
+	if r.host == nil {
+		r.mu.Unlock()
+		return version
+	}
 	r.host.notice = r.notice()
 	r.mu.Unlock()
 	r.n.publish(a)
@@ -249,7 +277,7 @@ func (r *Room) announce(version uint64, ended bool) uint64 {
 // announcement describes the room as it stands; version is the last one used.
 func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	r.mu.Lock()
-	charter, relays := r.charter, r.relayEntries()
+	charter, relays := r.charter, append(r.relayEntries(), r.otherEntries()...)
 	r.mu.Unlock()
 	link := r.n.shareLink(charter, relays) // made anew: this machine may have come into another network
 	r.mu.Lock()
@@ -259,7 +287,7 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	now := time.Now()
 	ttl := r.n.o.AnnounceEvery * 5 / 2
 	a := room.Announcement{
-		Room: r.id, Nonce: r.charter.Nonce, Host: r.charter.Host, HostName: r.n.displayName(),
+		Room: r.id, Nonce: r.charter.Nonce, Host: r.charter.Host, HostName: r.hostName(),
 		Title: r.charter.Title, Language: r.charter.Language, Mode: r.charter.Mode, Access: r.charter.Access,
 		Listeners: r.listeners, Speakers: uint32(len(r.state.Seats)), Version: max(version+1, uint64(now.UnixMilli())),
 		Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Locked: r.state.Locked, StageOnly: r.state.StageOnly,
@@ -268,7 +296,18 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	if r.state.Waiting {
 		a.Starts = r.charter.Starts
 	}
+	for _, s := range r.charter.CoHosts {
+		a.Successors = append(a.Successors, s.Person)
+	}
 	return a
+}
+
+// hostName is what the host is called. r.mu is held.
+func (r *Room) hostName() string {
+	if r.charter.Host == r.n.Person() {
+		return r.n.displayName()
+	}
+	return r.names.view(r.charter.Host).Name
 }
 
 // entriesRelays is how many of a room's entry points are relays.

@@ -31,6 +31,15 @@ func (k *keeper) turn() {
 	}
 }
 
+// turn waits until nothing is being written, and reports whether the room is still led here. r.mu is held, and let go
+// meanwhile.
+func (r *Room) turn() bool {
+	if r.host != nil {
+		r.host.keeper.turn()
+	}
+	return r.host != nil
+}
+
 // write runs f without Room.mu, which is held before and after.
 func (r *Room) write(f func() error) error {
 	k := &r.host.keeper
@@ -49,7 +58,16 @@ func (r *Room) write(f func() error) error {
 func (r *Room) keep(next *room.State, ev room.Event) error {
 	id, home := r.id, r.n.home
 	var err error
-	if next.Ended {
+	if next.Charter.Host != r.n.Person() {
+		// The room is the host's to keep, and whoever leads it for the host keeps what must not be handed out again.
+		if next.Incarnation > r.heir.reserved.Incarnation {
+			var now floor
+			at := floor{next.Incarnation, next.Term.Epoch}
+			if err = r.write(func() (err error) { _, now, err = home.reserve(id, at); return err }); err == nil {
+				r.heir.reserved = now
+			}
+		}
+	} else if next.Ended {
 		err = r.write(func() error { return home.forgetRoom(id) })
 	} else {
 		beside := r.keptBeside(next)
@@ -91,7 +109,7 @@ func mustLast(ev room.Event) bool {
 
 // keptBeside is what is kept beside a state. r.mu is held.
 func (r *Room) keptBeside(s *room.State) keptHost {
-	k := keptHost{Inside: r.inside(), Barred: sortedKeys(r.host.door.barred)}
+	k := keptHost{Inside: r.inside(), Barred: sortedKeys(r.host.door.barred), Successors: r.keptSuccessors()}
 	if s.IsClosed() {
 		k.Keys, k.Link = maps.Clone(r.keys.secrets), r.keys.link
 	}
@@ -124,15 +142,15 @@ func sortedKeys(m map[doc.PublicKey]bool) []doc.PublicKey {
 func (r *Room) stayKept(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host == nil || now.Sub(r.host.keeper.marked) < keptEvery || !r.turn() || r.phase.Over() {
+		return
+	}
 	k := &r.host.keeper
-	if now.Sub(k.marked) < keptEvery {
-		return
-	}
-	k.turn()
-	if r.phase.Over() {
-		return
-	}
 	k.marked = now
+	if r.charter.Host != r.n.Person() {
+		_ = r.write(func() error { return r.n.home.roomLives(r.id, now) })
+		return
+	}
 	err := os.ErrNotExist
 	if reflect.DeepEqual(k.last, r.keptBeside(r.state)) {
 		err = r.write(func() error { return r.n.home.roomLives(r.id, now) })

@@ -21,6 +21,9 @@ const (
 	keptEvery   = 5 * time.Second // how often a file is marked as that of a room that lives
 	keptMost    = 2 * maxRooms    // files looked at
 
+	// holdLed is how long a host may come back to a room that somebody may have led meanwhile.
+	holdLed = 12 * time.Hour
+
 	keptSuffix    = ".json"
 	damagedSuffix = ".damaged"
 )
@@ -40,6 +43,8 @@ type keptHost struct {
 	Inside   []doc.PublicKey          `json:"inside,omitempty"` // who was connected: they come in again, also if the room is locked
 	Names    map[doc.PublicKey]string `json:"names,omitempty"`  // of the removed
 	Barred   []doc.PublicKey          `json:"barred,omitempty"` // of them, those who were removed for being blocked
+
+	Successors []string `json:"successors,omitempty"` // who may lead the room meanwhile: addresses, with their names
 }
 
 // A keptGuest is how we were in somebody's room.
@@ -76,6 +81,9 @@ func (u *Unfinished) Named(title string) bool {
 // hold is how long the room may be taken up again.
 func (u *Unfinished) hold() time.Duration {
 	if u.Host != nil {
+		if len(u.Host.Successors) > 0 {
+			return holdLed
+		}
 		return holdTime(u.state.Charter)
 	}
 	return min(time.Duration(u.Guest.HoldMS)*time.Millisecond, holdMost)

@@ -137,6 +137,9 @@ type roomKey struct {
 
 // decideAsk decides whether a device gets the key: it returns why not, or the keys that it lacks. r.mu is held.
 func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have uint32, now time.Time) (code string, keys []roomKey) {
+	if r.host == nil {
+		return "", nil // somebody else leads the room by now
+	}
 	members := r.host.keyholder.members
 	known, again := members[who.Device]
 	switch {
@@ -181,11 +184,21 @@ func (r *Room) needsPass(who doc.Author, claim room.Claim, now time.Time) bool {
 
 // rotate gives the room a new key after each removal, at once or as soon as the last one is old enough, until ctx ends.
 func (r *Room) rotate(ctx context.Context) {
+	r.mu.Lock()
+	if r.host == nil {
+		r.mu.Unlock()
+		return
+	}
+	due := r.host.keyholder.due
+	if _, have := r.keys.secrets[r.state.KeyEpoch]; !have && r.state.IsClosed() {
+		r.rekeySoon() // who led the room before us is gone, and its last key with it
+	}
+	r.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.host.keyholder.due:
+		case <-due:
 		}
 		rest := r.rekey(ctx, time.Now())
 		select {
@@ -211,7 +224,7 @@ func (r *Room) rekey(ctx context.Context, now time.Time) time.Duration {
 		r.n.o.Log.Error("new key", "room", r.id.String(), "err", err)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if !r.phase.Over() {
+		if r.host != nil && !r.phase.Over() {
 			r.rekeySoon()
 		}
 		return rekeyEvery
@@ -245,8 +258,7 @@ func sealBoxes(id room.ID, key roomKey, to []member) []relay.Box {
 func (r *Room) newKey(now time.Time) ([]member, roomKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.host.keeper.turn()
-	if r.phase.Over() || !r.state.IsClosed() {
+	if !r.turn() || r.phase.Over() || !r.state.IsClosed() {
 		return nil, roomKey{}, nil
 	}
 	var told []member

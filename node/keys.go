@@ -50,7 +50,7 @@ func (r *Room) seemsClosed() bool {
 // claim is what we show at the door of a closed room, nil where nothing is to be shown. r.mu is held.
 func (r *Room) claim(now time.Time) []byte {
 	k := &r.keys
-	if r.carries != nil || !r.seemsClosed() {
+	if r.carried || !r.seemsClosed() {
 		return nil
 	}
 	if k.claim != nil {
@@ -89,8 +89,10 @@ func (r *Room) settleKeys(now time.Time) {
 		k.secrets[s.KeyEpoch] = s.Key
 		return
 	}
-	maps.DeleteFunc(k.secrets, func(epoch uint32, _ [32]byte) bool { return epoch+1 < s.KeyEpoch })
-	if r.guest == nil || r.carries != nil {
+	maps.DeleteFunc(k.secrets, func(epoch uint32, secret [32]byte) bool { // after a split it may be another's
+		return epoch+1 < s.KeyEpoch || epoch <= s.KeyEpoch && !s.IsKey(epoch, secret)
+	})
+	if r.host != nil || r.carried {
 		return
 	}
 	_, have := k.secrets[s.KeyEpoch]
@@ -159,7 +161,7 @@ func (r *Room) askForKey(now time.Time) time.Duration {
 		return time.Hour // until it changes
 	case now.Before(k.due):
 		return k.due.Sub(now)
-	case r.guest.ctl == nil:
+	case r.host != nil || r.guest.ctl == nil:
 		return keyWait // the next Join carries the question too
 	}
 	have := r.keyEpoch()
@@ -184,15 +186,21 @@ func (r *Room) takeBoxes(u *uplink, m relay.Boxes) error {
 	}
 	list := m.List[:min(len(m.List), relay.MaxBoxes)]
 	if r.carries != nil {
-		r.sendBoxes(list)
-		return nil
+		me := r.n.author().Device
+		below := slices.DeleteFunc(slices.Clone(list), func(b relay.Box) bool { return b.Device == me })
+		r.sendBoxes(below)
+		if r.carried {
+			return nil
+		}
 	}
 	me := r.n.author()
 	learned := false
 	for _, b := range list {
 		switch {
 		case b.Device != me.Device:
-			r.n.counts.Add("box_of_another")
+			if r.carries == nil {
+				r.n.counts.Add("box_of_another")
+			}
 			continue
 		case b.Code != "":
 			no := refusal(relay.Refuse{Code: b.Code, Text: doorText(b.Code)})

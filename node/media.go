@@ -21,15 +21,16 @@ type media struct {
 	sink mediaSink
 	news chan struct{} // holds one: our position has changed, or somebody is to be dialled
 
-	mu    sync.Mutex // guards the fields below; calls into the sink and to relay.PlaceOut happen under it
-	tree  *relay.Tree
-	place *relay.Place
-	links map[relay.Peer]relay.Link
-	above map[relay.Peer]*uplink      // to parents, and to those who were asked to be one
-	below map[relay.Peer]*controlConn // from children
-	dials []*uplink                   // of above, not begun yet
-	bad   []verdict                   // to be told to the place when the tree is at rest
-	seen  position                    // as told by news
+	mu      sync.Mutex // guards the fields below; calls into the sink and to relay.PlaceOut happen under it
+	tree    *relay.Tree
+	place   *relay.Place
+	links   map[relay.Peer]relay.Link
+	above   map[relay.Peer]*uplink      // to parents, and to those who were asked to be one
+	below   map[relay.Peer]*controlConn // from children
+	dials   []*uplink                   // of above, not begun yet
+	carries bool                        // others are to be fed, though we do not lead
+	bad     []verdict                   // to be told to the place when the tree is at rest
+	seen    position                    // as told by news
 
 	carried map[relay.Peer]*carriedBy // by parents
 }

@@ -101,6 +101,7 @@ func New(o Options) (*Node, error) {
 func (n *Node) start() error {
 	var err error
 	n.findKept(time.Now())
+	n.home.forgetFloors(time.Now())
 	n.name = n.home.Name()
 	if n.o.Name != "" {
 		if n.name, err = n.home.SetName(n.o.Name); err != nil {
@@ -346,17 +347,9 @@ func (n *Node) Room(id room.ID) *Room {
 	return n.rooms[id]
 }
 
-// fed is a room in which we feed others, as its host or as a relay, or nil.
-func (n *Node) fed(id room.ID) *Room {
-	if r := n.Room(id); r != nil && r.feeds != nil {
-		return r
-	}
-	return nil
-}
-
 // hosted is a room of ours that lives, or nil.
 func (n *Node) hosted(id room.ID) *Room {
-	if r := n.Room(id); r != nil && r.host != nil {
+	if r := n.Room(id); r != nil && r.leads() {
 		return r
 	}
 	return nil
@@ -399,6 +392,7 @@ type Start struct {
 	StageOnly       bool      // everybody may come on stage
 	RecordAsks      bool      // recording only while the host says that the room is recorded
 	Access          room.Access
+	CoHosts         []PersonView
 }
 
 // startsWithin bounds how far ahead a room may be scheduled: its host's node waits for it.
@@ -432,15 +426,38 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
+	if err := r.appoint(s.CoHosts, now); err != nil {
+		n.leave(r)
+		return nil, err
+	}
 	if err := r.begin(s.StageOnly, now); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
+// appoint makes these the co-hosts of a new room of ours.
+func (r *Room) appoint(list []PersonView, now time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range list {
+		name, err := room.CleanName(p.Name)
+		if err != nil {
+			name = "Guest " + p.Person.Short()
+		}
+		c := room.Command{Room: r.id, Kind: room.Appoint, To: p.Person, Name: name, Time: now.UnixMilli()}
+		if err := r.decide(r.n.author(), c, now); errors.Is(err, room.ErrNotAllowed) {
+			return &UserError{Code: "bad_cohost", Text: "You cannot be your own co-host. Name somebody else."}
+		} else if err != nil && !errors.Is(err, room.ErrNoChange) {
+			return err
+		}
+	}
+	return nil
+}
+
 // begin publishes the program of a room of ours that was opened or taken up, unless the doors are still closed, and runs
 // the room.
-func (r *Room) begin(stageOnly bool, now time.Time) error {
+func (r *Room) begin(stageOnly bool, now time.Time, parts ...func(context.Context)) error {
 	var err error
 	r.mu.Lock()
 	if stageOnly {
@@ -457,7 +474,7 @@ func (r *Room) begin(stageOnly bool, now time.Time) error {
 		r.n.leave(r)
 		return err
 	}
-	r.run(r.tend, r.rotate, r.keepTally)
+	r.run(append(parts, r.tend, r.rotate)...)
 	return nil
 }
 
@@ -513,7 +530,7 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 
 // heardHere says why a room that we are in cannot be heard, if so.
 func (r *Room) heardHere() error {
-	if r.carries != nil {
+	if r.carried {
 		return &UserError{Code: "carried", Text: "This node carries that room for others and does not hear it. Listen with another one."}
 	}
 	return nil
@@ -537,11 +554,11 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	if before != nil {
 		r.comeBack(before)
 	}
-	parts := []func(context.Context){r.visit, r.keepVisit, r.fetchKeys, r.keepTally}
+	parts := []func(context.Context){r.visit, r.keepVisit, r.keepWatch}
 	if carry {
-		r.feeds, r.carries = newFeeding(), newCarrying()
+		r.carried, r.feeds, r.carries = true, newFeeding(), newCarrying()
 		r.tally.records = n.openRecords(r.id)
-		parts = []func(context.Context){r.visit, r.tendCarried, r.keepTally}
+		parts = []func(context.Context){r.visit, r.tendCarried, r.keepWatch}
 	}
 	if err := n.add(r); err != nil {
 		return nil, err
@@ -604,16 +621,25 @@ func (n *Node) add(r *Room) error {
 
 // leave takes us out of a room: for a host that ends it.
 func (n *Node) leave(r *Room) {
-	if r.host != nil {
-		r.mu.Lock()
-		if !r.phase.Over() {
-			now := time.Now()
-			if err := r.decide(n.author(), room.Command{Room: r.id, Kind: room.End, Time: now.UnixMilli()}, now); err != nil {
-				r.setPhase(Ended, "You ended the room.")
-			}
+	if r.leads() && n.Person() != r.hostPerson() {
+		// A co-host who goes leaves the room to the next, or to wait for its host.
+		ctx, cancel := context.WithTimeout(n.ctx, handWithin)
+		if err := r.HandOver(ctx, doc.PublicKey{}); err != nil {
+			r.abandon()
 		}
-		r.mu.Unlock()
-	} else {
+		cancel()
+	}
+	r.mu.Lock()
+	leads := r.host != nil
+	if leads && !r.phase.Over() {
+		now := time.Now()
+		if err := r.decide(n.author(), room.Command{Room: r.id, Kind: room.End, Time: now.UnixMilli()}, now); err != nil {
+			r.setPhase(Ended, "You ended the room.")
+		}
+	}
+	r.mu.Unlock()
+	if !leads {
+		r.partFromBelow()
 		r.leaveRoom()
 	}
 	r.close()

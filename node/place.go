@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -38,7 +37,7 @@ type placeOut Room
 // Dial has visit connect to a peer, or sends j over the connection that there is.
 func (o *placeOut) Dial(to relay.Entry, j relay.Join) {
 	m, id := o.media, relay.Peer(to.Peer)
-	if o.carries != nil {
+	if m.carries {
 		j.Carry = max(j.Carry, 1)
 	}
 	if u := m.above[id]; u != nil {
@@ -147,19 +146,13 @@ func rttOf(c network.Conn) time.Duration {
 
 // seek tells the place where the room may be entered. A relay asks the host, whose word it is where relays are; others only
 // when the host has been out of reach for a while.
-func (r *Room) seek(now time.Time) {
+func (r *Room) seek() {
 	r.findParent()
 	r.mu.Lock()
-	list := slices.Concat([]peer.AddrInfo{r.guest.host}, r.guest.others)
-	if r.carries != nil && now.Sub(r.guest.lost) < time.Second {
-		list = list[:1]
+	defer r.mu.Unlock()
+	if r.host == nil {
+		r.seekAnew()
 	}
-	r.mu.Unlock()
-	entries := make([]relay.Entry, 0, len(list))
-	for _, p := range list {
-		entries = append(entries, entryOf(p))
-	}
-	r.media.drive(func(p *relay.Place, now time.Time) { p.Seek(entries, now) })
 }
 
 // visit keeps us in somebody's room until it is over or ctx ends.
@@ -218,7 +211,7 @@ func (r *Room) follow() {
 		}
 	}
 	m.mu.Unlock()
-	if s == g.at && g.up == u || r.phase.Over() {
+	if s == g.at && g.up == u || r.phase.Over() || r.host != nil {
 		return
 	}
 	g.at = s
@@ -244,6 +237,7 @@ func (r *Room) follow() {
 			r.tellAnew()
 		}
 		r.setPhase(Live, "")
+		r.obey()
 		r.settle()
 		g.decided.Do(func() { close(g.ready) })
 	}
@@ -309,8 +303,11 @@ func (r *Room) giveUp(u *uplink) {
 
 // report tells our parent that we are there, and how we hear.
 func (r *Room) report(s *sitting, u *uplink, now time.Time) {
+	r.mu.Lock()
+	carries := r.carries != nil
+	r.mu.Unlock()
 	every := pingEvery
-	if r.carries != nil {
+	if carries {
 		every = pingCarry
 	}
 	if now.Sub(s.pinged) < every {
@@ -318,7 +315,7 @@ func (r *Room) report(s *sitting, u *uplink, now time.Time) {
 	}
 	s.pinged = now
 	u.ctl.Send(relay.Ping{T0: now.UnixMicro()})
-	if r.carries != nil {
+	if carries {
 		return // it reports what its children lose
 	}
 	h, told := r.voice.hearStats(), s.told
@@ -353,7 +350,7 @@ func (r *Room) waits(s *sitting, now time.Time) {
 	r.mu.Unlock()
 	if since != s.lost || !fed && (vain > s.vain || now.Sub(s.sought) > time.Second) {
 		s.sought = now
-		r.seek(now)
+		r.seek()
 	}
 	s.lost, s.vain = since, vain
 	if since.IsZero() {
@@ -365,6 +362,9 @@ func (r *Room) waits(s *sitting, now time.Time) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host != nil {
+		return
+	}
 	why := cmp.Or(g.why, errNobody)
 	hold := holdTime(r.charter)
 	switch {

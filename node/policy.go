@@ -99,7 +99,7 @@ func (n *Node) mayCarry(c room.Charter, at peer.ID) *relay.Refuse {
 	}
 	carried := 0
 	for _, r := range n.Rooms() {
-		if r.carries != nil && !r.Phase().Over() && r.id != c.Room {
+		if r.carried && !r.Phase().Over() && r.id != c.Room {
 			carried++
 		}
 	}

@@ -139,6 +139,10 @@ func (n *Node) show(ctl *controlConn, id room.ID) {
 // sight describes our room, signed.
 func (r *Room) sight(now time.Time) (relay.Sight, error) {
 	r.mu.Lock()
+	if r.host == nil {
+		r.mu.Unlock()
+		return relay.Sight{}, errNotConnected
+	}
 	last := r.host.sight
 	r.mu.Unlock()
 	if age := now.Sub(last.at); age >= 0 && age < sightLasts {
@@ -150,9 +154,12 @@ func (r *Room) sight(now time.Time) (relay.Sight, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c, err := room.SignCharter(r.n.id(), r.charter)
+	c, err := r.signedCharter()
 	if err != nil {
 		return relay.Sight{}, err
+	}
+	if r.host == nil {
+		return relay.Sight{}, errNotConnected
 	}
 	r.host.sight = sight{relay.Sight{Announcement: a, Charter: c}, now}
 	return r.host.sight.said, nil

@@ -32,7 +32,7 @@ func (r *Room) react(emoji string) error {
 	switch {
 	case r.phase.Over():
 		return errOver
-	case r.state == nil || r.guest != nil && r.guest.ctl == nil:
+	case r.state == nil || r.host == nil && r.guest.ctl == nil:
 		return errNotConnected
 	case !r.reacting.allowance.take(time.Now(), reactRate, reactBurst):
 		return &UserError{Code: "busy", Text: "Too many reactions at once. Wait a moment."}
@@ -83,7 +83,7 @@ func (r *Room) passReactions() {
 			return
 		}
 		m := relay.Reactions{Counts: sum[:len(room.Emoji)]}
-		if r.guest != nil {
+		if r.host == nil {
 			if r.guest.ctl != nil {
 				r.guest.ctl.Send(m)
 			}

@@ -68,8 +68,11 @@ func (c recalls) called(id peer.ID, now time.Time) {
 
 // recall calls those children whose turn it is. It does not wait for them.
 func (r *Room) recall(ctx context.Context, now time.Time) {
+	var ids []peer.ID
 	r.mu.Lock()
-	ids := r.host.recalls.due(holdTime(r.charter), now)
+	if r.host != nil {
+		ids = r.host.recalls.due(holdTime(r.charter), now)
+	}
 	r.mu.Unlock()
 	for _, id := range ids {
 		r.wg.Go(func() {
@@ -80,7 +83,9 @@ func (r *Room) recall(ctx context.Context, now time.Time) {
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.host.recalls.called(id, time.Now())
+			if r.host != nil {
+				r.host.recalls.called(id, time.Now())
+			}
 		})
 	}
 }
@@ -97,12 +102,14 @@ func (n *Node) moved() {
 		}
 	}
 	for _, r := range n.Rooms() {
+		r.mu.Lock()
 		if r.host != nil {
 			select {
 			case r.host.news <- struct{}{}:
 			default:
 			}
 		}
+		r.mu.Unlock()
 	}
 }
 

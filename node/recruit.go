@@ -44,6 +44,9 @@ func (r *Room) askedToCarry(device doc.PublicKey) bool {
 	}
 	id, err := peerOf(device)
 	a := r.host.asked[id]
+	if err == nil && slices.ContainsFunc(r.heir.carriers, func(b []byte) bool { return string(b) == string(id) }) {
+		return true // by the host, or whoever led before
+	}
 	return err == nil && a != nil && (a.willing || a.calling) // it may be here before its answer is
 }
 
@@ -51,6 +54,10 @@ func (r *Room) askedToCarry(device doc.PublicKey) bool {
 func (r *Room) recruit(ctx context.Context, now time.Time) {
 	for _, p := range r.recruits(now) {
 		r.mu.Lock()
+		if r.host == nil {
+			r.mu.Unlock()
+			return
+		}
 		a := r.host.asked[p.ID]
 		if a == nil {
 			a = &asked{}
@@ -85,11 +92,14 @@ func (r *Room) recruit(ctx context.Context, now time.Time) {
 // ourselves, some of those that offer it to this host.
 func (r *Room) recruits(now time.Time) []peer.AddrInfo {
 	list := r.n.relays
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host == nil || r.charter.Host != r.n.Person() {
+		return nil // a relay carries for the host, whose charter asks it to
+	}
 	if r.n.gossip == nil {
 		return list
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	maps.DeleteFunc(r.host.asked, func(_ peer.ID, a *asked) bool { return !a.willing && !a.calling && now.After(a.next) })
 	places, fed, free := r.places(), 0, 0
 	r.media.drive(func(p *relay.Place, _ time.Time) {
@@ -156,7 +166,7 @@ func (r *Room) places() int { return r.n.relay.places(r.n.o.MaxChildren, r.chart
 func (r *Room) offer() {
 	r.media.drive(func(p *relay.Place, _ time.Time) {
 		most := r.places()
-		if r.carries != nil {
+		if r.carried {
 			most = min(most, p.Feeds()+max(r.n.relay.spare(&r.n.feeds), 0))
 		}
 		p.Offer(most)
@@ -166,7 +176,7 @@ func (r *Room) offer() {
 
 // recount takes notice of how many children a relay feeds in this room. r.mu is held.
 func (r *Room) recount() {
-	if r.carries == nil {
+	if !r.carried {
 		return
 	}
 	fed := 0

@@ -80,7 +80,7 @@ func (n *Node) Relayed() (Relayed, error) {
 
 // carried are the rooms that we carry and that are not over.
 func (n *Node) carried() []*Room {
-	return slices.DeleteFunc(n.Rooms(), func(r *Room) bool { return r.carries == nil || r.Phase().Over() })
+	return slices.DeleteFunc(n.Rooms(), func(r *Room) bool { return !r.carried || r.Phase().Over() })
 }
 
 // BlockCarried has this relay carry a room no more, or no room of a host, from now on, after a restart too. what is the ID
@@ -120,7 +120,7 @@ func (r *Room) mayCarryOn() *relay.Refuse {
 	r.mu.Lock()
 	c := r.charter
 	r.mu.Unlock()
-	return r.n.mayCarry(c, r.guest.host.ID)
+	return r.n.mayCarry(c, r.leader().ID)
 }
 
 // meant finds the room or the host that somebody means.

@@ -2,10 +2,15 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"salon/relay"
 	"salon/room"
 )
 
@@ -61,7 +66,9 @@ func (n *Node) resumes(id room.ID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
-	return slices.ContainsFunc(n.unfinished, func(u Unfinished) bool { return u.Room == id && u.Ours && !u.isLate(now) })
+	return slices.ContainsFunc(n.unfinished, func(u Unfinished) bool {
+		return u.Room == id && u.Ours && now.Sub(u.alive).Abs() <= holdTime(u.state.Charter)
+	})
 }
 
 // Resume takes up again the rooms that this node was in when a crash, or the battery, ended it: its own with every seat,
@@ -94,7 +101,15 @@ func (n *Node) resume(u Unfinished, now time.Time) (*Room, error) {
 
 // leadOn opens a room of ours again.
 func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
-	ev, err := u.state.Resume(n.author(), 0, now)
+	own := u.state
+	kept, err := n.askWhoLeads(u)
+	if err != nil {
+		return nil, err
+	}
+	if kept != nil {
+		u.state = kept.state
+	}
+	ev, err := u.state.Resume(n.author(), own.Incarnation, now)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +118,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	}
 	r := n.newRoom(u.Room)
 	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
+	r.heir.others, _ = parsePeers(u.Host.Successors)
 	r.link = n.shareLink(r.charter, n.listedRelays())
 	r.feeds = newFeeding()
 	r.host = r.newHosting()
@@ -117,7 +133,101 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
-	return r, r.begin(false, now)
+	if kept == nil {
+		return r, r.begin(false, now)
+	}
+	r.heir.grace = now.Add(lockedGrace)
+	r.voice.beginAt(kept.number+handAhead, now.Add(handAhead*relay.FrameDuration))
+	if err := r.begin(false, now, func(ctx context.Context) { r.tellRival(ctx, kept.at) }); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range own.Removed { // at the end, and nobody saw it
+		if !r.state.IsRemoved(p) {
+			_ = r.decide(n.author(), room.Command{Room: r.id, Kind: room.Remove, To: p, Time: now.UnixMilli()}, now)
+		}
+	}
+	return r, nil
+}
+
+// A keptFor is a room of ours that somebody else led meanwhile.
+type keptFor struct {
+	at     peer.AddrInfo
+	state  *room.State
+	number uint64 // of the next frame of their program
+}
+
+// askWhoLeads asks all who may lead a room of ours meanwhile whether they do, and takes the one that holds. Where they are too
+// far behind to be asked, or nobody leads, that is nil; the error is that it was too long ago.
+func (n *Node) askWhoLeads(u Unfinished) (best *keptFor, err error) {
+	list, err := parsePeers(u.Host.Successors)
+	if err != nil {
+		n.o.Log.Warn("successors", "err", err)
+	}
+	answers := make(chan *keptFor, len(list))
+	for _, p := range list {
+		n.wg.Go(func() {
+			m, err := n.exchangeClaims(n.ctx, p, relay.Claim{Room: u.Room})
+			if err != nil || m == nil {
+				answers <- nil
+				return
+			}
+			s, err := n.openKept(p.ID, *m, u.state)
+			if err != nil {
+				n.o.Log.Warn("claim", "room", u.Room.String(), "from", p.ID.String(), "err", err)
+				answers <- nil
+				return
+			}
+			answers <- &keptFor{p, s, m.Number}
+		})
+	}
+	for range list {
+		if a := <-answers; a != nil && (best == nil || a.state.Compare(best.state) > 0) {
+			best = a
+		}
+	}
+	if best == nil && time.Since(u.alive) > holdTime(u.state.Charter) {
+		return nil, errors.New("nobody waits in it any more")
+	}
+	return best, nil
+}
+
+// openKept checks somebody's proof that they lead a room of ours on from what we knew.
+func (n *Node) openKept(from peer.ID, m relay.Claim, own *room.State) (*room.State, error) {
+	now := time.Now()
+	charter, err := room.OpenCharter(m.Charter, now)
+	if err != nil {
+		return nil, err
+	}
+	s, author, err := room.OpenSnapshot(m.Snapshot, now)
+	if err != nil {
+		return nil, err
+	}
+	id, err := peerOf(author.Device)
+	switch {
+	case err != nil || id != from || author != s.Leader() || charter.Room != own.Charter.Room || !reflect.DeepEqual(charter, s.Charter):
+		return nil, room.ErrNotLeader
+	case charter.Version < own.Charter.Version || s.Term.Compare(own.Term) < 0:
+		return nil, errOldTerm
+	}
+	return s, nil
+}
+
+// tellRival tells whoever led a room of ours meanwhile that we do again.
+func (r *Room) tellRival(ctx context.Context, p peer.AddrInfo) {
+	for try := range 5 {
+		err := r.claimTo(ctx, p)
+		if err == nil {
+			return
+		}
+		r.n.o.Log.Debug("claim", "to", p.ID.String(), "try", try, "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 // reopen remembers who was inside when the node was cut short, and who was put out. Nothing of the room runs yet.
@@ -193,6 +303,9 @@ func (r *Room) keepVisit(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done(): // once more: it may be over
+			if r.leads() {
+				return // it is kept as a room that we lead
+			}
 		case <-r.guest.news:
 		case <-tick.C:
 		}

@@ -14,8 +14,9 @@ import (
 	"salon/room"
 )
 
-// A Room is one room this node is in, as its host, as a guest, or as a relay, which is a guest that feeds others. Its state is the rule book's; what differs between
-// host and guest is where commands go: the host decides, a guest asks.
+// A Room is one room this node is in: it leads it, as the host or a co-host does, or is a guest, or a relay, which is a guest
+// that feeds others. Its state is the rule book's; what differs is where commands go: who leads decides, a guest asks. Who
+// leads may change, and so may what we are.
 type Room struct {
 	n      *Node
 	id     room.ID
@@ -24,12 +25,16 @@ type Room struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	host    *hosting  // in a room of ours, else nil
-	guest   *visiting // in somebody else's, else nil
-	carries *carrying // in one that we carry for others, else nil
-	feeds   *feeding  // where we are host or relay, else nil
+	carried bool // we are a relay here
 
 	mu        sync.Mutex // guards the fields below; taken before media's and voice's
+	host      *hosting   // while we lead the room, else nil
+	guest     *visiting  // once we have been in it while somebody else led it
+	carries   *carrying  // while somebody else leads it and we feed others, else nil
+	feeds     *feeding   // once we have fed others
+	act       func(parts ...func(context.Context))
+	rest      func() // ends what act began last
+	heir      heir
 	demo      bool
 	charter   room.Charter
 	link      room.Link
@@ -52,7 +57,7 @@ func (r *Room) ID() room.ID { return r.id }
 // sound makes the parts that carry and play sound.
 func (r *Room) sound() {
 	r.voice = newVoice(r.id, r.host != nil, r.n)
-	r.voice.deaf = r.carries != nil && !r.n.o.Relay.Opens
+	r.voice.deaf = r.carried && !r.n.o.Relay.Opens
 	place := relay.PlaceOptions{Self: relay.Peer(r.n.host.ID()), Root: r.host != nil, Bundle: audienceBundle, Answer: answerWithin, Seed: r.n.nonce()}
 	if r.feeds != nil {
 		place.Fanout = r.places()
@@ -63,6 +68,7 @@ func (r *Room) sound() {
 		r.n.watch.tell(Change{Kind: LevelsHeard, Room: r.id, Levels: levels})
 	}
 	r.voice.changed = r.changed
+	r.media.carries = r.carries != nil
 	if r.guest != nil {
 		r.media.place.Source(relay.Peer(r.guest.host.ID))
 	}
@@ -80,10 +86,34 @@ func (r *Room) run(parts ...func(context.Context)) {
 	if r.phase.Over() {
 		cancel(errRoomOver)
 	}
+	r.rest = func() {}
+	r.act = func(parts ...func(context.Context)) {
+		r.rest()
+		role, rest := context.WithCancel(ctx)
+		r.rest = rest
+		for _, part := range parts {
+			r.wg.Go(func() { part(role) })
+		}
+	}
+	r.act(parts...)
 	r.mu.Unlock()
-	for _, part := range append(parts, r.media.run, r.voice.run) {
+	for _, part := range []func(context.Context){r.media.run, r.voice.run, r.fetchKeys, r.keepTally} {
 		r.wg.Go(func() { part(ctx) })
 	}
+}
+
+// leads reports whether the room is led here.
+func (r *Room) leads() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.host != nil
+}
+
+// minds reports whether this person's own consent counts here: it is, or was, somebody else's room.
+func (r *Room) minds() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.guest != nil
 }
 
 // close ends the room's goroutines and waits for them.
@@ -140,15 +170,16 @@ func (r *Room) command(ctx context.Context, c room.Command) error {
 	now := time.Now()
 	c.Time = now.UnixMilli()
 	c.Nonce = r.n.nonce()
-	if r.host != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.phase.Over() {
-			return errOver
-		}
-		return r.decide(r.n.author(), c, now)
+	r.mu.Lock()
+	if r.host == nil {
+		r.mu.Unlock()
+		return r.ask(ctx, c)
 	}
-	return r.ask(ctx, c)
+	defer r.mu.Unlock()
+	if r.phase.Over() {
+		return errOver
+	}
+	return r.decide(r.n.author(), c, now)
 }
 
 // settle brings everything that depends on the state into line with it. r.mu is held.
@@ -181,7 +212,7 @@ func (r *Room) routing() routing {
 	if ok := r.state.Program.Incarnation != 0; ok {
 		rt.programKey = r.state.Program.Device
 	}
-	if rt.deaf = r.voice.deaf || r.carries != nil && r.state.IsClosed(); rt.deaf {
+	if rt.deaf = r.voice.deaf || r.carried && r.state.IsClosed(); rt.deaf {
 		return rt // it verifies the program and opens nothing
 	}
 	rt.epoch, rt.secret, rt.old = r.state.KeyEpoch, r.keys.secrets[r.state.KeyEpoch], r.keys.secrets[r.state.KeyEpoch-1]

@@ -50,7 +50,17 @@ func (r *Room) View() RoomView {
 		next := r.names.view(s.Next())
 		v.StickNext = &next
 	}
-	v.Me.Leads = s.Leads(me.Person)
+	v.Me.Leads, v.Me.Leading = s.Leads(me.Person), r.host != nil
+	if p := s.Leader().Person; p != s.Charter.Host {
+		leader := r.names.view(p)
+		v.Leader = &leader
+	}
+	if r.host != nil {
+		if list := r.standbys(); len(list) > 0 {
+			p := r.names.view(list[0].author.Person)
+			v.Successor = &p
+		}
+	}
 	if v.Me.Leads {
 		for _, p := range s.Removed {
 			v.Removed = append(v.Removed, r.names.view(p))

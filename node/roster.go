@@ -111,11 +111,13 @@ func (r *Room) People(ctx context.Context, search, after string) (list []FaceVie
 	}
 	w := relay.Who{Search: search, After: after}
 	var m relay.People
-	if r.host != nil {
-		r.mu.Lock()
+	r.mu.Lock()
+	leads := r.host != nil
+	if leads {
 		m = r.people(w, time.Now())
-		r.mu.Unlock()
-	} else {
+	}
+	r.mu.Unlock()
+	if !leads {
 		got, err := r.exchange(ctx, func(id uint64) (any, error) { w.ID = id; return w, nil })
 		if err != nil {
 			return nil, "", err

@@ -166,7 +166,7 @@ func (r *Room) takeServed(c *child, s served) {
 		r.n.counts.Add("service_flood")
 	case s.err != nil:
 		r.n.counts.Add("service_malformed")
-	case r.carries == nil:
+	case r.tally.records == nil:
 		r.n.counts.Add("service_unasked")
 	case s.author != c.author, room.ID(s.record.Room) != r.id, s.record.Relay != r.n.author().Device:
 		r.n.counts.Add("service_foreign")

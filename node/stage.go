@@ -97,7 +97,10 @@ func (m *mixdown) next(now time.Time) ([]byte, error) {
 type programOut struct {
 	*mixdown
 	sealer
-	loss int // percent, that the encoder expects
+	loss  int       // percent, that the encoder expects
+	first uint64    // number that it began with
+	from  time.Time // it is silent until then: somebody else's goes on so long
+	until uint64    // number at which it ends, once somebody else's begins there; 0 for never
 }
 
 // A sealer turns sound into signed frames of one stream.
@@ -152,11 +155,11 @@ func (s *stage) follow(v *voice) {
 	for slot := range s.in {
 		in := s.in[slot]
 		seat, seated := v.route.seats[uint8(slot)]
-		if in != nil && (!seated || !v.onStage() || seat.incarnation != in.incarnation) {
+		if in != nil && (!seated || !v.mixes() || seat.incarnation != in.incarnation) {
 			s.drop(uint8(slot))
 			in = nil
 		}
-		if !seated || seat.incarnation == 0 || !v.onStage() {
+		if !seated || seat.incarnation == 0 || !v.mixes() {
 			continue
 		}
 		if in == nil {
@@ -170,11 +173,14 @@ func (s *stage) follow(v *voice) {
 			in.heard.SetGain(v.volumeOf(seat.person))
 		}
 	}
-	if !v.onStage() {
+	if !v.hearsStage() {
 		s.stopMonitor()
 	}
 	if v.hosting && v.route.program != 0 && (s.program == nil || s.program.incarnation != v.route.program) {
 		s.startProgram(v)
+	}
+	if s.ownIn != nil {
+		s.ownIn.slot = v.route.slot
 	}
 }
 
@@ -232,7 +238,12 @@ func (s *stage) startProgram(v *voice) {
 	}
 	if !s.program.start(v, relay.Program, v.route.program, time.Now()) {
 		v.counts.Add("program_without_key")
+		return
 	}
+	if next := v.next; next.number != 0 { // where the one before ends, by whatever clock it counted
+		s.program.number, s.program.from, v.next = next.number, next.at, lastFrame{}
+	}
+	s.program.first, s.program.until = s.program.number, 0
 }
 
 // frame takes a frame of somebody on stage: heard at once, verified behind.
@@ -315,7 +326,7 @@ func (in *voiceIn) demandSignatures(v *voice) {
 func (v *voice) tickStage(now time.Time) {
 	v.mu.Lock()
 	s := &v.stage
-	if !v.onStage() && !v.hosting {
+	if !v.mixes() {
 		v.mu.Unlock()
 		return
 	}
@@ -333,15 +344,21 @@ func (v *voice) tickStage(now time.Time) {
 	}
 	var out outgoing
 	var err error
-	if s.program != nil && s.program.sender != nil {
+	if s.program != nil && s.program.until != 0 && s.program.number >= s.program.until {
+		s.stopProgram()
+	}
+	if s.program != nil && s.program.sender != nil && !now.Before(s.program.from) {
 		out, err = s.nextProgram(v, now)
 		if err != nil {
 			v.log.Error("program frame", "err", err)
 		}
+		if s.program.until != 0 && s.program.number >= s.program.until && out.auth == nil {
+			out.auth, _ = s.program.signer.Flush() // the last: nothing comes that would complete a batch
+		}
 	}
 	if len(v.out.list) == 0 {
 		s.stopMonitor()
-	} else {
+	} else if v.hearsStage() {
 		if s.monitor == nil {
 			s.startMonitor(v)
 		}
@@ -354,6 +371,16 @@ func (v *voice) tickStage(now time.Time) {
 	v.mu.Unlock()
 	if out.frame.Sealed != nil {
 		v.media.publish(out.frame, out.last, out.auth)
+	}
+}
+
+// stopProgram ends the program: somebody else makes it.
+func (s *stage) stopProgram() {
+	s.program, s.ownIn = nil, nil
+	for _, in := range s.in {
+		if in != nil {
+			in.mixed = nil
+		}
 	}
 }
 

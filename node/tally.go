@@ -64,7 +64,7 @@ func (r *Room) keepTally(ctx context.Context) {
 
 // awaitLastWords waits until those whom we fed have gone: when a room ends they sign for what they had of us.
 func (r *Room) awaitLastWords() {
-	if r.carries == nil {
+	if !r.carried {
 		return
 	}
 	look := time.NewTicker(50 * time.Millisecond)

@@ -178,7 +178,7 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	case relay.Accept:
 		if !join.Warm {
 			if err := r.enter(u, join.HaveSeq, m); err != nil {
-				if u.to.ID == r.guest.host.ID {
+				if u.to.ID == r.leader().ID && !errors.Is(err, errOldTerm) {
 					return &errFinal{Failed, "The host's answer cannot be trusted: " + err.Error()}
 				}
 				return fmt.Errorf("an answer that cannot be trusted: %w", err)
@@ -229,6 +229,12 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.answerRecords(u.ctl, m)
 	case relay.Boxes:
 		return r.takeBoxes(u, m)
+	case relay.Successors:
+		r.takeSuccessors(m)
+	case relay.Tail:
+		r.hearTail(m)
+	case relay.Lead:
+		r.takeLead(m)
 	case relay.Counts:
 		r.media.mu.Lock()
 		u.count = &m.Listeners
@@ -365,11 +371,11 @@ func (r *Room) partWith(u *uplink, code string) {
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
 	r.acknowledge(r.guest.parent, r.guest.ctl, time.Now())
-	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
+	ctl, relayed, carries := r.guest.ctl, r.guest.parent != r.guest.host.ID, r.carries != nil
 	r.guest.nextID++
 	id := r.guest.nextID
 	r.mu.Unlock()
-	if ctl != nil && relayed && r.carries == nil {
+	if ctl != nil && relayed && !carries {
 		c := room.Command{Room: r.id, Kind: room.Leave, Time: time.Now().UnixMilli(), Nonce: r.n.nonce()}
 		if raw, err := room.SignCommand(r.n.id(), c); err == nil {
 			ctl.Send(relay.Command{ID: id, Payload: raw})

@@ -117,6 +117,9 @@ type RoomView struct {
 	RecordAsks  bool         `json:"record_asks"`      // recording only while it does
 	Access      string       `json:"access"`           // who may come in: open or invite
 	Listed      []PersonView `json:"listed,omitempty"` // the guest list, told to host and co-hosts alone
+
+	Leader    *PersonView `json:"leader,omitempty"`    // who leads the room while the host does not
+	Successor *PersonView `json:"successor,omitempty"` // who leads it on if who does now is gone, and is there; told where it is led
 }
 
 // A LineView is a line of the chat.
@@ -135,6 +138,7 @@ type MeView struct {
 	Role       string `json:"role"`
 	Seated     bool   `json:"seated"`    // on stage
 	Leads      bool   `json:"leads"`     // host or co-host
+	Leading    bool   `json:"leading"`   // the room is led at this node
 	MaySpeak   bool   `json:"may_speak"` // seated, not muted, and with the talking stick if one is out
 	Muted      bool   `json:"muted"`
 	Hand       bool   `json:"hand"`

@@ -110,7 +110,11 @@ func (r *Room) findParent() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, err := addrInfo(l.device, nil)
-	if err != nil || l.ann.Host != r.charter.Host || now.ID != r.guest.host.ID {
+	if err != nil || l.ann.Host != r.charter.Host || r.host != nil {
+		return
+	}
+	if now.ID != r.guest.host.ID {
+		r.heir.hint = now // somebody leads it there, or did
 		return
 	}
 	r.guest.know(l.ann.Entries)
@@ -137,12 +141,15 @@ func (r *Room) wasRefused(u *uplink, why error) {
 // moment, or why somebody else may have one.
 func (r *Room) turnedAway(u *uplink, join relay.Join, m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
-	p := r.Phase()
 	r.mu.Lock()
 	r.refused = m.Code
+	p, led, carries := r.phase, r.guest.host.ID, r.carries != nil
+	if m.Code == "no_room" && r.state != nil && r.state.Term.Order != 0 {
+		led = "" // a co-host who leads no more is not the last
+	}
 	r.mu.Unlock()
 	switch {
-	case u.to.ID == r.guest.host.ID && !join.Warm && join.Depth == 0 && !(m.Code == "full" && (p == Reconnecting || p == Live || r.carries != nil)):
+	case u.to.ID == led && !join.Warm && join.Depth == 0 && !(m.Code == "full" && (p == Reconnecting || p == Live || carries)):
 		return refusal(m)
 	case m.Code == "full", m.Code == codeCrowded:
 		return &errCrowdedRoom{text}
@@ -193,14 +200,22 @@ func (r *Room) enter(u *uplink, knew uint64, m relay.Accept) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host != nil {
+		return errOldTerm // we lead it by now
+	}
 	if err := r.fits(charter, state); err != nil {
 		return err
+	}
+	if id, _ := peerOf(state.Program.Device); u.to.ID == id && !r.isNews(state) && state.Term != r.state.Term {
+		return errOldTerm
 	}
 	if u.to.ID == r.guest.host.ID && state.Seq < knew && !r.isNews(state) {
 		return errors.New("its state is older than what it told before")
 	}
+	r.logCharter(charter, m.Charter)
 	r.adopt(charter, state, relay.Snapshot{Charter: m.Charter, Payload: m.Snapshot})
 	r.link.Host = charter.Host
+	r.obey()
 	r.settle()
 	return nil
 }
@@ -234,8 +249,8 @@ func (r *Room) openState(rawCharter, rawState []byte) (charter room.Charter, sta
 	if err != nil {
 		return charter, nil, fmt.Errorf("snapshot: %w", err)
 	}
-	if author.Person != charter.Host {
-		return charter, nil, errors.New("it is signed by somebody who is not the host")
+	if author != state.Leader() {
+		return charter, nil, errors.New("it is signed by somebody who does not lead the room")
 	}
 	return charter, state, nil
 }
@@ -248,8 +263,14 @@ func (r *Room) fits(charter room.Charter, state *room.State) error {
 	if !reflect.DeepEqual(charter, state.Charter) {
 		return errors.New("its charter is not that of its state")
 	}
+	if charter.Version < r.charter.Version {
+		return errOldTerm // from before somebody was a co-host, or was one no more
+	}
 	return nil
 }
+
+// errOldTerm is somebody who leads the room, or did, and does not know yet that others do.
+var errOldTerm = errors.New("node: it knows of no later leader than one who was before")
 
 // renew takes a snapshot that came in the middle of a visit.
 func (r *Room) renew(m relay.Snapshot) error {
@@ -262,7 +283,12 @@ func (r *Room) renew(m relay.Snapshot) error {
 	if err := r.fits(charter, state); err != nil {
 		return err
 	}
+	if r.host != nil {
+		return nil // we lead it by now
+	}
+	r.logCharter(charter, m.Charter)
 	r.adopt(charter, state, m)
+	r.obey()
 	r.settle()
 	return nil
 }
@@ -282,7 +308,7 @@ func (r *Room) lose(ctl *controlConn) {
 // sentAway is what a Bye means for us: the error that the host has spoken, or nil, which is that somebody else may feed us.
 func (r *Room) sentAway(u *uplink, m relay.Bye) error {
 	text := strangersText(m.Text, "The host closed the connection.")
-	if u.to.ID != r.guest.host.ID && !r.isOver(m.Code) {
+	if u.to.ID != r.leader().ID && !r.isOver(m.Code) {
 		return nil // a relay's word is not the host's
 	}
 	if m.Text == "" && m.Code != "removed" && m.Code != "ended" {
@@ -313,20 +339,33 @@ func (r *Room) witness(raw []byte) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if author.Person != r.charter.Host {
-		return errors.New("node: event signed by somebody who is not the host")
+	if r.host != nil {
+		return nil // ours, come back from whoever led before
 	}
 	if ev.Seq <= r.state.Seq {
+		if !r.state.Leads(author.Person) {
+			return room.ErrNotLeader
+		}
 		if r.carries != nil && ev.Seq == r.carries.seq+1 { // we know it, from another parent; it leads on from the snapshot
 			r.handOn(relay.Event{Payload: raw}, ev.Seq)
 		}
 		return nil // the snapshot held it already
+	}
+	if err := r.state.MaySign(author, ev); err != nil {
+		return err
 	}
 	effects, err := r.state.Apply(ev)
 	if err != nil {
 		return fmt.Errorf("event %d: %w", ev.Seq, err)
 	}
 	r.charter = r.state.Charter
+	if (ev.Kind == room.TookOver || ev.Kind == room.Resumed) && ev.Device == r.n.author().Device {
+		return r.begun(ev, raw, effects, time.Now()) // it is ours, and takes effect
+	}
+	r.logEvent(ev, raw)
+	if r.obey(); r.heir.asked != 0 {
+		r.wg.Go(r.propose)
+	}
 	if r.carries != nil {
 		r.handOn(relay.Event{Payload: raw}, ev.Seq)
 		r.carryOut(ev, effects)
@@ -343,9 +382,13 @@ func (r *Room) recharter(raw []byte) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host != nil {
+		return nil
+	}
 	if c.Room != r.id || c.Host != r.charter.Host {
 		return errors.New("node: a charter of another room")
 	}
+	r.logCharter(c, raw)
 	if c.Version == r.state.Charter.Version && !reflect.DeepEqual(c, r.state.Charter) {
 		return errors.New("node: the charter is not what the events say")
 	}

@@ -25,7 +25,6 @@ const (
 // routing it is given, and nothing else of the rules.
 type voice struct {
 	room    room.ID
-	hosting bool          // we mix the program
 	deaf    bool          // nothing is opened: we carry it for others
 	me      doc.PublicKey // the person of this node
 	device  doc.PrivateKey
@@ -39,8 +38,17 @@ type voice struct {
 	closing sync.WaitGroup // links on their way out; run alone adds to it and waits
 
 	mu      sync.Mutex // guards the fields below; taken after media's
+	hosting bool       // we lead the room: the program is mixed here
+	standby bool       // we may have to at any moment
 	mode    room.Mode
 	route   routing
+	before  programRoute // whose program it was before that of route
+	newest  uint32       // incarnation of the last program that route named
+	anew    bool         // the tree is to forget the program, whose numbers may begin anew
+	last    lastFrame    // of the program
+	next    lastFrame    // where a program of ours is to begin, and when; zero for at once
+	pongAt  time.Time    // when the last answer to a ping came
+	heardAt time.Time    // when anything of the stage came, or the path began
 	opener  seal.Opener
 	epochs  epochs
 	plain   []byte // reused for opened frames
@@ -79,12 +87,151 @@ type routing struct {
 	muted       bool
 }
 
+// A programRoute is a program's incarnation and the key that signs it.
+type programRoute struct {
+	incarnation uint32
+	key         doc.PublicKey
+}
+
+// A lastFrame is the latest of the program and when it came.
+type lastFrame struct {
+	number uint64
+	at     time.Time
+}
+
 type seatRoute struct {
 	person, device doc.PublicKey
 	name           string
 	incarnation    uint32
 	muted          bool
 	away           bool
+}
+
+// setStandby has us take the stage's streams too, to be ready for the program.
+func (v *voice) setStandby(on bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.standby != on {
+		v.standby = on
+		v.stage.follow(v)
+	}
+}
+
+// quietSince is for how long nothing has come from who leads, by sound or by an answer.
+func (v *voice) quietSince(now time.Time) time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	last := v.heardAt
+	for _, at := range []time.Time{v.pongAt, v.last.at} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	return now.Sub(last)
+}
+
+// programQuiet is for how long nothing of the program has come.
+func (v *voice) programQuiet(now time.Time) time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	last := v.last.at
+	if last.IsZero() {
+		last = v.heardAt
+	}
+	return now.Sub(last)
+}
+
+// onStageNow reports whether we hear the stage rather than the program.
+func (v *voice) onStageNow() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.onStage()
+}
+
+// lastNumber is that of the last frame of the program that came.
+func (v *voice) lastNumber() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.last.number
+}
+
+// nextNumber is that of the next frame of our program, or of what would be ours.
+func (v *voice) nextNumber() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.stage.program != nil:
+		return v.stage.program.number
+	case v.next.number != 0:
+		return v.next.number
+	}
+	return v.last.number + 1
+}
+
+// makesProgram reports whether frames of the program come from here.
+func (v *voice) makesProgram() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.stage.program != nil
+}
+
+// firstNumber is that with which our program began.
+func (v *voice) firstNumber() uint64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.stage.program == nil {
+		return 0
+	}
+	return v.stage.program.first
+}
+
+// beginAt has a program of ours begin with a number, and then.
+func (v *voice) beginAt(number uint64, at time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.next = lastFrame{number, at}
+}
+
+// lead has us make the program, beginning with number where somebody else's ends, or if it is 0, where it broke off.
+func (v *voice) lead(number uint64, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.hosting, v.standby = true, false
+	if v.last.number != 0 {
+		missed := uint64(max(now.Sub(v.last.at), 0) / relay.FrameDuration)
+		v.next = lastFrame{v.last.number + 1 + missed, now}
+		if number > v.next.number {
+			v.next = lastFrame{number, now.Add(time.Duration(number-v.next.number) * relay.FrameDuration)}
+		}
+	} else if number != 0 {
+		v.next = lastFrame{number, now.Add(handAhead * relay.FrameDuration)}
+	}
+	v.stage.follow(v)
+}
+
+// follow has us make the program no more, from number on, where somebody else's begins.
+func (v *voice) follow(number uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.hosting, v.next = false, lastFrame{}
+	now := time.Now()
+	v.heardAt = now
+	if p := v.stage.program; p != nil {
+		v.last = lastFrame{p.number - 1, now}
+		// One that has begun, or counts by another clock, leaves nothing to do.
+		if p.until = number; p.number >= number || number-p.number > 3*handAhead {
+			v.stage.stopProgram()
+		}
+	}
+	v.program.reset(v)
+	v.stage.follow(v)
+}
+
+// unpublished reports whether there is a microphone that the seat does not know of.
+func (v *voice) unpublished(seat *room.Seat) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.mic.link != nil && seat != nil && (seat.Incarnation == 0 || seat.Incarnation != v.mic.incarnation)
 }
 
 func newVoice(id room.ID, hosting bool, n *Node) *voice {
@@ -120,6 +267,16 @@ func (v *voice) updateAt(r routing, now time.Time) {
 	if v.deaf = v.deaf || r.deaf; !v.deaf {
 		v.followKeys(was, now)
 	}
+	if was.program != 0 && (was.program != r.program || was.programKey != r.programKey) {
+		v.before = programRoute{was.program, was.programKey}
+	}
+	if r.program != 0 {
+		if r.program < v.newest { // of another history of the room: what came of the later one is not to stand in its way
+			v.program.reset(v)
+			v.anew = true
+		}
+		v.newest = r.program
+	}
 	v.stage.follow(v)
 	v.mic.follow(v)
 	if (was.slot == 0) != (r.slot == 0) {
@@ -132,14 +289,27 @@ func (v *voice) updateAt(r routing, now time.Time) {
 // onStage reports whether we hear the stage rather than the program.
 func (v *voice) onStage() bool { return v.route.slot != 0 }
 
+// mixes reports whether we take the streams of the stage: to hear them, or to make the program of them, now or soon.
+func (v *voice) mixes() bool {
+	return v.onStage() || v.hosting || v.standby || v.stage.program != nil
+}
+
+// hearsStage reports whether the person of this node hears the stage rather than the program.
+func (v *voice) hearsStage() bool { return v.onStage() || v.hosting }
+
 // frame takes what the tree delivers.
 func (v *voice) frame(f relay.Frame, resent bool, now time.Time) (j judgement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if f.Slot != relay.Program {
+		v.heardAt = now
+	} else if f.Number > v.last.number || now.Sub(v.last.at) > silentFor {
+		v.last = lastFrame{f.Number, now}
+	}
 	switch {
-	case f.Slot == relay.Program && !v.onStage():
+	case f.Slot == relay.Program && !v.hearsStage():
 		return v.program.frame(v, f, resent, now)
-	case f.Slot != relay.Program && v.onStage():
+	case f.Slot != relay.Program && v.mixes():
 		v.stage.frame(v, f, resent, now)
 	}
 	return j
@@ -149,9 +319,9 @@ func (v *voice) auth(a *relay.Auth, now time.Time) (j judgement) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {
-	case a.Slot == relay.Program && !v.onStage():
+	case a.Slot == relay.Program && !v.hearsStage():
 		return v.program.auth(v, a, now)
-	case a.Slot != relay.Program && v.onStage():
+	case a.Slot != relay.Program && v.mixes():
 		v.stage.auth(v, a, now)
 	}
 	return j
@@ -164,7 +334,9 @@ func (v *voice) due() bool {
 	return v.isDue()
 }
 
-func (v *voice) isDue() bool { return !v.onStage() && v.route.program != 0 }
+func (v *voice) isDue() bool {
+	return (!v.onStage() || v.standby) && !v.hosting && v.route.program != 0
+}
 
 // open unseals a frame and parses it into v.sound, whose bytes are valid until the next call.
 func (v *voice) open(f relay.Frame) (kid, ctr uint64, ok bool) {
@@ -185,10 +357,15 @@ func (v *voice) open(f relay.Frame) (kid, ctr uint64, ok bool) {
 // programVerifyKey is the key that signs the program under kid.
 func (v *voice) programVerifyKey(kid uint64) (ed25519.PublicKey, bool) {
 	_, slot, incarnation := seal.SplitKID(kid)
-	if slot != relay.Program || incarnation != v.route.program || incarnation == 0 {
+	switch {
+	case slot != relay.Program || incarnation == 0:
 		return nil, false
+	case incarnation == v.route.program:
+		return v.route.programKey[:], true
+	case incarnation == v.before.incarnation: // until a frame of the one after it has come: it is on its way yet
+		return v.before.key[:], true
 	}
-	return v.route.programKey[:], true
+	return nil, false
 }
 
 // run gives out sound until ctx ends: 50 times a second, by the clock and not by what arrives.
@@ -243,9 +420,12 @@ func (v *voice) stop() {
 // cannot go on.
 func (v *voice) renounce() {
 	v.mu.Lock()
-	forged := v.forged
-	v.forged = 0
+	forged, anew := v.forged, v.anew
+	v.forged, v.anew = 0, false
 	v.mu.Unlock()
+	if anew {
+		v.media.do(func(t *relay.Tree, _ time.Time) { t.Reset(relay.Program) })
+	}
 	if forged == 0 {
 		return
 	}
@@ -369,7 +549,7 @@ func (v *voice) clock(t0, t1, t2 int64, now time.Time) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.ponged = true
+	v.ponged, v.pongAt = true, now
 	if v.rtt != 0 && rtt > v.rtt+v.rtt/4 {
 		v.rtt += v.rtt / 64 // so that an old best does not rule for ever
 		return
@@ -380,11 +560,11 @@ func (v *voice) clock(t0, t1, t2 int64, now time.Time) {
 
 // hostClock is how far the host's clock is ahead of ours, if that is known.
 func (v *voice) hostClock() (offset time.Duration, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if v.hosting {
 		return 0, true
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	return v.offset, v.rtt != 0
 }
 
@@ -392,7 +572,7 @@ func (v *voice) hostClock() (offset time.Duration, ok bool) {
 func (v *voice) tellLevels(now time.Time) {
 	v.mu.Lock()
 	levels := make(map[doc.PublicKey]uint8)
-	if v.onStage() {
+	if v.hearsStage() {
 		v.stage.levels(v, levels, now)
 	} else {
 		v.program.levels(v, levels, now)

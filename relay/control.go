@@ -231,9 +231,11 @@ type (
 		Pass   []byte        `cbor:"4,keyasint,omitempty"` // signed: shown at the door from now on
 		Code   string        `cbor:"5,keyasint,omitempty"` // a constant word: why the device does not get the key
 	}
-	// Successors tells everybody below whom to ask when nobody leads the room: whoever may then, in this order.
+	// Successors tells everybody below whom to ask when nobody leads the room: whoever may then, in this order. Carriers are
+	// the relays that were asked to carry it, whom these let in then.
 	Successors struct {
-		To []Entry `cbor:"1,keyasint"` // at most MaxEntries
+		To       []Entry  `cbor:"1,keyasint"` // at most MaxEntries
+		Carriers [][]byte `cbor:"2,keyasint"` // peers, at most MaxCarriers
 	}
 	// Claim says who leads a room, and proves it; it is the first message, and answered by the claim of who leads as the
 	// other has it, or by a Refuse. Without charter and snapshot it only asks.
@@ -313,6 +315,7 @@ const (
 	MaxGuests    = 256  // in a Present
 	MaxBoxes     = 256  // in Boxes
 	MaxWay       = 1024 // in a Way
+	MaxCarriers  = 64   // in Successors
 	MaxTail      = 32   // in a Tail, of 2 kB at most each
 )
 

@@ -73,6 +73,12 @@ func (p *Place) Seek(entries []Entry, now time.Time) {
 	p.search(now)
 }
 
+// Again has everybody asked once more who gave no place a moment ago: things have changed.
+func (p *Place) Again(now time.Time) {
+	clear(p.failed)
+	p.nextAt = now
+}
+
 func (p *Place) trial(id Peer) int {
 	return slices.IndexFunc(p.trials, func(t *trial) bool { return t.id == id })
 }

@@ -140,6 +140,8 @@ type Start struct {
 	StageOnly  bool   `json:"stage_only,omitempty"`
 	RecordAsks bool   `json:"record_asks,omitempty"`
 	Access     string `json:"access,omitempty"` // open, which is the default, or invite
+
+	CoHosts []node.PersonView `json:"co_hosts,omitempty"` // in order of succession
 }
 
 // StartRoom opens a room with the node as its host.

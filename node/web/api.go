@@ -251,6 +251,8 @@ type startBody struct {
 	StageOnly  bool   `json:"stage_only"`
 	RecordAsks bool   `json:"record_asks"`
 	Access     string `json:"access"` // empty: open
+
+	CoHosts []node.PersonView `json:"co_hosts"` // in order of succession
 }
 
 func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {
@@ -270,7 +272,7 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 			return
 		}
 	}
-	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access}
+	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts}
 	if body.Starts != 0 {
 		start.Starts = time.UnixMilli(body.Starts)
 	}

@@ -1,0 +1,224 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"salon/relay"
+	"salon/room"
+)
+
+// A co-host who is in the room stands by: it hears the stage and the program, and when nothing more comes it leads the room
+// on. Everybody else then asks those who may lead for a place.
+
+const (
+	watchEvery  = 25 * time.Millisecond
+	uneasyAfter = 200 * time.Millisecond // without a sign of life the leader is asked for one
+	goneAfter   = 500 * time.Millisecond // without one it is gone
+	// farAfter is how much longer a co-host waits who is fed by a relay: that may be what is gone.
+	farAfter = time.Second
+	// awaitLead is how long somebody is kept waiting who comes to a co-host that may be about to lead.
+	awaitLead = 1500 * time.Millisecond
+)
+
+// keepWatch looks for signs of life of who leads, while we are a guest.
+func (r *Room) keepWatch(ctx context.Context) {
+	t := time.NewTicker(watchEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			r.vigil(now)
+		}
+	}
+}
+
+// vigil is one look: who leads may be gone, and it may be our turn.
+func (r *Room) vigil(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host != nil || r.state == nil || r.phase.Over() || r.carried && len(r.heir.others) == 0 {
+		return
+	}
+	near := r.guest.at.depth <= 1
+	quiet := r.voice.quietSince(now)
+	if !near && r.mayLead() && r.state.Program.Incarnation != 0 {
+		quiet = r.voice.programQuiet(now) // a relay answers, whether there is anybody above it or not
+	}
+	if quiet < uneasyAfter {
+		r.heir.gone = false
+		return
+	}
+	if r.guest.ctl != nil && now.Sub(r.heir.warned) >= uneasyAfter {
+		r.heir.warned = now
+		r.guest.ctl.Send(relay.Ping{T0: now.UnixMicro()})
+	}
+	if quiet < goneAfter {
+		return
+	}
+	if after, may := r.state.TakesOverAfter(r.n.author()); may && !r.carried {
+		if !near {
+			after += farAfter
+		}
+		if _, err := r.signedCharter(); err == nil && quiet >= after {
+			r.takeOver(now)
+			return
+		}
+	}
+	if near && !r.heir.gone && len(r.heir.others) > 0 {
+		r.heir.gone = true
+		r.n.counts.Add("leader_gone")
+		r.media.drive((*relay.Place).Again)                    // whoever did not lead it a moment ago may now
+		if u := r.guest.up; u != nil && r.voice.onStageNow() { // where silence is no reason for the place to look elsewhere
+			r.wg.Go(func() { r.giveUp(u) })
+		}
+	}
+}
+
+// takeOver leads the room on. r.mu is held, and let go while something is written.
+func (r *Room) takeOver(now time.Time) {
+	if !r.prepared() {
+		r.prepare()
+		return // the next look finds it done
+	}
+	ev, err := r.nextTerm(now)
+	if err != nil {
+		return
+	}
+	r.heir.used = true
+	raw, err := room.SignEvent(r.n.id(), ev)
+	if err == nil {
+		err = r.become(ev, raw, now)
+	}
+	if err != nil {
+		r.n.o.Log.Error("room not taken over", "room", r.id.String(), "err", err)
+	}
+	r.n.counts.Add("took_over")
+}
+
+// fedSoon is a room in which we feed others, or if somebody may wait, are about to: whoever comes to us because nobody leads it
+// may be a moment early.
+func (n *Node) fedSoon(ctx context.Context, id room.ID, wait bool) *Room {
+	r := n.Room(id)
+	if r == nil {
+		return nil
+	}
+	late := time.NewTimer(awaitLead)
+	defer late.Stop()
+	for {
+		r.mu.Lock()
+		feeds, may, news := r.host != nil || r.carries != nil, r.mayLead() && !r.phase.Over(), r.roleNews()
+		r.mu.Unlock()
+		if feeds {
+			return r
+		}
+		if !may || !wait {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// A floor is beyond which a co-host hands out incarnations that leads a room once more, and under which epoch it last led.
+// It outlasts the room's own file: who left a room and comes again may be shown a state that never saw what they handed out.
+type floor struct {
+	Incarnation uint32 `json:"incarnation"`
+	Epoch       uint32 `json:"epoch"`
+}
+
+const (
+	// floorBlock is how many incarnations are reserved at once.
+	floorBlock = 64 << 6
+	// floorKept is how long a floor is kept: far longer than a room goes on.
+	floorKept = 400 * 24 * time.Hour
+)
+
+func (h *Home) floorPath(id room.ID) string {
+	return h.path("led") + string(os.PathSeparator) + id.String() + keptSuffix
+}
+
+func (h *Home) floorOf(id room.ID) (f floor, err error) {
+	b, err := readAtMost(h.floorPath(id), 1<<10)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &f)
+	}
+	return f, err
+}
+
+func (h *Home) setFloor(id room.ID, f floor) error {
+	b, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(h.path("led"), 0o700); err != nil {
+		return err
+	}
+	return replaceFile(h.floorPath(id), b, true)
+}
+
+// forgetFloors forgets those of rooms that nobody is in any more.
+func (h *Home) forgetFloors(now time.Time) {
+	files, _ := os.ReadDir(h.path("led")) // none is as good as an empty one
+	for _, f := range files {
+		if info, err := f.Info(); err == nil && now.Sub(info.ModTime()) > floorKept {
+			_ = os.Remove(filepath.Join(h.path("led"), f.Name()))
+		}
+	}
+}
+
+// reserve keeps that we may hand out a block of incarnations beyond at and the floor, and lead under the epoch after at's and
+// the floor's. It returns both floors, from before and from now on.
+func (h *Home) reserve(id room.ID, at floor) (before, now floor, err error) {
+	if before, err = h.floorOf(id); err != nil {
+		return before, before, err
+	}
+	now.Incarnation = min(max(before.Incarnation, at.Incarnation), room.MaxIncarnation-floorBlock) + floorBlock
+	now.Epoch = max(before.Epoch, at.Epoch) + 1
+	return before, now, h.setFloor(id, now)
+}
+
+// prepared reports whether the home has room for what we would hand out, did we lead from now on. r.mu is held.
+func (r *Room) prepared() bool {
+	h := &r.heir
+	return !h.used && h.reserved != floor{} && max(h.floor.Epoch, r.state.Term.Epoch) < h.reserved.Epoch &&
+		max(h.floor.Incarnation, r.state.Incarnation)+floorBlock/2 <= h.reserved.Incarnation
+}
+
+// prepare makes room in the home for what we would hand out: before it is needed, for a write may take its time. r.mu is held.
+func (r *Room) prepare() {
+	if r.heir.preparing || r.prepared() {
+		return
+	}
+	r.heir.preparing = true
+	at := floor{r.state.Incarnation, r.state.Term.Epoch}
+	r.wg.Go(func() {
+		before, now, err := r.n.home.reserve(r.id, at)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.heir.preparing = false
+		if err != nil {
+			r.n.counts.Add("standby_unkept")
+			r.n.o.Log.Error("cannot stand by", "room", r.id.String(), "err", err)
+			return
+		}
+		if r.heir.floor, r.heir.reserved, r.heir.used = before, now, false; r.heir.asked != 0 {
+			r.wg.Go(r.propose)
+		}
+	})
+}

@@ -1,0 +1,49 @@
+package node
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"salon/room"
+)
+
+// A home never lets the same be handed out twice, or led under twice, by whoever crashes in between.
+func TestFloor(t *testing.T) {
+	h, err := OpenHome(t.TempDir(), noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	id := room.ID{7}
+	before, now, err := h.reserve(id, floor{640, 2})
+	if err != nil || before != (floor{}) || now != (floor{640 + floorBlock, 3}) {
+		t.Fatalf("%+v, %+v, %v", before, now, err)
+	}
+	// Another time, from a state that never saw that one.
+	again, next, err := h.reserve(id, floor{64, 0})
+	if err != nil || again != now || next != (floor{now.Incarnation + floorBlock, 4}) {
+		t.Errorf("%+v after %+v, %v", again, now, err)
+	}
+	if other, _, err := h.reserve(room.ID{8}, floor{}); err != nil || other != (floor{}) {
+		t.Errorf("another room begins beyond %+v, %v", other, err)
+	}
+	if _, most, err := h.reserve(id, floor{room.MaxIncarnation, 0}); err != nil || most.Incarnation > room.MaxIncarnation {
+		t.Errorf("%+v, %v", most, err)
+	}
+	h.forgetFloors(time.Now().Add(floorKept - time.Hour))
+	if f, err := h.floorOf(id); err != nil || f == (floor{}) {
+		t.Errorf("forgotten within a year: %+v, %v", f, err)
+	}
+	// Damaged, it lets nobody begin at 0.
+	if err := os.WriteFile(h.floorPath(id), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.reserve(id, floor{}); err == nil {
+		t.Error("reserved beyond what nobody knows")
+	}
+	h.forgetFloors(time.Now().Add(floorKept + time.Hour))
+	if _, err := os.Stat(h.floorPath(id)); !os.IsNotExist(err) {
+		t.Errorf("kept for ever: %v", err)
+	}
+}

@@ -1,0 +1,355 @@
+package node
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"salon/ledger/doc"
+	"salon/room"
+)
+
+// A succession is a room of Ana's with Bo, its co-host on stage who can be heard, and Cy and Dan, who listen.
+type succession struct {
+	t          *testing.T
+	home       string
+	ana        *Node
+	host       *Room
+	bo, cy     *Room
+	dan        *Room
+	danHears   *ear
+	boIs, anaI doc.PublicKey
+}
+
+func startSuccession(t *testing.T) *succession {
+	t.Helper()
+	ctx := context.Background()
+	s := &succession{t: t, home: t.TempDir()}
+	s.ana = startMortal(t, s.home, "Ana", anywhere)
+	bo, cy, dan := startNode(t, "Bo", nil), startNode(t, "Cy", nil), startNode(t, "Dan", nil)
+	s.anaI, s.boIs = s.ana.Person(), bo.Person()
+	var err error
+	s.host, err = s.ana.StartRoom(Start{Title: "Long evening", Language: "en", CoHosts: []PersonView{{bo.Person(), "Bo"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, n := range map[**Room]*Node{&s.bo: bo, &s.cy: cy, &s.dan: dan} {
+		if *r, err = n.Join(ctx, s.host.View().Link); err != nil || (*r).Phase() != Live {
+			t.Fatalf("join: %v", err)
+		}
+	}
+	s.do(s.bo, Action{Kind: "accept"})
+	awaitChange(t, bo, "the seat", s.bo.seated)
+	if err := s.bo.Publish(ctx, newTone(t, 600)); err != nil {
+		t.Fatal(err)
+	}
+	s.danHears = newEar(t)
+	s.dan.Play(s.danHears)
+	s.danHears.hears(t, "Dan to hear Bo", true, 25)
+	awaitChange(t, s.ana, "Bo to be known as successor", func() bool {
+		v := s.host.View()
+		return v.Successor != nil && v.Successor.Person == s.boIs
+	})
+	awaitChange(t, dan, "Dan to know of Bo", func() bool {
+		s.dan.mu.Lock()
+		defer s.dan.mu.Unlock()
+		return len(s.dan.heir.others) == 1
+	})
+	return s
+}
+
+func (s *succession) do(r *Room, a Action) {
+	s.t.Helper()
+	err := r.Do(context.Background(), a)
+	for try := 0; try < 3 && err == errNotConnected; try++ { // whoever leads is still to be met
+		awaitChange(s.t, r.n, "a connection", func() bool { return r.View().Phase == Live })
+		err = r.Do(context.Background(), a)
+	}
+	if err != nil {
+		s.t.Fatalf("%s: %v", a.Kind, err)
+	}
+}
+
+// ledBy waits until everybody but those gone sees somebody lead.
+func (s *succession) ledBy(who doc.PublicKey, rooms ...*Room) {
+	s.t.Helper()
+	for _, r := range rooms {
+		awaitChange(s.t, r.n, "the leader to be seen", func() bool {
+			v := r.View()
+			leader := v.Host.Person
+			if v.Leader != nil {
+				leader = v.Leader.Person
+			}
+			return v.Phase == Live && leader == who
+		})
+	}
+}
+
+func (s *succession) hasSaid(r *Room, texts ...string) {
+	s.t.Helper()
+	awaitChange(s.t, r.n, "the chat", func() bool {
+		lines, _ := r.Chat(0)
+		var said []string
+		for _, l := range lines {
+			said = append(said, l.Text)
+		}
+		return slices.Equal(said, texts)
+	})
+}
+
+// TestCoHostLeadsOn: a host is gone, the co-host leads, and the host comes back and leads again; nobody loses anything.
+func TestCoHostLeadsOn(t *testing.T) {
+	s := startSuccession(t)
+	eve, fay := startNode(t, "Eve", nil), startNode(t, "Fay", nil)
+	if _, err := eve.Join(context.Background(), s.host.View().Link); err != nil {
+		t.Fatal(err)
+	}
+	s.do(s.host, Action{Kind: "remove", Person: eve.Person()})
+	s.do(s.cy, Action{Kind: "raise_hand"})
+	s.do(s.cy, Action{Kind: "say", Text: "before"})
+	s.hasSaid(s.bo, "before")
+	s.host.mu.Lock()
+	handed := s.host.state.Incarnation
+	s.host.mu.Unlock()
+	at := s.ana.at()
+	s.ana.crash(t)
+
+	s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+	s.danHears.hears(t, "Dan to hear Bo again", true, 25)
+	if v := s.bo.View(); !v.Me.Leading || v.Host.Name != "Ana" || len(v.Hands) != 1 {
+		t.Errorf("Bo sees %+v", v)
+	}
+	s.do(s.cy, Action{Kind: "say", Text: "meanwhile"})
+	s.do(s.bo, Action{Kind: "remove", Person: fay.Person()})
+	s.do(s.bo, Action{Kind: "lock"})
+	if err := s.bo.Do(context.Background(), Action{Kind: "cohost", Person: s.cy.n.Person()}); Explain(err).Code != "not_allowed" {
+		t.Errorf("Bo makes somebody co-host: %v", err)
+	}
+	s.bo.mu.Lock()
+	led := s.bo.state.Clone()
+	s.bo.mu.Unlock()
+	if led.Term != (room.Term{Reign: 1, Epoch: 1, Order: 1}) || led.Program.Incarnation <= handed {
+		t.Errorf("led in term %+v with incarnation %d after %d", led.Term, led.Program.Incarnation, handed)
+	}
+
+	s.ana = startMortal(t, s.home, "Ana", at)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rooms := s.ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	s.host = rooms[0]
+	s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
+	s.danHears.hears(t, "Dan to hear Bo still", true, 25)
+	s.hasSaid(s.host, "before", "meanwhile")
+	s.host.mu.Lock()
+	now := s.host.state.Clone()
+	s.host.mu.Unlock()
+	if now.Term.Reign != 2 || !now.IsRemoved(eve.Person()) || !now.IsRemoved(fay.Person()) || !now.Locked || len(now.Hands) != 1 || now.Incarnation <= led.Incarnation {
+		t.Errorf("the host is back in %+v", now)
+	}
+	s.do(s.cy, Action{Kind: "say", Text: "after"}) // through Bo, who carries who came to him
+	s.hasSaid(s.dan, "before", "meanwhile", "after")
+	if v := s.bo.View(); v.Me.Leading || v.Me.Role != "co-host" || !v.Me.Seated {
+		t.Errorf("Bo is %+v", v.Me)
+	}
+}
+
+// TestTwoLead: a co-host who lost the way to a host that is well leads for as long as that lasts; then the host leads, and
+// what was decided there is decided again.
+func TestTwoLead(t *testing.T) {
+	s := startSuccession(t)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	eve := startNode(t, "Eve", nil)
+	awaitChange(t, s.bo.n, "Bo to be ready", func() bool {
+		s.bo.mu.Lock()
+		defer s.bo.mu.Unlock()
+		return s.bo.prepared()
+	})
+	s.bo.mu.Lock()
+	s.bo.takeOver(time.Now())
+	now := time.Now()
+	err := s.bo.decide(s.bo.n.author(), room.Command{Room: s.bo.id, Kind: room.Remove, To: eve.Person(), Time: now.UnixMilli()}, now)
+	s.bo.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(s.cy, Action{Kind: "say", Text: "here"})
+	s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
+	awaitChange(t, s.ana, "Eve to be out", func() bool {
+		s.host.mu.Lock()
+		defer s.host.mu.Unlock()
+		return s.host.state.IsRemoved(eve.Person()) && s.host.state.Term.Reign == 2
+	})
+	s.hasSaid(s.dan, "here")
+	s.danHears.hears(t, "Dan to hear Bo", true, 25)
+}
+
+// TestHandOver: the host hands the room over, stays as a guest, and takes it back.
+func TestHandOver(t *testing.T) {
+	s := startSuccession(t)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := s.cy.Do(context.Background(), Action{Kind: "hand_over"}); Explain(err).Code != "not_leading" {
+		t.Errorf("a guest hands over: %v", err)
+	}
+	if err := s.host.Do(context.Background(), Action{Kind: "hand_over", Person: s.cy.n.Person()}); Explain(err).Code != "no_successor" {
+		t.Errorf("to a guest: %v", err)
+	}
+	lost := s.dan.Stats().Concealed
+	s.do(s.host, Action{Kind: "hand_over"})
+	s.ledBy(s.boIs, s.host, s.bo, s.cy, s.dan)
+	s.danHears.hears(t, "Dan to hear Bo", true, 100)
+	if now := s.dan.Stats().Concealed; now != lost && !raced {
+		t.Errorf("Dan lost %d frames when Bo took the room", now-lost)
+	}
+	s.do(s.cy, Action{Kind: "say", Text: "through Ana"})
+	s.hasSaid(s.bo, "through Ana")
+	s.do(s.host, Action{Kind: "take_back"})
+	s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
+	s.danHears.hears(t, "Dan to hear Bo still", true, 100)
+	s.do(s.cy, Action{Kind: "say", Text: "through Bo"})
+	s.hasSaid(s.dan, "through Ana", "through Bo")
+	if now := s.dan.Stats().Concealed; now != lost && !raced {
+		t.Errorf("Dan lost %d frames", now-lost)
+	}
+}
+
+// TestHandOverAndLeave: the host hands the room over and goes at once, and nobody misses anything.
+func TestHandOverAndLeave(t *testing.T) {
+	s := startSuccession(t)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	lost := s.dan.Stats().Concealed
+	s.do(s.host, Action{Kind: "hand_over"})
+	s.do(s.host, Action{Kind: "leave"})
+	s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+	s.danHears.hears(t, "Dan to hear Bo", true, 100)
+	if now := s.dan.Stats().Concealed; now != lost && !raced {
+		t.Errorf("Dan lost %d frames", now-lost)
+	}
+	if v := s.bo.View(); v.Phase != Live || v.Host.Person != s.anaI || !v.Stage[0].Away && len(v.Stage) != 2 {
+		t.Errorf("Bo sees %+v", v)
+	}
+}
+
+// TestNextCoHostLeadsOn: the host is gone, then the co-host who leads; the next one does, and knows what both knew.
+func TestNextCoHostLeadsOn(t *testing.T) {
+	ctx := context.Background()
+	ana, bo := startMortal(t, t.TempDir(), "Ana", anywhere), startMortal(t, t.TempDir(), "Bo", anywhere)
+	cy, dan := startNode(t, "Cy", nil), startNode(t, "Dan", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Long evening", CoHosts: []PersonView{{bo.Person(), "Bo"}, {cy.Person(), "Cy"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &succession{t: t, ana: ana, host: hosted}
+	enter := func(n *Node) *Room {
+		r, err := n.Join(ctx, hosted.View().Link)
+		if err != nil || r.Phase() != Live {
+			t.Fatalf("join: %v", err)
+		}
+		return r
+	}
+	s.bo, s.cy, s.dan = enter(bo), enter(cy), enter(dan)
+	knows := func(r *Room, most int) {
+		t.Helper()
+		awaitChange(t, r.n, "the successors", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.heir.others) == most && (!r.mayLead() || r.prepared())
+		})
+	}
+	for _, r := range []*Room{s.bo, s.cy, s.dan} {
+		knows(r, 2)
+	}
+	ana.crash(t)
+	s.ledBy(bo.Person(), s.bo, s.cy, s.dan)
+	s.do(s.dan, Action{Kind: "say", Text: "one"})
+	s.hasSaid(s.cy, "one")
+	for _, r := range []*Room{s.cy, s.dan} {
+		knows(r, 1)
+	}
+	bo.crash(t)
+	s.ledBy(cy.Person(), s.cy, s.dan)
+	s.do(s.dan, Action{Kind: "say", Text: "two"})
+	s.hasSaid(s.dan, "one", "two")
+	s.cy.mu.Lock()
+	defer s.cy.mu.Unlock()
+	if term := s.cy.state.Term; term != (room.Term{Reign: 1, Epoch: 2, Order: 2}) {
+		t.Errorf("Cy leads in term %+v", term)
+	}
+}
+
+// TestSecondDeviceLeadsOn: another device of the host's leads the room on while the first is gone, and may do all that the host
+// may; then the first leads again.
+func TestSecondDeviceLeadsOn(t *testing.T) {
+	ctx := context.Background()
+	home, second := t.TempDir(), t.TempDir()
+	ana := startMortal(t, home, "Ana", anywhere)
+	key, err := os.ReadFile(filepath.Join(home, "person.key"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(second, "person.key"), key, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone, dan := startNode(t, "Ana", func(o *Options) { o.Home = second }), startNode(t, "Dan", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Long evening"})
+	if err != nil || phone.Person() != ana.Person() {
+		t.Fatal(err)
+	}
+	s := &succession{t: t, ana: ana, host: hosted}
+	if s.bo, err = phone.Join(ctx, hosted.View().Link); err == nil {
+		s.dan, err = dan.Join(ctx, hosted.View().Link)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, dan, "the phone to be known", func() bool {
+		s.dan.mu.Lock()
+		defer s.dan.mu.Unlock()
+		return len(s.dan.heir.others) == 1
+	})
+	s.do(hosted, Action{Kind: "close_hands"}) // whatever is kept, is kept with whom to ask
+	at := ana.at()
+	ana.crash(t)
+	awaitChange(t, phone, "the phone to lead", func() bool { return s.bo.View().Me.Leading })
+	s.do(s.dan, Action{Kind: "say", Text: "still here"})
+	s.do(s.bo, Action{Kind: "cohost", Person: dan.Person()})
+	s.hasSaid(s.dan, "still here")
+
+	ana = startMortal(t, home, "Ana", at)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rooms := ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	s.hasSaid(rooms[0], "still here")
+	awaitChange(t, phone, "the phone to be a guest", func() bool { return !s.bo.View().Me.Leading && s.bo.Phase() == Live })
+	rooms[0].mu.Lock()
+	defer rooms[0].mu.Unlock()
+	if now := rooms[0].state; now.Term != (room.Term{Reign: 2}) || !now.IsCoHost(dan.Person()) {
+		t.Errorf("the room is led in term %+v with co-hosts %+v", now.Term, now.Charter.CoHosts)
+	}
+}
