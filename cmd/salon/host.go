@@ -22,6 +22,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
 	var starts, access string
+	var coHosts []string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
 		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
@@ -54,6 +55,10 @@ func hostCommand(f *flags) *cobra.Command {
 				return err
 			}
 			defer func() { err = firstErr(err, s.close()) }()
+			successors, err := s.successors(cmd.Context(), coHosts)
+			if err != nil {
+				return err
+			}
 			v, again := s.takeUp(title, mode)
 			if !again {
 				if startErr != nil {
@@ -62,6 +67,7 @@ func hostCommand(f *flags) *cobra.Command {
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
 					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
+					CoHosts: successors,
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -94,7 +100,9 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.BoolVar(&recordAsks, "record-asks", false, "listeners record only while you say that the room is recorded")
 	fl.StringVar(&access, "access", "open", "who may come in: open (everybody) or invite (who has the link, or is on the guest list)")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
+	fl.StringArrayVar(&coHosts, "co-host", nil, "who leads the room on when this node is gone: a key, or the beginning of one or of a name that you know; in this order")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
+	_ = cmd.RegisterFlagCompletionFunc("co-host", f.completePeople(false))
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
 	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)

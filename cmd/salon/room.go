@@ -68,6 +68,8 @@ var roomActions = []roomAction{
 	{"slow", "slow", "Seconds between two messages of one person; 0 for no wait", "", "SECONDS"},
 	{"close-chat", "close_chat", "Let nobody write but those who lead", "", ""},
 	{"open-chat", "open_chat", "Let everybody write again", "", ""},
+	{"handover", "hand_over", "Have a co-host who is in the room lead it, the one named or the next", "self", ""},
+	{"takeback", "take_back", "As the host, lead the room again that somebody else leads", "", ""},
 	{"leave", "leave", "Leave the room; for its host that ends it", "", ""},
 	{"end", "end", "End the room for all", "", ""},
 }

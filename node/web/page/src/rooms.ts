@@ -37,7 +37,7 @@ export async function enter(way: Way): Promise<void> {
     if (isOver(room.phase)) return; // it refused, and says why: one stays where one is
     sound.enter(room.id);
     if (!before || before.id === room.id) return;
-    if (runsRoom(before.me)) await api.act(before.id, "end").catch(complain);
+    if (before.me.leading) await api.act(before.id, "end").catch(complain);
     await leave(before).catch(complain);
   } finally {
     entering--;

@@ -86,6 +86,7 @@ export interface Me extends Named {
   invited: boolean; // to come on stage
   seated: boolean; // on stage
   leads: boolean; // host or co-host
+  leading: boolean; // the room is led at this node
   may_speak: boolean; // seated, not muted, and nobody else's turn
   publishing: boolean;
   playing: boolean;
@@ -194,6 +195,8 @@ export interface RoomView {
   stage: Seat[] | null;
   hands: Hand[] | null; // in the order of the queue
   co_hosts: Named[] | null; // in the order in which they would take over
+  leader?: Named; // who keeps the room going while the host does not
+  successor?: Named; // who would, if this node were gone
   listeners: number;
   quality: Quality | null;
   hands_closed: boolean;
@@ -246,6 +249,8 @@ export type Action =
   | "unlock"
   | "end"
   | "leave"
+  | "hand_over"
+  | "take_back"
   | "volume"
   | "cohost"
   | "uncohost"
@@ -308,7 +313,7 @@ export interface NoticeEvent {
   text: string;
 }
 
-/** The room is one's own: it ends when one leaves it. Who may run it besides, `me.leads` says. */
+/** The room is one's own. Who may run it besides, `me.leads` says; it ends when `me.leading` leaves it. */
 export const runsRoom = (me: Me): boolean => me.role === "host";
 
 export const isOver = (phase: Phase): boolean => phase === "ended" || phase === "removed" || phase === "failed";

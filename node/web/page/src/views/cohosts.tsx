@@ -12,6 +12,11 @@ export function CoHosts({ room }: { room: RoomView }) {
     <section class="stack co-hosts" data-test="co-hosts">
       <div>
         <h3>{t.coHosts.title}</h3>
+        {room.me.leading && !room.waiting && (
+          <p class="hint" data-test="successor">
+            {room.successor ? t.coHosts.goesOn(room.successor.name) : list.length > 0 ? t.coHosts.waits : ""}
+          </p>
+        )}
         <p class="hint">{list.length === 0 ? t.coHosts.none : runsRoom(room.me) ? t.coHosts.text : t.coHosts.textOthers}</p>
       </div>
       {list.length > 0 && (

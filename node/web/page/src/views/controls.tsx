@@ -1,7 +1,7 @@
 import { useMemo, useState } from "preact/hooks";
 import { api } from "../node/api";
 import { putRoom } from "../node/world";
-import { runsRoom, type RoomView } from "../node/types";
+import type { RoomView } from "../node/types";
 import { complain, useAction, useRoom } from "../parts/action";
 import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
 import { Dialog } from "../parts/dialog";
@@ -32,7 +32,7 @@ export function Controls({ room, onSound }: { room: RoomView; onSound: () => voi
       {me.seated ? <MuteButton room={room} /> : <WayToStage room={room} />}
       <Control icon="sliders" text={t.room.sound} test="sound-settings" onClick={onSound} />
       {me.leads && <Control icon="settings" text={t.manage.open} test="manage" onClick={() => setManaging(true)} />}
-      {runsRoom(me) ? (
+      {me.leading ? (
         <Control icon="stop" text={t.room.end} test="end" look="danger" onClick={() => setEnding(true)} />
       ) : (
         <Control icon="leave" text={t.room.leave} test="leave" look="danger" turns busy={busy} onClick={() => void goAway()} />
@@ -129,9 +129,23 @@ function Control({ icon, text, test, look, pressed, busy, turns, onClick }: Cont
 function EndDialog({ room, onClose }: { room: RoomView; onClose: () => void }) {
   const [busy, run] = useAction();
   const end = () => run(async () => putRoom(await api.act(room.id, "end")));
+  const to = room.successor;
+  const handOver = () =>
+    run(async () => {
+      putRoom(await api.act(room.id, "hand_over"));
+      go({ view: "home" });
+      await leave(room);
+    });
   return (
-    <Dialog title={t.leave.endTitle} test="end-dialog" onClose={onClose}>
-      <p>{t.leave.endText}</p>
+    <Dialog title={to ? t.coHosts.handOverTitle : t.leave.endTitle} test="end-dialog" onClose={onClose}>
+      <p>{to ? t.coHosts.handOverText(to.name) : t.leave.endText}</p>
+      {to && (
+        <div class="row end">
+          <button type="button" class="button primary" data-test="hand-over" aria-disabled={busy} onClick={() => void handOver()}>
+            {t.coHosts.handOver(to.name)}
+          </button>
+        </div>
+      )}
       <div class="row end">
         <button type="button" class="button" onClick={onClose}>
           {t.leave.stay}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { world } from "../node/world";
-import { isOver, type Named, type RoomView } from "../node/types";
+import { isOver, runsRoom, type Named, type RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
 import { useNow } from "../parts/clock";
 import { MicProblem } from "../parts/micproblem";
@@ -85,6 +85,7 @@ function Inside({ room }: { room: RoomView }) {
               </p>
             </div>
           )}
+          {there && room.leader && <Kept room={room} leader={room.leader} />}
           {!there && (
             <p class="waiting" aria-busy="true" data-test="room-connecting">
               {t.room.connecting}
@@ -109,6 +110,24 @@ function Inside({ room }: { room: RoomView }) {
       {settings && <SoundDialog room={room} onClose={() => setSettings(false)} />}
       {dialog}
       {menu}
+    </div>
+  );
+}
+
+/** Who leads the room while its host does not. */
+function Kept({ room, leader }: { room: RoomView; leader: Named }) {
+  const [busy, act] = useRoom(room.id);
+  const host = room.host.name;
+  const text = room.me.leading ? t.coHosts.youKeep(host) : runsRoom(room.me) ? t.coHosts.keepsMine(leader.name) : t.coHosts.keeps(leader.name, host);
+  return (
+    <div class="banner" data-test="kept-going" data-leader={leader.person}>
+      <Icon name="coHost" />
+      <p role="status">{text}</p>
+      {runsRoom(room.me) && (
+        <button type="button" class="button" data-test="take-back" aria-disabled={busy} onClick={() => void act("take_back")}>
+          {t.coHosts.takeBack}
+        </button>
+      )}
     </div>
   );
 }
