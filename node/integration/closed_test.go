@@ -2,7 +2,6 @@ package integration
 
 import (
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,5 +79,5 @@ func TestClosedRoom(t *testing.T) {
 	if s.Depth != 2 {
 		t.Errorf("heard at depth %d", s.Depth)
 	}
-	wantHeard(t, fmt.Sprint("the listener"), said[samples(lead-2*time.Second):], recorded(t, records, 1)[0])
+	wantHeard(t, "the listener", said[samples(lead-2*time.Second):], recorded(t, records, 1)[0])
 }

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../node/api";
 import { runsRoom, type RoomView } from "../node/types";
-import { notify, world } from "../node/world";
+import { world } from "../node/world";
 import { useRoom } from "../parts/action";
+import { say } from "../parts/announcer";
 import { CopyField } from "../parts/copy";
 import { useStore } from "../store";
 import { t } from "../words";
@@ -41,7 +42,7 @@ export function Invite({ room }: { room: RoomView }) {
 function Renew({ room }: { room: string }) {
   const [busy, act] = useRoom(room);
   const renew = async () => {
-    if (await act("relink")) notify("info", t.room.renewed);
+    if (await act("relink")) say(t.room.renewed); // it is to be seen beside
   };
   return (
     <div class="row">
