@@ -3,6 +3,8 @@ package node
 import (
 	"time"
 
+	"github.com/multiformats/go-multiaddr"
+
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -106,6 +108,9 @@ func (r *Room) takePresent(c *child, m relay.Present) {
 			name = "Guest " + g.Person.Short()
 		}
 		g.Name = name
+		if _, err := multiaddr.NewMultiaddr(g.At); err != nil || len(g.At) > relay.MaxAt || !r.state.Leads(g.Person) {
+			g.At = ""
+		}
 		if !b.add(g, c) {
 			r.n.counts.Add("present_too_many")
 			continue
@@ -114,6 +119,9 @@ func (r *Room) takePresent(c *child, m relay.Present) {
 		r.names.learn(g.Person, name)
 	}
 	r.settleChildren()
+	if r.host != nil {
+		r.tellSuccessors()
+	}
 	r.cameBelow(came)
 	r.goneBelow(gone)
 }

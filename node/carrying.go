@@ -223,7 +223,11 @@ func (r *Room) named() map[doc.PublicKey]relay.Guest {
 	all := make(map[doc.PublicKey]relay.Guest)
 	for _, c := range r.feeds.children {
 		if c.carry == 0 && !c.left && !c.warm {
-			all[c.author.Device] = relay.Guest{Person: c.author.Person, Device: c.author.Device, Name: c.name}
+			g := relay.Guest{Person: c.author.Person, Device: c.author.Device, Name: c.name}
+			if addrs := r.n.addrsOf(c.id); r.state.Leads(c.author.Person) && len(addrs) > 0 {
+				g.At = addrs[0].String()
+			}
+			all[c.author.Device] = g
 		}
 	}
 	for device, g := range r.feeds.below.guests {
@@ -232,7 +236,10 @@ func (r *Room) named() map[doc.PublicKey]relay.Guest {
 	if len(all) <= namesMost {
 		return all
 	}
-	placed := make(map[doc.PublicKey]bool)
+	placed := map[doc.PublicKey]bool{r.charter.Host: true}
+	for _, s := range r.charter.CoHosts {
+		placed[s.Person] = true
+	}
 	for _, s := range r.state.Seats {
 		placed[s.Person] = true
 	}

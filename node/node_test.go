@@ -26,6 +26,9 @@ func startNode(t *testing.T, name string, change func(*Options)) *Node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if n.ctx.Err() != nil {
+			return // the test has crashed it
+		}
 		if err := n.Close(); err != nil {
 			t.Errorf("close %s: %v", name, err)
 		}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/multiformats/go-multiaddr"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -378,9 +380,9 @@ func (r *Room) tellHeir(c *child) {
 // tellSuccessors tells everybody below who would lead the room if we were gone, if that has changed. r.mu is held.
 func (r *Room) tellSuccessors() {
 	var to []relay.Entry
-	for _, c := range r.standbys() {
-		e := relay.Entry{Peer: []byte(c.id), Addrs: [][]byte{}}
-		for _, m := range r.n.addrsOf(c.id) {
+	for _, s := range r.standbys() {
+		e := relay.Entry{Peer: []byte(s.id), Addrs: [][]byte{}}
+		for _, m := range s.addrs {
 			e.Addrs = append(e.Addrs, m.Bytes())
 		}
 		if e.Addrs = e.Addrs[:min(len(e.Addrs), relay.MaxAddrs)]; len(e.Addrs) > 0 && len(to) < relay.MaxEntries {
@@ -421,23 +423,34 @@ func peersOf(list []relay.Entry) (peers []peer.AddrInfo) {
 	return peers
 }
 
-// standbys are the children that would lead the room if we were gone, in this order: the host's, then co-hosts'. r.mu is
-// held.
-func (r *Room) standbys() []*child {
-	var list []*child
+// A standby is a node that leads the room if we are gone.
+type standby struct {
+	author doc.Author
+	id     peer.ID
+	addrs  []multiaddr.Multiaddr
+	child  *child // nil if a relay feeds it
+}
+
+// standbys are those that are in the room, here or below, in this order: the host's, then co-hosts'. r.mu is held.
+func (r *Room) standbys() (list []standby) {
+	own := r.n.author().Device
 	for _, c := range r.feeds.children {
-		if r.state.Leads(c.author.Person) && c.author.Device != r.n.author().Device && !c.left && !c.warm {
-			list = append(list, c)
+		if r.state.Leads(c.author.Person) && c.author.Device != own && !c.left && !c.warm {
+			list = append(list, standby{c.author, c.id, r.n.addrsOf(c.id), c})
 		}
 	}
-	place := func(c *child) int {
-		return slices.IndexFunc(r.state.Charter.CoHosts, func(s room.Successor) bool { return s.Person == c.author.Person })
-	}
-	slices.SortFunc(list, func(a, b *child) int {
-		if d := place(a) - place(b); d != 0 {
-			return d
+	for device, g := range r.feeds.below.guests {
+		at, err := multiaddr.NewMultiaddr(g.At)
+		id, bad := peerOf(device)
+		if r.state.Leads(g.Person) && err == nil && bad == nil && !r.isChild(device) {
+			list = append(list, standby{g.author(), id, []multiaddr.Multiaddr{at}, nil})
 		}
-		return slices.Compare(a.author.Device[:], b.author.Device[:])
+	}
+	place := func(s standby) int {
+		return slices.IndexFunc(r.state.Charter.CoHosts, func(h room.Successor) bool { return h.Person == s.author.Person })
+	}
+	slices.SortFunc(list, func(a, b standby) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), slices.Compare(a.author.Device[:], b.author.Device[:]))
 	})
 	return list
 }
@@ -709,13 +722,13 @@ func (r *Room) HandOver(ctx context.Context, to doc.PublicKey) error {
 		r.mu.Unlock()
 		return &UserError{Code: "not_leading", Text: "You do not lead this room now."}
 	}
-	list := r.standbys()
-	i := slices.IndexFunc(list, func(c *child) bool { return to.IsZero() || c.author.Person == to })
+	list := slices.DeleteFunc(r.standbys(), func(s standby) bool { return s.child == nil }) // who is far is asked through relays in vain
+	i := slices.IndexFunc(list, func(s standby) bool { return to.IsZero() || s.author.Person == to })
 	if i < 0 {
 		r.mu.Unlock()
 		return &UserError{Code: "no_successor", Text: "No co-host is in the room who could lead it on. Appoint one, or end it for all."}
 	}
-	c := list[i]
+	c := list[i].child
 	number := r.voice.nextNumber() + handAhead
 	r.heir.offered, r.heir.asked = c.id, number
 	news := r.roleNews()

@@ -297,6 +297,43 @@ func TestNextCoHostLeadsOn(t *testing.T) {
 	}
 }
 
+// TestCoHostBelowARelayLeadsOn: the relay that feeds a co-host has told the host where that one is, so that it and everybody below
+// find the co-host when the host is gone.
+func TestCoHostBelowARelayLeadsOn(t *testing.T) {
+	bo := startNode(t, "Bo", nil)
+	g := plantAs(t, Start{CoHosts: []PersonView{{bo.Person(), "Bo"}}}, 1, 8)
+	g.tone(g.host, 440)
+	atBo, err := bo.Join(t.Context(), g.host.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cy := g.join("Cy")
+	ear := g.listen(cy)
+	ear.hears(t, "Cy to hear Ana", true, 25)
+	g.do(atBo, Action{Kind: "accept"})
+	awaitChange(t, bo, "the seat", atBo.seated)
+	if err := atBo.Publish(t.Context(), newTone(t, 600)); err != nil {
+		t.Fatal(err)
+	}
+	relayed := g.relays[0].Room(g.host.id)
+	for _, r := range []*Room{atBo, cy, relayed} {
+		awaitChange(t, r.n, "the successor to be known", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.heir.others) == 1 && (!r.mayLead() || r.prepared())
+		})
+	}
+	if p := g.fedBy(atBo); p != g.relays[0] {
+		t.Fatal("Bo is not fed by the relay")
+	}
+	g.host.n.crash(t)
+	s := &succession{t: t}
+	s.ledBy(bo.Person(), atBo, cy)
+	ear.hears(t, "Cy to hear Bo", true, 50)
+	s.do(cy, Action{Kind: "say", Text: "still here"})
+	s.hasSaid(atBo, "still here")
+}
+
 // TestSecondDeviceLeadsOn: another device of the host's leads the room on while the first is gone, and may do all that the host
 // may; then the first leads again.
 func TestSecondDeviceLeadsOn(t *testing.T) {

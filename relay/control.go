@@ -146,6 +146,7 @@ type (
 		Person doc.PublicKey `cbor:"1,keyasint"`
 		Device doc.PublicKey `cbor:"2,keyasint"`
 		Name   string        `cbor:"3,keyasint"`
+		At     string        `cbor:"4,keyasint,omitempty"` // of who leads the room if nobody else does: a multiaddr, of MaxAt bytes at most
 	}
 	// Snapshot carries the room's state down, where events were missed or to begin anew; going up, empty, it asks for it.
 	Snapshot struct {
@@ -313,6 +314,7 @@ const (
 	MaxEntries   = 8    // in a Redirect, Others or Drain
 	MaxAddrs     = 4    // in an Entry
 	MaxGuests    = 256  // in a Present
+	MaxAt        = 256  // bytes, in a Guest
 	MaxBoxes     = 256  // in Boxes
 	MaxWay       = 1024 // in a Way
 	MaxCarriers  = 64   // in Successors

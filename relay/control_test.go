@@ -43,6 +43,8 @@ var controlVectors = []controlVector{
 	{"present", "14 a2 01 81 a3 01 5820 " + strings.Repeat("52", 32) + " 02 5820 " + strings.Repeat("53", 32) + " 03 62 426f 02 81 5820 " +
 		strings.Repeat("54", 32),
 		Present{Here: []Guest{{Person: fill32(0x52), Device: fill32(0x53), Name: "Bo"}}, Gone: []doc.PublicKey{fill32(0x54)}}},
+	{"present heir", "14 a2 01 81 a4 01 5820" + strings.Repeat("52", 32) + "02 5820" + strings.Repeat("53", 32) + "03 62 426f 04 67 2f69702f312f31 02 80",
+		Present{Here: []Guest{{Person: fill32(0x52), Device: fill32(0x53), Name: "Bo", At: "/ip/1/1"}}, Gone: []doc.PublicKey{}}},
 	{"snapshot", "15 a2 01 41 aa 02 41 bb", Snapshot{Charter: []byte{0xaa}, Payload: []byte{0xbb}}},
 	{"admit", "16 a4 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 00",
 		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
