@@ -26,13 +26,18 @@ type succession struct {
 
 func startSuccession(t *testing.T) *succession {
 	t.Helper()
+	return startSuccessionAs(t, room.Anyone)
+}
+
+func startSuccessionAs(t *testing.T, access room.Access) *succession {
+	t.Helper()
 	ctx := context.Background()
 	s := &succession{t: t, home: t.TempDir()}
 	s.ana = startMortal(t, s.home, "Ana", anywhere)
 	bo, cy, dan := startNode(t, "Bo", nil), startNode(t, "Cy", nil), startNode(t, "Dan", nil)
 	s.anaI, s.boIs = s.ana.Person(), bo.Person()
 	var err error
-	s.host, err = s.ana.StartRoom(Start{Title: "Long evening", Language: "en", CoHosts: []PersonView{{bo.Person(), "Bo"}}})
+	s.host, err = s.ana.StartRoom(Start{Title: "Long evening", Language: "en", Access: access, CoHosts: []PersonView{{bo.Person(), "Bo"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,6 +165,43 @@ func TestCoHostLeadsOn(t *testing.T) {
 	if v := s.bo.View(); v.Me.Leading || v.Me.Role != "co-host" || !v.Me.Seated {
 		t.Errorf("Bo is %+v", v.Me)
 	}
+}
+
+// TestCoHostLeadsAClosedRoom: whoever leads a room by invitation has its key, changes it when somebody is put out, and lets in who
+// was in it. The host, back without the latest key, makes another.
+func TestCoHostLeadsAClosedRoom(t *testing.T) {
+	s := startSuccessionAs(t, room.ByInvitation)
+	at := s.ana.at()
+	s.ana.crash(t)
+	s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+	s.danHears.hears(t, "Dan to hear Bo again", true, 25)
+	epoch := func(r *Room) uint32 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.state.KeyEpoch
+	}
+	was := epoch(s.bo)
+	s.do(s.bo, Action{Kind: "remove", Person: s.cy.n.Person()})
+	awaitChange(t, s.cy.n, "Cy to be out", func() bool { return s.cy.Phase() == Removed })
+	awaitChange(t, s.dan.n, "Dan to have a new key", func() bool { return s.dan.hasKey() && epoch(s.dan) > was })
+	if s.cy.hasKey() && epoch(s.cy) > was {
+		t.Error("Cy has the new key")
+	}
+	s.danHears.hears(t, "Dan to hear Bo under the new key", true, 100)
+
+	was = epoch(s.dan)
+	s.ana = startMortal(t, s.home, "Ana", at)
+	defer s.ana.Close()
+	rooms := s.ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	s.host = rooms[0]
+	s.ledBy(s.anaI, s.host, s.bo, s.dan)
+	for _, r := range []*Room{s.host, s.bo, s.dan} {
+		awaitChange(t, r.n, "the host's new key", func() bool { return r.hasKey() && epoch(r) > was })
+	}
+	s.danHears.hears(t, "Dan to hear Bo still", true, 100)
 }
 
 // TestTwoLead: a co-host who lost the way to a host that is well leads for as long as that lasts; then the host leads, and
