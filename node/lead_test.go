@@ -244,7 +244,7 @@ func TestPreviewJoinsNothing(t *testing.T) {
 	cy := startNode(t, "Cy", nil)
 	v, err := cy.Preview(t.Context(), link)
 	want := PreviewView{ID: g.host.ID(), Title: "Gathering", Host: PersonView{g.host.n.Person(), "Ana"}, Mode: "talk", Language: "en",
-		Listeners: 1, Speakers: 1, RecordAsks: true}
+		Listeners: 1, Speakers: 1, RecordAsks: true, Access: "open", Invited: true}
 	if v.Listeners == 0 {
 		want.Listeners = 0 // counted once a second
 	}
