@@ -132,12 +132,31 @@ func (r *Room) carriesHeir(c *child) bool {
 	if r.state.Leads(c.author.Person) {
 		return true
 	}
-	for _, g := range r.feeds.below.guests {
-		if g.via == c && r.state.Leads(g.Person) {
+	for _, g := range r.heirsBelow() {
+		if g.via == c {
 			return true
 		}
 	}
 	return false
+}
+
+// heirsBelow are those below us who lead the room if nobody else does, by device. Few are, of many. r.mu is held.
+func (r *Room) heirsBelow() map[doc.PublicKey]*guest {
+	b := &r.feeds.below
+	some := b.people[r.state.Charter.Host] > 0
+	for _, h := range r.state.Charter.CoHosts {
+		some = some || b.people[h.Person] > 0
+	}
+	if !some {
+		return nil
+	}
+	heirs := make(map[doc.PublicKey]*guest)
+	for device, g := range b.guests {
+		if r.state.Leads(g.Person) {
+			heirs[device] = g
+		}
+	}
+	return heirs
 }
 
 // hear takes one control message of a child and reports whether it was the last.

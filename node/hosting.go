@@ -219,6 +219,9 @@ func (r *Room) everySecond(now time.Time) {
 			r.n.o.Log.Error("program", "err", err)
 		}
 	}
+	if r.host == nil {
+		return // while something was written somebody else began to lead
+	}
 	r.tellSuccessors()
 	r.voice.expectLoss(r.worstLoss())
 	r.lookAtChildren(now)
@@ -283,7 +286,9 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	link.Secret = r.keys.link
-	r.link = link
+	if r.host != nil {
+		r.link = link
+	}
 	now := time.Now()
 	ttl := r.n.o.AnnounceEvery * 5 / 2
 	a := room.Announcement{

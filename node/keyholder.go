@@ -193,12 +193,17 @@ func (r *Room) rotate(ctx context.Context) {
 	if _, have := r.keys.secrets[r.state.KeyEpoch]; !have && r.state.IsClosed() {
 		r.rekeySoon() // who led the room before us is gone, and its last key with it
 	}
+	var again <-chan time.Time
+	if r.state.IsClosed() && len(r.state.Removed) > 0 {
+		again = time.After(keyAgain) // of whom the last leader may have put out without a new key
+	}
 	r.mu.Unlock()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-due:
+		case <-again:
 		}
 		rest := r.rekey(ctx, time.Now())
 		select {

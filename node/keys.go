@@ -181,7 +181,7 @@ func (r *Room) askForKey(now time.Time) time.Duration {
 func (r *Room) takeBoxes(u *uplink, m relay.Boxes) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.state == nil {
+	if r.state == nil || !r.state.IsClosed() {
 		return nil
 	}
 	list := m.List[:min(len(m.List), relay.MaxBoxes)]

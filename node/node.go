@@ -621,6 +621,9 @@ func (n *Node) add(r *Room) error {
 
 // leave takes us out of a room: for a host that ends it.
 func (n *Node) leave(r *Room) {
+	r.mu.Lock()
+	r.leaving = true
+	r.mu.Unlock()
 	if r.leads() && n.Person() != r.hostPerson() {
 		// A co-host who goes leaves the room to the next, or to wait for its host.
 		ctx, cancel := context.WithTimeout(n.ctx, handWithin)
@@ -631,7 +634,7 @@ func (n *Node) leave(r *Room) {
 	}
 	r.mu.Lock()
 	leads := r.host != nil
-	if leads && !r.phase.Over() {
+	if leads && !r.phase.Over() && n.Person() == r.charter.Host {
 		now := time.Now()
 		if err := r.decide(n.author(), room.Command{Room: r.id, Kind: room.End, Time: now.UnixMilli()}, now); err != nil {
 			r.setPhase(Ended, "You ended the room.")
@@ -641,6 +644,9 @@ func (n *Node) leave(r *Room) {
 	if !leads {
 		r.partFromBelow()
 		r.leaveRoom()
+	}
+	if r.leads() && n.Person() != r.hostPerson() {
+		r.abandon()
 	}
 	r.close()
 	if err := n.home.forgetRoom(r.id); err != nil {

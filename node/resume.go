@@ -123,6 +123,9 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)
+	if kept != nil {
+		r.heir.grace = now.Add(lockedGrace)
+	}
 	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
 	r.mu.Lock()
 	err = r.keep(r.state, ev)
@@ -136,7 +139,6 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	if kept == nil {
 		return r, r.begin(false, now)
 	}
-	r.heir.grace = now.Add(lockedGrace)
 	r.voice.beginAt(kept.number+handAhead, now.Add(handAhead*relay.FrameDuration))
 	if err := r.begin(false, now, func(ctx context.Context) { r.tellRival(ctx, kept.at) }); err != nil {
 		return nil, err

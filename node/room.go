@@ -41,6 +41,7 @@ type Room struct {
 	state     *room.State // nil until the first snapshot came
 	phase     Phase
 	reason    string
+	leaving   bool   // we are about to go: we do not begin to lead
 	refused   string // code of the last word at the door, if that was no
 	listeners uint32
 	names     names // of those met here

@@ -44,7 +44,7 @@ func (r *Room) keepWatch(ctx context.Context) {
 func (r *Room) vigil(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.host != nil || r.state == nil || r.phase.Over() || r.carried && len(r.heir.others) == 0 {
+	if r.host != nil || r.leaving || r.state == nil || r.phase.Over() || r.carried && len(r.heir.others) == 0 {
 		return
 	}
 	near := r.guest.at.depth <= 1
@@ -87,6 +87,9 @@ func (r *Room) takeOver(now time.Time) {
 	if !r.prepared() {
 		r.prepare()
 		return // the next look finds it done
+	}
+	if now.Sub(r.heir.askedAt) > handWithin {
+		r.heir.asked = 0 // that was long ago
 	}
 	ev, err := r.nextTerm(now)
 	if err != nil {

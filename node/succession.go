@@ -29,6 +29,8 @@ const (
 	seekWithin = time.Second
 	handWithin = 3 * time.Second
 
+	claimRate, claimBurst = 2, 10 // of strangers: a second, and at once
+
 	// handAhead is how many frames ahead a program begins that is handed over: the old one ends there.
 	handAhead  = 50
 	partWithin = 2 * time.Second // of those below, when we go
@@ -53,6 +55,7 @@ type heir struct {
 	news      chan struct{} // closed when what we are changes
 	grace     time.Time     // until then a locked room lets everybody in
 	hint      peer.AddrInfo // who may lead too, as we heard
+	claims    allowance     // of strangers
 	led       doc.PublicKey // device that led the room when last looked
 	before    doc.PublicKey // device that led it before us: its program goes on to where ours begins
 	host      peer.AddrInfo // where the host led last
@@ -166,7 +169,7 @@ func (r *Room) obey() {
 
 // mayLead reports whether we lead the room if nobody else does. r.mu is held.
 func (r *Room) mayLead() bool {
-	if r.state == nil || r.host != nil || r.carried {
+	if r.state == nil || r.host != nil || r.carried || r.leaving {
 		return false
 	}
 	_, may := r.state.TakesOverAfter(r.n.author())
@@ -272,6 +275,10 @@ func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 	g := r.guest
 	g.host, g.lost, g.up, g.ctl, g.parent, g.at = to, now, nil, nil, "", position{}
 	g.have.Store(s.Seq)
+	r.link.Device, r.link.Addrs = s.Program.Device, nil
+	for _, m := range to.Addrs {
+		r.link.Addrs = append(r.link.Addrs, m.Bytes())
+	}
 	r.carries = newCarrying()
 	r.state, r.charter = s, s.Charter
 	if c := r.feeds.children[to.ID]; c != nil { // it is to feed us, not we it
@@ -320,7 +327,7 @@ func (r *Room) takeTail(c *child, m relay.Tail, now time.Time) {
 	var events []room.Event
 	for _, raw := range m.Events[:min(len(m.Events), relay.MaxTail)] {
 		ev, author, err := room.OpenEvent(raw, now)
-		if err != nil || ev.Room != r.id || !r.state.Leads(author.Person) {
+		if err != nil || ev.Room != r.id || !r.maySubmit(author, &ev) {
 			r.n.counts.Add("tail_refused")
 			continue
 		}
@@ -330,13 +337,33 @@ func (r *Room) takeTail(c *child, m relay.Tail, now time.Time) {
 		return
 	}
 	r.n.o.Log.Info("decides again what was decided elsewhere", "room", r.id.String(), "events", len(events))
-	shift := now.Sub(time.UnixMilli(events[0].Time)) // what was said in a minute is not too much at once
+	last := slices.MaxFunc(events, func(a, b room.Event) int { return cmp.Compare(a.Time, b.Time) })
+	shift := now.Sub(time.UnixMilli(last.Time)) // what was said in a minute is not too much at once
 	room.Resubmit(events, func(by doc.Author, cmd room.Command) uint64 {
 		if r.decide(by, cmd, time.UnixMilli(cmd.Time).Add(shift)) != nil || r.host == nil {
 			return 0
 		}
 		return r.state.Seq
 	})
+}
+
+// maySubmit reports whether somebody who led the room, in the term of an event, may have it decided again. What others did who
+// lead too only they could say, but for whom they put out: that counts as done by who led. r.mu is held.
+func (r *Room) maySubmit(author doc.Author, ev *room.Event) bool {
+	led := r.state.Charter.Host
+	if o := int(ev.Term.Order); o > len(r.state.Charter.CoHosts) {
+		return false
+	} else if o > 0 {
+		led = r.state.Charter.CoHosts[o-1].Person
+	}
+	switch {
+	case led != author.Person, ev.Kind == room.Unmute && ev.By != author.Person:
+		return false
+	case ev.By == author.Person || !r.state.Leads(ev.By):
+		return true
+	}
+	ev.By, ev.Device = author.Person, author.Device
+	return ev.Kind == room.Remove || ev.Kind == room.Readmit
 }
 
 // hearTail takes events of before we came, from who leads.
@@ -379,6 +406,9 @@ func (r *Room) tellHeir(c *child) {
 
 // tellSuccessors tells everybody below who would lead the room if we were gone, if that has changed. r.mu is held.
 func (r *Room) tellSuccessors() {
+	if r.host == nil {
+		return // somebody else leads by now
+	}
 	var to []relay.Entry
 	for _, s := range r.standbys() {
 		e := relay.Entry{Peer: []byte(s.id), Addrs: [][]byte{}}
@@ -431,7 +461,8 @@ type standby struct {
 	child  *child // nil if a relay feeds it
 }
 
-// standbys are those that are in the room, here or below, in this order: the host's, then co-hosts'. r.mu is held.
+// standbys are those that are in the room: our own children, and then one of each person below, as the relays say; in both the
+// host's first, then co-hosts'. r.mu is held.
 func (r *Room) standbys() (list []standby) {
 	own := r.n.author().Device
 	for _, c := range r.feeds.children {
@@ -439,33 +470,41 @@ func (r *Room) standbys() (list []standby) {
 			list = append(list, standby{c.author, c.id, r.n.addrsOf(c.id), c})
 		}
 	}
-	for device, g := range r.feeds.below.guests {
+	named := make(map[doc.PublicKey]bool)
+	for device, g := range r.heirsBelow() {
 		at, err := multiaddr.NewMultiaddr(g.At)
 		id, bad := peerOf(device)
-		if r.state.Leads(g.Person) && err == nil && bad == nil && !r.isChild(device) {
+		if r.state.Leads(g.Person) && err == nil && bad == nil && !r.isChild(device) && !named[g.Person] {
+			named[g.Person] = true
 			list = append(list, standby{g.author(), id, []multiaddr.Multiaddr{at}, nil})
 		}
 	}
 	place := func(s standby) int {
 		return slices.IndexFunc(r.state.Charter.CoHosts, func(h room.Successor) bool { return h.Person == s.author.Person })
 	}
+	far := func(s standby) int {
+		if s.child == nil {
+			return 1
+		}
+		return 0
+	}
 	slices.SortFunc(list, func(a, b standby) int {
-		return cmp.Or(cmp.Compare(place(a), place(b)), slices.Compare(a.author.Device[:], b.author.Device[:]))
+		return cmp.Or(far(a)-far(b), cmp.Compare(place(a), place(b)), slices.Compare(a.author.Device[:], b.author.Device[:]))
 	})
 	return list
 }
 
 // takeSuccessors takes a leader's word on who would lead if it were gone. r.mu is not held.
-func (r *Room) takeSuccessors(m relay.Successors) {
+func (r *Room) takeSuccessors(u *uplink, m relay.Successors) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.host != nil {
+	if r.host != nil || r.guest.up != u {
 		return
 	}
 	m.To, m.Carriers = m.To[:min(len(m.To), relay.MaxEntries)], m.Carriers[:min(len(m.Carriers), relay.MaxCarriers)]
 	r.heir.others, r.heir.carriers = peersOf(m.To), m.Carriers
 	for _, p := range r.heir.others {
-		r.n.host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.ConnectedAddrTTL)
+		r.n.host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
 	}
 	if r.carries != nil {
 		r.heir.told = m
@@ -541,6 +580,14 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 		return
 	}
 	var theirs *room.State
+	r.mu.Lock()
+	heard := r.isRival(from) || r.heir.claims.take(time.Now(), claimRate, claimBurst)
+	r.mu.Unlock()
+	if !heard {
+		n.counts.Add("claim_flood")
+		ctl.Finish(refuse)
+		return
+	}
 	if len(m.Snapshot) > 0 {
 		var err error
 		if theirs, err = r.openClaim(from, m); err != nil {
@@ -552,7 +599,7 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	r.mu.Lock()
 	answer, err := any(refuse), error(nil)
-	if r.turn() {
+	if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
 		number := r.voice.nextNumber()
 		if theirs != nil {
 			err = r.meetLeader(peer.AddrInfo{ID: from, Addrs: n.addrsOf(from)}, m, theirs)
@@ -568,6 +615,20 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 		answer = refuse
 	}
 	ctl.Finish(answer)
+}
+
+// asksRightly reports whether a peer may be told all that we know without having led: the host's node that comes back, and
+// others that may lead. r.mu is held.
+func (r *Room) asksRightly(from peer.ID) bool {
+	device, err := deviceOf(from)
+	return err == nil && (from == r.heir.host.ID || slices.ContainsFunc(r.state.Seats, func(s room.Seat) bool {
+		return s.Device == device && r.state.Leads(s.Person)
+	}))
+}
+
+// isRival reports whether we know that a peer may lead the room too. r.mu is held.
+func (r *Room) isRival(from peer.ID) bool {
+	return from == r.heir.host.ID || slices.ContainsFunc(r.heir.others, func(p peer.AddrInfo) bool { return p.ID == from })
 }
 
 // hint takes somebody who leads for an entry point, if we look for one. r.mu is not held.
@@ -780,9 +841,10 @@ func (r *Room) TakeBack(ctx context.Context) error {
 }
 
 // takeLead is a leader's request that we lead.
-func (r *Room) takeLead(m relay.Lead) {
+func (r *Room) takeLead(u *uplink, m relay.Lead) {
 	r.mu.Lock()
-	may := r.mayLead() && m.Number != 0
+	last := r.voice.lastNumber()
+	may := r.guest.up == u && u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
 	if may {
 		r.heir.asked, r.heir.askedAt = m.Number, time.Now()
 	}
@@ -802,7 +864,7 @@ func (r *Room) propose() {
 		r.prepare() // which proposes when it is done
 		return
 	}
-	if r.host != nil || r.guest.ctl == nil || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
+	if r.host != nil || r.leaving || r.guest.ctl == nil || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
 		return
 	}
 	ev, err := r.nextTerm(now)

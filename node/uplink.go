@@ -174,6 +174,12 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	if parted {
 		return errParted
 	}
+	switch m.(type) {
+	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors:
+		if r.guest.have.Load() == 0 {
+			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about
+		}
+	}
 	switch m := m.(type) {
 	case relay.Accept:
 		if !join.Warm {
@@ -230,11 +236,11 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	case relay.Boxes:
 		return r.takeBoxes(u, m)
 	case relay.Successors:
-		r.takeSuccessors(m)
+		r.takeSuccessors(u, m)
 	case relay.Tail:
 		r.hearTail(m)
 	case relay.Lead:
-		r.takeLead(m)
+		r.takeLead(u, m)
 	case relay.Counts:
 		r.media.mu.Lock()
 		u.count = &m.Listeners

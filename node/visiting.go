@@ -328,7 +328,7 @@ func (r *Room) sentAway(u *uplink, m relay.Bye) error {
 func (r *Room) isOver(code string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return code == "removed" && r.state.IsRemoved(r.n.Person()) || code == "ended" && r.state.Ended
+	return r.state != nil && (code == "removed" && r.state.IsRemoved(r.n.Person()) || code == "ended" && r.state.Ended)
 }
 
 // witness applies one of the host's events. One that does not follow makes us come back for a snapshot.
@@ -341,6 +341,9 @@ func (r *Room) witness(raw []byte) error {
 	defer r.mu.Unlock()
 	if r.host != nil {
 		return nil // ours, come back from whoever led before
+	}
+	if ev.Seq <= r.state.Seq && ev.Term.Compare(r.state.Term) > 0 {
+		return errOldTerm // what we know is of a history that lost: we come back for the other
 	}
 	if ev.Seq <= r.state.Seq {
 		if !r.state.Leads(author.Person) {

@@ -107,7 +107,7 @@ func SealBox(to [32]byte, id ID, epoch uint32, who doc.Author, key [32]byte) ([]
 // OpenBox returns the room key of an epoch that was sealed to k for who, if it is that of the room's state. The error wraps
 // ErrBox.
 func (s *State) OpenBox(k BoxKey, epoch uint32, who doc.Author, box []byte) (key [32]byte, err error) {
-	if len(box) != BoxSize {
+	if k.key == nil || len(box) != BoxSize {
 		return key, fmt.Errorf("%w: %d bytes", ErrBox, len(box))
 	}
 	b, err := hpke.Open(k.key, hpke.HKDFSHA256(), hpke.AES128GCM(), boxInfo(s.Charter.Room, epoch, who), box)

@@ -130,3 +130,11 @@ func BenchmarkOpenBox(b *testing.B) {
 		}
 	}
 }
+
+// A device that asked for no key is sent boxes all the same by whoever likes to.
+func TestBoxWithoutAKeyToOpenIt(t *testing.T) {
+	s := staffed(t)
+	if _, err := s.OpenBox(BoxKey{}, 1, anaA.first(), make([]byte, BoxSize)); !errors.Is(err, ErrBox) {
+		t.Errorf("opened with no key: %v", err)
+	}
+}

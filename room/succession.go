@@ -22,6 +22,7 @@ const (
 	lanes    = 64 // of incarnations: the host's, and one for every co-host there ever was
 	hostLane = 0
 	maxReign = 1<<32 - 1
+	maxLeap  = 1 << 16 // terms, and incarnations of a lane, that one takeover may skip
 )
 
 // Leader is who leads the room: the host or a co-host, and where. Every event and snapshot is signed by them.
@@ -116,6 +117,8 @@ func (s *State) ruleSucceeds(ev Event) error {
 		return ErrNotAllowed
 	case ev.Kind == Resumed && s.Term.Reign >= maxReign-1, ev.Kind == TookOver && ev.Term.Epoch <= s.Term.Epoch:
 		return fmt.Errorf("%w: out of terms", ErrTerm)
+	case ev.Kind == TookOver && (ev.Term.Epoch-s.Term.Epoch > maxLeap || ev.Incarnation > s.Incarnation && ev.Incarnation-s.Incarnation > maxLeap*lanes):
+		return fmt.Errorf("%w: nothing would be left for others", ErrTerm)
 	case ev.Incarnation < s.Incarnation:
 		return fmt.Errorf("%w: incarnations begin anew", ErrEvent)
 	}

@@ -35,15 +35,18 @@ type source struct {
 // NewOpener returns an Opener that knows no key.
 func NewOpener() *Opener { return &Opener{} }
 
-// SetEpoch makes a room key known. Setting it again changes nothing, so that nothing opens twice; an epoch that was
-// dropped does not come back, and the error is then ErrEpoch.
+// SetEpoch makes a room key known. Setting it again changes nothing, so that nothing opens twice, unless it is another key; an
+// epoch that was dropped does not come back, and the error is then ErrEpoch.
 func (o *Opener) SetEpoch(epoch uint32, secret [32]byte) error {
 	if uint64(epoch) < o.dropped {
 		return ErrEpoch
 	}
 	i := 0
 	for ; i < len(o.epochs) && o.epochs[i].epoch <= epoch; i++ {
-		if o.epochs[i].epoch == epoch {
+		if e := o.epochs[i]; e.epoch == epoch {
+			if e.secret != secret { // of who led the room before, and lost
+				o.epochs[i] = &epochKeys{epoch: epoch, secret: secret}
+			}
 			return nil
 		}
 	}
