@@ -91,11 +91,11 @@ func (r *Room) Do(ctx context.Context, a Action) error {
 
 // newLink puts a new invitation into the link of our closed room.
 func (r *Room) newLink() error {
-	if r.host == nil {
-		return &UserError{Code: "not_allowed", Text: "Only the host can renew the link."}
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.turn() {
+		return &UserError{Code: "not_allowed", Text: "Only the host can renew the link."}
+	}
 	if r.phase.Over() {
 		return errOver
 	}

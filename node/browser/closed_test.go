@@ -24,9 +24,7 @@ func TestClosedRoom(t *testing.T) {
 	old := link()
 	ana.clicks("renew-link")
 	ana.until("have a new link", `document.querySelector('[data-test="share-link"]').value !== `+asJSON(old))
-	if text := script[string](ana, `document.querySelector('[data-test="announcer"]').innerText`); !contains(text, "new link") {
-		t.Errorf("a screen reader is told %q", text)
-	}
+	ana.until("be told so, by a screen reader too", `document.querySelector('[data-test="announcer"]').innerText.includes("new link")`)
 	v.looks(ana, "closed room of the host")
 
 	// From the list, without the link.

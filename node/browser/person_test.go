@@ -144,8 +144,17 @@ func (p *person) clicks(test string) {
 	p.t.Helper()
 	usable := selector(test) + `:not([aria-disabled="true"]):not(:disabled)`
 	p.until("use "+test, fmt.Sprintf(`!!document.querySelector(%s)?.checkVisibility()`, asJSON(usable)))
+	script[bool](p, fmt.Sprintf(bare, asJSON(usable)))
 	p.do("click "+test, chromedp.Click(chromedp.CSS(usable)))
 }
+
+// bare scrolls what lies under something else, such as the controls of a room, to where a person would have it to click on it.
+const bare = `((e) => {
+	const r = e.getBoundingClientRect();
+	const top = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
+	if (!top || !e.contains(top)) e.scrollIntoView({ block: "center", behavior: "instant" });
+	return true;
+})(document.querySelector(%s))`
 
 // types writes into a field as from a keyboard.
 func (p *person) types(test, text string) {

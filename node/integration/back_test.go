@@ -80,6 +80,13 @@ func watch(t *testing.T, p *process, id string) *witness {
 	return w
 }
 
+// latest is the room as it was told last.
+func (w *witness) latest() node.RoomView {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
+}
+
 // await waits until cond, which is called with the lock held, holds.
 func (w *witness) await(what string, cond func() bool) {
 	w.t.Helper()
@@ -271,7 +278,7 @@ func TestHostIsKilled(t *testing.T) {
 	s.host.signal(syscall.SIGKILL)
 	s.host.wait(patience)
 	s.witness.await("the loss to be noticed", func() bool { return s.witness.last.Phase == node.Reconnecting })
-	if v := s.witness.last; v.HeldUntil == 0 || !strings.Contains(v.Quality.Text, "Connecting again") {
+	if v := s.witness.latest(); v.HeldUntil == 0 || !strings.Contains(v.Quality.Text, "Connecting again") {
 		t.Errorf("the page is told %+v until %d", v.Quality, v.HeldUntil)
 	}
 	show := start(t, s.eve.home, "room", "show", s.id)

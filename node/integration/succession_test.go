@@ -191,7 +191,7 @@ func TestCoHostTakesOver(t *testing.T) {
 		s.witness.awaitSound("Bo to be heard still", s.boIs)
 		s.awaitFrames(back)
 		s.gaps("host back", back)
-		v := s.witness.last
+		v := s.witness.latest()
 		if !v.Locked || len(v.Hands) != 1 || len(v.Stage) != 2 {
 			t.Errorf("after it the room is %+v", v)
 		}

@@ -139,13 +139,13 @@ export function StartPage() {
               </span>
             </label>
           </details>
-          <p class="hint" data-test="co-host-hint">
-            {t.start.coHost}
-          </p>
           <button class="button primary large" data-test="room-start" aria-disabled={busy}>
             <Icon name={starts === null ? "mic" : "clock"} />
             <span>{busy ? t.start.starting : starts === null ? t.start.go : t.start.goLater}</span>
           </button>
+          <p class="hint" data-test="co-host-hint">
+            {t.start.coHost}
+          </p>
         </form>
         {question}
       </main>
