@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -196,6 +197,8 @@ type records struct {
 	by     map[recordKey]record
 	dirty  bool
 	stored time.Time
+
+	storing sync.Mutex // whoever comes second finds what the first has written; taken before Room.mu
 }
 
 // take keeps a record, and says under what name it is counted if it does not.
@@ -296,7 +299,14 @@ func (n *Node) readRecords(id room.ID) (f recordFile, err error) {
 func (r *Room) storeRecords(now time.Time, late bool) {
 	r.mu.Lock()
 	l := r.tally.records
-	if l == nil || !l.dirty || late && now.Sub(l.stored) < storeEvery {
+	r.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.storing.Lock()
+	defer l.storing.Unlock()
+	r.mu.Lock()
+	if !l.dirty || late && now.Sub(l.stored) < storeEvery {
 		r.mu.Unlock()
 		return
 	}
