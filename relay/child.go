@@ -185,6 +185,14 @@ func (p *Place) turn(id Peer, now time.Time, after time.Duration) time.Duration 
 
 func (p *Place) accept() Accept { return Accept{Depth: uint8(len(p.path) + 1), Path: p.down()} }
 
+// Carries says that a child that is fed carries so many from now on, 0 for nobody. Where they are, its Load tells.
+func (p *Place) Carries(id Peer, carry uint32) {
+	if c := p.by[id]; c != nil {
+		c.carry = min(carry, 1<<16)
+		c.load = Load{}
+	}
+}
+
 // Welcome begins to feed a child that has its Accept, and begins anew when it is called again: the child's link is a new one.
 func (p *Place) Welcome(id Peer, now time.Time) {
 	c := p.by[id]
@@ -364,7 +372,7 @@ func (p *Place) hearChild(c *child, m any, now time.Time) {
 	c.heard = now
 	switch m := m.(type) {
 	case Load:
-		if !c.leaving {
+		if !c.leaving && c.carry > 0 {
 			c.load = m
 		}
 	case Resume:

@@ -158,7 +158,14 @@ type (
 		ID     uint64        `cbor:"1,keyasint"`
 		Person doc.PublicKey `cbor:"2,keyasint"`
 		Device doc.PublicKey `cbor:"3,keyasint"`
-		Carry  uint32        `cbor:"4,keyasint"` // as in Join
+		Carry  uint32        `cbor:"4,keyasint"`           // as in Join
+		Up     uint32        `cbor:"5,keyasint,omitempty"` // of who volunteers: for how many seconds the relay has fed them
+	}
+	// Volunteer goes up from a listener who is in already and would carry the room for others from now on, or no more; an Answer
+	// says whether they may.
+	Volunteer struct {
+		ID    uint64 `cbor:"1,keyasint"`
+		Carry uint32 `cbor:"2,keyasint"` // as in Join
 	}
 	// Carry asks a relay to join a room of ours and carry it; it is the first message, from the host, and is answered by an
 	// Answer.
@@ -305,6 +312,7 @@ const (
 	kindClaim
 	kindTail
 	kindLead
+	kindVolunteer
 )
 
 // Limits of what the messages carry.
@@ -326,8 +334,8 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail or Lead, or one of
-// those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead or Volunteer,
+// or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -409,6 +417,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindTail
 	case Lead:
 		kind = kindLead
+	case Volunteer:
+		kind = kindVolunteer
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -509,6 +519,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Tail](b[1:])
 	case kindLead:
 		return decode[Lead](b[1:])
+	case kindVolunteer:
+		return decode[Volunteer](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

@@ -48,6 +48,8 @@ var controlVectors = []controlVector{
 	{"snapshot", "15 a2 01 41 aa 02 41 bb", Snapshot{Charter: []byte{0xaa}, Payload: []byte{0xbb}}},
 	{"admit", "16 a4 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 00",
 		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53)}},
+	{"admit volunteer", "16 a5 01 07 02 5820 " + strings.Repeat("52", 32) + " 03 5820 " + strings.Repeat("53", 32) + " 04 02 05 18 3c",
+		Admit{ID: 7, Person: fill32(0x52), Device: fill32(0x53), Carry: 2, Up: 60}},
 	{"carry", "17 a1 01 41 aa", Carry{Charter: []byte{0xaa}}},
 	{"wait", "19 a1 01 18 fa", Wait{Millis: 250}},
 	{"others", "1a a1 01 81 a3 01 41 aa 02 80 03 01", Others{To: []Entry{{Peer: []byte{0xaa}, Addrs: [][]byte{}, Free: 1}}}},
@@ -68,6 +70,7 @@ var controlVectors = []controlVector{
 		Claim{Room: fill(0x52), Charter: []byte{0xaa}, Snapshot: []byte{0xbb}, Number: 1024}},
 	{"tail", "27 a1 01 82 41 aa 42 0102", Tail{Events: [][]byte{{0xaa}, {1, 2}}}},
 	{"lead", "28 a1 01 19 0400", Lead{Number: 1024}},
+	{"volunteer", "29 a2 01 07 02 02", Volunteer{ID: 7, Carry: 2}},
 }
 
 type controlVector struct {
@@ -101,7 +104,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "29 a0",
+		"unknown kind":           "2a a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",

@@ -649,6 +649,19 @@ func TestAFullParentNamesItsChildren(t *testing.T) {
 	want(t, "nowhere", alone.join("bo", Join{}), any(Refuse{Code: "full"}))
 }
 
+func TestAListenerMayCarryOthersLater(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
+	p.join("ann", Join{})
+	p.hear("ann", Load{Free: 2, All: 2})
+	want(t, "who was not asked to has no places", p.join("bo", Join{}), any(Refuse{Code: "full"}))
+	want(t, "nor any to tell of", p.Load().All, uint32(0))
+	p.Carries("ann", 2)
+	p.hear("ann", Load{Free: 2, All: 2})
+	want(t, "who has", p.join("bo", Join{}), any(Redirect{To: []Entry{{Peer: []byte("ann"), Free: 2}}}))
+	p.Carries("ann", 0)
+	want(t, "who had", p.join("bo", Join{}), any(Refuse{Code: "full"}))
+}
+
 func TestWhoCarriesManyTakesThePlaceOfWhoCarriesNone(t *testing.T) {
 	p := newTestPlace(PlaceOptions{Root: true, Fanout: 2})
 	p.join("ann", Join{})
