@@ -186,7 +186,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	if old == nil && j.Carry == 0 && r.feeds.below.guests[device] == nil && r.devices(cert.Person) >= devicesMax {
 		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
-	c = &child{id: id, author: author, name: name, ctl: ctl, heard: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person)}
+	c = &child{id: id, author: author, name: name, ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person)}
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
 		r.goneBelow(r.feeds.below.dropVia(old))
@@ -305,7 +305,7 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 	switch {
 	case r.phase.Over():
 		return &relay.Refuse{Code: "ended", Text: "This room has ended."}
-	case r.state == nil, r.carries != nil && (r.phase != Live || r.carries.snapshot == nil || len(r.carries.since) > sinceMost):
+	case r.state == nil, r.host == nil && r.carries == nil, r.carries != nil && (r.phase != Live || r.carries.snapshot == nil || len(r.carries.since) > sinceMost):
 		return &relay.Refuse{Code: "early", Text: "This relay is not in the room just now."}
 	case r.n.people.Blocks(who.Person) && r.host != nil:
 		return &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}
@@ -313,9 +313,9 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 		return &relay.Refuse{Code: "removed", Text: "The host removed you from this room."}
 	case r.isOut(who.Person, now):
 		return &relay.Refuse{Code: "flood", Text: "Your node sent far too much and was put out. It may come back in a moment."}
-	case carry > 0 && !asked && !r.askedToCarry(who.Device) && !r.state.Leads(who.Person): // who led it carries those who stayed
+	case carry > 0 && !asked && !r.askedToCarry(who.Device) && !r.mayVolunteer(who.Device, now) && !r.state.Leads(who.Person): // who led it carries those who stayed
 		return &relay.Refuse{Code: "not_asked", Text: "The host did not ask this relay to carry the room."}
-	case carry == 0 && r.state.Locked && !asked && !r.letsIn(who.Person):
+	case (carry == 0 || r.isVolunteer(who.Device)) && r.state.Locked && !asked && !r.letsIn(who.Person):
 		return &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
 	}
 	return nil

@@ -39,6 +39,7 @@ type carrying struct {
 	passing  allowance                     // of questions that go up
 	asked    allowance                     // likewise, for the key
 	reported time.Time
+	heard    HearStats // by ourselves, when last reported; of a listener who volunteers
 }
 
 // A passed is a control message of the host's.
@@ -103,7 +104,7 @@ func (r *Room) answerSnapshot(c *child, now time.Time) {
 
 // passUp asks our parent what a child asked, and gives the child the answer. r.mu is held.
 func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
-	answer := func(m any) {
+	r.askAbove(question, func(m any) {
 		switch m := m.(type) {
 		case relay.Answer:
 			m.ID = id
@@ -112,7 +113,11 @@ func (r *Room) passUp(c *child, id uint64, question func(id uint64) any) {
 			m.ID = id
 			c.ctl.Send(m)
 		}
-	}
+	})
+}
+
+// askAbove asks our parent for a child. r.mu is held, and when it is answered too.
+func (r *Room) askAbove(question func(id uint64) any, answer func(m any)) {
 	switch {
 	case r.guest.ctl == nil:
 		answer(relay.Answer{Code: errNotConnected.Code, Text: errNotConnected.Text})
@@ -166,16 +171,14 @@ func (r *Room) answerAdmit(c *child, m relay.Admit) {
 		r.passUp(c, m.ID, func(id uint64) any { m.ID = id; return m })
 		return
 	}
-	a := relay.Answer{ID: m.ID}
-	if no := r.refuses(doc.Author{Person: m.Person, Device: m.Device}, m.Carry, false, time.Now()); no != nil {
-		a.Code, a.Text = no.Code, no.Text
-	}
+	a := r.answerVolunteer(doc.Author{Person: m.Person, Device: m.Device}, m.Carry, m.Up, time.Now())
+	a.ID = m.ID
 	c.ctl.Send(a)
 }
 
 // presenceSoon has our parent told within presenceEvery who came and went below us, and how many listen. r.mu is held.
 func (r *Room) presenceSoon() {
-	if r.carries.due {
+	if r.carries == nil || r.carries.due {
 		return
 	}
 	r.carries.due = true
@@ -232,6 +235,9 @@ func (r *Room) named() map[doc.PublicKey]relay.Guest {
 	}
 	for device, g := range r.feeds.below.guests {
 		all[device] = g.Guest
+	}
+	if me := r.n.author(); r.lends.on { // as a relay would name us whom it feeds
+		all[me.Device] = relay.Guest{Person: me.Person, Device: me.Device, Name: r.n.displayName()}
 	}
 	if len(all) <= namesMost {
 		return all
@@ -290,7 +296,7 @@ func (r *Room) tellAnew() {
 	r.tellWays(r.allWays(), nil)
 }
 
-// tendCarried runs the clock of a room that we carry: counts in both directions, children that are silent.
+// tendCarried runs the clock of a room that we carry, or may volunteer to: counts in both directions, children that are silent.
 func (r *Room) tendCarried(ctx context.Context) {
 	second := time.NewTicker(countsEvery)
 	defer second.Stop()
@@ -300,9 +306,11 @@ func (r *Room) tendCarried(ctx context.Context) {
 			if !r.leads() {
 				r.letAllGo()
 			}
+			r.n.lending.forget(r.id)
 			return
 		case now := <-second.C:
 			r.mu.Lock()
+			r.lend(now)
 			if r.carries != nil && r.state != nil {
 				if r.listeners != r.feeds.told {
 					r.feeds.told = r.listeners
@@ -339,14 +347,26 @@ func (r *Room) reportUp(now time.Time) {
 		sum.Late += c.report.Late
 		c.report = relay.Report{}
 	}
+	if r.lends.on {
+		h, told := r.voice.hearStats(), r.carries.heard
+		if r.carries.heard = h; told != (HearStats{}) {
+			sum.Expected += h.Expected - told.Expected
+			sum.Received += h.Received - told.Received
+			sum.Resent += h.Resent - told.Resent
+			sum.Concealed += h.Concealed - told.Concealed
+		}
+	}
 	r.guest.ctl.Send(sum)
 }
 
 // letAllGo ends the connections of everybody below when we carry the room no more. They look for another place.
 func (r *Room) letAllGo() {
-	r.mu.Lock()
-	children := slices.Collect(maps.Values(r.feeds.children))
 	text := "This relay carries the room no more."
+	r.mu.Lock()
+	var children []*child
+	if r.feeds != nil {
+		children = slices.Collect(maps.Values(r.feeds.children))
+	}
 	r.mu.Unlock()
 	for _, c := range children {
 		r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "gone", Text: text}) })

@@ -48,6 +48,7 @@ type child struct {
 	author doc.Author
 	name   string
 	ctl    *controlConn
+	since  time.Time // when it came
 	heard  time.Time // last message
 	left   bool      // it said so
 	moved  bool      // it said that another feeds it
@@ -57,6 +58,7 @@ type child struct {
 
 	// Of one that carries the room for others:
 	carry     uint32 // how many it offered to carry; 0 for a child that does not
+	volunteer bool   // it is a listener's, who asked: what only a relay sends may be on its way while it must not carry
 	listeners uint32 // below it
 
 	allowance allowance // of its reader alone: control messages; nobody who uses a page comes near it
@@ -107,7 +109,7 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 	for _, s := range r.state.Seats {
 		switch {
 		case s.Device == c.author.Device:
-			if hears != relay.AllSlots {
+			if hears != relay.AllSlots && c.carry == 0 { // below it they hear the program
 				hears &^= 1 << relay.Program
 			}
 			hears = (hears | relay.AllSlots&^(1<<relay.Program)) &^ (1 << s.Slot) // the stage, never oneself
@@ -180,6 +182,9 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host == nil && r.carries == nil {
+		return false // we feed nobody any more
+	}
 	c.heard = now
 	switch m := m.(type) {
 	case relay.Ping:
@@ -201,6 +206,8 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Resume:
 		r.tellPlaceBelow(c, m)
 		r.bringUpToDate(c, m.HaveSeq)
+	case relay.Volunteer:
+		r.hearVolunteer(c, m, now)
 	case relay.Ask: // heard above
 	case relay.Event:
 		r.takeProposal(c, m, now)
@@ -222,7 +229,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	default:
 		if !r.hearTally(c, m, served) && (c.carry == 0 || !r.hearRelay(c, m, now)) {
 			r.n.counts.Add("control_unexpected")
-			return true
+			return !c.volunteer
 		}
 	}
 	return false // also when the room is over: dismiss is saying so
@@ -425,6 +432,9 @@ func (r *Room) audience() uint32 {
 		} else if !r.state.OnStage(c.author.Person) {
 			people[c.author.Person] = true
 		}
+	}
+	if r.lends.on && !r.state.OnStage(r.n.Person()) {
+		n++ // we listen too
 	}
 	return n + uint32(len(people)+r.voice.guestCount())
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,6 +34,8 @@ type Home struct {
 	person doc.PrivateKey
 	id     *doc.Identity
 	unlock func()
+
+	settingsMu sync.Mutex // held while settings.json is read, changed and written
 }
 
 // OpenHome locks dir, creating it with fresh keys at the first start.
@@ -120,17 +123,31 @@ func (h *Home) key(name string) (doc.PrivateKey, error) {
 
 // settings is what a person chose; the file may be edited while the node is down.
 type settings struct {
-	Name string `json:"name"`
+	Name          string `json:"name"`
+	Volunteer     bool   `json:"volunteer,omitempty"`      // carries rooms that it hears for others,
+	VolunteerKBPS int    `json:"volunteer_kbps,omitempty"` // with so much upload
+}
+
+// settings reads what there is; a damaged file is none.
+func (h *Home) settings() (s settings) {
+	b, err := os.ReadFile(h.path("settings.json"))
+	if err != nil || json.Unmarshal(b, &s) != nil {
+		return settings{}
+	}
+	return s
+}
+
+func (h *Home) setSettings(s settings) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return writeFile(h.path("settings.json"), append(b, '\n'))
 }
 
 // Name is the display name, "" until the person chose one.
 func (h *Home) Name() string {
-	var s settings
-	b, err := os.ReadFile(h.path("settings.json"))
-	if err != nil || json.Unmarshal(b, &s) != nil {
-		return ""
-	}
-	clean, err := room.CleanName(s.Name)
+	clean, err := room.CleanName(h.settings().Name)
 	if err != nil {
 		return "" // every room would refuse it
 	}
@@ -143,11 +160,29 @@ func (h *Home) SetName(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("a name has 1 to %d visible characters, fewer in scripts whose characters need more bytes: %w", room.MaxName, err)
 	}
-	b, err := json.Marshal(settings{Name: clean})
-	if err != nil {
-		return "", err
+	h.settingsMu.Lock()
+	defer h.settingsMu.Unlock()
+	s := h.settings()
+	s.Name = clean
+	return clean, h.setSettings(s)
+}
+
+// Volunteer is whether the person carries rooms that they hear for others, and with how many kbit/s at most.
+func (h *Home) Volunteer() (on bool, kbps int) {
+	s := h.settings()
+	if s.VolunteerKBPS < volunteerLeast || s.VolunteerKBPS > volunteerTop {
+		s.VolunteerKBPS = volunteerUsual
 	}
-	return clean, writeFile(h.path("settings.json"), append(b, '\n'))
+	return s.Volunteer, s.VolunteerKBPS
+}
+
+// SetVolunteer stores that.
+func (h *Home) SetVolunteer(on bool, kbps int) error {
+	h.settingsMu.Lock()
+	defer h.settingsMu.Unlock()
+	s := h.settings()
+	s.Volunteer, s.VolunteerKBPS = on, kbps
+	return h.setSettings(s)
 }
 
 // Port is where the node of this home listened last, 0 if it never did, or only at the port that all prefer.

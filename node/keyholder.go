@@ -121,7 +121,7 @@ func (r *Room) takeAsk(c *child, m relay.Ask, digest [32]byte, now time.Time) bo
 	}
 	r.feeds.setWay(m.Device, c)
 	if r.host == nil {
-		if r.guest.ctl != nil && r.carries.asked.take(now, askRelayRate, askRelayBurst) {
+		if r.guest.ctl != nil && r.carries != nil && r.carries.asked.take(now, askRelayRate, askRelayBurst) {
 			r.guest.ctl.Send(m)
 		}
 		return false

@@ -63,6 +63,7 @@ type Node struct {
 	offering chan struct{} // holds one: say soon what we offer
 	draining atomic.Bool
 	relay    *policy // nil if we are no relay
+	lending  lending
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -87,7 +88,7 @@ func New(o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), offers: newOffers(), near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), offers: newOffers(), lending: lending{after: volunteerAfter, rooms: make(map[room.ID]lent)}, near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
 	n.o.counts, n.o.udp = n.counts, &n.udp
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
@@ -127,6 +128,12 @@ func (n *Node) start() error {
 	if n.relay, err = newPolicy(n.o.Relay, n.people); err != nil {
 		return fmt.Errorf("%w: %w", ErrOption, err)
 	}
+	if v := n.o.Volunteer; v != 0 {
+		if err := n.SetVolunteer(v > 0, max(v, 0)); err != nil {
+			return fmt.Errorf("%w: %w", ErrOption, err)
+		}
+	}
+	n.lend(n.home.Volunteer())
 	if n.book, err = openPeerBook(n.home.path("peers.json")); err != nil {
 		return err
 	}
@@ -554,7 +561,7 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	if before != nil {
 		r.comeBack(before)
 	}
-	parts := []func(context.Context){r.visit, r.keepVisit, r.keepWatch}
+	parts := []func(context.Context){r.visit, r.keepVisit, r.tendCarried, r.keepWatch}
 	if carry {
 		r.carried, r.feeds, r.carries = true, newFeeding(), newCarrying()
 		r.tally.records = n.openRecords(r.id)

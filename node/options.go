@@ -31,6 +31,9 @@ type Options struct {
 	Relays []string // multiaddrs with /p2p/ID, asked to carry every room that we host
 	Relay  *Relay   // makes this node one that carries rooms of others; nil means it does not
 
+	Volunteer    int  // kbit/s of upload to carry rooms that we hear for others, stored; 0 keeps the stored choice, negative means none
+	NoVolunteers bool // lets no listener carry our rooms for others
+
 	AnnounceEvery time.Duration // 0 means 10 s, at most 24 s; an announcement expires after 2.5 times that
 	Log           *slog.Logger  // nil means discard
 

@@ -203,7 +203,7 @@ func (r *Room) follow() {
 	m.mu.Lock()
 	s := m.position()
 	u := m.above[s.parent]
-	warmed := u != nil && u.join.Warm
+	warmed, carries := u != nil && u.join.Warm, u != nil && u.join.Carry > 0
 	if u != nil && u != g.up {
 		u.heard = time.Now() // a warm parent has nothing to say
 		if u.count != nil {
@@ -233,6 +233,9 @@ func (r *Room) follow() {
 		r.account(g.parent, time.Now())
 		r.voice.newPath(time.Now())
 		g.ctl.Send(relay.Ping{T0: time.Now().UnixMicro()})
+		if r.lends.on && !carries {
+			r.volunteer(g.ctl, 1, time.Now()) // it was asked for a place before we volunteered
+		}
 		if r.carries != nil {
 			r.tellAnew()
 		}

@@ -164,10 +164,13 @@ func (r *Room) places() int { return r.n.relay.places(r.n.o.MaxChildren, r.chart
 
 // offer tells the place how many children we may feed now, in this room beside the others. r.mu is held.
 func (r *Room) offer() {
-	r.media.drive(func(p *relay.Place, _ time.Time) {
+	r.media.drive(func(p *relay.Place, now time.Time) {
 		most := r.places()
-		if r.carried {
+		switch {
+		case r.carried:
 			most = min(most, p.Feeds()+max(r.n.relay.spare(&r.n.feeds), 0))
+		case r.lends.on:
+			most = min(most, r.lendable(p.Feeds(), now))
 		}
 		p.Offer(most)
 	})

@@ -46,6 +46,7 @@ type Room struct {
 	listeners uint32
 	names     names // of those met here
 	keys      keyring
+	lends     lends
 	reacting  reacting
 	tally     tally
 }

@@ -213,6 +213,7 @@ func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.
 		r.feeds = newFeeding()
 	}
 	fed := r.carries != nil
+	r.lends = lends{}
 	r.carries, r.host = nil, r.newHosting()
 	r.heir.grace, r.heir.gone, r.heir.offered = now.Add(lockedGrace), false, ""
 	r.guest.up, r.guest.ctl, r.guest.parent, r.guest.at, r.guest.lost = nil, nil, "", position{}, time.Time{}

@@ -377,7 +377,7 @@ func (r *Room) partWith(u *uplink, code string) {
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
 	r.acknowledge(r.guest.parent, r.guest.ctl, time.Now())
-	ctl, relayed, carries := r.guest.ctl, r.guest.parent != r.guest.host.ID, r.carries != nil
+	ctl, relayed, carries := r.guest.ctl, r.guest.parent != r.guest.host.ID, r.carries != nil && !r.lends.on
 	r.guest.nextID++
 	id := r.guest.nextID
 	r.mu.Unlock()

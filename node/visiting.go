@@ -143,6 +143,9 @@ func (r *Room) turnedAway(u *uplink, join relay.Join, m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
 	r.mu.Lock()
 	r.refused = m.Code
+	if m.Code == "not_asked" {
+		r.stopLending() // the next question is a listener's
+	}
 	p, led, carries := r.phase, r.guest.host.ID, r.carries != nil
 	if m.Code == "no_room" && r.state != nil && r.state.Term.Order != 0 {
 		led = "" // a co-host who leads no more is not the last

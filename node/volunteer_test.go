@@ -1,0 +1,267 @@
+package node
+
+import (
+	"testing"
+	"time"
+
+	"salon/relay"
+	"salon/room"
+)
+
+// soon has a node volunteer, and let others, after a second in a room.
+func soon(n *Node) *Node {
+	n.lending.mu.Lock()
+	defer n.lending.mu.Unlock()
+	n.lending.after = time.Second
+	return n
+}
+
+// volunteers joins somebody who volunteers, and waits until the host knows of their places.
+func (g *grove) volunteers(name string) *Room {
+	g.t.Helper()
+	r := g.join(name)
+	if err := soon(r.n).SetVolunteer(true, 0); err != nil {
+		g.t.Fatal(err)
+	}
+	g.awaitPlaces(2)
+	return r
+}
+
+// awaitPlaces waits until the host knows of so many places below it.
+func (g *grove) awaitPlaces(want int) {
+	g.t.Helper()
+	awaitChange(g.t, g.host.n, "the host to know of places", func() bool {
+		g.host.mu.Lock()
+		defer g.host.mu.Unlock()
+		free := 0
+		g.host.media.drive(func(p *relay.Place, _ time.Time) { free = int(p.Load().All) - max(g.host.places()-p.Feeds(), 0) })
+		return free == want
+	})
+}
+
+// parent is who feeds a guest.
+func (g *grove) parent(r *Room) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, other := range g.guests {
+		if other.n.host.ID() == r.guest.parent {
+			return other.n.displayName()
+		}
+	}
+	return "Ana"
+}
+
+// A listener's node feeds others, who hear, are counted and named, speak and leave as anywhere; its person does too.
+func TestListenerCarriesTheRoom(t *testing.T) {
+	g := plant(t, 1)
+	soon(g.host.n)
+	g.tone(g.host, 440)
+	bo := g.volunteers("Bo")
+	cy := g.join("Cy")
+	if who := g.parent(cy); who != "Bo" {
+		t.Fatalf("Cy is fed by %s", who)
+	}
+	for name, r := range g.guests {
+		g.listen(r).hears(t, name+" to hear Ana", true, 50)
+	}
+	g.all("two listeners", func(v RoomView) bool { return v.Listeners == 2 })
+	for _, r := range []*Room{g.host, bo, cy} {
+		awaitNames(t, r, "Ana", "Bo", "Cy")
+	}
+	awaitChange(t, bo.n, "what Bo lends", func() bool {
+		v := bo.n.Volunteer()
+		return v.On && v.Feeds == 1 && v.Rooms == 1
+	})
+	if v := cy.n.Volunteer(); v.On || v.Feeds != 0 {
+		t.Errorf("Cy, who never said so, lends %+v", v)
+	}
+
+	atAna, atBo := g.listen(g.host), g.listen(bo)
+	g.do(g.host, Action{Kind: "mute"})
+	g.do(cy, Action{Kind: "raise_hand"})
+	g.all("the hand", func(v RoomView) bool { return len(v.Hands) == 1 && v.Hands[0].Name == "Cy" })
+	g.do(g.host, about("grant", cy))
+	g.all("the seat", func(v RoomView) bool { return len(v.Stage) == 2 && v.Listeners == 1 })
+	g.tone(cy, 600)
+	atAna.hears(t, "Ana to hear Cy", true, 50)
+	atBo.hears(t, "Bo to hear Cy", true, 50)
+	g.do(cy, Action{Kind: "leave"})
+	delete(g.guests, "Cy")
+	g.all("the seat to be free", func(v RoomView) bool { return len(v.Stage) == 1 && v.Listeners == 1 })
+
+	g.do(bo, Action{Kind: "leave"})
+	delete(g.guests, "Bo")
+	g.all("nobody", func(v RoomView) bool { return v.Listeners == 0 })
+	awaitNames(t, g.host, "Ana")
+}
+
+// Who switches it off is a listener as any other, and those whom it fed hear on elsewhere.
+func TestListenerCarriesTheRoomNoMore(t *testing.T) {
+	g := plant(t, 2, 1)
+	soon(g.host.n)
+	g.tone(g.host, 440)
+	bo := g.join("Bo")
+	at := g.listen(bo)
+	at.hears(t, "Bo to hear Ana", true, 50)
+	var feeds string
+	cy := g.join("Cy")
+	for _, r := range []*Room{bo, cy} {
+		if err := soon(r.n).SetVolunteer(true, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g.awaitPlaces(4)
+	dan := g.join("Dan")
+	if feeds = g.parent(dan); feeds == "Ana" {
+		t.Fatal("Dan is fed by Ana, or a relay")
+	}
+	atDan := g.listen(dan)
+	atDan.hears(t, "Dan to hear Ana", true, 50)
+	for _, r := range []*Room{bo, cy} {
+		if r.n.displayName() != feeds {
+			continue
+		}
+		if err := r.n.SetVolunteer(false, 0); err != nil {
+			t.Fatal(err)
+		}
+		awaitChange(t, r.n, "the end of it", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return !r.lends.on && r.carries == nil
+		})
+		if r.n.Volunteer() != (VolunteerView{KBPS: volunteerUsual}) {
+			t.Errorf("it lends %+v", r.n.Volunteer())
+		}
+	}
+	awaitChange(t, dan.n, "Dan to be fed by the other", func() bool { return dan.Phase() == Live && g.parent(dan) != feeds })
+	atDan.hears(t, "Dan to hear on", true, 50)
+	at.hears(t, "Bo to hear on", true, 50)
+	g.all("three listeners", func(v RoomView) bool { return v.Listeners == 3 })
+	awaitNames(t, g.host, "Ana", "Bo", "Cy", "Dan")
+}
+
+// A parent that was asked for a place before its child volunteered learns it when it feeds it.
+func TestVolunteerMovesToItsWarmParent(t *testing.T) {
+	g := plant(t, 2, 1, 1)
+	soon(g.host.n)
+	g.tone(g.host, 440)
+	bo := g.join("Bo")
+	at := g.listen(bo)
+	awaitChange(t, bo.n, "Bo's second parent", func() bool { return bo.Stats().Warm != "" })
+	if err := soon(bo.n).SetVolunteer(true, 0); err != nil {
+		t.Fatal(err)
+	}
+	g.awaitPlaces(3)
+	first, second := g.relays[0], g.relays[1]
+	if g.fedBy(bo) != first {
+		first, second = second, first
+	}
+	first.crash(t)
+	r := second.Room(g.host.id)
+	awaitChange(t, second, "the other relay to know that Bo carries", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		c := r.feeds.children[bo.n.host.ID()]
+		return c != nil && !c.warm && c.carry > 0
+	})
+	g.awaitPlaces(2)
+	at.hears(t, "Bo to hear on", true, 50)
+	g.all("Bo", func(v RoomView) bool { return v.Listeners == 1 })
+	awaitNames(t, g.host, "Ana", "Bo")
+}
+
+// Without the host's leave nobody carries its room.
+func TestVolunteersAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(g *grove)
+	}{
+		{"who came just now", func(g *grove) {
+			g.host.n.lending.mu.Lock()
+			g.host.n.lending.after = time.Hour
+			g.host.n.lending.mu.Unlock()
+		}},
+		{"where the host wants none", func(g *grove) { g.host.n.o.NoVolunteers = true }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := plant(t, 1)
+			c.change(g)
+			bo := g.join("Bo")
+			if err := soon(bo.n).SetVolunteer(true, 0); err != nil {
+				t.Fatal(err)
+			}
+			deadline := time.Now().Add(10 * time.Second)
+			for bo.n.Counts()["volunteer_refused"] == 0 {
+				if time.Now().After(deadline) {
+					t.Fatal("never refused")
+				}
+				time.Sleep(20 * time.Millisecond) // nothing tells when
+			}
+			bo.mu.Lock()
+			defer bo.mu.Unlock()
+			if bo.lends.on || bo.carries != nil || bo.phase != Live {
+				t.Errorf("it carries: %v, %v, %s", bo.lends.on, bo.carries, bo.phase)
+			}
+		})
+	}
+}
+
+// What is lent is lent to all rooms together, and costs no more than the limit.
+func TestLending(t *testing.T) {
+	now := time.Now()
+	l := lending{kbps: 5 * talkCost, rooms: make(map[room.ID]lent)}
+	share := func(id byte, fed, cost int) int { return l.share(room.ID{id}, lent{fed, cost, 0}, now) }
+	for _, c := range []struct {
+		what          string
+		id            byte
+		fed, cost     int
+		places, wants int // as measured, and for the room
+	}{
+		{"all that was measured", 1, 0, talkCost, 3, 3},
+		{"no more than the limit", 1, 0, talkCost, 9, 5},
+		{"a concert costs more", 1, 0, concertCost, 9, 1},
+		{"what it has is its own", 1, 2, talkCost, 3, 3},
+		{"what another has is not", 2, 0, talkCost, 3, 1},
+		{"nor of the limit", 2, 0, talkCost, 9, 3},
+		{"when the other grows there is none", 1, 5, talkCost, 3, 3},
+		{"and no less than none", 2, 0, talkCost, 3, 0},
+	} {
+		l.places, l.looked = c.places, now
+		if got := share(c.id, c.fed, c.cost); got != c.wants {
+			t.Errorf("%s: %d, want %d", c.what, got, c.wants)
+		}
+	}
+	l.forget(room.ID{1})
+	if got := share(2, 0, talkCost); got != 3 {
+		t.Errorf("after the other has gone: %d", got)
+	}
+}
+
+func TestVolunteerIsRemembered(t *testing.T) {
+	h, err := OpenHome(t.TempDir(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	check := func(what string, wantOn bool, want int) {
+		t.Helper()
+		if on, kbps := h.Volunteer(); on != wantOn || kbps != want {
+			t.Errorf("%s: %v, %d", what, on, kbps)
+		}
+	}
+	check("at first", false, volunteerUsual)
+	if err := h.SetVolunteer(true, 500); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.SetName("Bo"); err != nil {
+		t.Fatal(err)
+	}
+	check("after a name", true, 500)
+	if err := h.SetVolunteer(false, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	check("beyond all limits", false, volunteerUsual)
+	if h.Name() != "Bo" {
+		t.Errorf("the name is %q", h.Name())
+	}
+}
