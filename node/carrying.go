@@ -306,7 +306,9 @@ func (r *Room) tendCarried(ctx context.Context) {
 			if !r.leads() {
 				r.letAllGo()
 			}
-			r.n.lending.forget(r.id)
+			if r.n.lending.forget(r.id) {
+				r.n.watch.tell(Change{Kind: StatusChanged})
+			}
 			return
 		case now := <-second.C:
 			r.mu.Lock()

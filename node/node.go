@@ -128,8 +128,8 @@ func (n *Node) start() error {
 	if n.relay, err = newPolicy(n.o.Relay, n.people); err != nil {
 		return fmt.Errorf("%w: %w", ErrOption, err)
 	}
-	if v := n.o.Volunteer; v != 0 {
-		if err := n.SetVolunteer(v > 0, max(v, 0)); err != nil {
+	if v := n.o.Volunteer; v != nil {
+		if err := n.SetVolunteer(*v); err != nil {
 			return fmt.Errorf("%w: %w", ErrOption, err)
 		}
 	}
@@ -263,6 +263,7 @@ func (n *Node) Status() Status {
 	n.mu.Lock()
 	s := Status{Person: a.Person, Short: a.Person.Short(), Device: a.Device, Name: n.name, Peers: len(n.peers), Nearby: !n.o.NoMDNS && !n.o.Hidden, Addrs: []string{}, Notices: slices.Clone(n.notices)}
 	n.mu.Unlock()
+	s.Volunteer = n.Volunteer()
 	for _, m := range n.entryPoints(8) {
 		s.Addrs = append(s.Addrs, m.String()+"/p2p/"+n.host.ID().String())
 	}

@@ -31,8 +31,8 @@ type Options struct {
 	Relays []string // multiaddrs with /p2p/ID, asked to carry every room that we host
 	Relay  *Relay   // makes this node one that carries rooms of others; nil means it does not
 
-	Volunteer    int  // kbit/s of upload to carry rooms that we hear for others, stored; 0 keeps the stored choice, negative means none
-	NoVolunteers bool // lets no listener carry our rooms for others
+	Volunteer    *Volunteering // whether to carry rooms that we hear for others, to store; nil keeps the stored choice
+	NoVolunteers bool          // lets no listener carry our rooms for others
 
 	AnnounceEvery time.Duration // 0 means 10 s, at most 24 s; an announcement expires after 2.5 times that
 	Log           *slog.Logger  // nil means discard
@@ -53,6 +53,12 @@ type Relay struct {
 	Listeners int      // nodes that it feeds in all rooms together, 0 means 200
 	Bandwidth int      // kbit/s that it may send, 0 means what Listeners need
 	Opens     bool     // opens the sound of open rooms, for guests with only a browser: it could then listen
+}
+
+// Volunteering is a person's choice about the rooms that they hear.
+type Volunteering struct {
+	On   bool // others may get them from here
+	KBPS int  // kbit/s of upload that this may take; 0 keeps the stored limit
 }
 
 // DefaultHome is where a person's node lives unless Options.Home says otherwise.

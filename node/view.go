@@ -19,6 +19,8 @@ type Status struct {
 	Addrs   []string      `json:"addrs"`             // where others can reach us, with our peer ID
 	Guests  string        `json:"guests,omitempty"`  // where people with only a browser are served, /r/ROOM is to follow; empty if nowhere
 	Notices []string      `json:"notices,omitempty"` // what a person should know of the start of the node
+
+	Volunteer VolunteerView `json:"volunteer"`
 }
 
 // A PersonView names somebody.

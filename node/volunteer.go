@@ -79,11 +79,13 @@ func (l *lending) share(id room.ID, x lent, now time.Time) int {
 	return max(min(free, spare/x.cost), 0)
 }
 
-// forget notes that a room takes nothing any more.
-func (l *lending) forget(id room.ID) {
+// forget notes that a room takes nothing any more, and reports whether it did.
+func (l *lending) forget(id room.ID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	_, did := l.rooms[id]
 	delete(l.rooms, id)
+	return did
 }
 
 // lends is how it stands with carrying a room for others that we came to hear. Room.mu guards it.
@@ -94,6 +96,7 @@ type lends struct {
 	next   time.Time // when it may be asked again
 	ending time.Time // since when the children are to go; zero while they may stay
 	loss   float64   // of what is sent to the children
+	told   int       // children, as the page knows
 	sent   map[relay.Peer]relay.LinkStats
 }
 
@@ -128,6 +131,11 @@ func (r *Room) lend(now time.Time) {
 	}
 	fed := 0
 	r.media.drive(func(p *relay.Place, _ time.Time) { fed = p.Feeds() })
+	if fed != l.told {
+		l.told = fed
+		r.lendable(fed, now)
+		r.lendingChanged()
+	}
 	switch {
 	case may:
 		l.ending = time.Time{}
@@ -376,9 +384,9 @@ func (n *Node) Volunteer() VolunteerView {
 	return v
 }
 
-// SetVolunteer switches it on or off, with a limit in kbit/s; 0 keeps the limit that there is. Whom we feed when it is switched
-// off moves elsewhere first.
-func (n *Node) SetVolunteer(on bool, kbps int) error {
+// SetVolunteer switches it on or off. Whom we feed when it is switched off moves elsewhere first.
+func (n *Node) SetVolunteer(v Volunteering) error {
+	on, kbps := v.On, v.KBPS
 	if kbps != 0 && (kbps < volunteerLeast || kbps > volunteerTop) {
 		return &UserError{Code: "bad_limit", Text: fmt.Sprintf("The limit is from %d to %d kbit/s.", volunteerLeast, volunteerTop)}
 	}
@@ -411,5 +419,5 @@ type VolunteerView struct {
 	On    bool `json:"on"`
 	KBPS  int  `json:"kbps"`  // at most, once it is on
 	Feeds int  `json:"feeds"` // listeners' nodes, in all rooms together
-	Rooms int  `json:"rooms"` // that are carried
+	Rooms int  `json:"rooms"` // that they hear
 }

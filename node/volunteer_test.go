@@ -20,7 +20,7 @@ func soon(n *Node) *Node {
 func (g *grove) volunteers(name string) *Room {
 	g.t.Helper()
 	r := g.join(name)
-	if err := soon(r.n).SetVolunteer(true, 0); err != nil {
+	if err := soon(r.n).SetVolunteer(Volunteering{On: true}); err != nil {
 		g.t.Fatal(err)
 	}
 	g.awaitPlaces(2)
@@ -106,7 +106,7 @@ func TestListenerCarriesTheRoomNoMore(t *testing.T) {
 	var feeds string
 	cy := g.join("Cy")
 	for _, r := range []*Room{bo, cy} {
-		if err := soon(r.n).SetVolunteer(true, 0); err != nil {
+		if err := soon(r.n).SetVolunteer(Volunteering{On: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestListenerCarriesTheRoomNoMore(t *testing.T) {
 		if r.n.displayName() != feeds {
 			continue
 		}
-		if err := r.n.SetVolunteer(false, 0); err != nil {
+		if err := r.n.SetVolunteer(Volunteering{}); err != nil {
 			t.Fatal(err)
 		}
 		awaitChange(t, r.n, "the end of it", func() bool {
@@ -148,7 +148,7 @@ func TestVolunteerMovesToItsWarmParent(t *testing.T) {
 	bo := g.join("Bo")
 	at := g.listen(bo)
 	awaitChange(t, bo.n, "Bo's second parent", func() bool { return bo.Stats().Warm != "" })
-	if err := soon(bo.n).SetVolunteer(true, 0); err != nil {
+	if err := soon(bo.n).SetVolunteer(Volunteering{On: true}); err != nil {
 		t.Fatal(err)
 	}
 	g.awaitPlaces(3)
@@ -187,7 +187,7 @@ func TestVolunteersAreRefused(t *testing.T) {
 			g := plant(t, 1)
 			c.change(g)
 			bo := g.join("Bo")
-			if err := soon(bo.n).SetVolunteer(true, 0); err != nil {
+			if err := soon(bo.n).SetVolunteer(Volunteering{On: true}); err != nil {
 				t.Fatal(err)
 			}
 			deadline := time.Now().Add(10 * time.Second)

@@ -73,6 +73,8 @@ type flags struct {
 	announce []string
 	relays   []string
 	children int
+	lends    volunteerFlag
+	noLend   bool
 	verbose  bool
 	log      logFormat
 }
@@ -99,11 +101,15 @@ func newCommand() *cobra.Command {
 	p.StringArrayVar(&f.announce, "announce", nil, "multiaddr to tell others instead of those listened on; repeatable")
 	p.StringArrayVar(&f.relays, "relay", nil, "address of a relay that is to carry the rooms you host; repeatable")
 	p.IntVar(&f.children, "max-children", 0, "nodes fed by this one in a room, relays among them; beyond, relays feed them (default 200)")
+	p.Var(&f.lends, "volunteer", "pass the rooms you hear on to others, who learn your address, with so many kbit/s of upload at most, or off; stored for next time (default off)")
+	p.Lookup("volunteer").NoOptDefVal = "on"
+	p.BoolVar(&f.noLend, "no-volunteers", false, "let no listener pass on the rooms you host")
 	p.BoolVar(&f.verbose, "verbose", false, "log to standard error, in full detail")
 	p.Var(&f.log, "log", "log to standard error what the node does: text, or json with an object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), hostCommand(f), cohostCommand(f), listenCommand(f), speakCommand(f), relayCommand(f), demoCommand(f), simCommand(), openCommand(f))
 	completesTo(root, "home", cobra.ShellCompDirectiveFilterDirs)
+	completesTo(root, "volunteer", cobra.ShellCompDirectiveNoFileComp, "on", "off")
 	completesTo(root, "log", cobra.ShellCompDirectiveNoFileComp, "text", "json")
 	root.AddCommand(benchCommand(), crowdCommand())
 	addCompletion(root)

@@ -30,7 +30,7 @@ func (f *flags) homeDir() string {
 func (f *flags) options() node.Options {
 	return node.Options{
 		Home: f.homeDir(), Name: f.name, Listen: f.listen, Announce: f.announce, Peers: f.peers, NoMDNS: f.noMDNS,
-		Relays: f.relays, MaxChildren: f.children, Log: f.logger(os.Stderr),
+		Relays: f.relays, MaxChildren: f.children, Volunteer: f.lends.choice, NoVolunteers: f.noLend, Log: f.logger(os.Stderr),
 	}
 }
 
@@ -68,8 +68,13 @@ func (f *flags) tellRunning(ctx context.Context, c *client.Client) error {
 			return err
 		}
 	}
-	if len(f.listen) > 0 || len(f.announce) > 0 || len(f.relays) > 0 || f.children != 0 {
-		return usagef("a salon runs on this home: --listen, --announce, --relay and --max-children are for when it starts")
+	if v := f.lends.choice; v != nil {
+		if err := c.Call(ctx, "PUT", "/api/v1/volunteer", map[string]any{"on": v.On, "kbps": v.KBPS}, nil); err != nil {
+			return err
+		}
+	}
+	if f.noLend || len(f.listen) > 0 || len(f.announce) > 0 || len(f.relays) > 0 || f.children != 0 {
+		return usagef("a salon runs on this home: --listen, --announce, --relay, --max-children and --no-volunteers are for when it starts")
 	}
 	for _, p := range f.peers {
 		if err := c.Call(ctx, "POST", "/api/v1/peers", map[string]string{"addr": p}, nil); err != nil {

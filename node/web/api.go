@@ -47,6 +47,7 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/openapi.json", nil, serveDescription},
 		{"GET /api/v1/status", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.status()) }},
 		taking(s, "PUT /api/v1/name", s.setName),
+		taking(s, "PUT /api/v1/volunteer", s.setVolunteer),
 		{"GET /api/v1/rooms", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.rooms()) }},
 		taking(s, "POST /api/v1/rooms", s.startRoom),
 		taking(s, "POST /api/v1/preview", s.preview),
@@ -237,6 +238,19 @@ type nameBody struct {
 
 func (s *Server) setName(w http.ResponseWriter, _ *http.Request, body nameBody) {
 	if err := s.n.SetName(body.Name); err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, s.status())
+}
+
+type volunteerBody struct {
+	On   bool `json:"on"`
+	KBPS int  `json:"kbps"` // 0: as it is
+}
+
+func (s *Server) setVolunteer(w http.ResponseWriter, _ *http.Request, body volunteerBody) {
+	if err := s.n.SetVolunteer(node.Volunteering(body)); err != nil {
 		fail(w, err)
 		return
 	}

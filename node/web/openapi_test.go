@@ -851,6 +851,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("GET", "/openapi.json", "", "")
 	do("GET", "/status", "", "")
 	do("PUT", "/name", jsonType, `{"name":"Ana"}`)
+	do("PUT", "/volunteer", jsonType, `{"on":true,"kbps":500}`)
 	do("POST", "/peers", jsonType, `{"addr":"`+other.n.Status().Addrs[0]+`"}`)
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {

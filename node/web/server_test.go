@@ -137,6 +137,7 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/openapi.json", "", "", map[string]any{}},
 	{"GET", "/api/v1/status", "", "", node.Status{}},
 	{"PUT", "/api/v1/name", `{"name":"Eve"}`, "application/json", node.Status{}},
+	{"PUT", "/api/v1/volunteer", `{"on":true,"kbps":500}`, "application/json", node.Status{}},
 	{"GET", "/api/v1/rooms", "", "", roomList{}},
 	{"POST", "/api/v1/rooms", `{"title":"Eve's","mode":"talk","language":"en"}`, "application/json", node.RoomView{}},
 	{"POST", "/api/v1/join", `{"room":"Kitchen"}`, "application/json", node.RoomView{}},
