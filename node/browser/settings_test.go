@@ -45,6 +45,38 @@ func TestThemeIsKept(t *testing.T) {
 	}
 }
 
+// Passing rooms on is off until the person says so, with its cost in words; the node keeps it.
+func TestVolunteering(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	p.open(p.node.Page)
+	p.sees("empty")
+	p.open(p.node.Origin() + "/#/settings")
+	switched := func(on string) string {
+		return `document.querySelector('[data-test="volunteer-switch"]').getAttribute("aria-checked") === "` + on + `"`
+	}
+	p.until("be off", switched("false"))
+	if text := p.reads("settings-volunteer"); !contains(text, "up to 1 Mbit/s of your upload", "learn your address", "You feed nobody.") {
+		t.Errorf("the settings say %q", text)
+	}
+	script[bool](p, `document.querySelector('[data-test="volunteer-switch"]').focus() ?? true`)
+	p.do("switch it on", chromedp.KeyEvent(" "))
+	p.until("be on", switched("true"))
+	if text := p.reads("volunteer-now"); !contains(text, "a minute after you came into a room") {
+		t.Errorf("then they say %q", text)
+	}
+	script[bool](p, `(() => {
+		const list = document.querySelector('[data-test="volunteer-limit"]');
+		list.value = "5000";
+		return list.dispatchEvent(new Event("change", { bubbles: true }));
+	})()`)
+	p.until("see the limit", `document.querySelector('[data-test="settings-volunteer"]').innerText.includes("up to 5 Mbit/s")`)
+	newViewer(t).looks(p, "settings volunteer")
+	if s := api[map[string]any](p, "PUT", "volunteer", map[string]any{"on": false}); s["volunteer"].(map[string]any)["kbps"] != 5000.0 {
+		t.Errorf("the node says %v", s["volunteer"])
+	}
+	p.until("be off again", switched("false"))
+}
+
 // A name is changed in the settings, which say what follows from it.
 func TestRename(t *testing.T) {
 	p := alone(t, "Ana", setup{})

@@ -95,6 +95,7 @@ export const paths = {
 
 export const api = {
   setName: (name: string) => json<Status>("/api/v1/name", { method: "PUT", json: { name } }),
+  volunteer: (on: boolean, kbps: number) => json<Status>("/api/v1/volunteer", { method: "PUT", json: { on, kbps } }),
   start: (charter: Charter) => json<RoomView>("/api/v1/rooms", { json: charter }),
   preview: (link: string) => json<Preview>("/api/v1/preview", { json: { link } }),
   room: (id: string) => json<RoomView>(room(id)),

@@ -18,6 +18,15 @@ export interface Status extends Named {
   addrs: string[] | null;
   guests?: string;
   notices?: string[]; // what a person should know of the start of the node
+  volunteer: Volunteer;
+}
+
+/** What a person lends of their upload to the rooms that they hear, and what comes of it now. */
+export interface Volunteer {
+  on: boolean;
+  kbps: number; // at most, once it is on
+  feeds: number; // listeners
+  rooms: number;
 }
 
 /** Who may come in: everybody, or who has the link or is on the guest list. */

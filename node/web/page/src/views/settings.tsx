@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { api } from "../node/api";
 import { world } from "../node/world";
 import type { Known, Status } from "../node/types";
 import { complain, useAction } from "../parts/action";
@@ -9,6 +10,7 @@ import { MicrophoneChoice, SpeakerChoice } from "../parts/devices";
 import { Icon } from "../parts/icon";
 import { NameForm } from "../parts/nameform";
 import { loadPeople, mark, people } from "../people";
+import { Switch } from "../parts/switch";
 import { canChooseOutput } from "../sound/devices";
 import { useStore } from "../store";
 import { chooseTheme, theme, themes } from "../theme";
@@ -27,6 +29,7 @@ export function SettingsPage({ part }: { part: string }) {
         <You status={status} />
         <Sound />
         <Appearance />
+        <PassOn status={status} />
         <People begin={part === "people"} />
         <About status={status} />
       </main>
@@ -96,6 +99,56 @@ function Appearance() {
           ))}
         </div>
       </fieldset>
+    </Part>
+  );
+}
+
+/** Upload limits that one may choose, in kbit/s. */
+const limits = [250, 500, 1000, 2000, 5000, 10000, 50000];
+
+/** Whether others get the rooms that one hears from here, what it costs, and what comes of it. */
+function PassOn({ status: { volunteer } }: { status: Status }) {
+  const id = useId();
+  const [busy, run] = useAction();
+  const change = (on: boolean, kbps: number) => void run(async () => world.set({ status: await api.volunteer(on, kbps) }));
+  const { on, kbps, feeds, rooms } = volunteer;
+  const choices = limits.includes(kbps) ? limits : [...limits, kbps].sort((a, b) => a - b);
+  return (
+    <Part title={t.settings.volunteer} test="volunteer">
+      <Switch
+        icon="pass"
+        test="volunteer-switch"
+        text={t.settings.volunteerOn}
+        hint={t.settings.volunteerHint(t.settings.megabits(kbps / 1000))}
+        on={on}
+        busy={busy}
+        onClick={() => change(!on, kbps)}
+      />
+      <div class="labelled">
+        <label for={id}>{t.settings.volunteerLimit}</label>
+        <select
+          id={id}
+          class="field short"
+          data-test="volunteer-limit"
+          value={String(kbps)}
+          onChange={(event) => change(on, Number(event.currentTarget.value))}
+        >
+          {choices.map((one) => (
+            <option key={one} value={String(one)}>
+              {t.settings.megabits(one / 1000)}
+            </option>
+          ))}
+        </select>
+      </div>
+      <p data-test="volunteer-now">
+        {on
+          ? feeds > 0
+            ? t.settings.volunteerFeeds(feeds, rooms)
+            : t.settings.volunteerFeedsNobody
+          : feeds > 0
+            ? t.settings.volunteerEnding(feeds)
+            : t.settings.volunteerOff}
+      </p>
     </Part>
   );
 }

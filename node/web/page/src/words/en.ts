@@ -734,6 +734,17 @@ export const en = {
     look: "Appearance",
     theme: "Colours",
     themes: { system: "System", light: "Light", dark: "Dark" },
+    volunteer: "Pass rooms on to others",
+    volunteerOn: "Pass on the rooms I hear",
+    volunteerHint: (limit: string) =>
+      `Rooms then reach more people than their host could feed. It costs up to ${limit} of your upload while you listen to an open room, and those whom you feed learn your address. They hear no more of you than before.`,
+    volunteerLimit: "Upload at most",
+    megabits: (n: number) => `${count.format(n)} Mbit/s`,
+    volunteerFeeds: (listeners: number, rooms: number) =>
+      `You feed ${many(listeners, "listener", "listeners")} in ${many(rooms, "room", "rooms")} now.`,
+    volunteerFeedsNobody: "You feed nobody now. It begins a minute after you came into a room, when somebody needs a place.",
+    volunteerOff: "You feed nobody.",
+    volunteerEnding: (listeners: number) => `You still feed ${many(listeners, "listener", "listeners")}, who are moving elsewhere.`,
     about: "About",
     version: "Version",
     network: "Network",
