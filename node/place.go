@@ -234,7 +234,7 @@ func (r *Room) follow() {
 		r.voice.newPath(time.Now())
 		g.ctl.Send(relay.Ping{T0: time.Now().UnixMicro()})
 		if r.lends.on && !carries {
-			r.volunteer(g.ctl, 1, time.Now()) // it was asked for a place before we volunteered
+			r.volunteer(g.ctl, max(r.lends.most, 1), time.Now()) // it was asked for a place before we volunteered
 		}
 		if r.carries != nil {
 			r.tellAnew()

@@ -507,8 +507,8 @@ func (r *Room) takeSuccessors(u *uplink, m relay.Successors) {
 	for _, p := range r.heir.others {
 		r.n.host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
 	}
+	r.heir.told = m // whom we feed, now or later, are told too
 	if r.carries != nil {
-		r.heir.told = m
 		r.broadcast(m)
 	}
 	r.guest.changed()

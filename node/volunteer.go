@@ -94,6 +94,7 @@ type lends struct {
 	since  time.Time // that we have been in it without a break; zero while we are not
 	asking time.Time // when the question went that waits for its answer; zero if none does
 	next   time.Time // when it may be asked again
+	most   int       // children that we offered to feed last
 	ending time.Time // since when the children are to go; zero while they may stay
 	loss   float64   // of what is sent to the children
 	told   int       // children, as the page knows
@@ -142,7 +143,7 @@ func (r *Room) lend(now time.Time) {
 		l.loss = r.lossBelow()
 	case l.ending.IsZero():
 		l.ending = now // the children are asked to go, one after the other, as there are no places any more
-	case fed == 0 || now.Sub(l.ending) >= withdrawWithin:
+	case fed == 0 || now.Sub(l.ending) >= withdrawWithin && (r.n.lending.limit() == 0 || r.state.IsClosed()): // else there is no hurry
 		r.stopLending()
 	}
 }
@@ -153,11 +154,11 @@ func (r *Room) lendable(fed int, now time.Time) int {
 	if r.charter.Mode == room.Concert {
 		cost = concertCost
 	}
-	most := r.n.lending.share(r.id, lent{fed, cost, r.lends.loss}, now)
-	if !r.lends.ending.IsZero() {
-		return 0
+	l := &r.lends
+	if l.most = r.n.lending.share(r.id, lent{fed, cost, l.loss}, now); !l.ending.IsZero() {
+		l.most = 0
 	}
-	return most
+	return l.most
 }
 
 // lossBelow is what most of those whom we feed lose at least on the way from us: what but one of them loses says more of that

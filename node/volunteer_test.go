@@ -170,6 +170,74 @@ func TestVolunteerMovesToItsWarmParent(t *testing.T) {
 	awaitNames(t, g.host, "Ana", "Bo")
 }
 
+// Who leads since a moment ago takes a volunteer with all whom it feeds.
+func TestVolunteerStaysWhenTheLeaderChanges(t *testing.T) {
+	bo := startNode(t, "Bo", nil)
+	g := plantAs(t, Start{CoHosts: []PersonView{{bo.Person(), "Bo"}}}, 2)
+	soon(g.host.n)
+	g.tone(g.host, 440)
+	atBo, err := bo.Join(t.Context(), g.host.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.do(atBo, Action{Kind: "accept"})
+	awaitChange(t, bo, "the seat", atBo.seated)
+	if err := atBo.Publish(t.Context(), newTone(t, 600)); err != nil {
+		t.Fatal(err)
+	}
+	cy := g.volunteers("Cy")
+	dan := g.join("Dan")
+	if who := g.parent(dan); who != "Cy" {
+		t.Fatalf("Dan is fed by %s", who)
+	}
+	ear := g.listen(dan)
+	ear.hears(t, "Dan to hear Ana", true, 25)
+	for _, r := range []*Room{atBo, cy, dan} {
+		awaitChange(t, r.n, "the successor to be known", func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.heir.others) == 1 && (!r.mayLead() || r.prepared())
+		})
+	}
+	g.host.n.crash(t)
+	s := &succession{t: t}
+	s.ledBy(bo.Person(), atBo, cy, dan)
+	ear.hears(t, "Dan to hear Bo", true, 50)
+	awaitChange(t, bo, "Cy to carry the room on", func() bool {
+		atBo.mu.Lock()
+		defer atBo.mu.Unlock()
+		c := atBo.feeds.children[cy.n.host.ID()]
+		return c != nil && !c.warm && c.carry > 0 && atBo.isVolunteer(cy.n.author().Device)
+	})
+	awaitChange(t, bo, "both to listen", func() bool { return atBo.View().Listeners == 2 })
+}
+
+// Who is on stage keeps their uplink for that: nobody new is fed, and who is need not go anywhere in a hurry.
+func TestVolunteerOnStage(t *testing.T) {
+	g := plant(t, 1)
+	soon(g.host.n)
+	g.tone(g.host, 440)
+	bo := g.volunteers("Bo")
+	cy := g.join("Cy")
+	atCy := g.listen(cy)
+	atCy.hears(t, "Cy to hear Ana", true, 25)
+	g.do(bo, Action{Kind: "raise_hand"})
+	g.all("the hand", func(v RoomView) bool { return len(v.Hands) == 1 })
+	g.do(g.host, about("grant", bo))
+	g.all("the seat", func(v RoomView) bool { return len(v.Stage) == 2 && v.Listeners == 1 })
+	g.awaitPlaces(0)
+	g.do(g.host, Action{Kind: "mute"})
+	atCy.hears(t, "silence at Cy", false, 50)
+	g.tone(bo, 600)
+	atCy.hears(t, "Cy to hear Bo, who feeds it", true, 50)
+	if who := g.parent(cy); who != "Bo" {
+		t.Errorf("Cy is fed by %s", who)
+	}
+	g.do(bo, Action{Kind: "return"})
+	g.all("the seat to be free", func(v RoomView) bool { return len(v.Stage) == 1 && v.Listeners == 2 })
+	g.awaitPlaces(1)
+}
+
 // Without the host's leave nobody carries its room.
 func TestVolunteersAreRefused(t *testing.T) {
 	for _, c := range []struct {
