@@ -186,7 +186,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	if old == nil && j.Carry == 0 && r.feeds.below.guests[device] == nil && r.devices(cert.Person) >= devicesMax {
 		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
-	c = &child{id: id, author: author, name: name, ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person)}
+	c = &child{id: id, author: author, name: name, at: conn.RemoteMultiaddr(), ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person)}
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
 		r.goneBelow(r.feeds.below.dropVia(old))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/multiformats/go-multiaddr"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -48,12 +49,13 @@ type child struct {
 	author doc.Author
 	name   string
 	ctl    *controlConn
-	since  time.Time // when it came
-	heard  time.Time // last message
-	left   bool      // it said so
-	moved  bool      // it said that another feeds it
-	warm   bool      // another feeds it: here it is nobody, and hears nothing but what keeps its place
-	loss   float64   // share of frames it lost, by its own word, smoothed
+	at     multiaddr.Multiaddr // by its connection
+	since  time.Time           // when it came
+	heard  time.Time           // last message
+	left   bool                // it said so
+	moved  bool                // it said that another feeds it
+	warm   bool                // another feeds it: here it is nobody, and hears nothing but what keeps its place
+	loss   float64             // share of frames it lost, by its own word, smoothed
 	report relay.Report
 
 	// Of one that carries the room for others:

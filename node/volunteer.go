@@ -1,10 +1,14 @@
 package node
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -21,6 +25,7 @@ const (
 	volunteerAgain = volunteerAfter   // after a no
 	volunteerSoon  = 5 * time.Second  // after no answer
 	volunteersMost = 4096             // of one room, at its host
+	doorsMost      = 2                // tried, to see whether somebody can be reached
 	withdrawWithin = 10 * time.Second // that children get to move when we carry a room no more
 
 	volunteerUsual, volunteerLeast, volunteerTop = 1000, concertCost, 100_000 // kbit/s
@@ -35,6 +40,8 @@ type lending struct {
 	places int // children that we dare to feed
 	looked time.Time
 	rooms  map[room.ID]lent
+
+	unreachable bool // says a parent
 }
 
 // A lent is what one room takes.
@@ -56,6 +63,15 @@ func (l *lending) limit() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.kbps
+}
+
+// heard notes whether others can reach us, by a parent's answer, and reports whether that is news.
+func (l *lending) heard(code string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	was := l.unreachable
+	l.unreachable = code == codeUnreachable
+	return l.unreachable != was
 }
 
 // share notes what a room takes and returns how many children it may have.
@@ -206,15 +222,20 @@ func (r *Room) volunteered(ctl *controlConn, m any, now time.Time) {
 	if r.guest.ctl != ctl || r.host != nil || r.phase.Over() {
 		return // follow asks the next one
 	}
-	if a, ok := m.(relay.Answer); !ok || a.Code != "" {
+	a, ok := m.(relay.Answer)
+	if !ok || a.Code != "" {
 		l.next = now.Add(volunteerAgain)
-		if ok && a.Code == errNotConnected.Code {
+		if a.Code == errNotConnected.Code {
 			l.next = now.Add(volunteerSoon)
+		}
+		if r.n.lending.heard(a.Code) {
+			r.n.watch.tell(Change{Kind: StatusChanged})
 		}
 		r.n.counts.Add("volunteer_refused")
 		r.stopLending()
 		return
 	}
+	r.n.lending.heard("")
 	if !l.on {
 		r.startLending()
 	}
@@ -291,6 +312,60 @@ func (r *Room) hearVolunteer(c *child, m relay.Volunteer, now time.Time) {
 		return
 	}
 	c.volunteer = true
+	if !manet.IsPublicAddr(c.at) { // on our own network, as those are whom we send there
+		r.decideVolunteer(c, m, now)
+		return
+	}
+	doors := doorsAt(c.at, r.n.host.Peerstore().Addrs(c.id))
+	r.wg.Go(func() {
+		open := anyOpen(r.n.ctx, doors)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		switch {
+		case r.feeds.children[c.id] != c || c.warm || r.state == nil || r.host == nil && r.carries == nil:
+		case !open:
+			c.ctl.Send(relay.Answer{ID: m.ID, Code: codeUnreachable, Text: "Others cannot reach your node."})
+		default:
+			r.decideVolunteer(c, m, time.Now())
+		}
+	})
+}
+
+// codeUnreachable is the code of a no to a volunteer whom nobody could reach: behind a router that lets nobody in, say.
+const codeUnreachable = "unreachable"
+
+// doorsAt are the addresses that others could come in by to a node which we know to be at another: those of TCP, where one need
+// not be who one is to find out whether somebody listens.
+func doorsAt(at multiaddr.Multiaddr, addrs []multiaddr.Multiaddr) (doors []multiaddr.Multiaddr) {
+	ip, err := manet.ToIP(at)
+	if err != nil {
+		return nil
+	}
+	for _, m := range addrs {
+		other, err := manet.ToIP(m)
+		if _, no := m.ValueForProtocol(multiaddr.P_TCP); err == nil && no == nil && other.Equal(ip) && len(doors) < doorsMost {
+			doors = append(doors, m)
+		}
+	}
+	return doors
+}
+
+// anyOpen reports whether somebody listens at one of these addresses.
+func anyOpen(ctx context.Context, doors []multiaddr.Multiaddr) bool {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	for _, m := range doors {
+		var d manet.Dialer
+		if c, err := d.DialContext(ctx, m); err == nil {
+			c.Close()
+			return true
+		}
+	}
+	return false
+}
+
+// decideVolunteer has the host say whether a listener may carry the room. r.mu is held.
+func (r *Room) decideVolunteer(c *child, m relay.Volunteer, now time.Time) {
 	up := uint32(min(now.Sub(c.since)/time.Second, 1<<20))
 	if r.host != nil {
 		a := r.answerVolunteer(c.author, m.Carry, up, now)
@@ -374,9 +449,9 @@ func (r *Room) setCarry(c *child, carry uint32) {
 // Volunteer is what this node lends, and to whom.
 func (n *Node) Volunteer() VolunteerView {
 	on, kbps := n.home.Volunteer()
-	v := VolunteerView{On: on, KBPS: kbps}
 	n.lending.mu.Lock()
 	defer n.lending.mu.Unlock()
+	v := VolunteerView{On: on, KBPS: kbps, Unreachable: on && n.lending.unreachable}
 	for _, x := range n.lending.rooms {
 		if v.Feeds += x.fed; x.fed > 0 {
 			v.Rooms++
@@ -421,4 +496,6 @@ type VolunteerView struct {
 	KBPS  int  `json:"kbps"`  // at most, once it is on
 	Feeds int  `json:"feeds"` // listeners' nodes, in all rooms together
 	Rooms int  `json:"rooms"` // that they hear
+
+	Unreachable bool `json:"unreachable"` // others cannot reach us, said who was asked last
 }

@@ -1,8 +1,13 @@
 package node
 
 import (
+	"fmt"
+	"net"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/multiformats/go-multiaddr"
 
 	"salon/relay"
 	"salon/room"
@@ -238,23 +243,34 @@ func TestVolunteerOnStage(t *testing.T) {
 	g.awaitPlaces(1)
 }
 
-// Without the host's leave nobody carries its room.
+// Nobody carries a room without its host's leave, too early, or where nobody can reach them.
 func TestVolunteersAreRefused(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		change func(g *grove)
+		name        string
+		change      func(g *grove, bo *Room)
+		unreachable bool
 	}{
-		{"who came just now", func(g *grove) {
+		{"who came just now", func(g *grove, _ *Room) {
 			g.host.n.lending.mu.Lock()
+			defer g.host.n.lending.mu.Unlock()
 			g.host.n.lending.after = time.Hour
-			g.host.n.lending.mu.Unlock()
-		}},
-		{"where the host wants none", func(g *grove) { g.host.n.o.NoVolunteers = true }},
+		}, false},
+		{"where the host wants none", func(g *grove, _ *Room) {
+			g.host.mu.Lock()
+			defer g.host.mu.Unlock()
+			g.host.n.o.NoVolunteers = true
+		}, false},
+		{"whom nobody can reach", func(g *grove, bo *Room) {
+			g.host.mu.Lock()
+			defer g.host.mu.Unlock()
+			g.host.feeds.children[bo.n.host.ID()].at = multiaddr.StringCast("/ip4/8.8.8.8/udp/4773/quic-v1") // its router's
+		}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := plant(t, 1)
-			c.change(g)
+			soon(g.host.n)
 			bo := g.join("Bo")
+			c.change(g, bo)
 			if err := soon(bo.n).SetVolunteer(Volunteering{On: true}); err != nil {
 				t.Fatal(err)
 			}
@@ -264,6 +280,9 @@ func TestVolunteersAreRefused(t *testing.T) {
 					t.Fatal("never refused")
 				}
 				time.Sleep(20 * time.Millisecond) // nothing tells when
+			}
+			if v := bo.n.Volunteer(); !v.On || v.Unreachable != c.unreachable {
+				t.Errorf("it says %+v", v)
 			}
 			bo.mu.Lock()
 			defer bo.mu.Unlock()
@@ -302,6 +321,35 @@ func TestLending(t *testing.T) {
 	l.forget(room.ID{1})
 	if got := share(2, 0, talkCost); got != 3 {
 		t.Errorf("after the other has gone: %d", got)
+	}
+}
+
+// Who says that others come in by some address is not taken at their word, nor can they have us knock at somebody else's.
+func TestDoors(t *testing.T) {
+	list := func(texts ...string) (list []multiaddr.Multiaddr) {
+		for _, s := range texts {
+			list = append(list, multiaddr.StringCast(s))
+		}
+		return list
+	}
+	doors := doorsAt(list("/ip4/203.0.113.7/udp/4773/quic-v1")[0], list(
+		"/ip4/192.168.1.2/tcp/4773", "/ip4/203.0.113.8/tcp/4773", "/ip4/203.0.113.7/udp/4773/quic-v1", "/ip4/203.0.113.7/tcp/4773",
+		"/ip4/203.0.113.7/tcp/1", "/ip4/203.0.113.7/tcp/2",
+	))
+	if want := list("/ip4/203.0.113.7/tcp/4773", "/ip4/203.0.113.7/tcp/1"); !slices.EqualFunc(doors, want, multiaddr.Multiaddr.Equal) {
+		t.Errorf("doors %v, want %v", doors, want)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := list(fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port))
+	if !anyOpen(t.Context(), at) {
+		t.Error("nobody answers where somebody listens")
+	}
+	l.Close()
+	if anyOpen(t.Context(), at) || anyOpen(t.Context(), nil) {
+		t.Error("somebody answers where nobody listens")
 	}
 }
 

@@ -27,6 +27,7 @@ export interface Volunteer {
   kbps: number; // at most, once it is on
   feeds: number; // listeners
   rooms: number;
+  unreachable: boolean; // others cannot reach this node
 }
 
 /** Who may come in: everybody, or who has the link or is on the guest list. */

@@ -111,7 +111,7 @@ function PassOn({ status: { volunteer } }: { status: Status }) {
   const id = useId();
   const [busy, run] = useAction();
   const change = (on: boolean, kbps: number) => void run(async () => world.set({ status: await api.volunteer(on, kbps) }));
-  const { on, kbps, feeds, rooms } = volunteer;
+  const { on, kbps, feeds, rooms, unreachable } = volunteer;
   const choices = limits.includes(kbps) ? limits : [...limits, kbps].sort((a, b) => a - b);
   return (
     <Part title={t.settings.volunteer} test="volunteer">
@@ -144,7 +144,9 @@ function PassOn({ status: { volunteer } }: { status: Status }) {
         {on
           ? feeds > 0
             ? t.settings.volunteerFeeds(feeds, rooms)
-            : t.settings.volunteerFeedsNobody
+            : unreachable
+              ? t.settings.volunteerUnreachable
+              : t.settings.volunteerFeedsNobody
           : feeds > 0
             ? t.settings.volunteerEnding(feeds)
             : t.settings.volunteerOff}

@@ -743,6 +743,8 @@ export const en = {
     volunteerFeeds: (listeners: number, rooms: number) =>
       `You feed ${many(listeners, "listener", "listeners")} in ${many(rooms, "room", "rooms")} now.`,
     volunteerFeedsNobody: "You feed nobody now. It begins a minute after you came into a room, when somebody needs a place.",
+    volunteerUnreachable:
+      "You feed nobody: others cannot reach your node at its addresses, below. Behind a router that takes a forwarded port, and salon started with --announce.",
     volunteerOff: "You feed nobody.",
     volunteerEnding: (listeners: number) => `You still feed ${many(listeners, "listener", "listeners")}, who are moving elsewhere.`,
     about: "About",
