@@ -176,6 +176,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	if refuse := r.refuses(author, j.Carry, asked, now); refuse != nil {
 		return nil, *refuse
 	}
+	if r.isVolunteer(device) {
+		j.Carry = min(j.Carry, carriesMost)
+	}
 	if no := r.mayEnter(author, shown, now); no != nil && j.Carry == 0 {
 		return nil, *no
 	}

@@ -25,6 +25,7 @@ const (
 	volunteerAgain = volunteerAfter   // after a no
 	volunteerSoon  = 5 * time.Second  // after no answer
 	volunteersMost = 4096             // of one room, at its host
+	carriesMost    = 64               // that a volunteer is taken to carry, whatever it says: places above go to whoever carries many
 	doorsMost      = 2                // tried, to see whether somebody can be reached
 	withdrawWithin = 10 * time.Second // that children get to move when we carry a room no more
 
@@ -311,6 +312,7 @@ func (r *Room) hearVolunteer(c *child, m relay.Volunteer, now time.Time) {
 		c.ctl.Send(relay.Answer{ID: m.ID, Code: u.Code, Text: u.Text})
 		return
 	}
+	m.Carry = min(m.Carry, carriesMost)
 	c.volunteer = true
 	if !manet.IsPublicAddr(c.at) { // on our own network, as those are whom we send there
 		r.decideVolunteer(c, m, now)
@@ -435,7 +437,9 @@ func (r *Room) setCarry(c *child, carry uint32) {
 		}
 		r.feeds.below.add(relay.Guest{Person: c.author.Person, Device: c.author.Device, Name: c.name}, c)
 	case before > 0 && carry == 0:
-		r.feeds.below.drop(c.author.Device) // as a child it is here still
+		if r.feeds.below.isVia(c.author.Device, c) {
+			r.feeds.below.drop(c.author.Device) // as a child it is here still
+		}
 		r.goneBelow(r.feeds.below.dropVia(c))
 		c.listeners, c.tally = 0, childTally{}
 	}

@@ -293,6 +293,40 @@ func TestVolunteersAreRefused(t *testing.T) {
 	}
 }
 
+// What somebody says that they carry is taken with a grain of salt, and taken back.
+func TestVolunteersWord(t *testing.T) {
+	g := plant(t, 1)
+	bo := g.join("Bo")
+	device := bo.n.author().Device
+	r := g.host
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, now := r.feeds.children[bo.n.host.ID()], time.Now()
+	for _, step := range []struct {
+		what      string
+		since     time.Time
+		says      uint32
+		carries   uint32
+		volunteer bool
+	}{
+		{"a moment after it came", now.Add(-volunteerAfter + time.Second), 2, 0, false},
+		{"after a minute", now.Add(-volunteerAfter), 2, 2, true},
+		{"too many", now, 1 << 31, carriesMost, true},
+		{"none", now, 0, 0, true},
+		{"none, twice", now, 0, 0, true},
+		{"again, on a new connection", now, 3, 3, true},
+	} {
+		c.since = step.since
+		r.hearVolunteer(c, relay.Volunteer{ID: 1, Carry: step.says}, now)
+		if c.carry != step.carries || r.isVolunteer(device) != step.volunteer {
+			t.Errorf("%s: it carries %d, and is a volunteer: %v", step.what, c.carry, r.isVolunteer(device))
+		}
+		if listed := r.feeds.below.guests[device] != nil; listed != (c.carry > 0) || r.audience() != 1 {
+			t.Errorf("%s: among those below it: %v, of %d listeners", step.what, listed, r.audience())
+		}
+	}
+}
+
 // What is lent is lent to all rooms together, and costs no more than the limit.
 func TestLending(t *testing.T) {
 	now := time.Now()
