@@ -142,12 +142,16 @@ function useMentions(room: RoomView, field: { current: HTMLInputElement | null }
   useEffect(() => setChosen(0), [word]);
   const take = ({ name }: Named) => {
     const before = `${text.slice(0, at)}@${name} `;
-    change(before + text.slice(caret).replace(/^ /, ""));
+    const whole = before + text.slice(caret).replace(/^ /, "");
+    const input = field.current;
+    if (input) {
+      // In the field at once, not at the next rendering: a key typed before that belongs behind the name.
+      input.value = whole;
+      input.focus();
+      input.setSelectionRange(before.length, before.length);
+    }
+    change(whole);
     setCaret(before.length);
-    requestAnimationFrame(() => {
-      field.current?.focus();
-      field.current?.setSelectionRange(before.length, before.length);
-    });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (found.length === 0 || event.isComposing) return;
