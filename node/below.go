@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"time"
 
 	"github.com/multiformats/go-multiaddr"
@@ -30,7 +31,10 @@ type below struct {
 // A guest is somebody whom a relay feeds.
 type guest struct {
 	relay.Guest
-	via *child
+	via *child // named it last
+	// Others named it before and have not taken that back: one who asks several relays for a place is with each of them for a
+	// moment, and who names it last is not always who keeps it.
+	others []*child
 }
 
 func (g *guest) author() doc.Author { return doc.Author{Person: g.Person, Device: g.Device} }
@@ -45,40 +49,69 @@ func (b *below) isVia(device doc.PublicKey, c *child) bool {
 	return g != nil && g.via == c
 }
 
-// add notes that a device is fed through a child, wherever it was before: it may have moved. It reports whether there is a
-// place for it.
-func (b *below) add(g relay.Guest, c *child) bool {
-	if b.via[c] >= guestsMost && !b.isVia(g.Device, c) {
+// add notes that a child names a device, whoever named it before: it may have moved. It reports whether there is a place for it.
+func (b *below) add(named relay.Guest, c *child) bool {
+	g := b.guests[named.Device]
+	names := g != nil && (g.via == c || slices.Contains(g.others, c))
+	if b.via[c] >= guestsMost && !names {
 		return false
 	}
-	b.drop(g.Device)
-	b.guests[g.Device] = &guest{g, c}
-	b.people[g.Person]++
-	b.via[c]++
+	if g == nil {
+		g = &guest{via: c}
+		b.guests[named.Device] = g
+	} else {
+		b.forget(g.Person)
+		if g.via != c {
+			g.others = append(slices.DeleteFunc(g.others, func(o *child) bool { return o == c }), g.via)
+			g.via = c
+		}
+	}
+	g.Guest = named
+	b.people[named.Person]++
+	if !names {
+		b.via[c]++
+	}
 	return true
 }
 
-// drop forgets a device.
-func (b *below) drop(device doc.PublicKey) {
-	g := b.guests[device]
-	if g == nil {
-		return
-	}
-	delete(b.guests, device)
-	if b.people[g.Person]--; b.people[g.Person] == 0 {
-		delete(b.people, g.Person)
-	}
-	if b.via[g.via]--; b.via[g.via] == 0 {
-		delete(b.via, g.via)
+// forget takes one device from somebody.
+func (b *below) forget(p doc.PublicKey) {
+	if b.people[p]--; b.people[p] == 0 {
+		delete(b.people, p)
 	}
 }
 
-// dropVia forgets everybody who is fed through a child, and returns them.
+// drop takes back that a child names a device. It reports whether nobody names it now.
+func (b *below) drop(device doc.PublicKey, c *child) (gone bool) {
+	g := b.guests[device]
+	if g == nil || g.via != c && !slices.Contains(g.others, c) {
+		return false
+	}
+	if b.via[c]--; b.via[c] == 0 {
+		delete(b.via, c)
+	}
+	last := len(g.others) - 1
+	switch {
+	case g.via != c:
+		g.others = slices.DeleteFunc(g.others, func(o *child) bool { return o == c })
+		return false
+	case last >= 0:
+		g.via, g.others = g.others[last], g.others[:last]
+		return false
+	}
+	delete(b.guests, device)
+	b.forget(g.Person)
+	return true
+}
+
+// dropVia takes back all that a child named, and returns those whom nobody names now.
 func (b *below) dropVia(c *child) (gone []doc.Author) {
+	if b.via[c] == 0 {
+		return nil
+	}
 	for device, g := range b.guests {
-		if g.via == c {
+		if b.drop(device, c) {
 			gone = append(gone, g.author())
-			b.drop(device)
 		}
 	}
 	return gone
@@ -94,9 +127,8 @@ func (r *Room) takePresent(c *child, m relay.Present) {
 	b := &r.feeds.below
 	var came, gone []doc.Author
 	for _, d := range m.Gone {
-		if g := b.guests[d]; g != nil && g.via == c { // else it is with another relay by now
+		if g := b.guests[d]; b.drop(d, c) {
 			gone = append(gone, g.author())
-			b.drop(d)
 		}
 	}
 	for _, g := range m.Here[:min(len(m.Here), relay.MaxGuests)] {

@@ -51,6 +51,13 @@ func TestPresentIsBounded(t *testing.T) {
 	if !b.isVia(bo.Device, relays[1]) || r.devices(bo.Person) != 1 || r.nameOf(bo.Person) != "Bo" {
 		t.Error("Bo is not below the second relay")
 	}
+	// One who asks both for a place stays with the first, when the second takes back that it feeds them.
+	eve := relay.Guest{Person: key(6, 1), Device: key(6, 2), Name: "Eve"}
+	r.takePresent(relays[1], relay.Present{Here: []relay.Guest{eve}})
+	r.takePresent(relays[1], relay.Present{Gone: []doc.PublicKey{eve.Device}})
+	if !b.isVia(eve.Device, relays[0]) || r.devices(eve.Person) != 1 || b.via[relays[1]] != 1 {
+		t.Error("Eve is not below the first relay")
+	}
 	if gone := b.dropVia(relays[0]); len(gone) != guestsMost-1 || len(b.guests) != 1 || len(b.people) != 1 || len(b.via) != 1 {
 		t.Errorf("%d went with the first relay; left are %d guests, %d people, %d relays", len(gone), len(b.guests), len(b.people), len(b.via))
 	}

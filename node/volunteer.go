@@ -437,9 +437,7 @@ func (r *Room) setCarry(c *child, carry uint32) {
 		}
 		r.feeds.below.add(relay.Guest{Person: c.author.Person, Device: c.author.Device, Name: c.name}, c)
 	case before > 0 && carry == 0:
-		if r.feeds.below.isVia(c.author.Device, c) {
-			r.feeds.below.drop(c.author.Device) // as a child it is here still
-		}
+		r.feeds.below.drop(c.author.Device, c) // as a child it is here still
 		r.goneBelow(r.feeds.below.dropVia(c))
 		c.listeners, c.tally = 0, childTally{}
 	}
