@@ -59,7 +59,7 @@ type child struct {
 	report relay.Report
 
 	// Of one that carries the room for others:
-	carry     uint32 // how many it offered to carry; 0 for a child that does not
+	carry     uint32 // how many it offered to carry; 0 for a child that does not; Room.mu guards it
 	volunteer bool   // it is a listener's, who asked: what only a relay sends may be on its way while it must not carry
 	listeners uint32 // below it
 
@@ -71,7 +71,7 @@ type child struct {
 	tally     childTally
 }
 
-// factor is how much more than one person's node a child may send.
+// factor is how much more than one person's node a child may send. Room.mu is held.
 func (c *child) factor() float64 {
 	if c.carry > 0 {
 		return carryFactor
@@ -166,7 +166,10 @@ func (r *Room) heirsBelow() map[doc.PublicKey]*guest {
 // hear takes one control message of a child and reports whether it was the last.
 func (r *Room) hear(c *child, m any) (bye bool) {
 	now := time.Now()
-	if !c.allowance.take(now, c.factor()*controlRate, c.factor()*controlBurst) {
+	r.mu.Lock()
+	carries, factor := c.carry > 0, c.factor() // they change when it volunteers
+	r.mu.Unlock()
+	if !c.allowance.take(now, factor*controlRate, factor*controlBurst) {
 		r.n.counts.Add("control_flood")
 		r.throwOut(c.author.Person, now)
 		return true
@@ -176,7 +179,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	}
 	var said said
 	if m, ok := m.(relay.Command); ok {
-		said = r.openCommand(c, m.Payload, now) // signatures are checked before the room waits for us
+		said = r.openCommand(c, carries, m.Payload, now) // signatures are checked before the room waits for us
 	}
 	var served served
 	if m, ok := m.(relay.Served); ok {
@@ -346,13 +349,14 @@ type said struct {
 	err     error
 }
 
-// openCommand checks a command that a child sent. What comes through another relay a relay leaves to the host.
-func (r *Room) openCommand(c *child, payload []byte, now time.Time) (s said) {
-	if c.carry > 0 && !r.leads() {
+// openCommand checks a command that a child sent, which carries the room or does not. What comes through another relay a relay
+// leaves to the host.
+func (r *Room) openCommand(c *child, carries bool, payload []byte, now time.Time) (s said) {
+	if carries && !r.leads() {
 		return s
 	}
 	mine := r.mayCommand(c, now)
-	if c.carry > 0 {
+	if carries {
 		mine = c.commands.take(now, carryFactor*commandRate, carryFactor*commandBurst)
 	}
 	if !mine {
@@ -364,9 +368,9 @@ func (r *Room) openCommand(c *child, payload []byte, now time.Time) (s said) {
 		return s
 	}
 	switch {
-	case c.carry == 0 && s.author != c.author:
+	case !carries && s.author != c.author:
 		s.err = errOfAnother
-	case c.carry > 0 && !r.authorMay(s.author.Person, now):
+	case carries && !r.authorMay(s.author.Person, now):
 		s.err = room.ErrBusy
 	}
 	return s
