@@ -59,7 +59,7 @@ func (n *Node) serveControl(s network.Stream) {
 	r := n.fedSoon(n.ctx, room.ID(j.Room), !j.Warm)
 	if r == nil && n.resumes(room.ID(j.Room)) {
 		n.counts.Add("join_early")
-		ctl.Finish(relay.Refuse{Code: "early", Text: "The host is just coming back."})
+		ctl.Finish(relay.Refuse{Code: codeEarly, Text: "The host is just coming back."})
 		return
 	}
 	if r == nil {
@@ -290,6 +290,9 @@ func (r *Room) noPlace(code string) relay.Refuse {
 // told of somebody who left.
 const codeCrowded = "crowded"
 
+// codeEarly is the code of a Refuse of who is in the room again in a moment, or can ask the host again.
+const codeEarly = "early"
+
 // hasRelays reports whether relays carry our room, or are to. r.mu is held.
 func (r *Room) hasRelays() bool {
 	if len(r.n.relays) > 0 && r.host != nil {
@@ -309,7 +312,7 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 	case r.phase.Over():
 		return &relay.Refuse{Code: "ended", Text: "This room has ended."}
 	case r.state == nil, r.host == nil && r.carries == nil, r.carries != nil && (r.phase != Live || r.carries.snapshot == nil || len(r.carries.since) > sinceMost):
-		return &relay.Refuse{Code: "early", Text: "This relay is not in the room just now."}
+		return &relay.Refuse{Code: codeEarly, Text: "This relay is not in the room just now."}
 	case r.n.people.Blocks(who.Person) && r.host != nil:
 		return &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}
 	case r.state.IsRemoved(who.Person):

@@ -149,20 +149,20 @@ func (r *Room) askAbout(ctx context.Context, who doc.Author, carry uint32) (aske
 		return false, nil
 	case !may:
 		r.n.counts.Add("pass_flood")
-		return false, relay.Refuse{Code: "early", Text: "The host cannot be asked just now."}
+		return false, relay.Refuse{Code: codeEarly, Text: "The host cannot be asked just now."}
 	}
 	m, err := r.exchange(ctx, func(id uint64) (any, error) {
 		return relay.Admit{ID: id, Person: who.Person, Device: who.Device, Carry: carry}, nil
 	})
 	if err != nil {
-		return false, relay.Refuse{Code: "early", Text: "The host cannot be asked just now."}
+		return false, relay.Refuse{Code: codeEarly, Text: "The host cannot be asked just now."}
 	}
 	if a, ok := m.(relay.Answer); ok && a.Code == "" {
 		return true, nil
 	} else if ok {
 		return false, relay.Refuse{Code: a.Code, Text: a.Text}
 	}
-	return false, relay.Refuse{Code: "early", Text: "The host cannot be asked just now."}
+	return false, relay.Refuse{Code: codeEarly, Text: "The host cannot be asked just now."}
 }
 
 // answerAdmit answers a relay that asks about a newcomer. r.mu is held.

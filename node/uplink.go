@@ -30,6 +30,8 @@ type uplink struct {
 
 	ctl *controlConn // nil until there is a stream; written once, under media.mu
 
+	answered bool // it has said why there is no place; only its reader's
+
 	// media.mu guards the fields below.
 	join  relay.Join // sent last
 	link  relay.Link // the sound comes by it; nil before there is one
@@ -66,7 +68,7 @@ var errParted = errors.New("node: it was left")
 func (r *Room) attend(u *uplink) {
 	err := r.connectTo(u)
 	u.end()
-	if err != nil {
+	if err != nil && !u.answered { // else the answer says more than that the connection ended then
 		r.wasRefused(u, err)
 	}
 	r.media.drive(func(p *relay.Place, now time.Time) {
@@ -175,6 +177,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		return errParted
 	}
 	switch m.(type) {
+	case relay.Refuse, relay.Redirect, relay.Wait:
+		u.answered = true
 	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors:
 		if r.guest.have.Load() == 0 {
 			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about

@@ -154,13 +154,13 @@ func (r *Room) turnedAway(u *uplink, join relay.Join, m relay.Refuse) error {
 	switch {
 	case u.to.ID == led && !join.Warm && join.Depth == 0 && !(m.Code == "full" && (p == Reconnecting || p == Live || carries)):
 		return refusal(m)
-	case m.Code == "full", m.Code == codeCrowded:
+	case m.Code == "full", m.Code == codeCrowded, m.Code == codeEarly:
 		return &errCrowdedRoom{text}
 	}
 	return errors.New(text)
 }
 
-// errCrowdedRoom is somebody's word that there is no place just now.
+// errCrowdedRoom is somebody's word that there is no place just now, and may be one in a moment.
 type errCrowdedRoom struct{ text string }
 
 func (e *errCrowdedRoom) Error() string { return e.text }
@@ -174,7 +174,7 @@ func isCrowded(err error) bool {
 func refusal(m relay.Refuse) error {
 	text := strangersText(m.Text, "The host did not let you in.")
 	switch m.Code {
-	case codeCrowded:
+	case codeCrowded, codeEarly:
 		return &errCrowdedRoom{text}
 	case "removed":
 		return &errFinal{Removed, text}
