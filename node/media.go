@@ -29,6 +29,7 @@ type media struct {
 	below   map[relay.Peer]*controlConn // from children
 	dials   []*uplink                   // of above, not begun yet
 	carries bool                        // others are to be fed, though we do not lead
+	resumed bool                        // a parent was asked to feed us again, and has forgotten whom we named
 	bad     []verdict                   // to be told to the place when the tree is at rest
 	seen    position                    // as told by news
 

@@ -60,7 +60,7 @@ func (o *placeOut) Tell(to relay.Peer, m any) {
 	switch x := m.(type) {
 	case relay.Resume:
 		x.HaveSeq = o.guest.have.Load()
-		m = x
+		m, o.media.resumed = x, true
 	case relay.Drain:
 		m = relay.Drain{To: o.n.reachable(x.To)}
 	case relay.Others:
@@ -210,13 +210,18 @@ func (r *Room) follow() {
 			r.listeners = *u.count
 		}
 	}
+	resumed := m.resumed // also if it fed us all the while, as far as we have seen
+	m.resumed = false
 	m.mu.Unlock()
-	if s == g.at && g.up == u || r.phase.Over() || r.host != nil {
+	if s == g.at && g.up == u && !resumed || r.phase.Over() || r.host != nil {
 		return
 	}
 	g.at = s
 	switch {
 	case g.up == u:
+		if u != nil && r.carries != nil && resumed {
+			r.tellAnew()
+		}
 	case u == nil:
 		g.up, g.ctl, g.lost = nil, nil, time.Now()
 		if s.warm == "" {
