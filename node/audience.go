@@ -53,6 +53,7 @@ type note struct {
 // reset forgets what is buffered; counts go on.
 func (a *audience) reset(v *voice) {
 	a.verifier = relay.NewVerifier(v.room, relay.Program, v.programVerifyKey)
+	a.verifier.KID = sealedUnder
 	a.pacer = mix.NewPacer(mix.Audience())
 	a.next = 0
 	a.talking = a.talking[:0]
@@ -74,10 +75,20 @@ func (a *audience) frame(v *voice, f relay.Frame, resent bool, now time.Time) ju
 func (a *audience) judge(v *voice, err error, now time.Time) judgement {
 	a.take(v, now)
 	j := judgement{verified: len(a.verified) > 0}
-	if errors.As(err, &j.bad) {
+	switch {
+	case !errors.As(err, &j.bad):
+	case j.bad.Reason == "source":
+		v.counts.Add("program_doubted")
+	default:
 		v.counts.Add("program_forged")
 	}
 	return j
+}
+
+// sealedUnder is the KID of a sealed frame, as its header says.
+func sealedUnder(sealed []byte) (kid uint64, ok bool) {
+	kid, _, _, err := seal.ParseHeader(sealed)
+	return kid, err == nil
 }
 
 func (a *audience) auth(v *voice, au *relay.Auth, now time.Time) judgement {

@@ -504,3 +504,84 @@ func TestNewKeyInterruptsNothing(t *testing.T) {
 		}
 	}
 }
+
+// Two lead a room at once, and number their frames alike: what fits the other's word only is no evidence, and what the later
+// one signs comes out. A relay that makes an altered frame look like another's gains two seconds.
+func TestFramesOfTwoSources(t *testing.T) {
+	const kidB = kidA + 1
+	of := func(kid uint64, f Frame) Frame {
+		f.Sealed = append([]byte{byte(kid)}, f.Sealed...)
+		return f
+	}
+	say := func(kid uint64, key ed25519.PrivateKey) (said speech) {
+		s := NewSigner(theRoom, 3, kid, key)
+		for i := range uint64(12) {
+			f := of(kid, sealedFrame(3, 100+i))
+			said.frames = append(said.frames, f)
+			if a, ok := s.Add(f, start.Add(time.Duration(i)*FrameDuration)); ok {
+				said.auths = append(said.auths, a)
+			}
+		}
+		return said
+	}
+	known := map[uint64]ed25519.PublicKey{kidA: pub(keyA)}
+	fresh := func() *Verifier {
+		v := NewVerifier(theRoom, 3, func(kid uint64) (ed25519.PublicKey, bool) { k, ok := known[kid]; return k, ok })
+		v.KID = func(sealed []byte) (uint64, bool) { return kidA&^0xff | uint64(sealed[0]), true }
+		return v
+	}
+	a, b := say(kidA, keyA), say(kidB, keyB)
+	doubted := func(err error) {
+		t.Helper()
+		if err != nil && badReason(err) != "source" {
+			t.Errorf("taken for forged: %v", err)
+		}
+	}
+	for _, order := range []string{"the first's word before the second's frames", "the second's frames before the first's word"} {
+		v := fresh()
+		var err error
+		if order[4] == 'f' {
+			_, err = v.AddAuth(nil, a.auths[0], start)
+			doubted(err)
+		}
+		for _, f := range b.frames {
+			_, err = v.AddFrame(nil, f, start)
+			doubted(err)
+		}
+		_, err = v.AddAuth(nil, a.auths[0], start)
+		doubted(err)
+		known[kidB] = pub(keyB)
+		var out []Verified
+		for _, auth := range b.auths {
+			out, err = v.AddAuth(out, auth, start)
+			doubted(err)
+		}
+		if len(out) != 12 || out[0].KID != kidB || out[11].Number != 111 {
+			t.Errorf("%s: %d frames of the second came out", order, len(out))
+		}
+		_, err = v.Tick(nil, start.Add(verifyWait+1))
+		doubted(err)
+		delete(known, kidB)
+	}
+
+	v := fresh()
+	if _, err := v.AddAuth(nil, a.auths[0], start); err != nil {
+		t.Fatal(err)
+	}
+	forged := of(0x77, sealedFrame(3, 102))
+	if _, err := v.AddFrame(nil, forged, start); badReason(err) != "source" {
+		t.Fatalf("at first: %v", err)
+	}
+	if _, err := v.Tick(nil, start.Add(verifyWait+1)); badReason(err) != "hash" {
+		t.Errorf("after two seconds: %v", err)
+	}
+	for i := range 2 * verifyDoubts {
+		_, err := v.AddFrame(nil, forged, start)
+		if want := []string{"source", "hash"}[i/verifyDoubts]; badReason(err) != want {
+			t.Fatalf("of many, frame %d: %v", i, err)
+		}
+	}
+	if out, err := v.AddFrame(nil, a.frames[2], start); err != nil || len(out) != 1 {
+		t.Errorf("what the auth is of: %d came out, %v", len(out), err)
+	}
+}

@@ -24,6 +24,9 @@ func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	switch {
 	case e.Reason == "chain":
 		return
+	case e.Reason == "source":
+		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
+		return
 	case e.Reason == "hash" && e.Frame != nil:
 		what = Retract{Slot: e.Frame.Slot, From: e.Frame.Number, To: e.Frame.Number}
 		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)

@@ -15,7 +15,7 @@ type Verified struct {
 
 // A BadError is evidence that whoever passed on a frame or an auth altered it, or that its source tells two stories.
 type BadError struct {
-	Reason string // constant: shape, slot, signature, hash, chain
+	Reason string // constant: shape, slot, signature, hash, source, chain; source is none yet, only a frame that is to be had anew
 	Frame  *Frame // the frame that does not fit Auth, if it is one
 	Auth   *Auth  // the auth that the frame does not fit, or that is bad itself
 	Other  *Auth  // the auth by the same source that Auth contradicts, for chain
@@ -39,12 +39,16 @@ const (
 	verifyWindow = 128             // how far below the newest verified frame one may still be verified
 	verifyRecent = 32              // auths remembered, to check the chain
 	verifyParked = 16              // auths that wait for a key
+	verifyDoubts = 16              // frames that may be of a source not heard of yet
 )
 
 // A Verifier lets through the frames of one stream that its source signed, each once. Its caller serialises every call.
 type Verifier struct {
 	// Check checks signatures; nil means ed25519.Verify. A simulator's thousands of verifiers share what they found out.
 	Check func(key ed25519.PublicKey, message, sig []byte) bool
+	// KID reads under which KID a frame says it was sealed. With it, a frame that an auth of another KID does not fit is no
+	// evidence at once: while two lead a room, both number their frames alike. nil: it is.
+	KID func(sealed []byte) (kid uint64, ok bool)
 
 	room  [16]byte
 	slot  Slot
@@ -60,6 +64,7 @@ type Verifier struct {
 	recent [verifyRecent]*Auth
 	slots  int // recent ever filled
 	parked []parked
+	doubts []doubt
 
 	hash hasher
 	buf  []byte
@@ -77,6 +82,14 @@ type waiting struct {
 // A parked auth waits for the key of its KID: the event that tells it travels beside the sound, not before it.
 type parked struct {
 	auth *Auth
+	came time.Time
+}
+
+// A doubt is a frame that says it is of another source than the auth that it does not fit. It turns into evidence if nobody
+// signs under its KID, nor may.
+type doubt struct {
+	kid  uint64
+	err  *BadError
 	came time.Time
 }
 
@@ -109,7 +122,11 @@ func (v *Verifier) AddFrame(dst []Verified, f Frame, now time.Time) ([]Verified,
 	switch {
 	case w.auth != nil:
 		if w.auth.Hashes[f.Number-w.auth.First] != hash {
-			return dst, v.bad(&BadError{Reason: "hash", Frame: cloneFrame(f), Auth: w.auth})
+			err, later := v.misfit(cloneFrame(f), w.auth, now)
+			if later {
+				w.sealed, w.hash, w.came = append([]byte(nil), f.Sealed...), hash, now
+			}
+			return dst, err
 		}
 		w.sealed = append([]byte(nil), f.Sealed...)
 		return v.release(dst, w), nil
@@ -169,11 +186,11 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 	}
 	v.recent[v.slots%verifyRecent] = a
 	v.slots++
-	return v.apply(dst, a)
+	return v.apply(dst, a, now)
 }
 
 // apply verifies the frames of an auth that are here and keeps its word for those that are not.
-func (v *Verifier) apply(dst []Verified, a *Auth) ([]Verified, error) {
+func (v *Verifier) apply(dst []Verified, a *Auth, now time.Time) ([]Verified, error) {
 	var first error
 	for i := range a.Hashes {
 		number := a.First + uint64(i)
@@ -186,16 +203,69 @@ func (v *Verifier) apply(dst []Verified, a *Auth) ([]Verified, error) {
 			continue
 		}
 		if w.hash != a.Hashes[i] {
-			err := v.bad(&BadError{Reason: "hash", Frame: &Frame{Slot: v.slot, Number: number, Sealed: w.sealed}, Auth: a})
-			if first == nil {
+			err, later := v.misfit(&Frame{Slot: v.slot, Number: number, Sealed: w.sealed}, a, now)
+			if first == nil || isSource(first) {
 				first = err
 			}
-			w.sealed = nil
+			if !later {
+				w.sealed = nil
+			}
 			continue
 		}
 		dst = v.release(dst, w)
 	}
 	return dst, first
+}
+
+// misfit is what a frame means that an auth with its number does not fit. later: it may be of the source after the auth's, and
+// waits for its own.
+func (v *Verifier) misfit(f *Frame, a *Auth, now time.Time) (err error, later bool) {
+	e := &BadError{Reason: "hash", Frame: f, Auth: a}
+	if v.KID == nil || len(v.doubts) >= verifyDoubts {
+		return v.bad(e), false
+	}
+	kid, ok := v.KID(f.Sealed)
+	if !ok || kid == a.KID {
+		return v.bad(e), false
+	}
+	v.doubts = append(v.doubts, doubt{kid, e, now})
+	return &BadError{Reason: "source", Frame: f, Auth: a}, kid > a.KID
+}
+
+func isSource(err error) bool {
+	e, ok := err.(*BadError)
+	return ok && e.Reason == "source"
+}
+
+// hasSource reports whether somebody has signed under a KID, or may.
+func (v *Verifier) hasSource(kid uint64) bool {
+	if _, ok := v.key(kid); ok {
+		return true
+	}
+	for _, r := range v.recent {
+		if r != nil && r.KID == kid {
+			return true
+		}
+	}
+	return false
+}
+
+// settle turns the doubts into evidence that stayed doubts.
+func (v *Verifier) settle(now time.Time) (first error) {
+	left := v.doubts[:0]
+	for _, d := range v.doubts {
+		switch {
+		case now.Sub(d.came) <= verifyWait:
+			left = append(left, d)
+		case !v.hasSource(d.kid):
+			if err := v.bad(d.err); first == nil {
+				first = err
+			}
+		}
+	}
+	clear(v.doubts[len(left):])
+	v.doubts = left
+	return first
 }
 
 // contradicts returns an earlier auth by the same source that cannot stand beside a, if there is one.
@@ -225,10 +295,10 @@ func (v *Verifier) Tick(dst []Verified, now time.Time) ([]Verified, error) {
 			w.sealed = nil
 		}
 	}
+	first := v.settle(now)
 	if len(v.parked) == 0 {
-		return dst, nil
+		return dst, first
 	}
-	var first error
 	again := v.parked
 	v.parked = nil
 	for _, p := range again {
