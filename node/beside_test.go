@@ -9,16 +9,9 @@ import (
 
 // prompt are tests in which something has to come in time: they want the machine for themselves.
 var prompt = []string{
-	"TestNothingLeavesBeforeItIsKept", "TestRoomIsFoundHeardAndSpokenIn", "TestRubbish", "TestSoundGoesOverUDP", "TestSoundSurvivesRebinding",
-	"TestSoundWithoutUDP", "TestSpeakerComesBack", "TestStalledConnectionIsReplaced", "TestStalledStageIsReplaced", "TestStalledStreamIsReplaced",
-}
-
-// patient are those that wait for seconds, and in which nothing has to come in time: they alone run beside others where the
-// race detector makes every node slow.
-var patient = []string{
-	"TestHostComesBackToItsRelays", "TestLockedRoomBelowRelays", "TestManyEventsBelowRelays", "TestOfferIsTakenUpWhenTheAudienceGrows",
-	"TestPlacesWait", "TestReactionsBelowRelay", "TestRelayDies", "TestRelayKeepsToItsLimits", "TestRelayWithoutPermissionCarriesNothing",
-	"TestRoomBelowRelays", "TestWaitingRoomOpens", "TestWayToTheHost",
+	"TestNobodyHearsAnIntruder", "TestNothingLeavesBeforeItIsKept", "TestRoomIsFoundHeardAndSpokenIn", "TestRubbish", "TestSoundGoesOverUDP",
+	"TestSoundSurvivesRebinding", "TestSoundWithoutUDP", "TestSpeakerComesBack", "TestStalledConnectionIsReplaced", "TestStalledStageIsReplaced",
+	"TestStalledStreamIsReplaced",
 }
 
 // besides are the tests that run beside others.
@@ -28,7 +21,7 @@ var besides sync.Map
 // It may be called again and again. A part of a test stays with its test.
 func beside(t *testing.T) {
 	name := t.Name()
-	if strings.Contains(name, "/") || slices.Contains(prompt, name) || raced && !slices.Contains(patient, name) {
+	if strings.Contains(name, "/") || slices.Contains(prompt, name) {
 		return
 	}
 	if _, already := besides.LoadOrStore(t, true); !already {

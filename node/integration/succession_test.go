@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -199,6 +200,31 @@ func TestCoHostTakesOver(t *testing.T) {
 	}
 	slices.Sort(gaps)
 	t.Logf("silence after a kill: p50 %v, p95 %v", gaps[len(gaps)/2], gaps[len(gaps)*95/100])
+}
+
+// TestHostSleepsBesideCoHost: a host that stands still for a while finds somebody else leading its room when it wakes, and takes
+// it back. Nobody who is honest is left for a forger by anybody meanwhile, though two lead for a moment.
+func TestHostSleepsBesideCoHost(t *testing.T) {
+	s := performDuo(t)
+	s.host.signal(syscall.SIGSTOP)
+	s.coHost.line("This node leads the room now.")
+	s.witness.awaitSound("Bo to be heard again", s.boIs)
+	s.act(s.ears[0], "raise_hand", "")
+	woke := time.Now()
+	s.host.signal(syscall.SIGCONT)
+	s.witness.await("the host to lead", func() bool { return s.witness.last.Phase == node.Live && s.witness.last.Leader == nil })
+	s.witness.awaitSound("the host to be heard again", s.hostIs)
+	s.witness.awaitSound("Bo to be heard still", s.boIs)
+	s.awaitFrames(woke)
+	s.gaps("woken", woke)
+	if v := s.witness.latest(); len(v.Hands) != 1 || len(v.Stage) != 2 {
+		t.Errorf("after it the room is %+v", v)
+	}
+	for _, p := range append(s.ears, s.host, s.coHost) {
+		if strings.Contains(p.err(), "what nobody signed") {
+			t.Errorf("somebody honest was left for a forger:\n%s", p.err())
+		}
+	}
 }
 
 // TestHandOver: the host hands the room over in mid-word, and nobody misses a frame.
