@@ -11,7 +11,7 @@ LDFLAGS ?= -X main.version=$(VERSION)
 ARGS     ?=# make run ARGS='--name Ana --no-open'
 FUZZTIME ?= 10s# for each fuzz target
 TIMEOUT  ?= 20m# for the tests of one package
-PARALLEL ?= 4# tests of one package that may run at once, of those that mostly wait
+PARALLEL ?= 3# tests of one package that may run at once, of those that mostly wait
 BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; single functions: go test -bench
 
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.

@@ -42,6 +42,7 @@ func readStats(t *testing.T, p *process) stats {
 // TestConversation: a host, a speaker and a listener that records, each a process, in both modes and over both
 // transports.
 func TestConversation(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"talk", "concert"} {
 		t.Run(mode, func(t *testing.T) {
 			for name, listen := range map[string][]string{"QUIC": overQUIC, "TCP": overTCP} {
