@@ -1,0 +1,6 @@
+package ledger
+
+import "os"
+
+// syncDirectory has nothing to do: Windows syncs no directories, and renames are in NTFS's journal.
+func syncDirectory(*os.File) error { return nil }
