@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -254,4 +253,24 @@ func ticketIDs(raws [][]byte) []ID {
 	return ids
 }
 
-func docs(first []byte, more ...[]byte) [][]byte { return slices.Insert(more, 0, first) }
+func docs(first []byte, more ...[]byte) [][]byte { return append([][]byte{first}, more...) }
+
+// copy is the same node, to try something on.
+func (x *node) copy(t testing.TB) *node {
+	y := *x
+	y.t, y.posted = t, maps.Clone(x.posted)
+	y.replica = newReplica()
+	for _, record := range x.index.records {
+		e, err := parseRecord(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := y.take(record, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !maps.EqualFunc(x.index.values, y.index.values, bytes.Equal) {
+		t.Error("replaying the log gives other books") // invariant I9
+	}
+	return &y
+}

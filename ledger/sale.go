@@ -99,6 +99,8 @@ func (b *Books) onSale(order Order) (ID, offerState, Offer, error) {
 	switch {
 	case err != nil:
 		return ID{}, s, o, err
+	case o.Room.IsZero() != (order.Purpose == ForSubscription):
+		return ID{}, s, o, mismatch("tickets are one thing, a subscription another")
 	case order.Offer != s.Entry:
 		return ID{}, s, o, mismatch("the offer has changed since")
 	case order.Payee != s.Payee:
@@ -115,9 +117,6 @@ func (b *Books) reserve(order Order, id ID, quote Quote, st *quoteState) error {
 	first, s, o, err := b.onSale(order)
 	if err != nil {
 		return err
-	}
-	if o.Room.IsZero() {
-		return mismatch("the offer is of a subscription")
 	}
 	if quote.Expires != b.Now+HoldFor.Milliseconds() {
 		return mismatch("seats are held for %v", HoldFor)
@@ -260,6 +259,7 @@ func (s *Sale) tickets(b *Books, p paid, st quoteState) error {
 	}
 	state, _ := load[offerState](b, keyOffer+st.Offer.key())
 	state.lapse(b, st.Offer)
+	b.save(keyOffer+st.Offer.key(), state)
 	serials := p.quote.Serials
 	switch held := state.held(b, st.Offer, st.Hold); {
 	case held:

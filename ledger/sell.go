@@ -172,6 +172,7 @@ func (b *Books) seats(k doc.PrivateKey, q Quote, order Order, st quoteState, sol
 	}
 	s, _ := load[offerState](b, keyOffer+st.Offer.key())
 	s.lapse(b, st.Offer)
+	b.save(keyOffer+st.Offer.key(), s)
 	serials := q.Serials
 	if !s.held(b, st.Offer, st.Hold) {
 		if s, err = b.sellable(st.Offer); err == nil {

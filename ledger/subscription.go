@@ -11,9 +11,6 @@ func (b *Books) subscribe(order Order, quote Quote, st *quoteState) error {
 	if err != nil {
 		return err
 	}
-	if o.Period == 0 {
-		return mismatch("the offer is of tickets")
-	}
 	sub, _ := load[subscriptionState](b, keySubscription+first.key()+bytesOf(order.Buyer))
 	from := max(sub.Through, b.Now)
 	if quote.From != from || quote.Through != from+o.Period*1000*int64(order.Count) {
