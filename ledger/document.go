@@ -25,11 +25,11 @@ func Sign(k doc.PrivateKey, d Document) ([]byte, ID, error) {
 	if k.IsZero() || k.Public() != d.signer() {
 		return nil, ID{}, fmt.Errorf("%s: %w", d.kind(), ErrSigner)
 	}
-	raw, id, err := sign(k, d.kind(), d)
+	s, raw, err := sign(k, d.kind(), d)
 	if err == nil && len(raw) > maxDocument {
 		return nil, ID{}, fmt.Errorf("%s: %w: %d bytes", d.kind(), doc.ErrTooLarge, len(raw))
 	}
-	return raw, id, err
+	return raw, s.id, err
 }
 
 // OpenDocument decodes a document, and checks its fields and the signature of the key that it names. Whether that is

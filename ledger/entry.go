@@ -162,14 +162,17 @@ func signEntry(k doc.PrivateKey, h Head, at int64, body Body, docs [][]byte) (En
 		return Entry{}, err
 	}
 	w := entryWire{Kind: e.Kind, Log: e.Log, Seq: e.Seq, Prev: e.Prev, Time: e.Time, Body: b}
-	e.raw, e.ID, err = sign(k, entryKind, w)
-	if err == nil && len(e.raw) > maxEntry {
-		err = fmt.Errorf("%s: %w: %d bytes", e.Kind, doc.ErrTooLarge, len(e.raw))
+	if e.signed, e.raw, err = sign(k, entryKind, w); err != nil {
+		return Entry{}, err
+	}
+	e.ID = e.signed.id
+	if len(e.raw) > maxEntry {
+		return Entry{}, fmt.Errorf("%s: %w: %d bytes", e.Kind, doc.ErrTooLarge, len(e.raw))
 	}
 	if e.Seq == 0 {
 		e.Log = e.ID
 	}
-	return e, err
+	return e, nil
 }
 
 // record is the entry with its documents, as it is stored.
@@ -220,8 +223,8 @@ func (e Entry) checkDocs() error {
 	return nil
 }
 
-// verifyDocs checks the fields and signatures of the documents, but of those that the log's own device has signed: it
-// signed the entry too, which names them.
+// verifyDocs checks the fields and signatures of the documents, but not the signatures of own: a device that is about to
+// sign the entry has just signed those. The zero key is nobody's.
 func (e Entry) verifyDocs(own Key) error {
 	for i, n := range e.Body.names() {
 		if err := verifyDoc(n.kind, e.Docs[i], own); err != nil {

@@ -62,14 +62,14 @@ func TestGate(t *testing.T) {
 			c := tk
 			c.By = k.Public()
 			change(&c)
-			raw, _, err := sign(k, "ticket", c)
+			_, raw, err := sign(k, "ticket", c)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return raw
 		}
-		claimed, _, _ := sign(eve, "ticket", tk) // says that the host signed it
-		other, _, _ := sign(ana.key, "quote", tk)
+		_, claimed, _ := sign(eve, "ticket", tk) // says that the host signed it
+		_, other, _ := sign(ana.key, "quote", tk)
 		for _, c := range []struct {
 			name string
 			raw  []byte
@@ -149,14 +149,12 @@ func TestGate(t *testing.T) {
 		if err := g.Update(first); !errors.Is(err, ErrRolledBack) {
 			t.Errorf("an old list: %v", err)
 		}
-		var r Revocations
-		s, _ := parse("revocations", list, maxDocument, &r)
+		r, _, _ := OpenDocument[Revocations](list)
 		r.By, r.Epoch = eve.Public(), 99
 		byEve, _, _ := Sign(eve, r)
 		if err := g.Update(byEve); !errors.Is(err, ErrSigner) {
 			t.Errorf("a stranger's list: %v", err)
 		}
-		_ = s
 	})
 	t.Run("a host that is gone", func(t *testing.T) {
 		g := gateOf(ana, offer, at)

@@ -27,21 +27,22 @@ func identify(kind string, body []byte) ID {
 	return ID(h.Sum(nil))
 }
 
-// sign encodes and signs a statement.
-func sign(k doc.PrivateKey, kind string, v any) ([]byte, ID, error) {
-	body, err := doc.Marshal(v)
-	if err != nil {
-		return nil, ID{}, err
-	}
-	raw, err := doc.Marshal(signedWire{Body: body, Sig: k.Sign(domain(kind), body)})
-	return raw, identify(kind, body), err
-}
-
 // A statement is something signed, taken apart and not yet verified.
 type statement struct {
 	kind string
 	id   ID
 	signedWire
+}
+
+// sign encodes and signs a statement, and returns it with its bytes.
+func sign(k doc.PrivateKey, kind string, v any) (statement, []byte, error) {
+	body, err := doc.Marshal(v)
+	if err != nil {
+		return statement{}, nil, err
+	}
+	s := statement{kind, identify(kind, body), signedWire{Body: body, Sig: k.Sign(domain(kind), body)}}
+	raw, err := doc.Marshal(s.signedWire)
+	return s, raw, err
 }
 
 // parse decodes a statement into v, which points to a zero value. It verifies no signature.

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -110,21 +111,36 @@ func openFiles(o Options) (*Store, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Store{key: o.Key, db: db, seg: seg}
-	if err := s.match(); err != nil {
+	err = s.match()
+	if err == nil {
+		err = o.fs().syncDir(o.Dir)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return s, errors.Join(o.fs().syncDir(o.Dir))
+	return s, nil
 }
 
-// openDatabase opens and prepares a database. A file that bbolt cannot read may make it panic.
+// openDatabase opens and prepares a database. One that is damaged may make bbolt panic, or read where no file is.
 func openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
+	var opened *os.File
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: database: %v", ErrCorrupt, r)
+			letGo(opened)
+			db, err = nil, fmt.Errorf("%w: database: %v", ErrCorrupt, r)
 		}
 	}()
-	// A database that another process has open is refused at once, rather than waited for.
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Millisecond, ReadOnly: readOnly, NoStatistics: true})
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:      time.Millisecond, // one that another process has open is refused at once, rather than waited for
+		ReadOnly:     readOnly,
+		NoStatistics: true,
+		OpenFile: func(path string, flag int, mode os.FileMode) (f *os.File, err error) {
+			f, err = os.OpenFile(path, flag, mode)
+			opened = f
+			return f, err
+		},
+	})
 	switch {
 	case errors.Is(err, bbolt.ErrTimeout):
 		return nil, ErrInUse
@@ -132,7 +148,11 @@ func openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%w: database: %w", ErrCorrupt, err)
-	case readOnly:
+	}
+	if err := checkSize(db, opened); err != nil || readOnly {
+		if err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
 		return db, nil
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
@@ -147,6 +167,20 @@ func openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// checkSize refuses a database that is cut off: it is mapped into memory, and reading past its end ends the process.
+func checkSize(db *bbolt.DB, f *os.File) error {
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return db.View(func(tx *bbolt.Tx) error {
+		if tx.Size() > st.Size() {
+			return fmt.Errorf("%w: database: %d of %d bytes are there", ErrCorrupt, st.Size(), tx.Size())
+		}
+		return nil
+	})
 }
 
 // ErrInUse means that another process has the ledger open.

@@ -235,11 +235,11 @@ func TestPaymentsThatAreRefused(t *testing.T) {
 		}
 	}
 	// Attack: the seller did not sign the quote.
-	forged, forgedID, err := sign(seed(9), "quote", q)
-	if err != nil || forgedID != quoteID {
+	s, forged, err := sign(seed(9), "quote", q)
+	if err != nil || s.id != quoteID {
 		t.Fatal("not the same quote")
 	}
-	bo.refuses(doc.ErrSignature, &Pay{Order: orderID, Quote: forgedID}, order, forged)
+	bo.refuses(doc.ErrSignature, &Pay{Order: orderID, Quote: quoteID}, order, forged)
 	// Attack: an IOU of one quote for another.
 	byIOU := q
 	byIOU.Rail = IOURail
