@@ -23,10 +23,13 @@ type Head struct {
 // with it. It knows nothing of the books.
 func (h Head) Follow(e Entry) (Head, error) {
 	next, err := h.place(e)
+	if err == nil {
+		err = e.Verify(next.Device)
+	}
 	if err != nil {
 		return h, err
 	}
-	return next, e.Verify(next.Device)
+	return next, nil
 }
 
 // place is Follow without the signature, which is checked elsewhere on all cores at once.
