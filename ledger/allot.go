@@ -157,16 +157,16 @@ func (r *Reclaim) apply(b *Books, _ Entry) error {
 }
 
 // end is the seller's side of a return: no serial from there on was used, and none will be.
-func (ret Return) end(b *Books) error {
-	first, ok := load[ID](b, keyAdopted+ret.Allot.key())
+func (r Return) end(b *Books) error {
+	first, ok := load[ID](b, keyAdopted+r.Allot.key())
 	if !ok {
-		return fmt.Errorf("%w: allotment %s", ErrUnknown, ret.Allot.Short())
+		return fmt.Errorf("%w: allotment %s", ErrUnknown, r.Allot.Short())
 	}
 	s, _ := load[offerState](b, keyOffer+first.key())
-	if ret.From < s.Next || ret.From > s.To {
+	if r.From < s.Next || r.From > s.To {
 		return fmt.Errorf("%w: serials below %d may be sold", ErrSeat, s.Next)
 	}
-	s.To = ret.From
+	s.To = r.From
 	b.save(keyOffer+first.key(), s)
 	return b.err
 }

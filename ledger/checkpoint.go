@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -170,9 +169,6 @@ func (c Checkpoint) Includes(e Entry, proof tlog.RecordProof) error {
 
 // leaf is the entry's hash in the tree.
 func (e Entry) leaf() tlog.Hash { return tlog.RecordHash(e.signed.Body) }
-
-// At returns the time of a checkpoint.
-func (c Checkpoint) At() time.Time { return time.UnixMilli(c.Time) }
 
 func keyHash(k Key) uint32 {
 	h := sha256.New()

@@ -156,8 +156,3 @@ func checkSerials(list []uint32) error {
 	}
 	return nil
 }
-
-// fee is price and fee together.
-func plus(price Money, fee Amount) (Money, error) {
-	return price.Plus(Money{Amount: fee, Cur: price.Cur})
-}

@@ -180,41 +180,53 @@ func replayDatabase(path string) (r *replica, err error) {
 		return r, err
 	}
 	defer db.Close()
-	return r, db.View(func(tx *bbolt.Tx) error {
-		for _, name := range buckets {
-			if tx.Bucket(name) == nil {
-				return fmt.Errorf("%w: database: bucket %s is missing", ErrCorrupt, name)
-			}
+	return r, db.View(r.replay)
+}
+
+// replay verifies and replays the records that a transaction sees, and compares the rest of the database with them.
+func (r *replica) replay(tx *bbolt.Tx) error {
+	for _, name := range buckets {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: database: bucket %s is missing", ErrCorrupt, name)
 		}
-		if b, err := newBooks(txIndex{tx}); err == nil {
-			r.claims = b.Total
+	}
+	if b, err := newBooks(txIndex{tx}); err == nil {
+		r.claims = b.Total
+	}
+	// Read first, verify then: a page that cannot be read must make this goroutine panic, not another.
+	var records [][]byte
+	c := tx.Bucket(bucketRecords).Cursor()
+	for k, v := c.First(); k != nil; k, v = c.Next() {
+		if !bytes.Equal(k, number(uint64(len(records)))) {
+			return fmt.Errorf("%w: database: record %d has the number %x", ErrCorrupt, len(records), k)
 		}
-		var records [][]byte
-		c := tx.Bucket(bucketRecords).Cursor()
-		for k, v := c.First(); k != nil; k, v = c.Next() {
-			if !bytes.Equal(k, number(uint64(len(records)))) {
-				return fmt.Errorf("%w: database: record %d has the number %x", ErrCorrupt, len(records), k)
-			}
-			records = append(records, bytes.Clone(v))
+		records = append(records, bytes.Clone(v))
+	}
+	rest := records
+	n, err := verifyAll(func() ([]byte, error) {
+		if len(rest) == 0 {
+			return nil, nil
 		}
-		rest := records
-		n, err := verifyAll(func() ([]byte, error) {
-			if len(rest) == 0 {
-				return nil, nil
-			}
-			first := rest[0]
-			rest = rest[1:]
-			return first, nil
-		}, func(_ uint64, record []byte, e Entry) error { return r.take(record, e) })
-		if err != nil {
-			return &DamageError{File: "database", Record: n, Err: err}
-		}
-		r.whole = uint64(len(records)) >= r.claims
-		if err := r.compare(tx); err != nil {
-			return err
-		}
-		return checkPages(tx)
-	})
+		first := rest[0]
+		rest = rest[1:]
+		return first, nil
+	}, func(_ uint64, record []byte, e Entry) error { return r.take(record, e) })
+	if err != nil {
+		return &DamageError{File: "database", Record: n, Err: err}
+	}
+	r.whole = uint64(len(records)) >= r.claims
+	if err := r.compare(tx); err != nil {
+		return err
+	}
+	return checkPages(tx)
+}
+
+// Verify walks the database while it is in use: every record, signature, hash and line of the books. It returns how many
+// entries are good, and what is wrong with the next.
+func (s *Store) Verify() (uint64, error) {
+	r := newReplica()
+	err := s.db.View(r.replay)
+	return uint64(len(r.index.records)), err
 }
 
 // checkPages lets bbolt look for pages that are lost or used twice.

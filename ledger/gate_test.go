@@ -15,7 +15,7 @@ func gateOf(x *node, offer Entry, now time.Time, sellers ...Seller) *Gate {
 }
 
 func (x *node) revocations(offer ID) []byte {
-	r, err := x.books.Revocations(hall, offer)
+	r, err := x.books.Revocations(x.now, hall, offer)
 	if err != nil {
 		x.t.Fatal(err)
 	}

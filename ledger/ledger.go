@@ -9,8 +9,8 @@
 //     statement only; and one value has one encoding.
 //   - Replaying a log from nothing gives the same books, byte for byte.
 //   - Each entry's postings sum to zero in its currency; shares add up to what was divided.
-//   - Issued and reserved seats are never more than an offer has. One serial at one generation is one ticket, and its
-//     generation goes up by one.
+//   - Issued and reserved seats are never more than an offer has. One serial at one generation is one ticket; each next
+//     ticket of a seat is of the next generation, in a later epoch of one beyond all of those before.
 //   - What is refunded is at most what was received, and a refunded seat is revoked first.
 //   - A receipt is what its quote says, and the quote what the offer says that its order names.
 //   - One proof of payment backs one receipt.

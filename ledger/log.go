@@ -63,7 +63,7 @@ func (*Opened) Kind() Kind    { return KindOpen }
 func (*Opened) names() []name { return nil }
 
 func (o *Opened) check() error {
-	if (o.Epoch == 0) != o.Before.IsZero() {
+	if (o.Epoch == 0) != o.Before.IsZero() || o.Epoch >= 1<<(32-epochBits) {
 		return fieldError("epoch %d", o.Epoch)
 	}
 	if len(o.Last) > maxCheckpoint || o.Epoch == 0 && len(o.Last) > 0 {

@@ -17,7 +17,9 @@ func TestRefunds(t *testing.T) {
 		t.Fatal(err)
 	}
 	receipt := receiptID(sold.Receipt)
-	refund := func(a Amount) *Refund { return &Refund{Receipt: receipt, Money: eur(a), Rail: "card", Reason: ReasonAsked} }
+	refund := func(a Amount) *Refund {
+		return &Refund{Receipt: receipt, Money: eur(a), Rail: "card", Reason: ReasonAsked}
+	}
 	ana.refuses(ErrTooMuch, refund(1)) // nothing is revoked
 	ana.must(&Revoke{Offer: offer.ID, Serials: []uint32{1}, Reason: ReasonAsked})
 	ana.refuses(ErrSeat, &Revoke{Offer: offer.ID, Serials: []uint32{1}, Reason: ReasonAsked})
@@ -102,7 +104,7 @@ func TestCancel(t *testing.T) {
 	if _, err := ana.buy(bo, offer, 1); !errors.Is(err, ErrCancelled) {
 		t.Errorf("bought after the end: %v", err)
 	}
-	list, err := ana.books.Revocations(hall, offer.ID)
+	list, err := ana.books.Revocations(ana.now, hall, offer.ID)
 	if err != nil || len(list.Void) != 1 {
 		t.Errorf("list %+v, %v", list, err)
 	}

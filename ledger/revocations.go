@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"salon/ledger/doc"
 )
@@ -67,9 +68,9 @@ func (r Revocations) least() (map[place]uint32, error) {
 }
 
 // Revocations lists, for the relays of a room, which tickets of these offers are void: those given away, refunded,
-// revoked. The epoch counts up with every change.
-func (b *Books) Revocations(room Room, offers ...ID) (Revocations, error) {
-	r := Revocations{Room: room, Time: b.Now, By: b.Device}
+// revoked. The epoch counts up with every change. All offers of the room must be named, each time.
+func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations, error) {
+	r := Revocations{Room: room, Time: now.UnixMilli(), By: b.Device}
 	type class struct {
 		number uint8
 		first  ID

@@ -48,7 +48,7 @@ func (m *Move) apply(b *Books, _ Entry) error {
 		return err
 	case t.By != b.Device || t.Serial != serial || t.Holder != tr.To || !t.isOf(o):
 		return mismatch("ticket is not what the transfer asks for")
-	case t.Gen != at.Gen+1:
+	case t.Gen != b.nextGen(at):
 		return fmt.Errorf("%w: %d after %d", ErrGeneration, t.Gen, at.Gen)
 	}
 	at.Gen, at.Ticket, at.Holder = t.Gen, m.Ticket, t.Holder

@@ -109,7 +109,7 @@ func (s *offerState) issue(b *Books, first ID, o Offer, t Ticket, id ID, receipt
 	switch {
 	case !at.Ticket.IsZero():
 		return fmt.Errorf("%w: serial %d is taken", ErrSeat, t.Serial)
-	case t.Gen != at.Gen+1:
+	case t.Gen != b.nextGen(at):
 		return fmt.Errorf("%w: %d after %d", ErrGeneration, t.Gen, at.Gen)
 	case !t.isOf(o):
 		return mismatch("the ticket is to another room, class or time")
@@ -119,6 +119,12 @@ func (s *offerState) issue(b *Books, first ID, o Offer, t Ticket, id ID, receipt
 	s.Issued++
 	return b.err
 }
+
+// nextGen is the generation of a seat's next ticket: one more than the newest. After a restore it is beyond all that the
+// lost end of the log may have signed, so that no two tickets are ever of one seat and generation.
+func (b *Books) nextGen(at seatState) uint32 { return max(at.Gen, b.Epoch<<epochBits) + 1 }
+
+const epochBits = 20 // below them, generations count within a log epoch
 
 // isOf checks that a ticket says what its offer does.
 func (t Ticket) isOf(o Offer) bool {

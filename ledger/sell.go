@@ -184,7 +184,7 @@ func (b *Books) seats(k doc.PrivateKey, q Quote, order Order, st quoteState, sol
 	}
 	for _, serial := range serials {
 		at, _ := load[seatState](b, keySeat+st.Offer.key()+be32(serial))
-		raw, id, err := Sign(k, o.TicketFor(serial, at.Gen+1, order.Buyer, k.Public()))
+		raw, id, err := Sign(k, o.TicketFor(serial, b.nextGen(at), order.Buyer, k.Public()))
 		if err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (b *Books) Give(k doc.PrivateKey, first ID, holders ...Key) ([][]byte, []Dr
 			return nil, nil, err
 		}
 		at, _ := load[seatState](b, keySeat+first.key()+be32(serials[0]))
-		raw, id, err := Sign(k, o.TicketFor(serials[0], at.Gen+1, holder, k.Public()))
+		raw, id, err := Sign(k, o.TicketFor(serials[0], b.nextGen(at), holder, k.Public()))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -252,7 +252,7 @@ func (b *Books) Transfer(k doc.PrivateKey, rawTransfer []byte) ([]byte, []Draft,
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, ticket, err := Sign(k, o.TicketFor(serial, at.Gen+1, tr.To, k.Public()))
+	raw, ticket, err := Sign(k, o.TicketFor(serial, b.nextGen(at), tr.To, k.Public()))
 	if err != nil {
 		return nil, nil, err
 	}

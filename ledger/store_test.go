@@ -471,16 +471,35 @@ func TestBackupAndRestore(t *testing.T) {
 	o := options(t.TempDir(), 1)
 	s := openStore(t, o)
 	offer := s.add(t, noon, Draft{Body: evening(10, eur(500))})[0]
+	var first Sold
 	for i := range uint64(3) {
-		if _, err := s.sellTo(noon, seed(2), offer, i); err != nil {
+		sold, err := s.sellTo(noon, seed(2), offer, i)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if i == 0 {
+			first = sold
 		}
 	}
 	backup := filepath.Join(t.TempDir(), "backup")
 	if n, err := s.Backup(backup); err != nil || n != 8 {
 		t.Fatalf("%d entries, %v", n, err)
 	}
-	// Two more are sold, which the backup does not know, and others have seen.
+	// Two more are sold, and one is given away, which the backup does not know, and others have seen.
+	giveAway := func(s *Store, to uint32) (ticket []byte) {
+		raw, _, err := Sign(seed(2), Transfer{Ticket: ticketIDs(first.Tickets)[0], By: seed(2).Public(), To: seed(to).Public()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Append(noon, func(b *Books) (d []Draft, err error) {
+			ticket, d, err = b.Transfer(s.key, raw)
+			return d, err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return ticket
+	}
+	lost := giveAway(s, 5)
 	for i := range uint64(2) {
 		if _, err := s.sellTo(noon, seed(3), offer, 10+i); err != nil {
 			t.Fatal(err)
@@ -533,6 +552,11 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if tk, _, _ := OpenDocument[Ticket](sold.Tickets[0]); tk.Serial != 5 {
 		t.Errorf("serial %d is sold again", tk.Serial)
+	}
+	// A ticket that was given away after the backup is given away again, by who had it then. The two must not be of one
+	// generation, or the host has signed its own fork proof.
+	if ProveFork(ForkTickets, r.key.Public(), lost, giveAway(r, 6)) == nil {
+		t.Error("one seat and generation was signed twice")
 	}
 	if err := r.Close(); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ type Ticket struct {
 	Room      Room   `cbor:"1,keyasint"`
 	Class     uint8  `cbor:"2,keyasint,omitempty"`
 	Serial    uint32 `cbor:"3,keyasint"`
-	Gen       uint32 `cbor:"4,keyasint"` // from 1; the newest of a serial counts
+	Gen       uint32 `cbor:"4,keyasint"` // from 1; the newest of a serial counts (Books.nextGen)
 	Holder    Key    `cbor:"5,keyasint"`
 	NotBefore int64  `cbor:"6,keyasint"` // unix seconds
 	NotAfter  int64  `cbor:"7,keyasint"` // unix seconds

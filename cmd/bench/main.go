@@ -39,6 +39,7 @@ var parts = []part{
 	{"join", "click to the first verified frame at the player, real nodes on loopback", joinTime},
 	{"room", "16 on stage, 5 talking at once, 60 listeners: a host process, and everybody else in another (24 s)", fullRoom},
 	{"fanout", "one stream to many children by UDP, beside a loop that only calls sendto (a process each; 11 rounds)", fanoutCost},
+	{"ledger", "writing, verifying and opening a ledger; selling and checking tickets", ledgerCost},
 	{"start", "'salon up': process start to page served, and leaving", startTime},
 	{"idle", "'salon up', nothing going on (5 rounds of 2 s)", idleCost},
 }
