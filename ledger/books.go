@@ -37,7 +37,7 @@ const (
 	keyAllots       = "l" // offer -> its allotments
 	keyBalance      = "b" // currency (3), account -> amount
 	keyCount        = "c" // offer, buyer -> tickets and reservations
-	keyDoc          = "d" // document
+	keyDoc          = "d" // order, quote or receipt -> where it is
 	keyVersion      = "e" // entry of an offer
 	keyFree         = "f" // offer, number in the queue -> serial
 	keyHold         = "h" // offer, number in the queue
@@ -120,7 +120,7 @@ func (b *Books) apply(e Entry) error {
 		return fmt.Errorf("%s: %w", e.Kind, err)
 	}
 	for i, n := range e.Body.names() {
-		if n.kind == entryKind {
+		if !lookedUp[n.kind] {
 			continue
 		}
 		if key := keyDoc + n.id.key(); b.ix.get(key) == nil {
@@ -134,6 +134,9 @@ func (b *Books) apply(e Entry) error {
 		Device: head.Device, Epoch: head.Epoch, Before: head.Before, Total: b.Total})
 	return b.err
 }
+
+// lookedUp are the kinds of documents that later entries refer to.
+var lookedUp = map[string]bool{Order{}.kind(): true, Quote{}.kind(): true, Receipt{}.kind(): true}
 
 // follow is Head.place, but that an Open may come after another log: it begins the next epoch.
 func (b *Books) follow(e Entry) (Head, error) {

@@ -52,7 +52,7 @@ func (r *Reserve) apply(b *Books, e Entry) error {
 	st := quoteState{}
 	switch order.Purpose {
 	case ForTickets:
-		err = b.reserve(order, r.Quote, quote, &st)
+		err = b.reserve(order, quote, &st)
 	case ForSubscription:
 		err = b.subscribe(order, quote, &st)
 	default:
@@ -113,7 +113,7 @@ func (b *Books) onSale(order Order) (ID, offerState, Offer, error) {
 	return v.First, s, o, nil
 }
 
-func (b *Books) reserve(order Order, id ID, quote Quote, st *quoteState) error {
+func (b *Books) reserve(order Order, quote Quote, st *quoteState) error {
 	first, s, o, err := b.onSale(order)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (b *Books) reserve(order Order, id ID, quote Quote, st *quoteState) error {
 	if !slices.Equal(serials, quote.Serials) {
 		return mismatch("the quote is for seats %v, the next are %v", quote.Serials, serials)
 	}
-	*st = quoteState{Offer: first, Hold: s.hold(b, first, id, order.Buyer, serials, quote.Expires)}
+	*st = quoteState{Offer: first, Hold: s.hold(b, first, order.Buyer, serials, quote.Expires)}
 	if has := b.count(first, order.Buyer, 0); o.PerBuyer != 0 && has > o.PerBuyer {
 		return fmt.Errorf("%w: %d, at most %d", ErrLimit, has, o.PerBuyer)
 	}

@@ -73,12 +73,12 @@ func (s *offerState) take(b *Books, first ID, n uint32) ([]uint32, error) {
 	return serials, b.err
 }
 
-// hold keeps seats for a quote.
-func (s *offerState) hold(b *Books, first, quote ID, buyer Key, serials []uint32, expires int64) uint64 {
+// hold keeps seats for a quote, and returns the number of the hold.
+func (s *offerState) hold(b *Books, first ID, buyer Key, serials []uint32, expires int64) uint64 {
 	n := s.HoldTail
 	s.HoldTail++
 	s.Reserved += uint32(len(serials))
-	b.save(keyHold+first.key()+be64(n), holdState{Quote: quote, Buyer: buyer, Serials: serials, Expires: expires})
+	b.save(keyHold+first.key()+be64(n), holdState{Buyer: buyer, Serials: serials, Expires: expires})
 	b.count(first, buyer, len(serials))
 	return n
 }

@@ -311,7 +311,7 @@ func (s *Store) try(batch []*request) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it has nothing to do
+	defer tx.Rollback() // after a commit it has nothing to do
 	all := newDraft(txIndex{tx}, count(tx.Bucket(bucketRecords)))
 	w, err := newWriter(tx)
 	if err != nil {
@@ -346,6 +346,27 @@ func (s *Store) try(batch []*request) error {
 		return fmt.Errorf("%w: segment: %w", ErrBroken, err)
 	}
 	return nil
+}
+
+// update writes something that is no entry. After a commit that failed nobody knows what is on disk.
+func (s *Store) update(f func(tx *bbolt.Tx) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
+	}
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // after a commit it has nothing to do
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return s.broken
 }
 
 // fail takes back what a batch was told.
@@ -557,16 +578,11 @@ func (w *writer) write(d *draft) error {
 
 // Checkpoint signs how far the log is. It is on disk, and so is the segment, before it is returned.
 func (s *Store) Checkpoint(now time.Time) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.broken != nil {
-		return nil, s.broken
-	}
-	if err := s.seg.sync(); err != nil {
-		return nil, err
-	}
 	var raw []byte
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
+		if err := s.seg.sync(); err != nil {
+			return err
+		}
 		b, err := newBooks(txIndex{tx})
 		if err != nil {
 			return err
@@ -601,7 +617,7 @@ func (s *Store) Cosigned(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.update(func(tx *bbolt.Tx) error {
 		own := tx.Bucket(bucketOwn)
 		old, err := OpenCheckpoint(own.Get(c.Log[:]))
 		if err != nil {
@@ -624,7 +640,7 @@ func (s *Store) Witness(raw []byte, device Key, proof tlog.TreeProof) (cosigned,
 	if err != nil {
 		return nil, nil, err
 	}
-	err = s.db.Update(func(tx *bbolt.Tx) error {
+	err = s.update(func(tx *bbolt.Tx) error {
 		seen := tx.Bucket(bucketSeen)
 		key := slices.Concat(c.Log[:], device[:])
 		kept = bytes.Clone(seen.Get(key))

@@ -383,7 +383,6 @@ type versionState struct {
 
 type holdState struct {
 	_       struct{} `cbor:",toarray"`
-	Quote   ID
 	Buyer   Key
 	Serials []uint32
 	Expires int64
