@@ -54,33 +54,53 @@ func (a *Adopt) check() error {
 	return nil
 }
 
+// allotment is an Allot with the offer that it is of.
+type allotment struct {
+	Allot
+	of Offer
+}
+
+// openAllotment verifies an offer of tickets and an allotment of it, two entries of the log of one device.
+func openAllotment(cert doc.Cert, rawOffer, rawAllot []byte) (allotment, error) {
+	var entries [2]Entry
+	for i, raw := range [][]byte{rawOffer, rawAllot} {
+		var err error
+		if entries[i], err = ParseEntry(raw); err != nil {
+			return allotment{}, err
+		}
+		if err := entries[i].Verify(cert.Device); err != nil {
+			return allotment{}, err
+		}
+	}
+	offer, isOffer := entries[0].Body.(*Offer)
+	allot, isAllot := entries[1].Body.(*Allot)
+	if !isOffer || !isAllot || offer.Room.IsZero() {
+		return allotment{}, mismatch("not an offer of tickets and an allotment of it")
+	}
+	first := offer.First
+	if offer.Version == 1 {
+		first = entries[0].ID
+	}
+	if allot.Offer != first || entries[1].Log != entries[0].Log {
+		return allotment{}, mismatch("the allotment is of another offer")
+	}
+	return allotment{*allot, *offer}, nil
+}
+
 // apply takes in a host's offer, or a later version of it, and the range of it that this device sells.
 func (a *Adopt) apply(b *Books, e Entry) error {
 	cert, err := doc.OpenCert(a.Cert, time.UnixMilli(e.Time))
 	if err != nil {
 		return err
 	}
-	var entries [2]Entry
-	for i, raw := range e.Docs {
-		if entries[i], err = ParseEntry(raw); err != nil {
-			return err
-		}
-		if err := entries[i].Verify(cert.Device); err != nil {
-			return err
-		}
+	allot, err := openAllotment(cert, e.Docs[0], e.Docs[1])
+	if err != nil {
+		return err
 	}
-	offer, isOffer := entries[0].Body.(*Offer)
-	allot, isAllot := entries[1].Body.(*Allot)
-	if !isOffer || !isAllot || offer.Room.IsZero() {
-		return mismatch("not an offer of tickets and an allotment of it")
+	if allot.Seller != b.Device || cert.Device == b.Device {
+		return mismatch("the allotment is to another device")
 	}
-	first := offer.First
-	if offer.Version == 1 {
-		first = entries[0].ID
-	}
-	if allot.Offer != first || entries[1].Log != entries[0].Log || allot.Seller != b.Device || cert.Device == b.Device {
-		return mismatch("the allotment is of another offer, or to another device")
-	}
+	first, offer := allot.Offer, allot.of
 	s, known := load[offerState](b, keyOffer+first.key())
 	switch {
 	case !known:

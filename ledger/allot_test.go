@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"salon/ledger/doc"
 )
 
 // allotted is a host with an offer of ten seats, the last four of which another device sells.
@@ -139,6 +141,34 @@ func TestReportsThatAreRefused(t *testing.T) {
 	none := *report
 	none.Receipt = ID{1}
 	host.refuses(ErrDocument, &none, docs...)
+}
+
+// A buyer pays another device than the host's only with the host's word that it may sell these seats.
+func TestPayingASeller(t *testing.T) {
+	cohost := seed(3).Public()
+	host, seller, offer, allot := allotted(t, cohost)
+	bo := newNode(t, 2)
+	order, orderID := bo.order(bo.key, cohost, offer, 1)
+	quote, quoteID, err := seller.quote(order, byCard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pay := Pay{Order: orderID, Quote: quoteID, Cert: host.cert(), Offer: offer.ID, Allot: allot.ID}
+	q, _, _ := OpenDocument[Quote](quote)
+	q.Serials = []uint32{2}
+	outside, outsideID, err := Sign(seller.key, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	beyond := pay
+	beyond.Quote = outsideID
+	bo.refuses(ErrSigner, &beyond, order, outside, offer.Raw(), allot.Raw())
+	bare := Pay{Order: orderID, Quote: quoteID, Cert: host.cert()}
+	bo.refuses(ErrSigner, &bare, order, quote)
+	own := pay
+	own.Cert = seller.cert() // who says itself that it may sell
+	bo.refuses(doc.ErrSignature, &own, order, quote, offer.Raw(), allot.Raw())
+	bo.must(&pay, order, quote, offer.Raw(), allot.Raw())
 }
 
 // What a seller gives back is sold again. Without its word it is not, for nobody else knows what it sold.

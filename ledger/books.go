@@ -41,6 +41,8 @@ const (
 	keyVersion      = "e" // entry of an offer
 	keyFree         = "f" // offer, number in the queue -> serial
 	keyHold         = "h" // offer, number in the queue
+	keyTaker        = "g" // person, device -> true: it takes money for that person, who was paid before
+	keyMine         = "m" // key that this node's person has bought with -> true
 	keyClass        = "k" // room, class -> offer
 	keyOffer        = "o" // first version
 	keyProof        = "p" // hash of rail and proof -> receipt

@@ -270,7 +270,7 @@ func TestForkedLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bo.refuses(ErrFrozen, &Pay{Order: orderID, Quote: quoteID}, order, quote)
+	bo.refuses(ErrFrozen, &Pay{Order: orderID, Quote: quoteID, Cert: o.Cert}, order, quote)
 }
 
 func TestForkProofs(t *testing.T) {

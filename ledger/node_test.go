@@ -68,6 +68,8 @@ func newDevice(t testing.TB, person, device uint32) *node {
 	return x
 }
 
+func (x *node) cert() []byte { return certOf(x.person, x.key) }
+
 // try appends what decide says, all or nothing, and checks what must always be true.
 func (x *node) try(decide func(*Books) ([]Draft, error)) ([]Entry, error) {
 	x.t.Helper()

@@ -1,6 +1,11 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+
+	"salon/ledger/doc"
+)
 
 // Progress is how far the payer is with an order.
 type Progress uint8
@@ -22,12 +27,44 @@ func (p *Pay) names() []name {
 	if !p.Note.IsZero() {
 		n = append(n, name{noteKind, p.Note})
 	}
+	if !p.Allot.IsZero() {
+		n = append(n, name{entryKind, p.Offer}, name{entryKind, p.Allot})
+	}
 	return n
 }
 
 func (p *Pay) check() error {
-	if p.Order.IsZero() || p.Quote.IsZero() {
-		return fieldError("order or quote")
+	if p.Order.IsZero() || p.Quote.IsZero() || p.Offer.IsZero() != p.Allot.IsZero() {
+		return fieldError("order, quote or allotment")
+	}
+	return nil
+}
+
+// entitled checks that whoever signed the quote may take money for the payee: it is the payee's device, or one that the
+// host lets sell these seats and take the money there.
+func (p *Pay) entitled(e Entry, order Order, quote Quote) error {
+	cert, err := doc.OpenCert(p.Cert, time.UnixMilli(e.Time))
+	if err != nil {
+		return err
+	}
+	if p.Allot.IsZero() {
+		if cert.Person != order.Payee || cert.Device != quote.By {
+			return fmt.Errorf("%w: the quote is not by the payee", ErrSigner)
+		}
+		return nil
+	}
+	n := len(e.Docs)
+	a, err := openAllotment(cert, e.Docs[n-2], e.Docs[n-1])
+	if err != nil {
+		return err
+	}
+	if p.Offer != order.Offer || a.Seller != quote.By || a.Payee != order.Payee || quote.Time >= a.Expires {
+		return fmt.Errorf("%w: the quote is not by who may sell this", ErrSigner)
+	}
+	for _, serial := range quote.Serials {
+		if serial < a.From || serial >= a.To {
+			return fmt.Errorf("%w: serial %d was not theirs to sell", ErrSigner, serial)
+		}
 	}
 	return nil
 }
@@ -55,6 +92,11 @@ func (p *Pay) apply(b *Books, e Entry) error {
 	case (quote.Rail == IOURail) != !p.IOU.IsZero():
 		return mismatch("a payment by IOU, without one")
 	}
+	if err := p.entitled(e, order, quote); err != nil {
+		return err
+	}
+	b.save(keyTaker+bytesOf(order.Payee)+bytesOf(quote.By), true)
+	b.save(keyMine+bytesOf(order.Buyer), true)
 	if old, ok := load[payState](b, keyPay+p.Order.key()); ok && old.State != Failed {
 		return fmt.Errorf("%w: order %s is paid, or may be", ErrDuplicate, p.Order.Short())
 	}

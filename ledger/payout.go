@@ -45,6 +45,10 @@ func (c *Clear) apply(b *Books, _ Entry) error {
 		b.posted.move(Receivable(settle.Debtor), means, a)
 		return b.err
 	}
+	_, mine := load[bool](b, keyMine+bytesOf(settle.Debtor))
+	if _, known := load[bool](b, keyTaker+bytesOf(settle.Creditor)+bytesOf(settled.By)); !known || !mine {
+		return fmt.Errorf("%w: not between this node and who it owes", ErrSigner)
+	}
 	if owed := -b.Balance(settle.Money.Cur, Payable(settle.Creditor)); a > owed {
 		return fmt.Errorf("%w: %s is owed", ErrTooMuch, Money{Amount: owed, Cur: settle.Money.Cur})
 	}

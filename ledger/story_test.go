@@ -28,7 +28,7 @@ func deal(t *testing.T, payer, payee *node, order []byte, orderID ID) paying {
 	if err != nil {
 		t.Fatal(err)
 	}
-	payer.must(&Pay{Order: orderID, Quote: p.quoteID, IOU: p.iouID}, order, p.quote, p.iou)
+	payer.must(&Pay{Order: orderID, Quote: p.quoteID, IOU: p.iouID, Cert: payee.cert()}, order, p.quote, p.iou)
 	if p.sold, err = payee.sell(Payment{Quote: p.quoteID, IOU: p.iou}); err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +162,11 @@ func TestSettlementTakesBoth(t *testing.T) {
 	ana.refuses(ErrTooMuch, &Clear{Settle: moreID, Settled: byAnaID}, more, byAna)
 	bo.refuses(ErrTooMuch, &Clear{Settle: moreID, Settled: byAnaID}, more, byAna)
 	ana.refuses(ErrMismatch, &Clear{Settle: halfID, Settled: byAnaID}, half, byAna)
+	// Eve settles between herself and herself what bo owes ana.
+	bo.refuses(ErrSigner, &Clear{Settle: halfID, Settled: byEveID}, half, byEve)
+	hers, hersID, _ := Sign(eve, Settle{Debtor: eve.Public(), Creditor: ana.person.Public(), Money: eur(100), Means: "cash"})
+	toHer, toHerID, _ := Sign(ana.key, Settled{Settle: hersID, By: ana.key.Public()})
+	bo.refuses(ErrSigner, &Clear{Settle: hersID, Settled: toHerID}, hers, toHer)
 }
 
 // A payment that is pending is not failed: nothing else may be tried for its order, until the rail says that it failed.
@@ -173,14 +178,14 @@ func TestPendingIsNotFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bo.must(&Pay{Order: orderID, Quote: quoteID}, order, quote)
-	bo.refuses(ErrDuplicate, &Pay{Order: orderID, Quote: quoteID}, order, quote)
+	bo.must(&Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, order, quote)
+	bo.refuses(ErrDuplicate, &Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, order, quote)
 	bo.must(&Void{Quote: quoteID, Reason: ReasonFailed})
 	bo.refuses(ErrUnknown, &Void{Quote: quoteID, Reason: ReasonFailed})
 	if len(bo.accounts()) != 0 {
 		t.Errorf("after a payment that failed: %v", bo.accounts())
 	}
-	bo.must(&Pay{Order: orderID, Quote: quoteID}, order, quote)
+	bo.must(&Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, order, quote)
 	sold, err := ana.sell(Payment{Quote: quoteID, Proof: []byte("1"), Cost: 7})
 	if err != nil {
 		t.Fatal(err)
@@ -188,7 +193,7 @@ func TestPendingIsNotFailed(t *testing.T) {
 	got := &Got{Receipt: receiptID(sold.Receipt), Tickets: ticketIDs(sold.Tickets), Cost: 3}
 	bo.must(got, docs(sold.Receipt, sold.Tickets...)...)
 	bo.refuses(ErrDuplicate, got, docs(sold.Receipt, sold.Tickets...)...)
-	bo.refuses(ErrDuplicate, &Pay{Order: orderID, Quote: quoteID}, order, quote)
+	bo.refuses(ErrDuplicate, &Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, order, quote)
 	for x, want := range map[*node]map[Account]Amount{
 		ana: {Asset("card"): 493, ExpenseRail: 7, IncomeTickets: -500, ExpenseShares: 10, Pool(hall): -10},
 		bo:  {Asset("card"): -503, ExpenseRail: 3, ExpenseTickets: 500},
@@ -230,7 +235,7 @@ func TestPaymentsThatAreRefused(t *testing.T) {
 		}
 		x := bo.copy(t)
 		x.now = noon.Add(time.Second)
-		if _, err := x.add(&Pay{Order: orderID, Quote: id}, order, raw); !errors.Is(err, c.want) {
+		if _, err := x.add(&Pay{Order: orderID, Quote: id, Cert: ana.cert()}, order, raw); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -239,13 +244,21 @@ func TestPaymentsThatAreRefused(t *testing.T) {
 	if err != nil || s.id != quoteID {
 		t.Fatal("not the same quote")
 	}
-	bo.refuses(doc.ErrSignature, &Pay{Order: orderID, Quote: quoteID}, order, forged)
+	bo.refuses(doc.ErrSignature, &Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, order, forged)
+	// Attack: somebody else sells in ana's name, with a certificate of her own or with none.
+	eve := newNode(t, 9)
+	byEve := q
+	byEve.By = eve.key.Public()
+	rawE, idE, _ := Sign(eve.key, byEve)
+	bo.refuses(ErrSigner, &Pay{Order: orderID, Quote: idE, Cert: eve.cert()}, order, rawE)
+	bo.refuses(ErrSigner, &Pay{Order: orderID, Quote: idE, Cert: ana.cert()}, order, rawE)
+	bo.refuses(doc.ErrEncoding, &Pay{Order: orderID, Quote: idE}, order, rawE)
 	// Attack: an IOU of one quote for another.
 	byIOU := q
 	byIOU.Rail = IOURail
 	rawQ, idQ, _ := Sign(ana.key, byIOU)
 	rawU, idU, _ := Sign(bo.key, IOU{Quote: quoteID, Debtor: bo.key.Public(), Creditor: ana.person.Public(), Money: eur(500), Time: noon.UnixMilli()})
-	bo.refuses(ErrMismatch, &Pay{Order: orderID, Quote: idQ, IOU: idU}, order, rawQ, rawU)
+	bo.refuses(ErrMismatch, &Pay{Order: orderID, Quote: idQ, IOU: idU, Cert: ana.cert()}, order, rawQ, rawU)
 }
 
 // Charity money is not the creator's, and waits until it is paid out.

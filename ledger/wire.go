@@ -263,10 +263,13 @@ type Refund struct {
 
 // A Pay is the payer's intent: it is on disk before the money moves.
 type Pay struct {
-	Order ID `cbor:"1,keyasint"`
-	Quote ID `cbor:"2,keyasint"`
-	IOU   ID `cbor:"3,keyasint,omitzero"`
-	Note  ID `cbor:"4,keyasint,omitzero"`
+	Order ID     `cbor:"1,keyasint"`
+	Quote ID     `cbor:"2,keyasint"`
+	IOU   ID     `cbor:"3,keyasint,omitzero"`
+	Note  ID     `cbor:"4,keyasint,omitzero"`
+	Cert  []byte `cbor:"5,keyasint"`          // of the device that signed the quote or, if it sells by an allotment, that
+	Offer ID     `cbor:"6,keyasint,omitzero"` // offer and
+	Allot ID     `cbor:"7,keyasint,omitzero"` // allotment
 }
 
 // A Got is the payer's receipt, and what came with it.

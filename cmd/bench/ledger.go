@@ -23,7 +23,7 @@ const (
 	ledgerBatch    = 512 // appends a round, at once
 	ledgerWorkers  = 64
 	ledgerEntries  = 100_000
-	ledgerVerifies = 3 // rounds; seconds each
+	ledgerVerifies = 2 // rounds; ten seconds each
 	ledgerSales    = 5_000
 	ledgerTickets  = 1000 // checks a round
 
