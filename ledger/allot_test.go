@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -85,6 +86,28 @@ func TestAllotmentOnTheHostsAccount(t *testing.T) {
 	if len(seller.accounts()) != 0 || host.balance(IncomeTickets) != -500 || host.balance(Asset("card")) != 500 {
 		t.Errorf("host %v, seller %v", host.accounts(), seller.accounts())
 	}
+}
+
+// Seats that are added after the end was allotted are the host's.
+func TestMoreSeatsThanAllotted(t *testing.T) {
+	host, _, offer, _ := allotted(t, Key{})
+	more := evening(12, eur(500))
+	more.First, more.Version = offer.ID, 2
+	offer = host.must(more)
+	sold, err := host.buy(seed(10), offer, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serials []uint32
+	for _, raw := range sold.Tickets {
+		tk, _, _ := OpenDocument[Ticket](raw)
+		serials = append(serials, tk.Serial)
+	}
+	if !slices.Equal(serials, []uint32{0, 1, 2, 3, 4, 5, 10, 11}) {
+		t.Errorf("the host sold %v", serials)
+	}
+	more.Version, more.Seats = 3, 9
+	host.refuses(ErrSeat, more)
 }
 
 func TestAllotmentsThatAreRefused(t *testing.T) {

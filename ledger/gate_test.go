@@ -138,6 +138,16 @@ func TestGate(t *testing.T) {
 				t.Errorf("a good ticket: %v", err)
 			}
 		}
+		// Attack: who has given a ticket away, or never had it, gives it away.
+		for _, k := range []doc.PrivateKey{bo, eve} {
+			raw, _, _ := Sign(k, Transfer{Ticket: ticketIDs([][]byte{moved})[0], By: k.Public(), To: seed(8).Public()})
+			if _, err := ana.try(func(b *Books) (d []Draft, err error) {
+				_, d, err = b.Transfer(ana.key, raw)
+				return d, err
+			}); !errors.Is(err, ErrSigner) {
+				t.Errorf("given away by another than its holder: %v", err)
+			}
+		}
 		ana.must(&Revoke{Offer: offer.ID, Serials: []uint32{1}, Reason: ReasonAbuse})
 		if err := g.Update(ana.revocations(offer.ID)); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"salon/ledger/doc"
 )
 
 // Invariant I7: never more than was paid, and not for seats that are still good.
@@ -86,6 +88,56 @@ func TestRefundsInPartsAddUp(t *testing.T) {
 			rt.Errorf("after a whole refund: %v", ana.accounts())
 		}
 	})
+}
+
+// A seller that takes the money for a host's offer gives it back, and owes the host that much less.
+func TestRefundBySeller(t *testing.T) {
+	cohost := seed(3).Public()
+	_, seller, offer, _ := allotted(t, cohost)
+	report, _, err := seller.soldBy(t, cohost, offer, 10, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seller.try(func(b *Books) ([]Draft, error) { return b.GiveBack(report.Receipt, "card", []byte("1"), ReasonAsked) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(seller.accounts()) != 0 {
+		t.Errorf("after the refund: %v", seller.accounts())
+	}
+}
+
+// Attack: the payer's books are told of refunds that are none, or not theirs.
+func TestRefundsThatAreNotTaken(t *testing.T) {
+	ana, bo := newNode(t, 1), newNode(t, 2)
+	order, id := bo.order(bo.key, ana.person.Public(), Entry{}, 1, func(o *Order) { o.Purpose, o.Price = ForTip, eur(250) })
+	p := deal(t, bo, ana, order, id)
+	receipt := receiptID(p.sold.Receipt)
+	by := func(x *node, body Body) []byte {
+		e, err := signEntry(x.key, x.books.Head, x.now.UnixMilli(), body, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e.Raw()
+	}
+	take := func(want error, raw []byte) {
+		t.Helper()
+		e, err := ParseEntry(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bo.refuses(want, &Refunded{Refund: e.ID}, raw)
+	}
+	good := Refund{Receipt: receipt, Money: eur(250), Rail: IOURail, Reason: ReasonHost}
+	more, dollars, other := good, good, good
+	more.Money.Amount++
+	dollars.Money.Cur = "USD"
+	other.Receipt = ID{9}
+	take(ErrTooMuch, by(ana, &more))
+	take(ErrTooMuch, by(ana, &dollars))
+	take(ErrUnknown, by(ana, &other))
+	take(ErrMismatch, by(ana, &Cancel{Offer: ID{1}, Reason: ReasonHost}))
+	take(doc.ErrSignature, by(newNode(t, 9), &good))
+	ana.refuses(ErrUnknown, &other)
 }
 
 func TestCancel(t *testing.T) {

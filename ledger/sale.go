@@ -234,6 +234,7 @@ func (s *Sale) apply(b *Books, e Entry) error {
 	}
 	st.Sold, st.Sale = true, b.Total
 	b.save(keyQuote+p.receipt.Quote.key(), st)
+	b.save(keyOrder+p.receipt.Order.key(), p.receipt.Quote) // even if another was made since
 	b.save(keyReceipt+s.Receipt.key(), receiptState{Seats: uint32(len(s.Tickets)), Good: uint32(len(s.Tickets))})
 	var o Offer
 	switch p.order.Purpose {

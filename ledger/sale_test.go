@@ -169,6 +169,83 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
+// After its hold has lapsed an order is quoted anew. If the first quote is paid after all, the order is done with.
+func TestQuotedAgain(t *testing.T) {
+	ana, bo := newNode(t, 1), seed(2)
+	offer := ana.must(evening(5, eur(500)))
+	order, _ := ana.order(bo, ana.person.Public(), offer, 1)
+	_, first, err := ana.quote(order, byCard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ana.now = ana.now.Add(HoldFor)
+	_, again, err := ana.quote(order, byCard)
+	if err != nil || again == first {
+		t.Fatalf("the same quote, %v", err)
+	}
+	if sold, err := ana.sell(Payment{Quote: first, Proof: []byte("late")}); err != nil || len(sold.Tickets) != 1 {
+		t.Fatalf("%d tickets, %v", len(sold.Tickets), err)
+	}
+	ana.now = ana.now.Add(HoldFor)
+	if _, third, err := ana.quote(order, byCard); err != nil || third != first {
+		t.Errorf("quoted after it was paid: %v", err)
+	}
+	if n := ana.left(offer.ID); n != 4 {
+		t.Errorf("%d seats are left", n)
+	}
+}
+
+// Attack: code gone wrong appends what its own rules would not make. The books refuse it too.
+func TestReservationsThatAreRefused(t *testing.T) {
+	ana, bo := newNode(t, 1), seed(2)
+	offer := ana.must(evening(5, eur(500)))
+	order, orderID := ana.order(bo, ana.person.Public(), offer, 1)
+	tip, tipID := ana.order(bo, seed(7).Public(), Entry{}, 1, func(o *Order) { o.Purpose, o.Price = ForTip, eur(5) })
+	good := Quote{Order: orderID, By: ana.key.Public(), Rail: "card", Price: eur(500), Serials: []uint32{0}, Time: noon.UnixMilli(), Expires: noon.Add(HoldFor).UnixMilli()}
+	for _, c := range []struct {
+		name   string
+		change func(*Quote)
+		want   error
+	}{
+		{"seats that are not the next", func(q *Quote) { q.Serials[0] = 3 }, ErrMismatch},
+		{"more seats", func(q *Quote) { q.Serials = []uint32{0, 1} }, ErrMismatch},
+		{"held for longer", func(q *Quote) { q.Expires++ }, ErrMismatch},
+		{"from another time", func(q *Quote) { q.Time--; q.Expires-- }, ErrMismatch},
+		{"a period", func(q *Quote) { q.From, q.Through = 1, 2 }, ErrMismatch},
+		{"less money", func(q *Quote) { q.Price.Amount-- }, ErrMismatch},
+		{"a tip to somebody else", func(q *Quote) { q.Order, q.Price, q.Serials = tipID, eur(5), nil }, ErrMismatch},
+		{"as it should be", func(*Quote) {}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			q := good
+			q.Serials = []uint32{0}
+			c.change(&q)
+			raw, id, err := Sign(ana.key, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			about := order
+			if q.Order == tipID {
+				about = tip
+			}
+			x := ana.copy(t)
+			if _, err := x.add(&Reserve{Order: q.Order, Quote: id}, about, raw); !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+			if c.want == nil {
+				q.Request = "another"
+				raw, id, _ := Sign(ana.key, q)
+				x.refuses(ErrDuplicate, &Reserve{Order: orderID, Quote: id}, about, raw)
+			}
+		})
+	}
+	eve := seed(9)
+	q := good
+	q.By = eve.Public()
+	raw, id, _ := Sign(eve, q)
+	ana.refuses(ErrSigner, &Reserve{Order: orderID, Quote: id}, order, raw)
+}
+
 func TestOrdersThatAreRefused(t *testing.T) {
 	ana, bo := newNode(t, 1), seed(2)
 	o := evening(5, eur(500))

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -204,6 +206,67 @@ func TestPendingIsNotFailed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The rail said that a payment failed, and then it went through: the receipt still counts, and the money is in the books once.
+func TestFailedPaymentGoesThrough(t *testing.T) {
+	ana, bo := newNode(t, 1), newNode(t, 2)
+	offer := ana.must(evening(5, eur(500)))
+	for _, rail := range []string{"card", IOURail} {
+		order, orderID := bo.order(bo.key, ana.person.Public(), offer, 1)
+		quote, quoteID, err := ana.quote(order, Terms{Rail: rail, Credit: MaxAmount})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pay, papers, payment := &Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, [][]byte{order, quote}, Payment{Quote: quoteID, Proof: orderID[:]}
+		if rail == IOURail {
+			iou, iouID, err := Sign(bo.key, IOU{Quote: quoteID, Debtor: bo.key.Public(), Creditor: ana.person.Public(), Money: eur(500)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pay.IOU, papers, payment.IOU = iouID, append(papers, iou), iou
+		}
+		before := bo.accounts()
+		bo.must(pay, papers...)
+		bo.must(&Void{Quote: quoteID, Reason: ReasonFailed})
+		if got := bo.accounts(); !maps.Equal(got, before) {
+			t.Errorf("%s: after the failure %v, before %v", rail, got, before)
+		}
+		sold, err := ana.sell(payment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eve := newNode(t, 9)
+		eve.refuses(ErrUnknown, &Got{Receipt: receiptID(sold.Receipt), Tickets: ticketIDs(sold.Tickets)}, docs(sold.Receipt, sold.Tickets...)...)
+		bo.refuses(ErrMismatch, &Got{Receipt: receiptID(sold.Receipt), Tickets: slices.Repeat(ticketIDs(sold.Tickets), 2)}, docs(sold.Receipt, slices.Repeat(sold.Tickets, 2)...)...)
+		bo.must(&Got{Receipt: receiptID(sold.Receipt), Tickets: ticketIDs(sold.Tickets)}, docs(sold.Receipt, sold.Tickets...)...)
+		mirrored(t, bo, ana)
+	}
+	if bo.balance(Asset("card")) != -500 || bo.balance(Payable(ana.person.Public())) != -500 || bo.balance(ExpenseTickets) != 1000 {
+		t.Errorf("%v", bo.accounts())
+	}
+}
+
+// Every kind of share lands where its party finds it.
+func TestShares(t *testing.T) {
+	ana := newNode(t, 1)
+	o := evening(5, eur(1000))
+	cohost, shelter, fund := seed(20).Public(), seed(21).Public(), seed(22).Public()
+	o.Split = []Share{{Cut: CutCoHost, To: cohost, BasisPoints: 1000}, {Cut: CutRelays, BasisPoints: 200}, {Cut: CutCharity, To: shelter, BasisPoints: 300}, {Cut: CutFund, To: fund, BasisPoints: 400}}
+	if _, err := ana.buy(seed(2), ana.must(o), 1); err != nil {
+		t.Fatal(err)
+	}
+	for account, want := range map[Account]Amount{Payable(cohost): -100, Pool(hall): -20, Charity(shelter): -30, Fund(fund): -40, ExpenseShares: 190, IncomeTickets: -1000} {
+		if got := ana.balance(account); got != want {
+			t.Errorf("%s is %d, want %d", account, got, want)
+		}
+	}
+	leg := func(c Cut, to Key, a Amount) Leg { return Leg{Cut: c, To: to, Amount: a, Proof: []byte{byte(c)}} }
+	ana.must(&Payout{Rail: "card", Cur: "EUR", Legs: []Leg{leg(CutCoHost, cohost, 100), leg(CutCharity, shelter, 30), leg(CutFund, fund, 40)}})
+	if got := ana.balance(Asset("card")); got != 1000-170 {
+		t.Errorf("%d is left on the card", got)
+	}
+	ana.refuses(ErrTooMuch, &Payout{Rail: "card", Cur: "EUR", Legs: []Leg{leg(CutFund, fund, 1)}})
 }
 
 func TestPaymentsThatAreRefused(t *testing.T) {
