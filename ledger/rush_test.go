@@ -90,7 +90,7 @@ func buyAt(t *testing.T, s *shop, offer Entry, n int) (Sold, error) {
 	var sold Sold
 	err = s.with(t, func(store *Store) error {
 		_, err := store.Append(noon, func(b *Books) (d []Draft, err error) {
-			sold, d, err = b.Sell(store.key, Payment{Quote: quote, IOU: iou})
+			sold, d, err = b.Sell(store.key, Payment{Quote: quote, IOU: iou, Credit: 500})
 			return d, err
 		})
 		return err

@@ -28,8 +28,10 @@ func (b *Books) Quote(k doc.PrivateKey, rawOrder, note []byte, t Terms) ([]byte,
 	if raw, err := b.quoted(id); raw != nil || err != nil {
 		return raw, nil, err
 	}
-	if err := b.credit(order, t); err != nil {
-		return nil, nil, err
+	if t.Rail == IOURail {
+		if err := b.credit(order, t.Fee, t.Credit); err != nil {
+			return nil, nil, err
+		}
 	}
 	q := Quote{Order: id, By: k.Public(), Rail: t.Rail, Request: t.Request, Price: order.Price, Fee: t.Fee,
 		Time: b.Now, Expires: b.Now + HoldFor.Milliseconds()}
@@ -92,24 +94,22 @@ func (b *Books) raw(id ID) ([]byte, error) {
 }
 
 // credit refuses an IOU of somebody who would then owe too much.
-func (b *Books) credit(order Order, t Terms) error {
-	if t.Rail != IOURail {
-		return nil
-	}
+func (b *Books) credit(order Order, fee, limit Amount) error {
 	owes := b.Balance(order.Price.Cur, Receivable(order.Buyer))
 	sum, err := owes.Plus(order.Price.Amount)
-	if err != nil || sum > t.Credit-t.Fee {
-		return fmt.Errorf("%w: %s of %s", ErrCredit, Money{Amount: sum, Cur: order.Price.Cur}, Money{Amount: t.Credit, Cur: order.Price.Cur})
+	if err != nil || sum > limit-fee {
+		return fmt.Errorf("%w: %s of %s", ErrCredit, Money{Amount: sum, Cur: order.Price.Cur}, Money{Amount: limit, Cur: order.Price.Cur})
 	}
 	return nil
 }
 
 // A Payment is what a rail says that it received.
 type Payment struct {
-	Quote ID
-	Proof []byte
-	IOU   []byte // the signed IOU, on that rail; Proof is then its ID
-	Cost  Amount // what the rail kept of it
+	Quote  ID
+	Proof  []byte
+	Cost   Amount // what the rail kept of it
+	IOU    []byte // the signed IOU, on that rail; Proof is then its ID
+	Credit Amount // as in Terms: several quotes may each have been within it
 }
 
 // Sold is what a payment brings: the documents for the buyer.
@@ -141,6 +141,9 @@ func (b *Books) Sell(k doc.PrivateKey, pay Payment) (Sold, []Draft, error) {
 	sale := &Sale{}
 	d := Draft{Body: sale}
 	if q.Rail == IOURail {
+		if err := b.credit(order, q.Fee, pay.Credit); err != nil {
+			return Sold{}, nil, err
+		}
 		_, iou, err := OpenDocument[IOU](pay.IOU)
 		if err != nil {
 			return Sold{}, nil, err

@@ -12,8 +12,7 @@ import (
 const (
 	maxEntry    = 32 << 10
 	maxDocument = 128 << 10
-	maxDocs     = 300 // of one entry: a sale of 256 tickets
-	maxRecord   = 512 << 10
+	maxRecord   = doc.MaxDocument // an entry with its documents: a sale of 256 tickets is 50 KiB
 )
 
 func domain(kind string) string { return "salon/ledger-" + kind + "/1" }

@@ -152,6 +152,54 @@ func TestAppendIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// What could not be read back is not written.
+func TestTooLarge(t *testing.T) {
+	o := options(t.TempDir(), 1)
+	s := openStore(t, o)
+	legs := make([]Leg, maxCount)
+	for i := range legs {
+		legs[i] = Leg{Cut: CutFund, To: seed(uint32(i)).Public(), Amount: 1, Proof: bytes.Repeat([]byte{byte(i)}, maxProof)}
+	}
+	checkpoint := Draft{Body: &Opened{Cert: o.Cert, Epoch: 1, Before: ID{1}, Last: make([]byte, maxCheckpoint+1)}}
+	for name, d := range map[string]Draft{"a payout": {Body: &Payout{Rail: "card", Cur: "EUR", Legs: legs}}, "a checkpoint": checkpoint} {
+		_, err := s.Append(noon, func(*Books) ([]Draft, error) { return []Draft{d}, nil })
+		if !errors.Is(err, doc.ErrTooLarge) && !errors.Is(err, ErrField) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.add(t, noon, railKey(1))
+	// The largest sale that there may be, and it is read back.
+	many := evening(maxCount, eur(500))
+	many.PerBuyer = 0
+	offer := s.add(t, noon, Draft{Body: many})[0]
+	var tickets [][]byte
+	if _, err := s.Append(noon, func(b *Books) ([]Draft, error) {
+		order, _, err := Sign(seed(2), Order{Purpose: ForTickets, Offer: offer.ID, Payee: b.Person, Buyer: seed(2).Public(), Count: maxCount, Price: eur(500 * maxCount), Time: noon.UnixMilli(), Expires: noon.UnixMilli() + 1000})
+		if err != nil {
+			return nil, err
+		}
+		_, d, err := b.Quote(s.key, order, nil, byCard)
+		return d, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Append(noon, func(b *Books) ([]Draft, error) {
+		e, err := b.recorded(b.Total - 1)
+		if err != nil {
+			return nil, err
+		}
+		sold, d, err := b.Sell(s.key, Payment{Quote: e.Body.(*Reserve).Quote, Proof: []byte("1")})
+		tickets = sold.Tickets
+		return d, err
+	}); err != nil || len(tickets) != maxCount {
+		t.Fatalf("%d tickets, %v", len(tickets), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	healthy(t, o.Dir)
+}
+
 // The clock of the machine may go back; time in the log does not.
 func TestClockGoesBack(t *testing.T) {
 	s := openStore(t, options(t.TempDir(), 1))
@@ -394,7 +442,7 @@ func TestBytesOfTheDatabase(t *testing.T) {
 	fill(t, o, 30)
 	path := filepath.Join(o.Dir, databaseName)
 	whole := read(t, path)
-	step := 251
+	step := 499
 	if testing.Short() {
 		step = 3331
 	}

@@ -31,7 +31,7 @@ func deal(t *testing.T, payer, payee *node, order []byte, orderID ID) paying {
 		t.Fatal(err)
 	}
 	payer.must(&Pay{Order: orderID, Quote: p.quoteID, IOU: p.iouID, Cert: payee.cert()}, order, p.quote, p.iou)
-	if p.sold, err = payee.sell(Payment{Quote: p.quoteID, IOU: p.iou}); err != nil {
+	if p.sold, err = payee.sell(Payment{Quote: p.quoteID, IOU: p.iou, Credit: MaxAmount}); err != nil {
 		t.Fatal(err)
 	}
 	payer.must(&Got{Receipt: receiptID(p.sold.Receipt), Tickets: ticketIDs(p.sold.Tickets)}, docs(p.sold.Receipt, p.sold.Tickets...)...)
@@ -218,7 +218,7 @@ func TestFailedPaymentGoesThrough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pay, papers, payment := &Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, [][]byte{order, quote}, Payment{Quote: quoteID, Proof: orderID[:]}
+		pay, papers, payment := &Pay{Order: orderID, Quote: quoteID, Cert: ana.cert()}, [][]byte{order, quote}, Payment{Quote: quoteID, Proof: orderID[:], Credit: MaxAmount}
 		if rail == IOURail {
 			iou, iouID, err := Sign(bo.key, IOU{Quote: quoteID, Debtor: bo.key.Public(), Creditor: ana.person.Public(), Money: eur(500)})
 			if err != nil {
@@ -244,6 +244,34 @@ func TestFailedPaymentGoesThrough(t *testing.T) {
 	}
 	if bo.balance(Asset("card")) != -500 || bo.balance(Payable(ana.person.Public())) != -500 || bo.balance(ExpenseTickets) != 1000 {
 		t.Errorf("%v", bo.accounts())
+	}
+}
+
+// Attack: several orders at once, each within the credit.
+func TestCreditIsOfAllTogether(t *testing.T) {
+	ana, bo := newNode(t, 1), seed(2)
+	offer := ana.must(evening(5, eur(500)))
+	var ious []Payment
+	for range 2 {
+		order, _ := ana.order(bo, ana.person.Public(), offer, 1)
+		_, quote, err := ana.quote(order, Terms{Rail: IOURail, Credit: 999})
+		if err != nil {
+			t.Fatal(err)
+		}
+		iou, _, err := Sign(bo, IOU{Quote: quote, Debtor: bo.Public(), Creditor: ana.person.Public(), Money: eur(500)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ious = append(ious, Payment{Quote: quote, IOU: iou, Credit: 999})
+	}
+	if _, err := ana.sell(ious[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ana.sell(ious[1]); !errors.Is(err, ErrCredit) {
+		t.Errorf("the second: %v", err)
+	}
+	if got := ana.balance(Receivable(bo.Public())); got != 500 {
+		t.Errorf("bo owes %d", got)
 	}
 }
 

@@ -401,7 +401,7 @@ func (l *ledgerBench) buy(s *ledger.Store, offer ledger.Entry, n uint64) (ledger
 	}
 	var sold ledger.Sold
 	_, err = s.Append(l.now, func(b *ledger.Books) (d []ledger.Draft, err error) {
-		sold, d, err = b.Sell(l.key, ledger.Payment{Quote: quote, IOU: iou})
+		sold, d, err = b.Sell(l.key, ledger.Payment{Quote: quote, IOU: iou, Credit: price.Amount})
 		return d, err
 	})
 	return sold, err
