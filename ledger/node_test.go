@@ -214,14 +214,11 @@ func (x *node) state(first ID) offerState {
 
 // left is how many seats can be had now.
 func (x *node) left(first ID) int {
-	d := newDraft(x.index, uint64(len(x.index.records)))
-	b := ok(newBooks(d))
-	b.Now = x.now.UnixMilli()
-	s, err := b.sellable(first)
+	seats, err := x.books.Seats(first, x.now)
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	return int(s.left())
+	return int(seats.Left)
 }
 
 // accounts lists all balances, for comparing.

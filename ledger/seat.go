@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // sellable returns an offer that may be sold in this epoch, after giving back what was held for too long.
@@ -20,6 +21,24 @@ func (b *Books) sellable(first ID) (offerState, error) {
 	}
 	s.lapse(b, first)
 	return s, b.err
+}
+
+// Seats says how an offer sells.
+type Seats struct {
+	Issued uint32 // tickets that are good, and that this node knows of
+	Held   uint32
+	Left   uint32 // that this node can sell now
+}
+
+// Seats counts the seats of an offer as of a time: a hold that has lapsed by then is none, though no entry says so yet.
+func (b *Books) Seats(first ID, now time.Time) (Seats, error) {
+	s, ok := load[offerState](b, keyOffer+first.key())
+	if !ok {
+		return Seats{}, fmt.Errorf("%w: offer %s", ErrUnknown, first.Short())
+	}
+	seen := Books{ix: newDraft(b.ix, b.Total), Now: max(b.Now, now.UnixMilli())}
+	s.lapse(&seen, first)
+	return Seats{Issued: s.Issued, Held: s.Reserved, Left: uint32(s.left())}, seen.err
 }
 
 // lapse gives back the seats of holds whose time is over. All holds last equally long, so the oldest lapses first.
