@@ -1,6 +1,9 @@
 package ledger
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // A Fork says in which way somebody signed two different things in one place.
 type Fork uint8
@@ -10,6 +13,7 @@ const (
 	ForkEntries     Fork = iota + 1 // two entries at one height of one log
 	ForkTickets                     // two tickets for one seat, of one generation
 	ForkCheckpoints                 // two roots of one log at one size
+	ForkReceipts                    // two receipts for one payment
 	forks
 )
 
@@ -22,6 +26,8 @@ func ProveFork(kind Fork, by Key, a, b []byte) error {
 		return forkedTickets(by, a, b)
 	case ForkCheckpoints:
 		return forkedCheckpoints(by, a, b)
+	case ForkReceipts:
+		return forkedReceipts(by, a, b)
 	}
 	return fmt.Errorf("%w: fork %d", ErrKind, kind)
 }
@@ -79,10 +85,29 @@ func forkedCheckpoints(by Key, a, b []byte) error {
 	return nil
 }
 
+// forkedReceipts is of a payee that tells two buyers that one payment was theirs.
+func forkedReceipts(by Key, a, b []byte) error {
+	x, _, err := OpenDocument[Receipt](a)
+	if err != nil {
+		return err
+	}
+	y, _, err := OpenDocument[Receipt](b)
+	if err != nil {
+		return err
+	}
+	if x.By != by || y.By != by {
+		return ErrSigner
+	}
+	if x.Rail != y.Rail || !bytes.Equal(x.Proof, y.Proof) || x.Quote == y.Quote {
+		return errNoFork
+	}
+	return nil
+}
+
 func (*Freeze) Kind() Kind { return KindFreeze }
 
 func (f *Freeze) names() []name {
-	kind := [forks]string{ForkEntries: entryKind, ForkTickets: Ticket{}.kind(), ForkCheckpoints: checkpointKind}[f.Fork%forks]
+	kind := [forks]string{ForkEntries: entryKind, ForkTickets: Ticket{}.kind(), ForkCheckpoints: checkpointKind, ForkReceipts: Receipt{}.kind()}[f.Fork%forks]
 	return []name{{kind, f.A}, {kind, f.B}}
 }
 

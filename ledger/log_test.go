@@ -315,6 +315,26 @@ func TestForkProofs(t *testing.T) {
 			t.Errorf("%s is proof", name)
 		}
 	}
+	receipt := func(by doc.PrivateKey, quote byte, rail, proof string) []byte {
+		raw, _, err := Sign(by, Receipt{Order: ID{quote}, Quote: ID{quote}, By: by.Public(), Rail: rail, Proof: []byte(proof), Paid: eur(1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	if err := ProveFork(ForkReceipts, k.Public(), receipt(k, 1, "lnd", "preimage"), receipt(k, 2, "lnd", "preimage")); err != nil {
+		t.Errorf("one payment for two: %v", err)
+	}
+	for name, err := range map[string]error{
+		"the same receipt":     ProveFork(ForkReceipts, k.Public(), receipt(k, 1, "lnd", "preimage"), receipt(k, 1, "lnd", "preimage")),
+		"two payments":         ProveFork(ForkReceipts, k.Public(), receipt(k, 1, "lnd", "preimage"), receipt(k, 2, "lnd", "another")),
+		"two rails":            ProveFork(ForkReceipts, k.Public(), receipt(k, 1, "lnd", "preimage"), receipt(k, 2, "card", "preimage")),
+		"one by somebody else": ProveFork(ForkReceipts, k.Public(), receipt(k, 1, "lnd", "preimage"), receipt(eve, 2, "lnd", "preimage")),
+	} {
+		if err == nil {
+			t.Errorf("%s is proof", name)
+		}
+	}
 	ana := newNode(t, 2)
 	a, b := ticket(k, 1, 1, 2), ticket(k, 2, 1, 3)
 	ids := ticketIDs([][]byte{a, b})
