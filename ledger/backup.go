@@ -7,8 +7,7 @@ import (
 	"path/filepath"
 )
 
-// Backup writes all entries to a file, while the ledger is in use. It is a segment; nothing in it is secret but what
-// the ledger itself says.
+// Backup writes all entries to a file, while the ledger is in use. It is a segment. Notes are not in it.
 func (s *Store) Backup(path string) (uint64, error) { return s.backup(osFiles{}, path) }
 
 func (s *Store) backup(fs files, path string) (uint64, error) {

@@ -100,8 +100,9 @@ type Entry struct {
 	Prev ID
 	Time int64 // unix milliseconds
 	Body Body
-	Docs [][]byte // as Body names them; an erased note is empty
+	Docs [][]byte // as Body names them; notes are empty, once it is stored
 
+	notes  map[ID][]byte // on their way to the disk
 	signed statement
 	raw    []byte
 }
@@ -205,7 +206,7 @@ func (e Entry) checkDocs() error {
 		body := e.Docs[i]
 		switch n.kind {
 		case noteKind:
-			if len(body) == 0 { // erased
+			if len(body) == 0 { // stored elsewhere, or erased
 				continue
 			}
 		case checkpointKind:

@@ -137,7 +137,9 @@ func TestEveryFileCallFails(t *testing.T) {
 		o := options(t.TempDir(), 1)
 		f := &faulty{fail: fail}
 		o.files = f
-		acknowledged := map[ID]bool{}
+		acknowledged, noted := map[ID]bool{}, false
+		var tip *Draft
+		var tipNote ID
 		life := func() error {
 			s, err := Open(o)
 			if err != nil {
@@ -149,6 +151,19 @@ func TestEveryFileCallFails(t *testing.T) {
 					return errors.Join(err, s.Close())
 				}
 				acknowledged[entries[0].ID] = true
+			}
+			note, id, err := NewNote("Encore!")
+			if err != nil {
+				return errors.Join(err, s.Close())
+			}
+			if tip == nil {
+				d := tipWithNote(t, s, note, id)
+				tip, tipNote = &d, id
+				entries, err := s.Append(noon, func(*Books) ([]Draft, error) { return []Draft{*tip}, nil })
+				if err != nil {
+					return errors.Join(err, s.Close())
+				}
+				acknowledged[entries[0].ID], noted = true, true
 			}
 			if _, err := s.Checkpoint(noon); err != nil {
 				return errors.Join(err, s.Close())
@@ -173,6 +188,9 @@ func TestEveryFileCallFails(t *testing.T) {
 		}
 		if err := s.Entries(0, func(_ uint64, e Entry) bool { delete(acknowledged, e.ID); return true }); err != nil {
 			t.Error(err)
+		}
+		if text, err := s.Note(tipNote); noted && (err != nil || text != "Encore!") {
+			t.Errorf("call %d, %s: the note is %q, %v", fail, f.names[fail-1], text, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -44,8 +44,9 @@ const maxBatch = 1024
 // it open at a time. Its methods may be called at once by many.
 type Store struct {
 	key doc.PrivateKey
-
-	db *bbolt.DB
+	dir string
+	fs  files
+	db  *bbolt.DB
 
 	queueing sync.Mutex // guards the field below; taken for moments only
 	queue    []*request
@@ -89,9 +90,6 @@ func (o Options) fs() files {
 // Open opens a ledger, and begins one where there is none. What a crash took off the segment is put back; other damage
 // is refused, and is for Fsck.
 func Open(o Options) (*Store, error) {
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, err
-	}
 	s, err := openFiles(o)
 	if err != nil {
 		return nil, err
@@ -103,6 +101,9 @@ func Open(o Options) (*Store, error) {
 }
 
 func openFiles(o Options) (*Store, error) {
+	if err := os.MkdirAll(filepath.Join(o.Dir, notesName), 0o700); err != nil {
+		return nil, err
+	}
 	db, err := openDatabase(filepath.Join(o.Dir, databaseName), false)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func openFiles(o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &Store{key: o.Key, db: db, seg: seg}
+	s := &Store{key: o.Key, dir: o.Dir, fs: o.fs(), db: db, seg: seg}
 	err = s.match()
 	if err == nil {
 		err = o.fs().syncDir(o.Dir)
@@ -317,6 +318,7 @@ func (s *Store) try(batch []*request) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
+	notes := map[ID][]byte{}
 	for _, r := range batch {
 		one := newDraft(all, all.first+uint64(len(all.records)))
 		r.entries, r.err = s.decide(one, r)
@@ -327,6 +329,7 @@ func (s *Store) try(batch []*request) error {
 		one.keep()
 		all.records = append(all.records, one.records...)
 		for _, e := range r.entries {
+			maps.Copy(notes, e.notes)
 			if err := w.leaf(e); err != nil {
 				return fmt.Errorf("%w: %w", ErrBroken, err)
 			}
@@ -334,6 +337,9 @@ func (s *Store) try(batch []*request) error {
 	}
 	if len(all.records) == 0 {
 		return nil
+	}
+	if err := writeNotes(s.fs, s.dir, notes); err != nil {
+		return s.fail(batch, err)
 	}
 	if err := w.write(all); err != nil {
 		return s.fail(batch, err)
@@ -401,6 +407,7 @@ func (s *Store) decide(d *draft, r *request) ([]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		e.notes = e.takeNotes()
 		record, err := e.record()
 		if err != nil {
 			return nil, err

@@ -24,7 +24,7 @@ type entryWire struct {
 	Body []byte `cbor:"6,keyasint"`
 }
 
-// recordWire is an entry with its documents, as the database and the segment hold it. An erased note is an empty string.
+// recordWire is an entry with its documents, as the database and the segment hold it. In the place of a note is an empty string (note.go).
 type recordWire struct {
 	_     struct{} `cbor:",toarray"`
 	Entry []byte

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"errors"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -286,15 +287,58 @@ func TestNotes(t *testing.T) {
 	if bytes.Contains(e.Raw(), []byte("Encore")) {
 		t.Error("the log has the text")
 	}
-	// Erased, the rest is what it was.
-	e.Docs[2] = nil
-	record, err := e.record()
+	for _, record := range ana.index.records {
+		if bytes.Contains(record, []byte("Encore")) {
+			t.Error("a record has the text")
+		}
+	}
+}
+
+// On disk a note is a file of its own, there before the entry is, and gone when it is erased.
+func TestNotesOnDisk(t *testing.T) {
+	o := options(t.TempDir(), 1)
+	s := openStore(t, o)
+	note, id, err := NewNote("Encore!")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if back, err := parseRecord(record); err != nil || back.ID != e.ID || NoteText(back.Docs[2]) != "" {
-		t.Errorf("erased: %v", err)
+	s.add(t, noon, tipWithNote(t, s, note, id))
+	has := func(name string) bool { return bytes.Contains(read(t, filepath.Join(o.Dir, name)), []byte("Encore")) }
+	if text, err := s.Note(id); err != nil || text != "Encore!" {
+		t.Errorf("note %q, %v", text, err)
 	}
+	if has(databaseName) || has(segmentName) {
+		t.Error("the text is in the log's files")
+	}
+	if err := errors.Join(s.EraseNote(id), s.EraseNote(id)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := s.Note(id); err != nil || text != "" {
+		t.Errorf("erased, and it says %q, %v", text, err)
+	}
+	write(t, filepath.Join(o.Dir, notesName, id.String()), []byte("0123456789abcdefBoo!"))
+	if text, err := s.Note(id); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("another text passes: %q, %v", text, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	healthy(t, o.Dir)
+}
+
+// tipWithNote is the reservation of a tip of a stranger's.
+func tipWithNote(t *testing.T, s *Store, note []byte, id ID) Draft {
+	t.Helper()
+	buyer := seed(77)
+	order, orderID, err := Sign(buyer, Order{Purpose: ForTip, Payee: seed(1).Public(), Buyer: buyer.Public(), Count: 1, Price: eur(5), Time: noon.UnixMilli(), Expires: noon.UnixMilli() + 1000, Note: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quote, quoteID, err := Sign(s.key, Quote{Order: orderID, By: s.key.Public(), Rail: "card", Price: eur(5), Time: noon.UnixMilli(), Expires: noon.UnixMilli() + 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Draft{Body: &Reserve{Order: orderID, Quote: quoteID, Note: id}, Docs: [][]byte{order, quote, note}}
 }
 
 // Whatever is taken encodes back to itself (invariant I3), and nothing makes it panic.
