@@ -16,8 +16,8 @@
 //   - One proof of payment backs one receipt.
 //   - An entry is on disk before Append returns, and so before anybody else can hear of it.
 //
-// The package opens no sockets, reads no clock and starts no goroutine that outlives a call. Only store.go and
-// fsck.go know bbolt.
+// The package opens no sockets, reads no clock and starts no goroutine that outlives a call. bbolt is
+// known to database.go, which opens it and writes it, and to store.go, proof.go and fsck.go, which read in its transactions.
 package ledger
 
 import (
