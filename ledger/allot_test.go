@@ -164,6 +164,21 @@ func TestReportsThatAreRefused(t *testing.T) {
 	none := *report
 	none.Receipt = ID{1}
 	host.refuses(ErrDocument, &none, docs...)
+	// A seat that is sold is sold again, as its next generation.
+	host.must(report, docs...)
+	order, orderID := seller.order(seed(11), host.person.Public(), offer, 1)
+	sign := func(d Document) ([]byte, ID) {
+		raw, id, err := Sign(seller.key, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw, id
+	}
+	me := seller.key.Public()
+	quote, quoteID := sign(Quote{Order: orderID, By: me, Rail: "card", Price: eur(500), Serials: []uint32{6}, Time: noon.UnixMilli(), Expires: noon.Add(HoldFor).UnixMilli()})
+	receipt, receiptID := sign(Receipt{Order: orderID, Quote: quoteID, By: me, Rail: "card", Proof: []byte("2"), Paid: eur(500), Time: noon.UnixMilli()})
+	ticket, ticketID := sign(offer.Body.(*Offer).TicketFor(6, 2, seed(11).Public(), me))
+	host.refuses(ErrSeat, &Report{Order: orderID, Quote: quoteID, Receipt: receiptID, Tickets: []ID{ticketID}}, order, quote, receipt, ticket)
 }
 
 // A buyer pays another device than the host's only with the host's word that it may sell these seats.

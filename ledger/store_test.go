@@ -298,8 +298,16 @@ func TestDatabaseIsRebuilt(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	newest := read(t, db)
-	for name, content := range map[string][]byte{"older": old, "gone": nil, "cut off": newest[:3*4096], "cut to nothing": {}, "not one": bytes.Repeat([]byte("x"), 100_000)} {
+	newest, used := read(t, db), 0
+	bolt, err := openDatabase(db, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = bolt.View(func(tx *bbolt.Tx) error { used = int(tx.Size()); return nil })
+	if err := errors.Join(err, bolt.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"older": old, "gone": nil, "cut off": newest[:3*4096], "cut to nothing": {}, "a page short": newest[:used-4096], "not one": bytes.Repeat([]byte("x"), 100_000)} {
 		t.Run(name, func(t *testing.T) {
 			if content == nil {
 				if err := os.Remove(db); err != nil {
