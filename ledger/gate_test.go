@@ -130,6 +130,9 @@ func TestGate(t *testing.T) {
 		if err := g.Update(list); err != nil {
 			t.Fatal(err)
 		}
+		if err := g.Update(first); !errors.Is(err, ErrRolledBack) {
+			t.Errorf("the list from before: %v", err)
+		}
 		if _, err := g.Check(ticket, at); !errors.Is(err, ErrRevoked) {
 			t.Errorf("the old holder: %v", err)
 		}
