@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -16,6 +17,88 @@ func (s *Store) backup(fs files, path string) (uint64, error) {
 		return 0, err
 	}
 	return uint64(len(records)), writeSegment(fs, path, records)
+}
+
+// WriteBackup writes the same to somebody who may be slow, while the ledger is in use: all entries that there are when it
+// is called.
+func (s *Store) WriteBackup(w io.Writer) (uint64, error) {
+	var total uint64
+	if err := s.View(func(b *Books) error { total = b.Total; return nil }); err != nil {
+		return 0, err
+	}
+	buf := []byte(segmentMagic)
+	for n := range total {
+		record := s.record(n)
+		if record == nil {
+			return n, fmt.Errorf("%w: record %d", ErrUnknown, n)
+		}
+		if buf = appendFrame(buf, record); len(buf) < windowSize && n < total-1 {
+			continue
+		}
+		if _, err := w.Write(buf); err != nil {
+			return n, err
+		}
+		buf = buf[:0]
+	}
+	return total, nil
+}
+
+// KeepBackup writes to path what WriteBackup wrote, and reads it back: every record and signature is verified before the
+// file has its name. A file that is no backup is not replaced.
+func KeepBackup(path string, from io.Reader) (Health, error) {
+	return keepBackup(osFiles{}, path, from)
+}
+
+func keepBackup(fs files, path string, from io.Reader) (Health, error) {
+	if old, err := openSegment(fs, path, os.O_RDONLY); err == nil {
+		_ = old.close()
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return Health{}, fmt.Errorf("%w: %w", os.ErrExist, err)
+	}
+	fresh := path + ".new"
+	if err := fs.remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Health{}, err
+	}
+	var h Health
+	err := copyFile(fs, fresh, from)
+	if err == nil {
+		h, err = checkBackup(fs, fresh)
+	}
+	if err == nil {
+		err = fs.rename(fresh, path)
+	}
+	if err != nil {
+		_ = fs.remove(fresh) // what is wrong is said already
+		return h, err
+	}
+	return h, fs.syncDir(filepath.Dir(path))
+}
+
+func copyFile(fs files, path string, from io.Reader) error {
+	f, err := fs.open(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.NewOffsetWriter(f, 0), from)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// CheckBackup verifies a backup, every record and signature, and says what is in it.
+func CheckBackup(path string) (Health, error) { return checkBackup(osFiles{}, path) }
+
+func checkBackup(fs files, path string) (Health, error) {
+	r, err := replaySegment(fs, path)
+	h := Health{Entries: uint64(len(r.index.records)), Head: r.books.Head}
+	if err != nil {
+		return h, fmt.Errorf("backup: %w", err)
+	}
+	if h.Entries == 0 {
+		return h, fmt.Errorf("%w: backup: it is empty", ErrCorrupt)
+	}
+	return h, nil
 }
 
 // Restore makes a ledger from a backup, in a directory that has none, and opens the next epoch: the log that was backed

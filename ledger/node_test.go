@@ -93,6 +93,9 @@ func (x *node) try(decide func(*Books) ([]Draft, error)) ([]Entry, error) {
 		}
 		x.posted[e.ID] = x.books.posted.list
 		x.balanced(e)
+		if _, err := x.books.line(parsed); err != nil {
+			x.t.Errorf("%s: cannot be read as a line: %v", e.Kind, err)
+		}
 	}
 	for k, v := range d.values {
 		if !bytes.Equal(x.index.values[k], v) {

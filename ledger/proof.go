@@ -134,6 +134,35 @@ func (s *Store) tree(size uint64, f func(tlog.HashReader) error) error {
 	})
 }
 
+// Newest returns our newest checkpoint of this log with the cosignatures that came, nil if none was signed.
+func (s *Store) Newest() ([]byte, error) {
+	var raw []byte
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		b, err := newBooks(txIndex{tx})
+		if err == nil {
+			raw = bytes.Clone(tx.Bucket(bucketOwn).Get(b.Log[:]))
+		}
+		return err
+	})
+	return raw, err
+}
+
+// Seen returns the newest checkpoint of each log of a device that this node has witnessed.
+func (s *Store) Seen(device Key) ([]Checkpoint, error) {
+	var all []Checkpoint
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucketSeen).ForEach(func(k, raw []byte) error {
+			if !bytes.HasSuffix(k, device[:]) {
+				return nil
+			}
+			c, err := SignedBy(raw, device)
+			all = append(all, c)
+			return err
+		})
+	})
+	return all, err
+}
+
 // CheckSeen refuses a log that is behind a checkpoint of it that somebody else kept: then this is an old copy, and to
 // go on would sign two different things in one place. The way out is a new epoch, by Restore.
 func (s *Store) CheckSeen(raw []byte) error {

@@ -387,6 +387,34 @@ func (s *Store) Entries(n uint64, f func(n uint64, e Entry) bool) error {
 	})
 }
 
+// record reads one record, nil if there is none. Each is read in a transaction of its own: a long one would keep the
+// database from using its pages again.
+func (s *Store) record(n uint64) (raw []byte) {
+	err := s.db.View(func(tx *bbolt.Tx) error { raw = txIndex{tx}.record(n); return nil })
+	if err != nil { // closed meanwhile
+		return nil
+	}
+	return raw
+}
+
+// scan calls f with what follows a prefix in every key of the books that has it, in order. It returns how many entries
+// those books are of.
+func (s *Store) scan(prefix string, f func(b *Books, rest string)) (total uint64, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		b, err := newBooks(txIndex{tx})
+		if err != nil {
+			return err
+		}
+		total = b.Total
+		c := tx.Bucket(bucketIndex).Cursor()
+		for k, _ := c.Seek([]byte(prefix)); bytes.HasPrefix(k, []byte(prefix)); k, _ = c.Next() {
+			f(b, string(k[len(prefix):]))
+		}
+		return b.err
+	})
+	return total, err
+}
+
 // records returns all records, as they are at one moment.
 func (s *Store) records() ([][]byte, error) {
 	var all [][]byte

@@ -5,11 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -628,6 +631,51 @@ func TestBackupAndRestore(t *testing.T) {
 	back := openStore(t, old)
 	if err := back.CheckSeen(newest); !errors.Is(err, ErrRolledBack) {
 		t.Errorf("an old copy: %v", err)
+	}
+}
+
+// A backup that travels is the file that Backup writes, and one that does not arrive whole never gets the name.
+func TestBackupThatTravels(t *testing.T) {
+	o := options(t.TempDir(), 1)
+	fill(t, o, 12)
+	s := openStore(t, o)
+	var sent bytes.Buffer
+	n, err := s.WriteBackup(&sent)
+	if err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	dir := t.TempDir()
+	direct, path := filepath.Join(dir, "direct"), filepath.Join(dir, "backup")
+	if _, err := s.Backup(direct); err != nil || !bytes.Equal(read(t, direct), sent.Bytes()) {
+		t.Errorf("sent %d bytes, the file has %d, %v", sent.Len(), len(read(t, direct)), err)
+	}
+	h, err := KeepBackup(path, bytes.NewReader(sent.Bytes()))
+	if err != nil || h.Entries != n || h.Head.Person != seed(1).Public() {
+		t.Errorf("kept %+v, %v", h, err)
+	}
+	if st, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && st.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", st.Mode(), err)
+	}
+	for name, bad := range map[string][]byte{
+		"empty": nil, "cut off": sent.Bytes()[:sent.Len()-1], "flipped": flip(sent.Bytes(), sent.Len()/2), "no entries": []byte(segmentMagic),
+	} {
+		if _, err := KeepBackup(path, bytes.NewReader(bad)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := KeepBackup(path, iotest.ErrReader(io.ErrUnexpectedEOF)); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a reader that fails: %v", err)
+	}
+	if !bytes.Equal(read(t, path), sent.Bytes()) {
+		t.Error("the backup from before is gone")
+	}
+	letter := filepath.Join(dir, "letter")
+	write(t, letter, []byte("Dear Ana, this is no backup."))
+	if _, err := KeepBackup(letter, bytes.NewReader(sent.Bytes())); !errors.Is(err, os.ErrExist) || len(read(t, letter)) > 100 {
+		t.Errorf("over a letter: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*.new")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 
