@@ -73,6 +73,9 @@ type Node struct {
 	unfinished []Unfinished
 	notices    []string
 	near       map[peer.ID]bool // peers that answered on the local network
+	// ledger is nil while there is none; ledgerErr says why it cannot be read.
+	ledger    *Ledger
+	ledgerErr error
 	// blockedRooms are not carried here, whoever asks; the last is the latest.
 	blockedRooms []room.ID
 	// farewell is until when a node that closes stays, so that an ended room is gone everywhere at once.
@@ -102,6 +105,7 @@ func New(o Options) (*Node, error) {
 func (n *Node) start() error {
 	var err error
 	n.findKept(time.Now())
+	n.openLedger(time.Now())
 	n.home.forgetFloors(time.Now())
 	n.name = n.home.Name()
 	if n.o.Name != "" {
@@ -209,6 +213,8 @@ func (n *Node) Close() error {
 	if n.book != nil {
 		err = errors.Join(err, n.book.Save())
 	}
+	l, _ := n.Ledger()
+	err = errors.Join(err, l.Close())
 	n.home.Close()
 	n.o.Log.Info("node ended", "err", err)
 	return err

@@ -69,6 +69,7 @@ func TestCompletion(t *testing.T) {
 	offers(bo.home, strings.Join(room.Emoji, "\n"), "room", "react", id, "")
 	offers(bo.home, anaID+"\tAna", "people", "mute", "")
 	offers(bo.home, "", "people", "unmute", "")
+	offers(bo.home, anaID+"\tAna", "ledger", "audit", "")
 	offers(ana.home, both, "room", "invite", "kitchen", "")
 	offers(ana.home, "Bo\tBo", "room", "invite", "kitchen", "B")
 	offers(ana.home, "", "room", "invite", "kitchen", "Bo", "")

@@ -174,6 +174,8 @@ func TestWrongUsage(t *testing.T) {
 		{"a relay for less than nothing", []string{"relay", "--open", "--rooms", "-1"}, "rooms -1"},
 		{"a relay that is no address", []string{"host", "--title", "T", "--relay", "192.0.2.7"}, "not a peer"},
 		{"children fewer than none", []string{"up", "--no-open", "--max-children", "-1"}, "children -1"},
+		{"a ledger export in no format", []string{"ledger", "export"}, "--csv or --json"},
+		{"a ledger that is to be burnt", []string{"ledger", "burn"}, "burn"},
 		{"a room for less than nothing", []string{"host", "--title", "T", "--for", "-5s"}, "90s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

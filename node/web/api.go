@@ -94,6 +94,11 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/relay/block", s.blockRelayed),
 		{"GET /api/v1/relay/records", nil, s.services},
 		{"GET /api/v1/relay/records/{id}", nil, s.service},
+		{"GET /api/v1/ledger", nil, s.withLedger(s.ledger)},
+		{"GET /api/v1/ledger/entries", nil, s.withLedger(s.ledgerEntries)},
+		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
+		{"GET /api/v1/ledger/audit/{person}", nil, s.withLedger(s.auditLedger)},
+		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
 	}
@@ -217,7 +222,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

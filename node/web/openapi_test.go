@@ -876,6 +876,10 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("GET", "/relay/records/"+room.ID{1}.String(), "", "")
 	do("POST", "/relay/block", jsonType, `{"what":"`+page.startRoom().ID.String()+`"}`)
 	do("POST", "/relay/block", jsonType, `{"what":"`+stranger+`"}`)
+	s = newSiteAt(t, homeWithLedger(t), Options{}, nil)
+	for _, path := range []string{"", "/entries", "/verify", "/audit/" + stranger, "/backup"} {
+		do("GET", "/ledger"+path, "", "")
+	}
 	s = page
 
 	theirs := other.startRoom()

@@ -37,7 +37,13 @@ func newSite(t testing.TB, o Options) *site {
 // newSiteOf is newSite of a node that is a relay if what it may carry is not nil.
 func newSiteOf(t testing.TB, o Options, carries *node.Relay) *site {
 	t.Helper()
-	n, err := node.New(node.Options{Home: t.TempDir(), Hidden: true, NoMDNS: true, Relay: carries, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1"}})
+	return newSiteAt(t, t.TempDir(), o, carries)
+}
+
+// newSiteAt is newSiteOf on a home.
+func newSiteAt(t testing.TB, home string, o Options, carries *node.Relay) *site {
+	t.Helper()
+	n, err := node.New(node.Options{Home: home, Hidden: true, NoMDNS: true, Relay: carries, Listen: []string{"/ip4/127.0.0.1/udp/0/quic-v1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,6 +186,11 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/relay/records", "", "", serviceList{}},
 	{"GET", "/api/v1/relay/records/ROOM", "", "", node.ServiceView{}},
 	{"POST", "/api/v1/relay/block", `{"what":"Kitchen"}`, "application/json", node.Relayed{}},
+	{"GET", "/api/v1/ledger", "", "", node.LedgerView{}},
+	{"GET", "/api/v1/ledger/entries", "", "", nil},
+	{"GET", "/api/v1/ledger/verify", "", "", node.VerifyView{}},
+	{"GET", "/api/v1/ledger/audit/" + stranger, "", "", node.AuditView{}},
+	{"GET", "/api/v1/ledger/backup", "", "", nil},
 	{"GET", "/api/v1/events", "", "", nil},
 	{"GET", "/api/v1/counts", "", "", map[string]uint64{}},
 	{"GET", "/api/", "", "", nil},
