@@ -108,8 +108,7 @@ func (h *Home) key(name string) (doc.PrivateKey, error) {
 	b, err := os.ReadFile(h.path(name))
 	if errors.Is(err, os.ErrNotExist) {
 		k := doc.NewPrivateKey()
-		seed := k.Seed()
-		return k, writeFile(h.path(name), []byte(hex.EncodeToString(seed[:])+"\n"))
+		return k, writeFile(h.path(name), keyText(k.Seed()))
 	}
 	if err != nil {
 		return doc.PrivateKey{}, err
@@ -120,6 +119,9 @@ func (h *Home) key(name string) (doc.PrivateKey, error) {
 	}
 	return doc.PrivateKeyFromSeed([32]byte(seed)), nil
 }
+
+// keyText is a seed as a file holds it.
+func keyText(seed [32]byte) []byte { return []byte(hex.EncodeToString(seed[:]) + "\n") }
 
 // settings is what a person chose; the file may be edited while the node is down.
 type settings struct {

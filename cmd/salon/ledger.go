@@ -481,8 +481,8 @@ func ledgerBackupCommand(f *flags, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "backup FILE", Short: "Copy the ledger to a file, also while the node runs", Args: oneArg("file"),
 		Long: "backup writes all entries to FILE, reads them back and verifies every signature before the file has its name. It replaces an\n" +
-			"older backup, and nothing else. Your keys are not in it. Notes beside payments are not in it either,\n" +
-			"so that they can be erased.",
+			"older backup, and nothing else. Your keys are not in it: 'salon keys export' keeps those. Notes beside payments are not in it\n" +
+			"either, so that they can be erased.",
 		ValidArgsFunction: aFile,
 		RunE: f.reading(func(cmd *cobra.Command, args []string, l *openLedger) error {
 			r, w := io.Pipe()

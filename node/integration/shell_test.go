@@ -176,6 +176,7 @@ func TestWrongUsage(t *testing.T) {
 		{"children fewer than none", []string{"up", "--no-open", "--max-children", "-1"}, "children -1"},
 		{"a ledger export in no format", []string{"ledger", "export"}, "--csv or --json"},
 		{"a ledger that is to be burnt", []string{"ledger", "burn"}, "burn"},
+		{"keys without a passphrase", []string{"keys", "export", "keys.safe"}, "--passphrase-file"},
 		{"a room for less than nothing", []string{"host", "--title", "T", "--for", "-5s"}, "90s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
