@@ -184,6 +184,9 @@ func (m *market) check() {
 	if sum != 0 {
 		m.rt.Fatalf("the accounts sum to %d: %v", sum, m.accounts())
 	}
+	if byAccounts, byLines := m.gained(); byAccounts != byLines {
+		m.rt.Fatalf("the accounts say that %d were gained, the lines %d", byAccounts, byLines)
+	}
 	// I7, by the money: what came in less what went out is what the income and the shares say.
 	if m.balance(Asset("card")) < 0 {
 		m.rt.Fatalf("more went out than came in: %v", m.accounts())

@@ -256,3 +256,35 @@ func TestEveryCallOfARepairFails(t *testing.T) {
 		}
 	}
 }
+
+// Every call of taking a backup fails once: the name is on the backup before or on the new one, and both are whole.
+func TestEveryCallOfABackupFails(t *testing.T) {
+	o := options(t.TempDir(), 1)
+	fill(t, o, 6)
+	before := read(t, filepath.Join(o.Dir, segmentName))
+	s := openStore(t, o)
+	s.add(t, noon, railKey(1))
+	var after bytes.Buffer
+	if _, err := s.WriteBackup(&after); err != nil {
+		t.Fatal(err)
+	}
+	for fail := 1; ; fail++ {
+		path := filepath.Join(t.TempDir(), "backup")
+		write(t, path, before)
+		f := &faulty{fail: fail}
+		_, err := keepBackup(f, path, bytes.NewReader(after.Bytes()))
+		got := read(t, path)
+		if f.calls < fail {
+			if err != nil || !bytes.Equal(got, after.Bytes()) {
+				t.Fatalf("nothing failed: %v", err)
+			}
+			break
+		}
+		if name := f.names[fail-1]; err == nil && name != "close" { // of what was only read
+			t.Errorf("call %d, %s, failed and nobody heard", fail, name)
+		}
+		if renamed := bytes.Equal(got, after.Bytes()); !renamed && !bytes.Equal(got, before) || err == nil && !renamed {
+			t.Errorf("call %d, %s: the backup is neither the one before nor the new one", fail, f.names[fail-1])
+		}
+	}
+}

@@ -54,6 +54,7 @@ type node struct {
 	now    time.Time
 	nonce  byte
 	posted map[ID][]Posting // by entry
+	net    Amount           // of all lines
 }
 
 // newNode makes the node of person number n, with a log that is open.
@@ -93,9 +94,11 @@ func (x *node) try(decide func(*Books) ([]Draft, error)) ([]Entry, error) {
 		}
 		x.posted[e.ID] = x.books.posted.list
 		x.balanced(e)
-		if _, err := x.books.line(parsed); err != nil {
+		line, err := x.books.line(parsed)
+		if err != nil {
 			x.t.Errorf("%s: cannot be read as a line: %v", e.Kind, err)
 		}
+		x.net += line.Result().Net
 	}
 	for k, v := range d.values {
 		if !bytes.Equal(x.index.values[k], v) {
@@ -114,6 +117,16 @@ func (x *node) balanced(e Entry) {
 	if sum != 0 {
 		x.t.Errorf("%s: postings sum to %d: %v", e.Kind, sum, x.posted[e.ID])
 	}
+}
+
+// gained is what income and expenses say that this node has gained, and is what its lines say.
+func (x *node) gained() (byAccounts, byLines Amount) {
+	for account, a := range x.accounts() {
+		if strings.HasPrefix(string(account), "income:") || strings.HasPrefix(string(account), "expense:") {
+			byAccounts -= a
+		}
+	}
+	return byAccounts, x.net
 }
 
 func (x *node) add(body Body, docs ...[]byte) (Entry, error) {

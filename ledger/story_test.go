@@ -53,6 +53,9 @@ func mirrored(t *testing.T, payer, payee *node) {
 		for _, a := range x.accounts() {
 			all += a
 		}
+		if byAccounts, byLines := x.gained(); byAccounts != byLines {
+			t.Errorf("the accounts say that %d were gained, the lines %d", byAccounts, byLines)
+		}
 	}
 	if all != 0 {
 		t.Errorf("the books of both sum to %d", all)
