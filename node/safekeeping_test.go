@@ -90,6 +90,20 @@ func TestSafe(t *testing.T) {
 	}
 }
 
+// A file of version 1 opens for ever: testdata/keys-1.safe was written when there was no other.
+func TestSafeOfVersion1(t *testing.T) {
+	dir := t.TempDir()
+	s, err := OpenSafe(dir, filepath.Join("testdata", "keys-1.safe"), passphrase, noon)
+	if err != nil || s.Person.Short() != "hsy4gu" || s.Name != "Ana" || s.Made != noon.UnixMilli() || s.Entries != 2 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	h := openHome(t, dir, noon)
+	defer h.Close()
+	if v, err := CheckLedger(h, false); err != nil || !v.Good || v.Entries != 3 || h.Identity().Author().Person != s.Person {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
 // Whatever byte of a safe is changed or missing, it does not open, and says that it is damaged and not that the
 // passphrase is wrong.
 func TestDamagedSafe(t *testing.T) {

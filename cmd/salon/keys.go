@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,14 +29,14 @@ func keysCommand(f *flags) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args always refuses
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print what is in the file as an object")
-	cmd.PersistentFlags().StringVar(&passphrase, "passphrase-file", "", "file whose first line is the passphrase; - for standard input")
+	cmd.PersistentFlags().StringVar(&passphrase, "passphrase-file", "", "file whose first line is the passphrase, - for standard input (default: it is asked for)")
 	cmd.AddCommand(&cobra.Command{
 		Use: "export FILE", Short: "Write keys and ledger to a file, encrypted, also while the node runs", Args: oneArg("file"),
 		Long: "export writes FILE, readable by you alone, and opens it again before it has its name. Rooms, notes beside payments and settings other\n" +
 			"than your name are not in it. Of the passphrase it takes at least " + fmt.Sprint(node.PassphraseLeast) + " characters.",
 		ValidArgsFunction: aFile,
 		RunE: f.reading(func(cmd *cobra.Command, args []string, l *openLedger) error {
-			word, err := readPassphrase(passphrase, cmd.InOrStdin())
+			word, err := readPassphrase(cmd, passphrase, true)
 			if err != nil {
 				return err
 			}
@@ -64,7 +63,7 @@ func keysCommand(f *flags) *cobra.Command {
 			"other computer is lost or gone: two that run with the same keys would be taken for one.",
 		ValidArgsFunction: aFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			word, err := readPassphrase(passphrase, cmd.InOrStdin())
+			word, err := readPassphrase(cmd, passphrase, false)
 			if err != nil {
 				return err
 			}
@@ -84,27 +83,6 @@ func keysCommand(f *flags) *cobra.Command {
 	})
 	completesTo(cmd, "passphrase-file", cobra.ShellCompDirectiveDefault)
 	return cmd
-}
-
-// readPassphrase reads the first line of a file: an argument would be seen by everybody on the machine.
-func readPassphrase(path string, stdin io.Reader) (string, error) {
-	if path == "" {
-		return "", usagef("say where the passphrase is: --passphrase-file FILE, or - to type or pipe it in")
-	}
-	in := stdin
-	if path != "-" {
-		file, err := os.Open(path)
-		if err != nil {
-			return "", err
-		}
-		defer file.Close()
-		in = file
-	}
-	line, err := bufio.NewReader(io.LimitReader(in, 4096)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	return strings.TrimRight(line, "\r\n"), nil
 }
 
 func printSafe(out io.Writer, s node.Safe, asJSON bool, where string) error {
