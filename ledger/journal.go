@@ -79,6 +79,54 @@ func (s *Store) journal(total uint64, f func(Line) error) error {
 	return nil
 }
 
+// Last calls f with the newest n lines, in order, without what they moved: that depends on all lines before, and this does not
+// read them.
+func (s *Store) Last(n uint64, f func(Line) error) error {
+	var total uint64
+	if err := s.View(func(b *Books) error { total = b.Total; return nil }); err != nil {
+		return err
+	}
+	epochs := map[ID]uint32{}
+	for i := total - min(n, total); i < total; i++ {
+		var l Line
+		if err := s.View(func(b *Books) (err error) {
+			if b.entry, err = b.recorded(i); err != nil {
+				return err
+			}
+			if _, known := epochs[b.entry.Log]; !known {
+				if epochs[b.entry.Log], err = b.epochOf(i, b.entry); err != nil {
+					return err
+				}
+			}
+			l, err = b.line(b.entry)
+			return err
+		}); err != nil {
+			return fmt.Errorf("%w: entry %d: %w", ErrCorrupt, i, err)
+		}
+		l.Number, l.Epoch = i, epochs[l.Entry.Log]
+		if err := f(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// epochOf is the epoch of the log of entry number n: its first entry says it.
+func (b *Books) epochOf(n uint64, e Entry) (uint32, error) {
+	if e.Seq > n {
+		return 0, fmt.Errorf("%w: height %d", ErrChain, e.Seq)
+	}
+	first, err := b.recorded(n - e.Seq)
+	if err != nil {
+		return 0, err
+	}
+	open, ok := first.Body.(*Opened)
+	if !ok {
+		return 0, fmt.Errorf("%w: entry %d begins no log", ErrChain, n-e.Seq)
+	}
+	return open.Epoch, nil
+}
+
 // onDisk is an index in memory, of records that stay on disk.
 type onDisk struct {
 	*memory
@@ -87,7 +135,7 @@ type onDisk struct {
 
 func (o *onDisk) record(n uint64) []byte { return o.s.record(n) }
 
-// line reads the entry that was applied last.
+// line reads an entry: the one that was applied last, or one that was long ago, but then what was posted is another's.
 func (b *Books) line(e Entry) (Line, error) {
 	l := Line{Epoch: b.Epoch, Entry: e, Postings: slices.Clone(b.posted.list), Cur: b.posted.cur}
 	switch body := e.Body.(type) {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -50,6 +51,29 @@ func TestJournal(t *testing.T) {
 	if err := s.Journal(func(Line) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("it went on: %v", err)
 	}
+	newest := func(s *Store, n uint64) (got []string) {
+		t.Helper()
+		if err := s.Last(n, func(l Line) error {
+			if len(l.Postings) > 0 {
+				t.Errorf("line %d has postings, which may be another's", l.Number)
+			}
+			got = append(got, fmt.Sprintf("%d/%d %s %s x%d %s", l.Number, l.Epoch, l.Entry.Kind, l.Rail, l.Count, moneyOr(l.Sum, "-")))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for _, n := range []uint64{0, 1, 3, 6, 100} {
+		for i, line := range newest(s, n) {
+			if at := len(want) - int(min(n, 6)) + i; !strings.HasPrefix(want[at], line+" ") {
+				t.Errorf("of the last %d, line %d is %q, want %q", n, i, line, want[at])
+			}
+		}
+		if got := newest(s, n); len(got) != int(min(n, 6)) {
+			t.Errorf("the last %d are %d", n, len(got))
+		}
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +91,9 @@ func TestJournal(t *testing.T) {
 	var epochs []uint32
 	if err := r.Journal(func(l Line) error { epochs = append(epochs, l.Epoch); return nil }); err != nil || fmt.Sprint(epochs) != "[0 0 0 0 0 0 1]" {
 		t.Errorf("epochs %v, %v", epochs, err)
+	}
+	if got := fmt.Sprint(newest(r, 2)); got != "[5/0 refund card x0 5.00 EUR 6/1 open  x0 -]" {
+		t.Errorf("the last two are %s", got)
 	}
 }
 

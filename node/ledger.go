@@ -229,6 +229,14 @@ func (l *Ledger) Entries(f func(EntryView) error) error {
 	return l.store.Journal(func(line ledger.Line) error { return f(entryView(line)) })
 }
 
+// Last calls f with the newest n entries, without what they moved, which takes reading all of them.
+func (l *Ledger) Last(n uint64, f func(EntryView) error) error {
+	if l == nil {
+		return nil
+	}
+	return l.store.Last(n, func(line ledger.Line) error { return f(entryView(line)) })
+}
+
 // A VerifyView is what a walk over the whole ledger found.
 type VerifyView struct {
 	Entries uint64 `json:"entries"` // that are good

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -44,6 +45,7 @@ func ledgerCommand(f *flags) *cobra.Command {
 type ledgerReader interface {
 	Ledger(context.Context) (node.LedgerView, error)
 	Entries(context.Context, func(node.EntryView) error) error
+	LastEntries(context.Context, uint64, func(node.EntryView) error) error
 	VerifyLedger(context.Context) (node.VerifyView, error)
 	Audit(context.Context, doc.PublicKey) (node.AuditView, error)
 	Backup(context.Context, io.Writer) error
@@ -61,6 +63,10 @@ func (h homeLedger) Entries(ctx context.Context, f func(node.EntryView) error) e
 		}
 		return f(v)
 	})
+}
+
+func (h homeLedger) LastEntries(_ context.Context, n uint64, f func(node.EntryView) error) error {
+	return h.l.Last(n, f)
 }
 
 func (h homeLedger) VerifyLedger(context.Context) (node.VerifyView, error) { return h.l.Verify(), nil }
@@ -132,16 +138,18 @@ func ledgerListCommand(f *flags, asJSON *bool) *cobra.Command {
 				return usagef("--last %d: there are no fewer entries than none", last)
 			}
 			list := []node.EntryView{}
-			if err := l.Entries(cmd.Context(), func(v node.EntryView) error {
-				if list = append(list, v); last > 0 && len(list) > 2*last {
-					list = append(list[:0], list[len(list)-last:]...)
-				}
+			take := func(v node.EntryView) error {
+				list = append(list, v)
 				return nil
-			}); err != nil {
-				return err
 			}
-			if last > 0 && len(list) > last {
-				list = list[len(list)-last:]
+			var err error
+			if last > 0 {
+				err = l.LastEntries(cmd.Context(), uint64(last), take)
+			} else {
+				err = l.Entries(cmd.Context(), take)
+			}
+			if err != nil {
+				return err
 			}
 			if *asJSON {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
@@ -149,7 +157,7 @@ func ledgerListCommand(f *flags, asJSON *bool) *cobra.Command {
 			return printEntries(cmd.OutOrStdout(), list)
 		}),
 	}
-	cmd.Flags().IntVar(&last, "last", last, "so many entries; 0 for all")
+	cmd.Flags().IntVar(&last, "last", last, "so many entries; 0 for all, in JSON with what was booked")
 	return cmd
 }
 
@@ -363,7 +371,7 @@ func (l *openLedger) find(ctx context.Context, ref string) (doc.PublicKey, error
 			add(p)
 		}
 	}
-	if err := l.Entries(ctx, func(e node.EntryView) error {
+	if err := l.LastEntries(ctx, math.MaxInt64, func(e node.EntryView) error {
 		if !e.With.IsZero() {
 			add(node.PersonView{Person: e.With})
 		}

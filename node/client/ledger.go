@@ -19,7 +19,16 @@ func (c *Client) Ledger(ctx context.Context) (v node.LedgerView, err error) {
 
 // Entries calls f with every entry of the node's ledger, the oldest first, until f returns an error.
 func (c *Client) Entries(ctx context.Context, f func(node.EntryView) error) error {
-	resp, err := c.Do(ctx, http.MethodGet, "/api/v1/ledger/entries", "", nil)
+	return c.entries(ctx, "", f)
+}
+
+// LastEntries is Entries of the newest n, without what was booked for them.
+func (c *Client) LastEntries(ctx context.Context, n uint64, f func(node.EntryView) error) error {
+	return c.entries(ctx, fmt.Sprintf("?last=%d", n), f)
+}
+
+func (c *Client) entries(ctx context.Context, query string, f func(node.EntryView) error) error {
+	resp, err := c.Do(ctx, http.MethodGet, "/api/v1/ledger/entries"+query, "", nil)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 
 	"salon/ledger/doc"
 	"salon/node"
@@ -32,12 +33,21 @@ func (s *Server) ledger(w http.ResponseWriter, _ *http.Request, l *node.Ledger) 
 	writeJSON(w, http.StatusOK, v)
 }
 
-// ledgerEntries sends every entry as a line. A ledger can be long: who reads slowly holds nothing up, and what breaks off
+// ledgerEntries sends every entry as a line, or the last few. A ledger can be long: who reads slowly holds nothing up, and what breaks off
 // has no end (the last chunk is missing).
-func (s *Server) ledgerEntries(w http.ResponseWriter, _ *http.Request, l *node.Ledger) {
+func (s *Server) ledgerEntries(w http.ResponseWriter, r *http.Request, l *node.Ledger) {
+	each := l.Entries
+	if q := r.URL.Query().Get("last"); q != "" {
+		last, err := strconv.ParseUint(q, 10, 64)
+		if err != nil {
+			writeError(w, http.StatusBadRequest, "bad_last", "last is how many entries to list.")
+			return
+		}
+		each = func(f func(node.EntryView) error) error { return l.Last(last, f) }
+	}
 	w.Header().Set("Content-Type", ndjson)
 	e := json.NewEncoder(w)
-	if err := l.Entries(func(v node.EntryView) error { return e.Encode(v) }); err != nil {
+	if err := each(func(v node.EntryView) error { return e.Encode(v) }); err != nil {
 		s.n.Log().Warn("ledger entries", "err", err)
 		panic(http.ErrAbortHandler)
 	}

@@ -53,6 +53,10 @@ func TestLedgerOverTheAPI(t *testing.T) {
 	if got := strings.Join(kinds, ", "); status != http.StatusOK || got != "open , offer 5.00 EUR" {
 		t.Errorf("%d: %s", status, got)
 	}
+	if status, _, body := s.send(s.request("GET", "/api/v1/ledger/entries?last=1", "")); status != http.StatusOK || strings.Count(body, "\n") != 1 || !strings.Contains(body, "Evening") {
+		t.Errorf("%d: %s", status, body)
+	}
+	s.refusal(s.request("GET", "/api/v1/ledger/entries?last=few", ""), http.StatusBadRequest)
 	status, _, body = s.send(s.request("GET", "/api/v1/ledger/backup", ""))
 	h, err := ledger.KeepBackup(filepath.Join(t.TempDir(), "backup"), strings.NewReader(body))
 	if status != http.StatusOK || err != nil || h.Entries != 2 {
