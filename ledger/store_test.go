@@ -679,6 +679,43 @@ func TestBackupThatTravels(t *testing.T) {
 	}
 }
 
+// A backup that is taken while the ledger grows is a whole ledger: of all that was there when it was asked for.
+func TestBackupWhileItGrows(t *testing.T) {
+	o := options(t.TempDir(), 1)
+	s := openStore(t, o)
+	var growing sync.WaitGroup
+	for range 4 {
+		growing.Go(func() {
+			for range 25 {
+				if _, err := s.Append(noon, func(*Books) ([]Draft, error) { return []Draft{railKey(1)}, nil }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { growing.Wait(); close(done) }()
+	path := filepath.Join(t.TempDir(), "backup")
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		var total uint64
+		if err := s.View(func(b *Books) error { total = b.Total; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		var sent bytes.Buffer
+		if n, err := s.WriteBackup(&sent); err != nil || n < total {
+			t.Fatalf("%d of %d entries, %v", n, total, err)
+		}
+		if h, err := KeepBackup(path, &sent); err != nil || h.Entries < total || ended && h.Entries != 101 {
+			t.Fatalf("%d entries, %d were there, %v", h.Entries, total, err)
+		}
+	}
+}
+
 func TestDamagedBackup(t *testing.T) {
 	o := options(t.TempDir(), 1)
 	fill(t, o, 12)

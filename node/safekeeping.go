@@ -20,6 +20,7 @@ import (
 
 	"salon/ledger"
 	"salon/ledger/doc"
+	"salon/room"
 )
 
 // A safe is a person's keys and ledger in one file, encrypted with a passphrase.
@@ -339,7 +340,7 @@ func OpenSafe(dir, path, passphrase string, now time.Time) (s Safe, err error) {
 	if err := h.load(now); err != nil {
 		return Safe{}, err
 	}
-	if o.Name != "" && h.Name() == "" {
+	if _, err := room.CleanName(o.Name); err == nil && h.Name() == "" { // what rooms take may have changed since
 		if _, err := h.SetName(o.Name); err != nil {
 			return Safe{}, err
 		}

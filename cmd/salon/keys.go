@@ -30,34 +30,7 @@ func keysCommand(f *flags) *cobra.Command {
 	}
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print what is in the file as an object")
 	cmd.PersistentFlags().StringVar(&passphrase, "passphrase-file", "", "file whose first line is the passphrase, - for standard input (default: it is asked for)")
-	cmd.AddCommand(&cobra.Command{
-		Use: "export FILE", Short: "Write keys and ledger to a file, encrypted, also while the node runs", Args: oneArg("file"),
-		Long: "export writes FILE, readable by you alone, and opens it again before it has its name. Rooms, notes beside payments and settings other\n" +
-			"than your name are not in it. Of the passphrase it takes at least " + fmt.Sprint(node.PassphraseLeast) + " characters.",
-		ValidArgsFunction: aFile,
-		RunE: f.reading(func(cmd *cobra.Command, args []string, l *openLedger) error {
-			word, err := readPassphrase(cmd, passphrase, true)
-			if err != nil {
-				return err
-			}
-			v, err := l.Ledger(cmd.Context())
-			if err != nil {
-				return err
-			}
-			backup := func(w io.Writer) error { return l.Backup(cmd.Context(), w) }
-			if v.Entries == 0 {
-				backup = nil
-			}
-			s, err := node.SafeKeys(f.homeDir(), args[0], word, backup, now())
-			if errors.Is(err, os.ErrExist) {
-				return fmt.Errorf("%s is there, and no export of keys: it is left as it was", args[0])
-			}
-			if err != nil {
-				return err
-			}
-			return printSafe(cmd.OutOrStdout(), s, asJSON, fmt.Sprintf("are in %s. Keep it away from this computer, and the passphrase away from it.", args[0]))
-		}),
-	}, &cobra.Command{
+	cmd.AddCommand(keysExportCommand(f, &asJSON, &passphrase), &cobra.Command{
 		Use: "import FILE", Short: "Become who wrote the file: in a home that is nobody's yet", Args: oneArg("file"),
 		Long: "import makes the home that of the person and device in FILE, and begins the next epoch of the ledger in it. It is for when the\n" +
 			"other computer is lost or gone: two that run with the same keys would be taken for one.",
@@ -82,6 +55,47 @@ func keysCommand(f *flags) *cobra.Command {
 		},
 	})
 	completesTo(cmd, "passphrase-file", cobra.ShellCompDirectiveDefault)
+	return cmd
+}
+
+func keysExportCommand(f *flags, asJSON *bool, passphrase *string) *cobra.Command {
+	var noLedger bool
+	export := func(cmd *cobra.Command, file string, backup func(io.Writer) error) error {
+		word, err := readPassphrase(cmd, *passphrase, true)
+		if err != nil {
+			return err
+		}
+		s, err := node.SafeKeys(f.homeDir(), file, word, backup, now())
+		if errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("%s is there, and no export of keys: it is left as it was", file)
+		}
+		if err != nil {
+			return err
+		}
+		return printSafe(cmd.OutOrStdout(), s, *asJSON, fmt.Sprintf("are in %s. Keep it away from this computer, and the passphrase away from it.", file))
+	}
+	cmd := &cobra.Command{
+		Use: "export FILE", Short: "Write keys and ledger to a file, encrypted, also while the node runs", Args: oneArg("file"),
+		Long: "export writes FILE, readable by you alone, and opens it again before it has its name. Rooms, notes beside payments and settings other\n" +
+			"than your name are not in it. Of the passphrase it takes at least " + fmt.Sprint(node.PassphraseLeast) + " characters.",
+		ValidArgsFunction: aFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if noLedger {
+				return export(cmd, args[0], nil)
+			}
+			return f.reading(func(cmd *cobra.Command, args []string, l *openLedger) error {
+				v, err := l.Ledger(cmd.Context())
+				switch {
+				case err != nil:
+					return err
+				case v.Entries == 0:
+					return export(cmd, args[0], nil)
+				}
+				return export(cmd, args[0], func(w io.Writer) error { return l.Backup(cmd.Context(), w) })
+			})(cmd, args)
+		},
+	}
+	cmd.Flags().BoolVar(&noLedger, "no-ledger", false, "write the keys alone, such as when the ledger is damaged")
 	return cmd
 }
 

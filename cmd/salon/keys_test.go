@@ -51,4 +51,19 @@ func TestKeysExportAndImport(t *testing.T) {
 		t.Errorf("the ledger:\n%s", out)
 	}
 	mustRun(t, fresh, "ledger", "fsck")
+
+	// A damaged ledger does not keep the keys from being kept.
+	if err := os.Truncate(filepath.Join(home, "ledger", "ledger.segment"), 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(filepath.Join(home, "ledger", "ledger.db"), 100); err != nil {
+		t.Fatal(err)
+	}
+	refused(false, "damaged", home, "export", file, "--passphrase-file", word)
+	if out := mustRun(t, home, "keys", "export", file, "--no-ledger", "--passphrase-file", word); strings.Contains(out, "entries") {
+		t.Errorf("export says %s", out)
+	}
+	if out := mustRun(t, filepath.Join(dir, "newer"), "keys", "import", file, "--passphrase-file", word); strings.Contains(out, "entries") {
+		t.Errorf("import says %s", out)
+	}
 }
