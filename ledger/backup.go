@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -44,17 +45,12 @@ func (s *Store) WriteBackup(w io.Writer) (uint64, error) {
 }
 
 // KeepBackup writes to path what WriteBackup wrote, and reads it back: every record and signature is verified before the
-// file has its name. A file that is no backup is not replaced.
+// file has its name. What is there is replaced only if it is an older backup of the same ledger, else it is os.ErrExist.
 func KeepBackup(path string, from io.Reader) (Health, error) {
 	return keepBackup(osFiles{}, path, from)
 }
 
 func keepBackup(fs files, path string, from io.Reader) (Health, error) {
-	if old, err := openSegment(fs, path, os.O_RDONLY); err == nil {
-		_ = old.close()
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return Health{}, fmt.Errorf("%w: %w", os.ErrExist, err)
-	}
 	fresh := path + ".new"
 	if err := fs.remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Health{}, err
@@ -65,6 +61,9 @@ func keepBackup(fs files, path string, from io.Reader) (Health, error) {
 		h, err = checkBackup(fs, fresh)
 	}
 	if err == nil {
+		err = older(fs, path, fresh)
+	}
+	if err == nil {
 		err = fs.rename(fresh, path)
 	}
 	if err != nil {
@@ -72,6 +71,43 @@ func keepBackup(fs files, path string, from io.Reader) (Health, error) {
 		return h, err
 	}
 	return h, fs.syncDir(filepath.Dir(path))
+}
+
+// older refuses to lose a file that is not an older backup of the same ledger: one that begins with the same entry, and is no
+// longer. Nothing there is older than anything.
+func older(fs files, path, fresh string) error {
+	old, oldSize, err := firstRecord(fs, path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: it is no backup: %w", os.ErrExist, err)
+	}
+	first, size, err := firstRecord(fs, fresh)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(old, first):
+		return fmt.Errorf("%w: it is a backup of another ledger", os.ErrExist)
+	case oldSize > size:
+		return fmt.Errorf("%w: it is a backup with more entries", os.ErrExist)
+	}
+	return nil
+}
+
+// firstRecord reads the first record of a segment, and how long that is.
+func firstRecord(fs files, path string) ([]byte, int64, error) {
+	s, err := openSegment(fs, path, os.O_RDONLY)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer s.close()
+	size, err := s.f.size()
+	if err != nil {
+		return nil, 0, err
+	}
+	record, err := (&window{f: s.f, size: size}).frame(int64(len(segmentMagic)))
+	return record, size, err
 }
 
 func copyFile(fs files, path string, from io.Reader) error {

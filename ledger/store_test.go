@@ -669,10 +669,24 @@ func TestBackupThatTravels(t *testing.T) {
 	if !bytes.Equal(read(t, path), sent.Bytes()) {
 		t.Error("the backup from before is gone")
 	}
-	letter := filepath.Join(dir, "letter")
-	write(t, letter, []byte("Dear Ana, this is no backup."))
-	if _, err := KeepBackup(letter, bytes.NewReader(sent.Bytes())); !errors.Is(err, os.ErrExist) || len(read(t, letter)) > 100 {
-		t.Errorf("over a letter: %v", err)
+	another, longer := options(t.TempDir(), 2), options(t.TempDir(), 1)
+	fill(t, another, 3)
+	s.add(t, noon, railKey(1))
+	if _, err := s.Backup(filepath.Join(longer.Dir, segmentName)); err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string][]byte{
+		"a letter":                   []byte("Dear Ana, this is no backup."),
+		"a backup of another ledger": read(t, filepath.Join(another.Dir, segmentName)),
+		"a backup with more entries": read(t, filepath.Join(longer.Dir, segmentName)),
+		"what was a backup, perhaps": flip(sent.Bytes(), 20),
+		"the beginning of one":       []byte(segmentMagic),
+	} {
+		other := filepath.Join(dir, "other")
+		write(t, other, there)
+		if _, err := KeepBackup(other, bytes.NewReader(sent.Bytes())); !errors.Is(err, os.ErrExist) || !bytes.Equal(read(t, other), there) {
+			t.Errorf("over %s: %v", name, err)
+		}
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*.new")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v", left)

@@ -85,8 +85,9 @@ type Safe struct {
 	Entries uint64        `json:"entries"` // of the ledger; 0 if it has none
 }
 
-// SafeKeys writes the keys of a home and its ledger to path, encrypted, reads it back, and only then gives it its name. backup
-// writes the ledger, nil if there is none. It works beside a running node, whose keys do not change.
+// SafeKeys writes the keys of a home and its ledger to path, encrypted, once they were opened again. backup writes the ledger,
+// nil if there is none. What is at path is replaced only if it is a safe of the same person that the same passphrase opens, else
+// it is os.ErrExist. It works beside a running node, whose keys do not change.
 func SafeKeys(dir, path, passphrase string, backup func(io.Writer) error, now time.Time) (Safe, error) {
 	if utf8.RuneCountInString(passphrase) < PassphraseLeast {
 		return Safe{}, fmt.Errorf("%w: a passphrase has at least %d characters; four or five random words are easy to keep", ErrOption, PassphraseLeast)
@@ -106,8 +107,8 @@ func SafeKeys(dir, path, passphrase string, backup func(io.Writer) error, now ti
 	if err != nil {
 		return Safe{}, err
 	}
-	if old, err := os.ReadFile(path); err == nil && !bytes.HasPrefix(old, []byte(safeMagic)) {
-		return Safe{}, fmt.Errorf("%w: %s is there, and something else", os.ErrExist, path)
+	if err := sameSafe(path, passphrase, content); err != nil {
+		return Safe{}, err
 	}
 	opened, err := openSafe(sealed, passphrase, dir)
 	if err != nil {
@@ -117,6 +118,41 @@ func SafeKeys(dir, path, passphrase string, backup func(io.Writer) error, now ti
 		return Safe{}, err
 	}
 	return opened.Safe, writeFile(path, sealed)
+}
+
+// sameSafe refuses to lose a safe that is not of the person in content: it may be all that is left of somebody.
+func sameSafe(path, passphrase string, content []byte) error {
+	raw, err := readAtMost(path, safeMost)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	old, err := unsealSafe(raw, passphrase)
+	if err != nil {
+		return fmt.Errorf("%w: %w", os.ErrExist, err)
+	}
+	before, _, err := parseKeys(old)
+	if err != nil {
+		return fmt.Errorf("%w: %w", os.ErrExist, err)
+	}
+	if now, _, err := parseKeys(content); err != nil || now.Person != before.Person {
+		return fmt.Errorf("%w: the keys of somebody else", os.ErrExist)
+	}
+	return nil
+}
+
+// parseKeys takes the content of a safe apart: keys and ledger.
+func parseKeys(content []byte) (w keysWire, segment []byte, err error) {
+	if len(content) < 4 || int64(binary.BigEndian.Uint32(content)) > int64(len(content)-4) {
+		return w, nil, fmt.Errorf("%w: its content is cut off", ErrSafe)
+	}
+	n := 4 + int(binary.BigEndian.Uint32(content))
+	if err := doc.Unmarshal(content[4:n], &w); err != nil {
+		return w, nil, fmt.Errorf("%w: keys: %w", ErrSafe, err)
+	}
+	return w, content[n:], nil
 }
 
 // keysOf reads the keys of a home, as they stand in a safe.
@@ -250,12 +286,9 @@ func openSafe(raw []byte, passphrase, dir string) (*openedSafe, error) {
 		return nil, err
 	}
 	o := &openedSafe{}
-	if len(content) < 4 || int64(binary.BigEndian.Uint32(content)) > int64(len(content)-4) {
-		return nil, fmt.Errorf("%w: its content is cut off", ErrSafe)
-	}
-	n := 4 + int(binary.BigEndian.Uint32(content))
-	if err := doc.Unmarshal(content[4:n], &o.keys); err != nil {
-		return nil, fmt.Errorf("%w: keys: %w", ErrSafe, err)
+	var segment []byte
+	if o.keys, segment, err = parseKeys(content); err != nil {
+		return nil, err
 	}
 	person, device := doc.PrivateKeyFromSeed(o.keys.Person).Public(), doc.PrivateKeyFromSeed(o.keys.Device).Public()
 	c, err := doc.OpenCert(o.keys.Cert, time.UnixMilli(o.keys.Made))
@@ -263,7 +296,7 @@ func openSafe(raw []byte, passphrase, dir string) (*openedSafe, error) {
 		return nil, fmt.Errorf("%w: the certificate is of other keys", ErrSafe)
 	}
 	o.Safe = Safe{Person: person, Name: o.keys.Name, Made: o.keys.Made}
-	if n == len(content) {
+	if len(segment) == 0 {
 		return o, nil
 	}
 	f, err := os.CreateTemp(dir, "safe.*.segment") // 0600
@@ -271,7 +304,7 @@ func openSafe(raw []byte, passphrase, dir string) (*openedSafe, error) {
 		return nil, err
 	}
 	o.backup = f.Name()
-	_, err = f.Write(content[n:])
+	_, err = f.Write(segment)
 	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = o.checkLedger()

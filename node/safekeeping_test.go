@@ -200,6 +200,22 @@ func TestSafeIsRefused(t *testing.T) {
 	if _, err := SafeKeys(h.Dir, path, passphrase, nil, noon); !errors.Is(err, os.ErrExist) {
 		t.Errorf("over a letter: %v", err)
 	}
+	// A safe is replaced by a newer one of the same person and passphrase, and by no other.
+	other := openHome(t, t.TempDir(), noon)
+	defer other.Close()
+	safe := filepath.Join(dir, "mine")
+	for i, row := range []struct {
+		home       *Home
+		passphrase string
+		want       error
+	}{{h, passphrase, nil}, {h, passphrase, nil}, {h, passphrase + "!", ErrPassphrase}, {other, passphrase, os.ErrExist}} {
+		if _, err := SafeKeys(row.home.Dir, safe, row.passphrase, nil, noon); !errors.Is(err, row.want) {
+			t.Errorf("safe %d: %v, want %v", i, err, row.want)
+		}
+	}
+	if o, err := OpenSafe(t.TempDir(), safe, passphrase, noon); err != nil || o.Person != h.Identity().Author().Person {
+		t.Errorf("it is now of %s, %v", o.Person.Short(), err)
+	}
 	if _, err := OpenSafe(h.Dir, path, passphrase, noon); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("into a home that is open: %v", err)
 	}

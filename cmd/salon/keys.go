@@ -67,7 +67,7 @@ func keysExportCommand(f *flags, asJSON *bool, passphrase *string) *cobra.Comman
 		}
 		s, err := node.SafeKeys(f.homeDir(), file, word, backup, now())
 		if errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("%s is there, and no export of keys: it is left as it was", file)
+			return fmt.Errorf("%s is there, and no export of yours that this passphrase opens: it is left as it was", file)
 		}
 		if err != nil {
 			return err

@@ -489,7 +489,7 @@ func ledgerBackupCommand(f *flags, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "backup FILE", Short: "Copy the ledger to a file, also while the node runs", Args: oneArg("file"),
 		Long: "backup writes all entries to FILE, reads them back and verifies every signature before the file has its name. It replaces an\n" +
-			"older backup, and nothing else. Your keys are not in it: 'salon keys export' keeps those. Notes beside payments are not in it\n" +
+			"older backup of this ledger, and nothing else. Your keys are not in it: 'salon keys export' keeps those. Notes beside payments are not in it\n" +
 			"either, so that they can be erased.",
 		ValidArgsFunction: aFile,
 		RunE: f.reading(func(cmd *cobra.Command, args []string, l *openLedger) error {
@@ -504,7 +504,7 @@ func ledgerBackupCommand(f *flags, asJSON *bool) *cobra.Command {
 			<-sent
 			switch {
 			case errors.Is(err, os.ErrExist):
-				return fmt.Errorf("%s is there, and no backup of a ledger: it is left as it was", args[0])
+				return fmt.Errorf("%s is there, and is left as it was: %w", args[0], err)
 			case err != nil:
 				return err
 			}

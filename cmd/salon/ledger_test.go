@@ -217,7 +217,7 @@ func TestLedgerBackupDamageRestore(t *testing.T) {
 	if err := os.WriteFile(letter, []byte("Dear Ana"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused([]string{letter, "no backup"}, "backup", letter)
+	refused([]string{letter, "left as it was", "no backup"}, "backup", letter)
 	refused([]string{"has a ledger", "--replace"}, "restore", backup)
 	refused([]string{"not those of a segment"}, "restore", letter, "--replace")
 
