@@ -1,0 +1,157 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// Why a ticket does not open a gate, beside what is wrong with the ticket itself.
+var (
+	ErrWrongRoom = errors.New("ledger: ticket to another room")
+	ErrTooEarly  = errors.New("ledger: ticket is not valid yet")
+	ErrTooLate   = errors.New("ledger: ticket is not valid any more")
+	ErrStale     = errors.New("ledger: the host's list of void tickets is too old to let anybody new in")
+)
+
+// StaleAfter is how old a list of revocations may be for somebody new to be let in. Who is in stays.
+const StaleAfter = 10 * time.Minute
+
+// A Class says of tickets of one class when they are good. It follows the newest version of the offer, so that a room
+// that is put off keeps its tickets; their own times are those of the day they were sold.
+type Class struct {
+	Number       uint8
+	Starts, Ends time.Time
+}
+
+// A Seller is a device that may sign tickets of some serials. The host's own device may sign any.
+type Seller struct {
+	Device   Key
+	Class    uint8
+	From, To uint32 // the first serial, and the first after
+}
+
+// A Gate checks tickets where people come in. It asks nobody. Its caller serialises every call.
+type Gate struct {
+	room    Room
+	host    Key // the device that signs for the host
+	classes map[uint8]Class
+	sellers map[Key][]Seller
+	least   map[place]uint32
+	void    []byte
+	epoch   uint64
+	listed  time.Time // of the newest list of revocations
+}
+
+// NewGate makes a gate of a room, for the host's device and those that it lets sell.
+func NewGate(room Room, host Key, classes []Class, sellers []Seller, now time.Time) *Gate {
+	g := &Gate{room: room, host: host, classes: map[uint8]Class{}, sellers: map[Key][]Seller{}, listed: now}
+	for _, c := range classes {
+		g.classes[c.Number] = c
+	}
+	for _, s := range sellers {
+		g.sellers[s.Device] = append(g.sellers[s.Device], s)
+	}
+	return g
+}
+
+// Update takes a newer list of revocations.
+func (g *Gate) Update(raw []byte) error {
+	r, _, err := OpenDocument[Revocations](raw)
+	switch {
+	case err != nil:
+		return err
+	case r.By != g.host:
+		return ErrSigner
+	case r.Room != g.room:
+		return ErrWrongRoom
+	case r.Epoch < g.epoch:
+		return fmt.Errorf("%w: list %d after list %d", ErrRolledBack, r.Epoch, g.epoch)
+	}
+	least, err := r.least()
+	if err != nil {
+		return err
+	}
+	g.least, g.void, g.epoch = least, r.Void, r.Epoch
+	if at := time.UnixMilli(r.Time); at.After(g.listed) {
+		g.listed = at
+	}
+	return nil
+}
+
+// Check reads a ticket, and says whether it is good here and now. From cheap to dear: the signature comes last. That
+// whoever shows it is its holder, Admitted says.
+func (g *Gate) Check(raw []byte, now time.Time) (Ticket, error) {
+	t, s, err := peek[Ticket](raw)
+	if err != nil {
+		return t, err
+	}
+	if err := g.good(t, now); err != nil {
+		return t, err
+	}
+	return t, s.verify(t.By)
+}
+
+func (g *Gate) good(t Ticket, now time.Time) error {
+	if t.Room != g.room {
+		return ErrWrongRoom
+	}
+	c, known := g.classes[t.Class]
+	if !known {
+		return fmt.Errorf("%w: class %d", ErrUnknown, t.Class)
+	}
+	switch {
+	case t.By != g.host && !g.sells(t):
+		return ErrSigner
+	case now.Before(c.Starts.Add(-doc.Skew)):
+		return ErrTooEarly
+	case now.After(c.Ends.Add(doc.Skew)):
+		return ErrTooLate
+	}
+	return g.Standing(t)
+}
+
+func (g *Gate) sells(t Ticket) bool {
+	return slices.ContainsFunc(g.sellers[t.By], func(s Seller) bool {
+		return s.Class == t.Class && t.Serial >= s.From && t.Serial < s.To
+	})
+}
+
+// Standing says whether a ticket is void. It is asked again, of who is in, after every Update.
+func (g *Gate) Standing(t Ticket) error {
+	if t.Gen < g.least[place{t.Class, t.Serial}] || slices.Contains(g.void, t.Class) {
+		return ErrRevoked
+	}
+	return nil
+}
+
+// Admit is Check for somebody who comes in over a link: the holder's signature must bind the ticket to this room, this
+// relay and this link, and the gate must have heard of the host lately.
+func (g *Gate) Admit(raw []byte, relay Key, link [32]byte, sig [64]byte, now time.Time) (Ticket, error) {
+	if now.Sub(g.listed) > StaleAfter {
+		return Ticket{}, ErrStale
+	}
+	t, err := g.Check(raw, now)
+	if err != nil {
+		return t, err
+	}
+	if !t.Holder.Verify(admitDomain, admission(t.Room, relay, link), sig) {
+		return t, fmt.Errorf("admission: %w", doc.ErrSignature)
+	}
+	return t, nil
+}
+
+const admitDomain = "salon/ledger-admit/1"
+
+// SignAdmission is what a holder signs to come in. The link is a value that only the two ends of one connection have in
+// common (its exporter), so that the signature is of no use anywhere else, or again.
+func SignAdmission(holder doc.PrivateKey, room Room, relay Key, link [32]byte) [64]byte {
+	return holder.Sign(admitDomain, admission(room, relay, link))
+}
+
+func admission(room Room, relay Key, link [32]byte) []byte {
+	return slices.Concat(room[:], relay[:], link[:])
+}

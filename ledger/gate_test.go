@@ -1,0 +1,274 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// gateOf makes a gate of a node's room that has heard of the host just now.
+func gateOf(x *node, offer Entry, now time.Time, sellers ...Seller) *Gate {
+	o := offer.Body.(*Offer)
+	return NewGate(hall, x.key.Public(), []Class{{o.Class, time.UnixMilli(o.Starts), time.UnixMilli(o.Ends)}}, sellers, now)
+}
+
+func (x *node) revocations(offer ID) []byte {
+	r, err := x.books.Revocations(x.now, hall, offer)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	raw, _, err := Sign(x.key, r)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return raw
+}
+
+func TestGate(t *testing.T) {
+	ana, bo, cy, eve := newNode(t, 1), seed(2), seed(3), seed(9)
+	offer := ana.must(evening(10, eur(500)))
+	sold, err := ana.buy(bo, offer, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket, kept := sold.Tickets[0], sold.Tickets[1]
+	at := time.UnixMilli(offer.Body.(*Offer).Starts).Add(time.Minute)
+	g := gateOf(ana, offer, at)
+	relay, link := seed(20).Public(), [32]byte{1}
+	if _, err := g.Admit(ticket, relay, link, SignAdmission(bo, hall, relay, link), at); err != nil {
+		t.Fatalf("the holder: %v", err)
+	}
+
+	t.Run("replays", func(t *testing.T) {
+		// What was said on one link is of no use on another, nor at another relay, nor to who does not hold the key.
+		sig := SignAdmission(bo, hall, relay, link)
+		for name, err := range map[string]error{
+			"on another link":     second(g.Admit(ticket, relay, [32]byte{2}, sig, at)),
+			"at another relay":    second(g.Admit(ticket, seed(21).Public(), link, sig, at)),
+			"by who stole it":     second(g.Admit(ticket, relay, link, SignAdmission(eve, hall, relay, link), at)),
+			"for another room":    second(g.Admit(ticket, relay, link, SignAdmission(bo, Room{9}, relay, link), at)),
+			"with no word at all": second(g.Admit(ticket, relay, link, [64]byte{}, at)),
+		} {
+			if !errors.Is(err, doc.ErrSignature) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+	t.Run("forgeries", func(t *testing.T) {
+		tk, _, _ := OpenDocument[Ticket](ticket)
+		by := func(k doc.PrivateKey, change func(*Ticket)) []byte {
+			c := tk
+			c.By = k.Public()
+			change(&c)
+			_, raw, err := sign(k, "ticket", c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return raw
+		}
+		_, claimed, _ := sign(eve, "ticket", tk) // says that the host signed it
+		_, other, _ := sign(ana.key, "quote", tk)
+		for _, c := range []struct {
+			name string
+			raw  []byte
+			want error
+		}{
+			{"signed by a stranger", by(eve, func(*Ticket) {}), ErrSigner},
+			{"signed by a stranger in the host's name", claimed, doc.ErrSignature},
+			{"signed as something else", other, doc.ErrSignature},
+			{"another room", by(ana.key, func(t *Ticket) { t.Room[0]++ }), ErrWrongRoom},
+			{"a class that is not", by(ana.key, func(t *Ticket) { t.Class = 7 }), ErrUnknown},
+			{"generation 0", by(ana.key, func(t *Ticket) { t.Gen = 0 }), ErrField},
+			{"nothing", nil, doc.ErrEncoding},
+		} {
+			if _, err := g.Check(c.raw, at); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", c.name, err, c.want)
+			}
+		}
+		for i := range ticket {
+			flipped := append([]byte(nil), ticket...)
+			flipped[i] ^= 0x20
+			if _, err := g.Check(flipped, at); err == nil {
+				t.Errorf("a ticket with byte %d flipped", i)
+			}
+		}
+	})
+	t.Run("clocks", func(t *testing.T) {
+		starts, ends := time.UnixMilli(offer.Body.(*Offer).Starts), time.UnixMilli(offer.Body.(*Offer).Ends)
+		for _, c := range []struct {
+			name string
+			at   time.Time
+			want error
+		}{
+			{"two minutes early", starts.Add(-doc.Skew), nil},
+			{"ten minutes early", starts.Add(-10 * time.Minute), ErrTooEarly},
+			{"two minutes after", ends.Add(doc.Skew), nil},
+			{"ten minutes after", ends.Add(10 * time.Minute), ErrTooLate},
+		} {
+			if _, err := g.Check(ticket, c.at); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", c.name, err, c.want)
+			}
+		}
+	})
+	t.Run("given away and revoked", func(t *testing.T) {
+		first := ana.revocations(offer.ID)
+		transfer, _, _ := Sign(bo, Transfer{Ticket: ticketIDs([][]byte{ticket})[0], By: bo.Public(), To: cy.Public(), Time: noon.UnixMilli()})
+		var moved []byte
+		if _, err := ana.try(func(b *Books) (d []Draft, err error) {
+			moved, d, err = b.Transfer(ana.key, transfer)
+			return d, err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		// The attack, as long as the gate has not heard: both get in.
+		if _, err := g.Check(ticket, at); err != nil {
+			t.Errorf("before the list: %v", err)
+		}
+		list := ana.revocations(offer.ID)
+		if err := g.Update(list); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Update(first); !errors.Is(err, ErrRolledBack) {
+			t.Errorf("the list from before: %v", err)
+		}
+		if _, err := g.Check(ticket, at); !errors.Is(err, ErrRevoked) {
+			t.Errorf("the old holder: %v", err)
+		}
+		for _, raw := range [][]byte{moved, kept} {
+			if _, err := g.Check(raw, at); err != nil {
+				t.Errorf("a good ticket: %v", err)
+			}
+		}
+		// Attack: who has given a ticket away, or never had it, gives it away.
+		for _, k := range []doc.PrivateKey{bo, eve} {
+			raw, _, _ := Sign(k, Transfer{Ticket: ticketIDs([][]byte{moved})[0], By: k.Public(), To: seed(8).Public()})
+			if _, err := ana.try(func(b *Books) (d []Draft, err error) {
+				_, d, err = b.Transfer(ana.key, raw)
+				return d, err
+			}); !errors.Is(err, ErrSigner) {
+				t.Errorf("given away by another than its holder: %v", err)
+			}
+		}
+		ana.must(&Revoke{Offer: offer.ID, Serials: []uint32{1}, Reason: ReasonAbuse})
+		if err := g.Update(ana.revocations(offer.ID)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Check(kept, at); !errors.Is(err, ErrRevoked) {
+			t.Errorf("a revoked one: %v", err)
+		}
+		// Attack: an old list that knows of nothing.
+		if err := g.Update(first); !errors.Is(err, ErrRolledBack) {
+			t.Errorf("an old list: %v", err)
+		}
+		r, _, _ := OpenDocument[Revocations](list)
+		r.By, r.Epoch = eve.Public(), 99
+		byEve, _, _ := Sign(eve, r)
+		if err := g.Update(byEve); !errors.Is(err, ErrSigner) {
+			t.Errorf("a stranger's list: %v", err)
+		}
+	})
+	t.Run("a host that is gone", func(t *testing.T) {
+		g := gateOf(ana, offer, at)
+		sig := SignAdmission(bo, hall, relay, link)
+		if _, err := g.Admit(ticket, relay, link, sig, at.Add(StaleAfter)); err != nil {
+			t.Errorf("after ten minutes: %v", err)
+		}
+		if _, err := g.Admit(ticket, relay, link, sig, at.Add(StaleAfter+time.Second)); !errors.Is(err, ErrStale) {
+			t.Errorf("later: %v", err)
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestRevocationList(t *testing.T) {
+	for _, c := range []struct {
+		name, gens string
+		want       map[place]uint32
+	}{
+		{"nothing", "", map[place]uint32{}},
+		{"serial 0 at its second", "00 00 02", map[place]uint32{{0, 0}: 2}},
+		{"two of a class, one of another", "00 05 02 00 03 04 01 00 02", map[place]uint32{{0, 5}: 2, {0, 8}: 4, {1, 0}: 2}},
+		{"a large serial", "03 9f8d06 02", map[place]uint32{{3, 99_999}: 2}},
+	} {
+		got, err := Revocations{Gens: unhex(t, c.gens)}.least()
+		if err != nil || len(got) != len(c.want) {
+			t.Errorf("%s: %v, %v", c.name, got, err)
+		}
+		for at, gen := range c.want {
+			if got[at] != gen {
+				t.Errorf("%s: %v is %d, want %d", c.name, at, got[at], gen)
+			}
+		}
+	}
+	for name, gens := range map[string]string{
+		"cut off":                "00 05",
+		"longer than needed":     "00 8500 02",
+		"generation 1":           "00 05 01",
+		"a serial twice":         "00 05 02 00 00 03",
+		"classes back":           "01 05 02 00 05 02",
+		"class 256":              "8002 05 02",
+		"serial 100000":          "00 a08d06 02",
+		"serials that add up":    "00 9f8d06 02 00 9f8d06 02",
+		"a number that is large": "00 ffffffffffffffffff01 02",
+		"a number without end":   "00 ffffffffffffffffffffff 02",
+	} {
+		if got, err := (Revocations{Gens: unhex(t, gens)}).least(); !errors.Is(err, doc.ErrEncoding) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// Attack: one ticket, ten clients, five relays. One session stays, the newest.
+func TestSharedTicket(t *testing.T) {
+	var l Leases
+	tk := Ticket{Room: hall, Serial: 4, Gen: 1}
+	now := noon
+	in := map[Lease]bool{}
+	for client := range uint64(10) {
+		relay := seed(30 + uint32(client%5)).Public()
+		ended, lost := l.Take(tk, relay, client, now)
+		if lost != (client > 0) {
+			t.Errorf("client %d: lost %v", client, lost)
+		}
+		delete(in, Lease{Relay: ended.Relay, Session: ended.Session})
+		in[Lease{Relay: relay, Session: client}] = true
+		now = now.Add(time.Second)
+	}
+	if len(in) != 1 || !in[Lease{Relay: seed(34).Public(), Session: 9}] || l.Len() != 1 {
+		t.Errorf("%d sessions stay: %v", len(in), in)
+	}
+	// Those that were put out do not come back by renewing.
+	if l.Renew(tk, seed(30).Public(), 0, now) {
+		t.Error("an old session was renewed")
+	}
+	if !l.Renew(tk, seed(34).Public(), 9, now) {
+		t.Error("the newest session was not renewed")
+	}
+	tk.Gen = 2 // who has it by a transfer takes the same seat
+	if _, lost := l.Take(tk, seed(30).Public(), 77, now); !lost {
+		t.Error("two generations of a seat are in")
+	}
+	l.Sweep(now.Add(LeaseFor))
+	if l.Len() != 0 {
+		t.Error("a session without end")
+	}
+}
+
+func BenchmarkGateCheck(b *testing.B) {
+	ana := newNode(b, 1)
+	offer := ana.must(evening(10, eur(500)))
+	sold, err := ana.buy(seed(2), offer, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	at := time.UnixMilli(offer.Body.(*Offer).Starts)
+	g := gateOf(ana, offer, at)
+	for b.Loop() {
+		if _, err := g.Check(sold.Tickets[0], at); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

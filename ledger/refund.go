@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+func (*Refund) Kind() Kind    { return KindRefund }
+func (*Refund) names() []name { return nil }
+
+func (r *Refund) check() error {
+	if err := r.Money.check(); err != nil {
+		return err
+	}
+	if err := checkRail(r.Rail); err != nil {
+		return err
+	}
+	if r.Receipt.IsZero() || len(r.Proof) > maxProof {
+		return fieldError("receipt or proof")
+	}
+	return r.Reason.check()
+}
+
+// apply books money that went back to a buyer (invariant I7): never more than was paid and, of tickets, not for seats
+// that are still good.
+func (r *Refund) apply(b *Books, _ Entry) error {
+	rs, ok := load[receiptState](b, keyReceipt+r.Receipt.key())
+	if !ok {
+		return fmt.Errorf("%w: receipt %s", ErrUnknown, r.Receipt.Short())
+	}
+	p, err := b.paidFor(r.Receipt)
+	if err != nil {
+		return err
+	}
+	if r.Money.Cur != p.receipt.Paid.Cur {
+		return fmt.Errorf("%w: paid in %s", ErrCurrency, p.receipt.Paid.Cur)
+	}
+	if (r.Rail == IOURail) != (p.receipt.Rail == IOURail) {
+		return mismatch("a debt is taken back as one, and nothing else is")
+	}
+	var s offerState
+	var o Offer
+	if !p.order.Offer.IsZero() {
+		v, _ := load[versionState](b, keyVersion+p.order.Offer.key())
+		s, _ = load[offerState](b, keyOffer+v.First.key())
+		if o, err = b.offer(p.order.Offer); err != nil {
+			return err
+		}
+	}
+	if free := refundable(p.receipt.Paid.Amount, rs, s.Cancelled); r.Money.Amount > free {
+		return fmt.Errorf("%w: %s asked for, %s can be refunded", ErrTooMuch, r.Money, Money{Amount: free, Cur: r.Money.Cur})
+	}
+	if len(r.Proof) > 0 {
+		if err := b.prove(r.Rail, r.Proof, b.entry.ID); err != nil {
+			return err
+		}
+	}
+	if p.order.Purpose == ForSubscription && rs.Refunded+r.Money.Amount == p.receipt.Paid.Amount {
+		b.withdraw(p)
+	}
+	if err := p.giveBack(b, s, o, r.Rail, rs.Refunded, r.Money.Amount); err != nil {
+		return err
+	}
+	rs.Refunded += r.Money.Amount
+	b.save(keyReceipt+r.Receipt.key(), rs)
+	return b.err
+}
+
+// refundable is what is left of a receipt that may go back: of tickets, the part of the seats that are void.
+func refundable(paid Amount, rs receiptState, cancelled bool) Amount {
+	void := paid
+	if rs.Seats > 0 && !cancelled {
+		hi, lo := bits.Mul64(uint64(paid), uint64(rs.Seats-rs.Good))
+		q, _ := bits.Div64(hi, lo, uint64(rs.Seats))
+		void = Amount(q)
+	}
+	return max(0, void-rs.Refunded)
+}
+
+// giveBack reverses the postings of a payment for the amounts from done to done+a: first of the price, then of the fee.
+// Shares are taken back as the difference of what they would be of the price before and after, so that after a whole
+// refund every account stands where it stood.
+func (p paid) giveBack(b *Books, s offerState, o Offer, rail string, done, a Amount) error {
+	b.posted.cur = p.receipt.Paid.Cur
+	account := p.account()
+	if rail != IOURail {
+		account = Asset(rail)
+	}
+	price := p.quote.Price.Amount
+	before, after := min(done, price), min(done+a, price)
+	switch {
+	case !s.Allot.IsZero() && s.Payee == s.Host:
+		return nil
+	case !s.Allot.IsZero():
+		b.posted.move(account, Payable(s.Host), after-before)
+	case p.quote.By != b.Device && p.order.Payee != b.Person:
+		// Sold by an allotment whose seller took the money: it gives back, and owes that much less.
+		return p.reverse(b, o, Receivable(p.order.Payee), before, after)
+	default:
+		if err := p.reverse(b, o, account, before, after); err != nil {
+			return err
+		}
+	}
+	b.posted.move(account, IncomeFees, a-(after-before))
+	return nil
+}
+
+// reverse takes back the income and the shares of all of the price up to before, and books them of all up to after.
+func (p paid) reverse(b *Books, o Offer, account Account, before, after Amount) error {
+	price := p.quote.Price.Amount
+	if err := p.earn(b, o, account, price-before, true); err != nil {
+		return err
+	}
+	return p.earn(b, o, account, price-after, false)
+}
+
+func (*Refunded) Kind() Kind { return KindRefunded }
+
+func (r *Refunded) names() []name { return []name{{entryKind, r.Refund}} }
+
+func (r *Refunded) check() error {
+	if r.Refund.IsZero() {
+		return fieldError("refund")
+	}
+	return nil
+}
+
+// apply takes in, at the payer, the payee's entry of a refund.
+func (r *Refunded) apply(b *Books, e Entry) error {
+	theirs, err := ParseEntry(e.Docs[0])
+	if err != nil {
+		return err
+	}
+	refund, ok := theirs.Body.(*Refund)
+	if !ok {
+		return mismatch("not a refund")
+	}
+	p, err := b.paidFor(refund.Receipt)
+	if err != nil {
+		return err
+	}
+	if err := theirs.Verify(p.receipt.By); err != nil {
+		return err
+	}
+	key := keySettle + r.Refund.key()
+	if _, done := load[bool](b, key); done {
+		return ErrDuplicate
+	}
+	b.save(key, true)
+	pay, ok := load[payState](b, keyPay+p.receipt.Order.key())
+	if !ok || pay.Receipt != refund.Receipt {
+		return fmt.Errorf("%w: receipt %s", ErrUnknown, refund.Receipt.Short())
+	}
+	if refund.Money.Cur != p.receipt.Paid.Cur || refund.Money.Amount > p.receipt.Paid.Amount-pay.Refunded {
+		return ErrTooMuch
+	}
+	pay.Refunded += refund.Money.Amount
+	b.save(keyPay+p.receipt.Order.key(), pay)
+	to := Asset(refund.Rail)
+	if refund.Rail == IOURail {
+		to = Payable(p.order.Payee)
+	}
+	b.posted.cur = refund.Money.Cur
+	b.posted.move(p.order.expense(), to, refund.Money.Amount)
+	return b.err
+}

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"salon/ledger/doc"
+)
+
+// Gens, in a Revocations, is a list of triples, each an unsigned varint: class, serial, and the oldest generation that is
+// good. They ascend by class and serial; serials at their first generation are left out. A serial is written as the
+// difference to the one before in its class.
+
+func (Revocations) kind() string  { return "revocations" }
+func (r Revocations) signer() Key { return r.By }
+
+const maxGens = 100 << 10 // bytes: some 30,000 transfers and refunds of one room
+
+func (r Revocations) check() error {
+	if r.Room.IsZero() || r.By.IsZero() || len(r.Gens) > maxGens {
+		return fieldError("room, signer or %d bytes", len(r.Gens))
+	}
+	if !slices.IsSorted(r.Void) || len(slices.Compact(slices.Clone(r.Void))) != len(r.Void) {
+		return fieldError("classes that are not in order")
+	}
+	if _, err := r.least(); err != nil {
+		return err
+	}
+	return checkTimes(r.Time)
+}
+
+// place is a seat of any generation.
+type place struct {
+	class  uint8
+	serial uint32
+}
+
+// least decodes Gens: the oldest generation that is good, by seat.
+func (r Revocations) least() (map[place]uint32, error) {
+	least := map[place]uint32{}
+	var at place
+	rest, first := r.Gens, true
+	for len(rest) > 0 {
+		var v [3]uint64
+		for i := range v {
+			n, size := binary.Uvarint(rest)
+			if size <= 0 || size > 1 && rest[size-1] == 0 { // cut off, or longer than needed
+				return nil, fmt.Errorf("revocations: %w", doc.ErrEncoding)
+			}
+			v[i], rest = n, rest[size:]
+		}
+		newClass := first || v[0] > uint64(at.class)
+		if v[0] > 255 || v[0] < uint64(at.class) || !newClass && v[1] == 0 || v[1] >= MaxSeats || v[2] < 2 || v[2] > 1<<32-1 {
+			return nil, fmt.Errorf("revocations: %w", doc.ErrEncoding)
+		}
+		if newClass {
+			at = place{class: uint8(v[0])}
+		}
+		at.serial += uint32(v[1])
+		if at.serial >= MaxSeats {
+			return nil, fmt.Errorf("revocations: %w", doc.ErrEncoding)
+		}
+		least[at], first = uint32(v[2]), false
+	}
+	return least, nil
+}
+
+// Revocations lists, for the relays of a room, which tickets of these offers are void: those given away, refunded,
+// revoked. The epoch counts up with every change. All offers of the room must be named, each time.
+func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations, error) {
+	r := Revocations{Room: room, Time: now.UnixMilli(), By: b.Device}
+	type class struct {
+		number uint8
+		first  ID
+		state  offerState
+		seats  uint32
+	}
+	var classes []class
+	for _, first := range offers {
+		s, err := b.ownOffer(first)
+		if err != nil {
+			return r, err
+		}
+		o, err := b.offer(s.Entry)
+		if err != nil {
+			return r, err
+		}
+		if o.Room != room {
+			return r, mismatch("an offer of another room")
+		}
+		classes = append(classes, class{o.Class, first, s, o.Seats})
+		r.Epoch += s.Revokes
+	}
+	slices.SortFunc(classes, func(x, y class) int { return int(x.number) - int(y.number) })
+	for _, c := range classes {
+		if c.state.Cancelled {
+			r.Void = append(r.Void, c.number)
+			continue
+		}
+		last := uint32(0)
+		for serial := range c.seats {
+			at, ok := load[seatState](b, keySeat+c.first.key()+be32(serial))
+			if !ok {
+				continue
+			}
+			least := at.Gen
+			if at.Ticket.IsZero() {
+				least++
+			}
+			if least < 2 {
+				continue
+			}
+			r.Gens = binary.AppendUvarint(r.Gens, uint64(c.number))
+			r.Gens = binary.AppendUvarint(r.Gens, uint64(serial-last))
+			r.Gens = binary.AppendUvarint(r.Gens, uint64(least))
+			last = serial
+		}
+	}
+	return r, b.err
+}

@@ -1,0 +1,82 @@
+package ledger
+
+import "time"
+
+// Grace is how long a subscription still opens rooms after what is paid has run out: a renewal may be on its way.
+const Grace = 3 * 24 * time.Hour
+
+// subscribe checks the quote of a subscription: it begins where what is paid ends, so that no day is paid twice.
+func (b *Books) subscribe(order Order, quote Quote, st *quoteState) error {
+	first, _, o, err := b.onSale(order)
+	if err != nil {
+		return err
+	}
+	sub, _ := load[subscriptionState](b, keySubscription+first.key()+bytesOf(order.Buyer))
+	from := max(sub.Through, b.Now)
+	if quote.From != from || quote.Through != from+o.Period*1000*int64(order.Count) {
+		return mismatch("the quote is for another period")
+	}
+	*st = quoteState{Offer: first}
+	return b.err
+}
+
+// renew books a paid period. Two quotes for the same period, both paid, are two periods.
+func (b *Books) renew(p paid, st quoteState) {
+	key := keySubscription + st.Offer.key() + bytesOf(p.order.Buyer)
+	sub, _ := load[subscriptionState](b, key)
+	length := p.quote.Through - p.quote.From
+	b.save(key, subscriptionState{Through: max(sub.Through, p.quote.From) + length})
+}
+
+// withdraw takes a refunded period off again.
+func (b *Books) withdraw(p paid) {
+	st, _ := load[quoteState](b, keyQuote+p.receipt.Quote.key())
+	key := keySubscription + st.Offer.key() + bytesOf(p.order.Buyer)
+	sub, _ := load[subscriptionState](b, key)
+	sub.Through -= p.quote.Through - p.quote.From
+	b.save(key, sub)
+}
+
+// A Subscription is how far somebody has paid.
+type Subscription struct {
+	Through time.Time
+	Ended   bool // no renewal is expected
+}
+
+// Open reports whether a subscriber may come in. Who ended the subscription has what was paid, and no grace.
+func (s Subscription) Open(now time.Time) bool {
+	if s.Ended {
+		return now.Before(s.Through)
+	}
+	return now.Before(s.Through.Add(Grace))
+}
+
+// Subscription returns how far somebody has paid for an offer; the zero Subscription is of who never did.
+func (b *Books) Subscription(first ID, buyer Key) Subscription {
+	s, ok := load[subscriptionState](b, keySubscription+first.key()+bytesOf(buyer))
+	if !ok {
+		return Subscription{Ended: true}
+	}
+	return Subscription{Through: time.UnixMilli(s.Through), Ended: s.Ended}
+}
+
+func (*Unsubscribe) Kind() Kind    { return KindUnsubscribe }
+func (*Unsubscribe) names() []name { return nil }
+
+func (u *Unsubscribe) check() error {
+	if u.Offer.IsZero() || u.Buyer.IsZero() {
+		return fieldError("offer or buyer")
+	}
+	return nil
+}
+
+func (u *Unsubscribe) apply(b *Books, _ Entry) error {
+	key := keySubscription + u.Offer.key() + bytesOf(u.Buyer)
+	s, ok := load[subscriptionState](b, key)
+	if !ok {
+		return ErrUnknown
+	}
+	s.Ended = true
+	b.save(key, s)
+	return b.err
+}
