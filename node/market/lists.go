@@ -17,12 +17,23 @@ type lists struct {
 	refunds  map[ledger.ID][][]byte       // receipt -> entries
 	paying   map[ledger.ID]ledger.Entry   // order -> Pay of ours that has no receipt yet
 	orders   map[ledger.ID]ledger.ID      // quote -> order, of what we pay
+	paid     map[ledger.ID]ledger.Order   // likewise
+	held     map[ledger.Room][]held       // tickets of ours, the newest last
+	allots   map[ledger.ID][]ledger.Allot // first version -> what others sell of it
+}
+
+// held is a ticket of ours.
+type held struct {
+	raw    []byte
+	ticket ledger.Ticket
+	order  ledger.Order // which says what key holds it
 }
 
 func newLists() lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
-		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{}}
+		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -63,6 +74,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			}
 			l.offered(first, of.ID, o.Room, listing)
 		}
+	case *ledger.Allot:
+		l.allots[b.Offer] = append(l.allots[b.Offer], *b)
 	case *ledger.Reserve:
 		l.reserved[b.Quote] = time.UnixMilli(e.Time)
 	case *ledger.Sale:
@@ -74,11 +87,21 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		delete(l.empty, b.Receipt)
 	case *ledger.Pay:
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
+		if o, _, err := ledger.OpenDocument[ledger.Order](e.Docs[0]); err == nil {
+			l.paid[b.Order] = o
+		}
 	case *ledger.Void:
 		delete(l.paying, l.orders[b.Quote])
 	case *ledger.Got:
-		if r, _, err := ledger.OpenDocument[ledger.Receipt](e.Docs[0]); err == nil {
-			delete(l.paying, r.Order)
+		r, _, err := ledger.OpenDocument[ledger.Receipt](e.Docs[0])
+		if err != nil {
+			return // the ledger has read it before
+		}
+		delete(l.paying, r.Order)
+		for _, raw := range e.Docs[1:] {
+			if t, _, err := ledger.OpenDocument[ledger.Ticket](raw); err == nil {
+				l.held[t.Room] = append(l.held[t.Room], held{raw, t, l.paid[r.Order]})
+			}
 		}
 	}
 }
