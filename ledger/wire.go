@@ -143,6 +143,15 @@ type Revocations struct {
 	Void  []byte `cbor:"6,keyasint,omitempty"` // classes that are cancelled, ascending
 }
 
+// A Listing is how an offer is shown to who has none of its books: the array [certificate of the host's device, entry of the
+// offer, entry of the allotment]. The last is empty where the host's device itself sells.
+type Listing struct {
+	_     struct{} `cbor:",toarray"`
+	Cert  []byte
+	Offer []byte
+	Allot []byte
+}
+
 // Bodies of entries.
 
 // An Opened is the first entry of a log.

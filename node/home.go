@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/room"
 )
@@ -128,6 +129,8 @@ type settings struct {
 	Name          string `json:"name"`
 	Volunteer     bool   `json:"volunteer,omitempty"`      // carries rooms that it hears for others,
 	VolunteerKBPS int    `json:"volunteer_kbps,omitempty"` // with so much upload
+
+	Credit map[ledger.Currency]ledger.Amount `json:"credit,omitempty"` // that a buyer may owe in all
 }
 
 // settings reads what there is; a damaged file is none.
@@ -184,6 +187,21 @@ func (h *Home) SetVolunteer(on bool, kbps int) error {
 	defer h.settingsMu.Unlock()
 	s := h.settings()
 	s.Volunteer, s.VolunteerKBPS = on, kbps
+	return h.setSettings(s)
+}
+
+// Credit is how much a buyer may owe in all.
+func (h *Home) Credit(cur ledger.Currency) ledger.Amount { return h.settings().Credit[cur] }
+
+// SetCredit stores that.
+func (h *Home) SetCredit(cur ledger.Currency, a ledger.Amount) error {
+	h.settingsMu.Lock()
+	defer h.settingsMu.Unlock()
+	s := h.settings()
+	if s.Credit == nil {
+		s.Credit = make(map[ledger.Currency]ledger.Amount)
+	}
+	s.Credit[cur] = a
 	return h.setSettings(s)
 }
 

@@ -29,6 +29,7 @@ type hosting struct {
 	news      chan struct{} // holds one: announce soon
 	keeper    keeper
 	keyholder keyholder
+	tickets   ticketDoor
 	asked     map[peer.ID]*asked // relays
 	// volunteers are the listeners' devices that may carry the room for others, as long as it is open to everybody.
 	volunteers map[doc.PublicKey]bool
@@ -180,6 +181,7 @@ func (r *Room) tend(ctx context.Context) {
 			return
 		case <-second.C:
 			now := time.Now()
+			r.renewTickets(now)
 			r.everySecond(now)
 			r.sweep(now)
 			r.recall(ctx, now)

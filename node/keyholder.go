@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -33,9 +34,10 @@ type keyholder struct {
 // A member is a device that gets every key of the room.
 type member struct {
 	author doc.Author
-	key    [32]byte // that its boxes are sealed to
-	claim  [32]byte // SHA-256 of what it showed
-	time   int64    // of that
+	key    [32]byte      // that its boxes are sealed to
+	claim  [32]byte      // SHA-256 of what it showed
+	time   int64         // of that
+	ticket ledger.Ticket // that it came in with, if it did
 }
 
 func newKeyholder() keyholder {
@@ -155,7 +157,8 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 	case r.state.Locked && !again && !r.letsIn(who.Person):
 		return "locked", nil
 	}
-	if no := r.mayEnter(who, claim, now); no != nil {
+	ticket, no := r.enters(who, claim, now)
+	if no != nil {
 		r.n.counts.Add("key_refused")
 		return no.Code, nil
 	}
@@ -166,7 +169,12 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 			return "", nil
 		}
 	}
-	members[who.Device] = member{who, claim.Key, digest, claim.Time}
+	if ticket != (ledger.Ticket{}) {
+		if code := r.takeSeat(ticket, who, claim); code != "" {
+			return code, nil
+		}
+	}
+	members[who.Device] = member{who, claim.Key, digest, claim.Time, ticket}
 	latest := r.state.KeyEpoch
 	if old, ok := r.keys.secrets[latest-1]; ok && have+1 < latest && r.voice.programNumber() < r.state.From {
 		keys = append(keys, roomKey{latest - 1, old}) // the room still sounds under it
@@ -179,7 +187,7 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 
 // needsPass reports whether somebody was let in by what may not let them in again. r.mu is held.
 func (r *Room) needsPass(who doc.Author, claim room.Claim, now time.Time) bool {
-	return !r.state.Knows(who.Person) && r.state.Gate().Admit(who, room.Claim{Room: claim.Room, Pass: claim.Pass}, now) != nil
+	return r.state.Charter.Access == room.ByInvitation && !r.state.Knows(who.Person) && r.state.Gate().Admit(who, room.Claim{Room: claim.Room, Pass: claim.Pass}, now) != nil
 }
 
 // rotate gives the room a new key after each removal, at once or as soon as the last one is old enough, until ctx ends.

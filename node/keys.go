@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -44,7 +45,11 @@ func newKeyring() keyring {
 
 // seemsClosed reports whether the room is closed, as far as is known before somebody lets us in. r.mu is held.
 func (r *Room) seemsClosed() bool {
-	return r.charter.Access != room.Anyone || r.link.Secret != [32]byte{} || r.n.passes.of(r.id) != nil
+	if r.charter.Access != room.Anyone || r.link.Secret != [32]byte{} || r.n.passes.of(r.id) != nil {
+		return true
+	}
+	ticket, _ := r.n.ticketTo(r.id, time.Now())
+	return ticket != nil
 }
 
 // claim is what we show at the door of a closed room, nil where nothing is to be shown. r.mu is held.
@@ -67,6 +72,9 @@ func (r *Room) claim(now time.Time) []byte {
 	c := room.Claim{Room: r.id, Key: k.box.Public(), Time: now.UnixMilli(), Pass: r.n.passes.of(r.id)}
 	if r.link.Secret != [32]byte{} {
 		c.Invited = room.Invited(r.link.Secret, r.id, r.n.author())
+	}
+	if ticket, holder := r.n.ticketTo(r.id, now); ticket != nil && !holder.IsZero() {
+		c.Ticket, c.Held = ticket, room.Held(holder, r.id, r.n.author())
 	}
 	raw, err := room.SignClaim(r.n.id(), c)
 	if err != nil {
@@ -253,6 +261,10 @@ func doorText(code string) string {
 	switch code {
 	case errInviteOnly.Code:
 		return errInviteOnly.Text
+	case errTicketOnly.Code:
+		return errTicketOnly.Text
+	case codeElsewhere:
+		return "Somebody came in with this ticket on another device. If that was you, go on there."
 	case "removed":
 		return "The host removed you from this room."
 	case "blocked":
@@ -268,8 +280,23 @@ var errInviteOnly = &UserError{Code: "invite_only", Text: "This room is by invit
 // mayEnter says why somebody may not come into a closed room with what they show, if so. Who carries the room needs nothing: they
 // hear nothing. r.mu is held.
 func (r *Room) mayEnter(who doc.Author, shown room.Claim, now time.Time) *relay.Refuse {
-	if r.state.Gate().Admit(who, shown, now) == nil {
-		return nil
+	_, no := r.enters(who, shown, now)
+	return no
+}
+
+// enters is mayEnter that also returns the ticket that let somebody in, if one did. r.mu is held.
+func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.Ticket, *relay.Refuse) {
+	err := r.state.Gate().Admit(who, shown, now)
+	if err == nil {
+		return ledger.Ticket{}, nil
 	}
-	return &relay.Refuse{Code: errInviteOnly.Code, Text: errInviteOnly.Text}
+	no := errInviteOnly
+	if errors.Is(err, room.ErrNoTicket) {
+		ticket, err := r.shownTicket(who, shown, now)
+		if err == nil {
+			return ticket, nil
+		}
+		no = errTicketOnly
+	}
+	return ledger.Ticket{}, &relay.Refuse{Code: no.Code, Text: no.Text}
 }

@@ -67,21 +67,12 @@ func (l *Ledger) Close() error {
 
 // Ledger is the node's, nil while there is none. What is wrong with it keeps nobody from rooms.
 func (n *Node) Ledger() (*Ledger, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.ledger, n.ledgerErr
-}
-
-// openLedger opens what there is at the start.
-func (n *Node) openLedger(now time.Time) {
-	l, err := OpenLedger(n.home, now)
-	n.mu.Lock()
-	n.ledger, n.ledgerErr = l, err
-	n.mu.Unlock()
-	if err != nil {
-		n.o.Log.Error("ledger", "err", err)
-		n.notice(explain(err).Text + " Rooms work meanwhile; buying and selling do not.")
+	n.shop.mu.Lock()
+	defer n.shop.mu.Unlock()
+	if n.shop.store == nil {
+		return nil, n.shop.err
 	}
+	return &Ledger{n.shop.store}, nil
 }
 
 // A LedgerView is a ledger at a glance. Of none, everything is empty.

@@ -28,6 +28,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger/doc"
+	"salon/node/market"
 	"salon/node/udp"
 	"salon/relay"
 	"salon/room"
@@ -64,6 +65,7 @@ type Node struct {
 	draining atomic.Bool
 	relay    *policy // nil if we are no relay
 	lending  lending
+	shop     shop
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -73,9 +75,6 @@ type Node struct {
 	unfinished []Unfinished
 	notices    []string
 	near       map[peer.ID]bool // peers that answered on the local network
-	// ledger is nil while there is none; ledgerErr says why it cannot be read.
-	ledger    *Ledger
-	ledgerErr error
 	// blockedRooms are not carried here, whoever asks; the last is the latest.
 	blockedRooms []room.ID
 	// farewell is until when a node that closes stays, so that an ended room is gone everywhere at once.
@@ -105,7 +104,6 @@ func New(o Options) (*Node, error) {
 func (n *Node) start() error {
 	var err error
 	n.findKept(time.Now())
-	n.openLedger(time.Now())
 	n.home.forgetFloors(time.Now())
 	n.name = n.home.Name()
 	if n.o.Name != "" {
@@ -152,6 +150,8 @@ func (n *Node) start() error {
 	}
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
+	n.openShop()
+	n.host.SetStreamHandler(market.Protocol, func(s network.Stream) { n.serve(s, n.serveTicket) })
 	if n.o.Hidden {
 		return nil
 	}
@@ -213,8 +213,7 @@ func (n *Node) Close() error {
 	if n.book != nil {
 		err = errors.Join(err, n.book.Save())
 	}
-	l, _ := n.Ledger()
-	err = errors.Join(err, l.Close())
+	err = errors.Join(err, n.closeShop())
 	n.home.Close()
 	n.o.Log.Info("node ended", "err", err)
 	return err
@@ -406,6 +405,7 @@ type Start struct {
 	StageOnly       bool      // everybody may come on stage
 	RecordAsks      bool      // recording only while the host says that the room is recorded
 	Access          room.Access
+	Sale            Sale // of a room by ticket
 	CoHosts         []PersonView
 }
 
@@ -437,6 +437,11 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	r.state, r.phase = state, Live
 	r.keys.secrets[state.KeyEpoch] = key
 	r.link = n.shareLink(charter, n.listedRelays())
+	if s.Access == room.ByTicket {
+		if err := n.sell(charter, s.Sale, now); err != nil {
+			return nil, err
+		}
+	}
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
@@ -472,12 +477,13 @@ func (r *Room) appoint(list []PersonView, now time.Time) error {
 // begin publishes the program of a room of ours that was opened or taken up, unless the doors are still closed, and runs
 // the room.
 func (r *Room) begin(stageOnly bool, now time.Time, parts ...func(context.Context)) error {
+	r.renewTickets(now)
 	var err error
 	r.mu.Lock()
 	if stageOnly {
 		err = r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.StageOnly, Time: now.UnixMilli()}, now)
 	}
-	if err == nil && r.state.IsClosed() && r.state.Invitation.IsZero() {
+	if err == nil && r.state.Charter.Access == room.ByInvitation && r.state.Invitation.IsZero() {
 		err = r.relink(now)
 	}
 	if err == nil && !r.state.Waiting {

@@ -2,14 +2,10 @@ package node
 
 import (
 	"bufio"
-	"encoding/binary"
-	"errors"
-	"io"
 
+	"salon/node/framed"
 	"salon/relay"
 )
-
-// The framing of every stream of ours: an unsigned varint length, then that many bytes.
 
 // Protocols are versioned by their last part; a change of format changes it.
 const (
@@ -24,32 +20,10 @@ const (
 	maxDirectory = 1 << 20
 )
 
-var errTooLong = errors.New("node: message longer than the protocol allows")
+var errTooLong = framed.ErrTooLong
 
-func appendMessage(b, msg []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(msg))), msg...)
-}
+func appendMessage(b, msg []byte) []byte { return framed.Append(b, msg) }
 
-// readMessage reads one message of at most max bytes into buf, growing it only as far as bytes arrive: a peer that
-// announces much and sends little costs little.
 func readMessage(r *bufio.Reader, buf []byte, max int) ([]byte, error) {
-	n, err := binary.ReadUvarint(r)
-	if err != nil {
-		return nil, err
-	}
-	if n > uint64(max) {
-		return nil, errTooLong
-	}
-	buf = buf[:0]
-	for len(buf) < int(n) {
-		step := min(int(n)-len(buf), 16<<10)
-		buf = append(buf, make([]byte, step)...)
-		if _, err := io.ReadFull(r, buf[len(buf)-step:]); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
-		}
-	}
-	return buf, nil
+	return framed.Read(r, buf, max)
 }

@@ -30,12 +30,16 @@ type Gate interface {
 	Admit(who doc.Author, shown Claim, now time.Time) error
 }
 
-// Gate is what the room's access says: for a closed room, the guest list and the invitation in the state.
+// Gate is what the room's access says: for a closed room, the guest list and the invitation in the state. Tickets it does not
+// know: whom it refuses with ErrNoTicket may come in with one.
 func (s *State) Gate() Gate {
-	if s.IsClosed() {
-		return byInvitation{s}
+	switch s.Charter.Access {
+	case Anyone:
+		return everybody{}
+	case ByTicket:
+		return byTicket{s}
 	}
-	return everybody{}
+	return byInvitation{s}
 }
 
 // IsClosed reports whether the room's key is told to those alone who may come in.
@@ -62,7 +66,17 @@ func (g byInvitation) Admit(who doc.Author, shown Claim, now time.Time) error {
 	return ErrNoInvitation
 }
 
-// Knows reports whether p may come into a room by invitation with nothing to show.
+// byTicket takes no passes: a ticket may be given away, or its money back.
+type byTicket struct{ s *State }
+
+func (g byTicket) Admit(who doc.Author, _ Claim, _ time.Time) error {
+	if g.s.Knows(who.Person) {
+		return nil
+	}
+	return ErrNoTicket
+}
+
+// Knows reports whether p may come into a closed room with nothing to show.
 func (s *State) Knows(p Person) bool {
 	return s.Leads(p) || s.IsListed(p) || s.seat(p) != nil || s.hand(p) >= 0 || s.IsInvited(p)
 }
@@ -81,7 +95,7 @@ func (s *State) ruleGate(ev, want Event) (Event, error) {
 	case doc.Author{Person: ev.By, Device: ev.Device} != s.Leader(): // it alone knows the secrets
 		return refuse(ErrNotAllowed)
 	}
-	if !s.IsClosed() {
+	if !s.IsClosed() || ev.Kind == Relink && s.Charter.Access != ByInvitation {
 		return refuse(ErrOpenRoom)
 	}
 	switch ev.Kind {
@@ -147,6 +161,8 @@ func (s *State) checkGate() error {
 	switch {
 	case s.Key != [32]byte{}:
 		return bad("the key of a closed room")
+	case s.Charter.Access == ByTicket && !s.Invitation.IsZero():
+		return bad("an invitation into a room by ticket")
 	case s.KeyEpoch == 0, s.Check == [32]byte{}, (s.KeyEpoch == 1) != (s.OldCheck == [32]byte{}):
 		return bad("the key's epoch")
 	case len(s.Listed) > MaxListed:
@@ -229,12 +245,28 @@ type Claim struct {
 	Time    int64    // unix milliseconds; a later claim of the device takes the place of an earlier one
 	Invited [64]byte // see Invited; zero for none
 	Pass    []byte   // signed; nil for none
+	Ticket  []byte   // signed, of package ledger; nil for none
+	Held    [64]byte // see Held; zero for none
 }
 
 const (
 	kindClaim = "claim"
-	maxClaim  = 1536 // bytes, signed
+	maxClaim  = 1792 // bytes, signed
+	maxTicket = 256  // bytes, signed
 )
+
+// heldDomain keeps what a ticket's holder signs from meaning anything anywhere else.
+const heldDomain = "salon/held/1"
+
+// Held signs, with the key that holds a ticket, who comes in with it and on which device: of no use to anybody else.
+func Held(holder doc.PrivateKey, id ID, who doc.Author) [64]byte {
+	return holder.Sign(heldDomain, invitedBytes(id, who))
+}
+
+// IsHeld reports whether a ticket's holder has signed that who comes in with it.
+func (c Claim) IsHeld(holder doc.PublicKey, who doc.Author) bool {
+	return holder.Verify(heldDomain, invitedBytes(c.Room, who), c.Held)
+}
 
 func (c Claim) check() error {
 	switch {
@@ -242,6 +274,8 @@ func (c Claim) check() error {
 		return fmt.Errorf("%w: a claim without a key", ErrField)
 	case len(c.Pass) > maxPass:
 		return fmt.Errorf("%w: pass of %d bytes", ErrTooLarge, len(c.Pass))
+	case len(c.Ticket) > maxTicket:
+		return fmt.Errorf("%w: ticket of %d bytes", ErrTooLarge, len(c.Ticket))
 	}
 	return checkTime(c.Time)
 }

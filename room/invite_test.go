@@ -264,6 +264,49 @@ func TestGate(t *testing.T) {
 	}
 }
 
+// Into a room by ticket nobody comes by link or pass. Whether a ticket is good the ledger says; whose it is, the holder.
+func TestTicketGate(t *testing.T) {
+	s := closed(t)
+	s.Charter.Host = ana(t).Author().Person
+	s.Charter.Access = ByTicket
+	dan, id := danA.first(), s.Charter.Room
+	for _, c := range []struct {
+		name  string
+		who   doc.Author
+		shown Claim
+		in    bool
+	}{
+		{"the host", ana(t).Author(), Claim{}, true},
+		{"who is on the guest list", gilA.second(), Claim{}, true},
+		{"a speaker", boA.first(), Claim{}, true},
+		{"a stranger", dan, Claim{Room: id}, false},
+		{"the link", dan, Claim{Room: id, Invited: Invited(invitation.Seed(), id, dan)}, false},
+		{"a pass of the host", dan, Claim{Room: id, Pass: ok(SignPass(ana(t), Pass{id, dan.Person, 1}))}, false},
+		{"what may be a ticket", dan, Claim{Room: id, Ticket: []byte{1}, Held: Held(key(70), id, dan)}, false},
+	} {
+		if err := s.Gate().Admit(c.who, c.shown, noon); (err == nil) != c.in || err != nil && !errors.Is(err, ErrNoTicket) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+	holder, shown := key(70), Claim{Room: id, Held: Held(key(70), id, dan)}
+	other := shown
+	other.Room[0]++
+	for name, held := range map[string]bool{
+		"another person": shown.IsHeld(holder.Public(), fayA.first()), "another device": shown.IsHeld(holder.Public(), danA.second()),
+		"another key": shown.IsHeld(key(71).Public(), dan), "another room": other.IsHeld(holder.Public(), dan), "nothing": Claim{Room: id}.IsHeld(holder.Public(), dan),
+	} {
+		if held {
+			t.Errorf("held by %s", name)
+		}
+	}
+	if !shown.IsHeld(holder.Public(), dan) {
+		t.Error("not held by its holder")
+	}
+	if err := s.checkGate(); err == nil {
+		t.Error("a room by ticket has an invitation")
+	}
+}
+
 func TestClaimBytes(t *testing.T) {
 	c := Claim{Room: charter(t).Room, Key: [32]byte{1}, Time: 2, Invited: [64]byte{3}, Pass: []byte{4, 5}}
 	for _, v := range []struct {
@@ -272,6 +315,7 @@ func TestClaimBytes(t *testing.T) {
 		bytes string
 	}{
 		{"all", c, fmt.Sprintf("a5 01 50 %x 02 5820 01%062x 03 02 04 5840 03%0126x 05 42 0405", [16]byte(c.Room), 0, 0)},
+		{"a ticket", Claim{Room: c.Room, Key: c.Key, Time: c.Time, Ticket: []byte{6, 7, 8}, Held: [64]byte{9}}, fmt.Sprintf("a5 01 50 %x 02 5820 01%062x 03 02 06 43 060708 07 5840 09%0126x", [16]byte(c.Room), 0, 0)},
 		{"with nothing to show", Claim{Room: c.Room, Key: c.Key, Time: c.Time}, fmt.Sprintf("a3 01 50 %x 02 5820 01%062x 03 02", [16]byte(c.Room), 0)},
 	} {
 		want := unhex(t, v.bytes)
@@ -289,11 +333,11 @@ func TestClaimBytes(t *testing.T) {
 	}
 	flipEveryByte(t, raw, func(b []byte) error { _, _, err := OpenClaim(b, noon); return err })
 	full := c
-	full.Pass = make([]byte, maxPass)
+	full.Pass, full.Ticket, full.Held = make([]byte, maxPass), make([]byte, maxTicket), [64]byte{1}
 	if raw, err := SignClaim(identity(t, 1, 101, string(bytes.Repeat([]byte("x"), 32))), full); err != nil || len(raw) > maxClaim {
 		t.Errorf("the largest claim has %d bytes, %v", len(raw), err)
 	}
-	for name, bad := range map[string]Claim{"no key": {Time: 1}, "a bad time": {Key: c.Key, Time: -1}, "too long a pass": {Key: c.Key, Pass: make([]byte, maxPass+1)}} {
+	for name, bad := range map[string]Claim{"no key": {Time: 1}, "a bad time": {Key: c.Key, Time: -1}, "too long a pass": {Key: c.Key, Pass: make([]byte, maxPass+1)}, "too long a ticket": {Key: c.Key, Ticket: make([]byte, maxTicket+1)}} {
 		if _, err := SignClaim(ana(t), bad); err == nil {
 			t.Errorf("signed with %s", name)
 		}
@@ -337,6 +381,7 @@ func FuzzClaim(f *testing.F) {
 	for _, c := range []Claim{
 		{Room: charter(f).Room, Key: [32]byte{1}, Time: noon.UnixMilli()},
 		{Room: charter(f).Room, Key: [32]byte{1}, Time: noon.UnixMilli(), Invited: Invited([32]byte{2}, charter(f).Room, who)},
+		{Room: charter(f).Room, Key: [32]byte{1}, Time: noon.UnixMilli(), Ticket: []byte{1, 2}, Held: Held(key(70), charter(f).Room, who)},
 		{Room: charter(f).Room, Key: [32]byte{1}, Time: noon.UnixMilli(), Pass: ok(SignPass(id, Pass{charter(f).Room, who.Person, 1}))},
 	} {
 		f.Add(ok(doc.Marshal(claimWire(c))))

@@ -60,6 +60,7 @@ var (
 	ErrNotInvited   = errors.New("room: not invited to speak")
 	ErrNotRemoved   = errors.New("room: was not removed")
 	ErrNoInvitation = errors.New("room: by invitation only")
+	ErrNoTicket     = errors.New("room: for ticket holders only")
 	ErrOpenRoom     = errors.New("room: everybody may come in")
 	ErrRemoved      = errors.New("room: removed from the room")
 	ErrEnded        = errors.New("room: has ended")
@@ -159,11 +160,12 @@ type Access uint8
 const (
 	Anyone       Access = iota // the room's key is public
 	ByInvitation               // who has its link, or is on its guest list
+	ByTicket                   // who holds a ticket, or is on its guest list
 	accesses
 )
 
 // String returns the word that ParseAccess takes.
-func (a Access) String() string { return word([]string{"open", "invite"}, uint8(a)) }
+func (a Access) String() string { return word([]string{"open", "invite", "ticket"}, uint8(a)) }
 
 // ParseAccess reads what String wrote.
 func ParseAccess(s string) (Access, error) {
@@ -172,7 +174,7 @@ func ParseAccess(s string) (Access, error) {
 			return a, nil
 		}
 	}
-	return 0, fmt.Errorf(`%w: access %q; use "open" or "invite"`, ErrField, s)
+	return 0, fmt.Errorf(`%w: access %q; use "open", "invite" or "ticket"`, ErrField, s)
 }
 
 // A Role is what somebody is in a room. Larger roles may do more.

@@ -137,6 +137,8 @@ type claimWire struct {
 	Time    int64    `cbor:"3,keyasint"`
 	Invited [64]byte `cbor:"4,keyasint,omitzero"`
 	Pass    []byte   `cbor:"5,keyasint,omitempty"`
+	Ticket  []byte   `cbor:"6,keyasint,omitempty"`
+	Held    [64]byte `cbor:"7,keyasint,omitzero"`
 }
 
 type termWire struct {

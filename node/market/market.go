@@ -1,0 +1,125 @@
+// Package market carries the ledger's messages: a buyer's node asks a seller's, pays, and takes receipt and tickets home.
+//
+// What may be sold, and to whom, the ledger says; here are the questions and answers, and the rails that move money. Always:
+//
+//   - Nothing is told to the other side that is not on our own disk: a quote, a receipt, a ticket.
+//   - Before money moves, the buyer's ledger says so. No crash makes it move twice.
+//   - A payment that is pending is not failed. It is asked for again until the rail says how it ended.
+//   - Asking twice is asking once: an order has one quote while that holds, and a quote one receipt.
+//   - What was paid is never kept without a ticket or a refund.
+//   - Both sides go on after a crash from what their ledgers say, and from nothing else.
+//
+// The package knows streams and not who carries them: node gives it those of libp2p.
+package market
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"salon/ledger"
+	"salon/ledger/doc"
+)
+
+// A Stream is what the market needs of a libp2p stream.
+type Stream interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+	Reset() error
+}
+
+// Options configures New. Store and Identity must be set; the rest works as its zero value.
+type Options struct {
+	Store    *ledger.Store
+	Identity *doc.Identity
+	Rails    map[string]Rail // beside that of IOUs, which is always there
+	// Dial opens a stream to a device. nil means that this node only sells.
+	Dial func(ctx context.Context, device ledger.Key) (Stream, error)
+	// Credit is how much a buyer may owe in all; nil means nothing. It must not call the market.
+	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	Log    *slog.Logger // nil means discard
+}
+
+// A Market buys and sells for one ledger. Its methods may be called at once by many.
+type Market struct {
+	store  *ledger.Store
+	id     *doc.Identity
+	rails  map[string]Rail
+	dial   func(ctx context.Context, device ledger.Key) (Stream, error)
+	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	log    *slog.Logger
+
+	mu      sync.Mutex // guards the fields below
+	lists   lists
+	serving map[string]int                     // streams, by peer
+	holds   map[string]map[ledger.ID]time.Time // by peer: quotes that are not paid, and until when they hold
+	changed chan struct{}                      // closed at the next sale
+}
+
+// New makes a market of a ledger that is open.
+func New(o Options) *Market {
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{})}
+	for name, r := range o.Rails {
+		m.rails[name] = r
+	}
+	iou := NewIOU(o.Store, o.Identity.Device())
+	m.rails[ledger.IOURail] = Rail{Payee: iou, Payer: iou}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.credit == nil {
+		m.credit = func(ledger.Key, ledger.Currency) ledger.Amount { return 0 }
+	}
+	return m
+}
+
+// watchAgain is how long a rail that does not answer is left alone.
+const watchAgain = 10 * time.Second
+
+// Run finishes what a crash or an outage left open, of sales and of purchases, and hears of payments, until ctx ends.
+func (m *Market) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for name, r := range m.rails {
+		if r.Payee == nil {
+			continue
+		}
+		all.Go(func() {
+			every(ctx, watchAgain, func() {
+				err := r.Payee.Watch(ctx, func(ev Event) error {
+					if ev.Ref.IsZero() { // from here on nothing is missed
+						return m.reconcile(ctx, name)
+					}
+					return m.heard(ctx, ev.Ref)
+				})
+				if err != nil && ctx.Err() == nil {
+					m.log.Warn("rail not watched", "rail", name, "err", err)
+				}
+			})
+		})
+	}
+	if m.dial != nil {
+		all.Go(func() {
+			every(ctx, resumeAgain, func() {
+				if err := m.Resume(ctx); err != nil && ctx.Err() == nil {
+					m.log.Info("a purchase is still open", "err", err)
+				}
+			})
+		})
+	}
+}
+
+// every calls f, and again a while after it has returned, until ctx ends.
+func every(ctx context.Context, d time.Duration, f func()) {
+	for {
+		f()
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(d):
+		}
+	}
+}

@@ -1,0 +1,276 @@
+package market_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"salon/ledger"
+	"salon/ledger/doc"
+	"salon/node/market"
+	"salon/node/market/railtest"
+)
+
+func seed(n uint32) doc.PrivateKey {
+	var s [32]byte
+	binary.BigEndian.PutUint32(s[:], n)
+	return doc.PrivateKeyFromSeed(s)
+}
+
+func eur(cents ledger.Amount) ledger.Money { return ledger.Money{Amount: cents, Cur: "EUR"} }
+
+var hall = ledger.Room{1, 2, 3}
+
+// A town is some nodes that reach each other over pipes, and a bank.
+type town struct {
+	t    *testing.T
+	bank *railtest.Fake
+
+	mu    sync.Mutex // guards the fields below
+	nodes map[ledger.Key]*party
+	cut   *cut
+}
+
+// cut breaks a stream at a message, the first being number 1, before that is delivered or right after.
+type cut struct {
+	at, n int
+	after bool
+}
+
+type party struct {
+	town   *town
+	name   string
+	person ledger.Key
+	id     *doc.Identity
+	dir    string
+	credit ledger.Amount
+	store  *ledger.Store
+	*market.Market
+	serving sync.WaitGroup
+	ctx     context.Context
+	stop    context.CancelFunc
+}
+
+func newTown(t *testing.T) *town {
+	return &town{t: t, bank: railtest.NewFake("bank"), nodes: map[ledger.Key]*party{}}
+}
+
+// settle begins the node of person number n.
+func (w *town) settle(n uint32) *party {
+	w.t.Helper()
+	person, device, now := seed(n), seed(1000+n), time.Now()
+	cert, err := doc.SignCert(person, doc.Cert{Person: person.Public(), Device: device.Public(), NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(365 * 24 * time.Hour).Unix()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	id, err := doc.NewIdentity(device, cert)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := &party{town: w, name: fmt.Sprint("node ", n), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000}
+	p.open()
+	w.mu.Lock()
+	w.nodes[device.Public()] = p
+	w.mu.Unlock()
+	w.t.Cleanup(p.close)
+	return p
+}
+
+func (p *party) open() {
+	p.town.t.Helper()
+	store, err := ledger.Open(ledger.Options{Dir: p.dir, Key: p.id.Device(), Cert: p.id.Cert(), Now: time.Now()})
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.store = store
+	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name),
+		Rails:  map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank}},
+		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit }})
+}
+
+func (p *party) close() {
+	p.stop()
+	p.serving.Wait()
+	if err := p.store.Close(); err != nil {
+		p.town.t.Error(err)
+	}
+}
+
+// crash ends the node in the middle of what it does, and begins it again from its disk.
+func (p *party) crash() {
+	p.close()
+	p.open()
+}
+
+// run runs the node's own goroutines until the test ends or the node does.
+func (p *party) run() { p.serving.Go(func() { p.Market.Run(p.ctx) }) }
+
+var errNobody = errors.New("nobody there")
+
+func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.Stream, error) {
+	return func(_ context.Context, device ledger.Key) (market.Stream, error) {
+		w := p.town
+		w.mu.Lock()
+		to := w.nodes[device]
+		w.mu.Unlock()
+		if to == nil || to.ctx.Err() != nil {
+			return nil, errNobody
+		}
+		a, b := net.Pipe()
+		to.serving.Go(func() { to.Serve(to.ctx, name, &end{Conn: b, town: w}) })
+		return &end{Conn: a, town: w}, nil
+	}
+}
+
+// An end of a stream. Each message is one write.
+type end struct {
+	net.Conn
+	town *town
+}
+
+func (e *end) Reset() error { return e.Close() }
+
+func (e *end) Write(b []byte) (int, error) {
+	e.town.mu.Lock()
+	c, now := e.town.cut, false
+	if c != nil {
+		c.n++
+		now = c.n == c.at
+	}
+	e.town.mu.Unlock()
+	if now && !c.after {
+		e.Close()
+		return 0, net.ErrClosed
+	}
+	n, err := e.Conn.Write(b)
+	if now {
+		e.Close()
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// evening offers seats of a room that begins in an hour.
+func (p *party) evening(seats uint32, price ledger.Money, change ...func(*ledger.Offer)) ledger.Entry {
+	p.town.t.Helper()
+	now := time.Now()
+	o := &ledger.Offer{Version: 1, Room: hall, Name: "Evening", Price: price, Seats: seats,
+		Starts: now.Add(time.Hour).UnixMilli(), Ends: now.Add(3 * time.Hour).UnixMilli()}
+	for _, f := range change {
+		f(o)
+	}
+	return p.append(o)
+}
+
+func (p *party) append(body ledger.Body, docs ...[]byte) ledger.Entry {
+	p.town.t.Helper()
+	entries, err := p.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {
+		return []ledger.Draft{{Body: body, Docs: docs}}, nil
+	})
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	return entries[0]
+}
+
+func (p *party) device() ledger.Key { return p.id.Author().Device }
+
+// wants is one ticket at 5 EUR.
+func (p *party) wants(seller *party, rail string) market.Want {
+	return market.Want{Seller: seller.device(), Host: seller.person, Room: hall, Count: 1, Price: eur(500), Rail: rail}
+}
+
+func (p *party) balance(a ledger.Account) (sum ledger.Amount) {
+	p.town.t.Helper()
+	if err := p.store.View(func(b *ledger.Books) error { sum = b.Balance("EUR", a); return nil }); err != nil {
+		p.town.t.Fatal(err)
+	}
+	return sum
+}
+
+func (p *party) seats(offer ledger.Entry) (s ledger.Seats) {
+	p.town.t.Helper()
+	err := p.store.View(func(b *ledger.Books) (err error) {
+		s, err = b.Seats(offer.ID, time.Now())
+		return err
+	})
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	return s
+}
+
+// kinds counts the entries of a node by kind.
+func (p *party) kinds() map[ledger.Kind]int {
+	p.town.t.Helper()
+	n := map[ledger.Kind]int{}
+	err := p.store.Entries(0, func(_ uint64, e ledger.Entry) bool { n[e.Kind]++; return true })
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	delete(n, ledger.KindOpen)
+	return n
+}
+
+// tickets are those that a node has taken home.
+func (p *party) tickets() (list []ledger.Ticket) {
+	p.town.t.Helper()
+	err := p.store.Entries(0, func(_ uint64, e ledger.Entry) bool {
+		if got, ok := e.Body.(*ledger.Got); ok {
+			for i := range got.Tickets {
+				tk, _, err := ledger.OpenDocument[ledger.Ticket](e.Docs[1+i])
+				if err != nil {
+					p.town.t.Error(err)
+				}
+				list = append(list, tk)
+			}
+		}
+		return true
+	})
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	return list
+}
+
+// debts are what both sides say that the payer owes the payee by IOU: with fresh keys, the payee knows no name.
+func (p *party) debts(payee *party) (owes, owed ledger.Amount) {
+	owes = -p.balance(ledger.Payable(payee.person))
+	for k := range p.buyers() {
+		owed += payee.balance(ledger.Receivable(k))
+	}
+	return owes, owed
+}
+
+// buyers are the keys that a node has bought with.
+func (p *party) buyers() map[ledger.Key]doc.PrivateKey {
+	p.town.t.Helper()
+	keys := map[ledger.Key]doc.PrivateKey{}
+	err := p.store.Entries(0, func(_ uint64, e ledger.Entry) bool {
+		if _, ok := e.Body.(*ledger.Pay); ok {
+			o, _, err := ledger.OpenDocument[ledger.Order](e.Docs[0])
+			if err != nil {
+				p.town.t.Error(err)
+			}
+			keys[o.Buyer] = p.KeyOf(o)
+		}
+		return true
+	})
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	return keys
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
