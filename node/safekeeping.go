@@ -41,7 +41,8 @@ import (
 // authenticated with each. The salt is random: no key is used for two files.
 //
 // The content is a length (4 bytes), keysWire in deterministic CBOR, and the ledger as a segment (package ledger), or nothing
-// if there is none. Rooms are not in it: a room's key and counters live on one device only.
+// if there is none. Rooms are not in it: a room's key and counters live on one device only. Nor are the keys made for purchases:
+// they follow from the device's and the order (package market).
 const (
 	safeMagic   = "salonsafe"
 	safeVersion = 1
