@@ -420,17 +420,26 @@ func (r *Room) ask(ctx context.Context, c room.Command) error {
 		raw, err := room.SignCommand(r.n.id(), c)
 		return relay.Command{ID: id, Payload: raw}, err
 	})
-	if err != nil {
-		return err
-	}
 	a, ok := m.(relay.Answer)
+	if lost := errors.Is(err, errNotConnected) || ok && a.Code == errNotConnected.Code; lost && c.Kind == room.End && r.hasEnded() {
+		return nil // whoever is sent away for that may not get the answer
+	}
 	switch {
+	case err != nil:
+		return err
 	case !ok:
 		return errNotConnected
 	case a.Code != "":
 		return answered(a)
 	}
 	return nil
+}
+
+// hasEnded reports whether the host said that the room is over.
+func (r *Room) hasEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state != nil && r.state.Ended
 }
 
 // exchange sends the host what question makes of an ID, and waits for what answers it.
