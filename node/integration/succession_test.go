@@ -181,6 +181,13 @@ func TestCoHostTakesOver(t *testing.T) {
 		s.awaitFrames(killed)
 		now := s.gaps("killed", killed)
 		gaps = append(gaps, now...)
+		// Who has never heard of the host finds the room in the list, and comes in.
+		late := up(t, append([]string{"--name", "Fay", "--peer", s.ears[0].addr()}, overQUIC...)...)
+		sees(t, late, "Outlives", true, patience)
+		if v, _, err := late.api().Join(t.Context(), s.id); err != nil || v.Phase != node.Live {
+			t.Errorf("who comes now is in the room: %v, %v", v.Phase, err)
+		}
+		late.interrupt()
 		s.act(s.coHost, "lock", "")
 		s.host = start(t, home, s.hostArgs...)
 		back := time.Now()
