@@ -555,7 +555,7 @@ func (r *Room) ownClaim(number uint64) (relay.Claim, error) {
 	return relay.Claim{Room: r.id, Charter: charter, Snapshot: snapshot, Number: number}, err
 }
 
-// openClaim checks somebody's proof that they lead the room.
+// openClaim checks somebody's proof that they lead the room: with errOldTerm, that they do under an older charter.
 func (r *Room) openClaim(from peer.ID, m relay.Claim) (*room.State, error) {
 	charter, s, err := r.openState(m.Charter, m.Snapshot)
 	if err != nil {
@@ -581,6 +581,7 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 		return
 	}
 	var theirs *room.State
+	old := false // under a charter that the host has changed since: who leads so yields to us, and never we
 	r.mu.Lock()
 	heard := r.isRival(from) || r.heir.claims.take(time.Now(), claimRate, claimBurst)
 	r.mu.Unlock()
@@ -591,7 +592,8 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	if len(m.Snapshot) > 0 {
 		var err error
-		if theirs, err = r.openClaim(from, m); err != nil {
+		theirs, err = r.openClaim(from, m)
+		if old = errors.Is(err, errOldTerm); err != nil && !old {
 			n.counts.Add("claim_refused")
 			n.o.Log.Warn("claim", "room", r.id.String(), "from", from.String(), "err", err)
 			ctl.Finish(relay.Refuse{Code: "untrusted", Text: "That is not proven."})
@@ -600,7 +602,9 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	r.mu.Lock()
 	answer, err := any(refuse), error(nil)
-	if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
+	if old && room.Meet(r.n.Person(), r.state, theirs) == room.Yield {
+		err = errOldTerm
+	} else if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
 		number := r.voice.nextNumber()
 		if theirs != nil {
 			err = r.meetLeader(peer.AddrInfo{ID: from, Addrs: n.addrsOf(from)}, m, theirs)

@@ -238,6 +238,36 @@ func TestTwoLead(t *testing.T) {
 	s.danHears.hears(t, "Dan to hear Bo", true, 25)
 }
 
+// TestTwoLeadUnderTwoCharters: a co-host leads who has not heard that the host changed the charter. They yield as any other.
+func TestTwoLeadUnderTwoCharters(t *testing.T) {
+	s := startSuccession(t)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	awaitChange(t, s.bo.n, "Bo to be ready", func() bool {
+		s.bo.mu.Lock()
+		defer s.bo.mu.Unlock()
+		return s.bo.prepared()
+	})
+	s.bo.mu.Lock() // nothing comes to him now
+	s.host.mu.Lock()
+	err := s.host.reclaim()
+	version := s.host.charter.Version
+	s.host.mu.Unlock()
+	older := s.bo.charter.Version < version
+	s.bo.takeOver(time.Now())
+	leads := s.bo.host != nil
+	s.bo.mu.Unlock()
+	if err != nil || !older || !leads {
+		t.Fatalf("%v; Bo has an older charter: %v, and leads: %v", err, older, leads)
+	}
+	s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
+	awaitChange(t, s.bo.n, "Bo to yield", func() bool { return !s.bo.leads() })
+	s.danHears.hears(t, "Dan to hear Bo", true, 25)
+}
+
 // TestHandOver: the host hands the room over, stays as a guest, and takes it back.
 func TestHandOver(t *testing.T) {
 	s := startSuccession(t)
