@@ -126,10 +126,20 @@ func (x *intruder) open(p protocol.ID, b []byte) network.Stream {
 func (x *intruder) join() any {
 	x.t.Helper()
 	x.ctl = newControlConn(x.open(protoControl, nil), nil)
-	x.ctl.Send(relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert(), Claim: x.claim})
+	ask := relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert(), Claim: x.claim}
+	x.ctl.Send(ask)
 	x.ms = x.open(protoMedia, appendMessage(nil, x.room[:]))
 	x.link = newStreamLink(x.ms, nil)
 	m, err := x.ctl.Receive()
+	for range 50 {
+		w, wait := m.(relay.Wait)
+		if err != nil || !wait {
+			break
+		}
+		time.Sleep(time.Duration(w.Millis) * time.Millisecond) // as it was told to
+		x.ctl.Send(ask)
+		m, err = x.ctl.Receive()
+	}
 	if err != nil {
 		x.t.Fatal(err)
 	}
