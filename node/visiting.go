@@ -97,6 +97,9 @@ func (r *Room) isFinal(err error) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host != nil {
+		return false // it was about our place with who led before us
+	}
 	r.setPhase(final.phase, final.text)
 	return true
 }
