@@ -36,6 +36,8 @@ const (
 	partWithin = 2 * time.Second // of those below, when we go
 	// shareFor is how long two programs may come, the old one and its successor's.
 	shareFor = 3 * time.Second
+	publishTries = 20
+	publishEvery = 500 * time.Millisecond
 	// lockedGrace is for how long a locked room lets in whoever comes after its leader changed: only the old one knows who
 	// was inside.
 	lockedGrace = 10 * time.Second
@@ -187,11 +189,32 @@ func (r *Room) renewMicrophone() {
 		return
 	}
 	r.voice.askIncarnation(r.state.Incarnation)
-	r.wg.Go(func() {
-		if err := r.command(r.n.ctx, room.Command{Kind: room.Publish}); err != nil {
-			r.n.o.Log.Warn("microphone not taken up again", "room", r.id.String(), "err", err)
+	r.wg.Go(func() { r.publishAgain(r.n.ctx) })
+}
+
+// publishAgain has whoever leads now take up our microphone. In a change of leader they may be out of reach for a moment.
+func (r *Room) publishAgain(ctx context.Context) {
+	for range publishTries {
+		err := r.command(ctx, room.Command{Kind: room.Publish})
+		if err == nil {
+			return
 		}
-	})
+		r.n.o.Log.Warn("microphone not taken up again", "room", r.id.String(), "err", err)
+		if !errors.Is(err, errNotConnected) {
+			return // they do not take it
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(publishEvery):
+		}
+		r.mu.Lock()
+		over := r.host != nil || r.phase.Over() || !r.voice.unpublished(r.mySeat())
+		r.mu.Unlock()
+		if over {
+			return
+		}
+	}
 }
 
 // become makes us who leads the room, by an event of ours. r.mu is held, and let go while something is written.
