@@ -496,6 +496,13 @@ func TestHostComesBackToItsRelays(t *testing.T) {
 	link := hosted.View().Link
 	awaitChange(t, n, "the relay to carry the room", func() bool { r := n.Room(hosted.id); return r != nil && r.Phase() == Live })
 	var guests []*Room
+	defer func() {
+		for _, r := range guests {
+			if v := r.View(); t.Failed() {
+				t.Logf("%s: %s, %d hands, reign %d, led at %s, %+v", r.n.displayName(), v.Phase, len(v.Hands), r.reign(), r.leader().ID, r.Stats())
+			}
+		}
+	}()
 	for _, name := range []string{"Bo", "Cy"} {
 		r, err := startNode(t, name, nil).Join(t.Context(), link)
 		if err != nil {
@@ -528,4 +535,14 @@ func TestHostComesBackToItsRelays(t *testing.T) {
 		r.Play(e)
 		e.hears(t, "the host after its return", true, 50)
 	}
+}
+
+// reign is that of the state as a room knows it.
+func (r *Room) reign() uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == nil {
+		return 0
+	}
+	return r.state.Term.Reign
 }

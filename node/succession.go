@@ -35,7 +35,7 @@ const (
 	handAhead  = 50
 	partWithin = 2 * time.Second // of those below, when we go
 	// shareFor is how long two programs may come, the old one and its successor's.
-	shareFor = 3 * time.Second
+	shareFor     = 3 * time.Second
 	publishTries = 20
 	publishEvery = 500 * time.Millisecond
 	// lockedGrace is for how long a locked room lets in whoever comes after its leader changed: only the old one knows who
