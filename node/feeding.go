@@ -439,7 +439,7 @@ func (r *Room) audience() uint32 {
 			people[c.author.Person] = true
 		}
 	}
-	if r.lends.on && !r.state.OnStage(r.n.Person()) {
+	if r.hearsToo() && !r.state.OnStage(r.n.Person()) {
 		n++ // we listen too
 	}
 	return n + uint32(len(people)+r.voice.guestCount())

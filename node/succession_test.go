@@ -289,6 +289,7 @@ func TestHandOver(t *testing.T) {
 	if now := s.dan.Stats().Concealed; now != lost && !raced {
 		t.Errorf("Dan lost %d frames when Bo took the room", now-lost)
 	}
+	awaitNames(t, s.bo, "Ana", "Bo", "Cy", "Dan") // Ana too, who goes on feeding those whom she fed
 	s.do(s.cy, Action{Kind: "say", Text: "through Ana"})
 	s.hasSaid(s.bo, "through Ana")
 	s.do(s.host, Action{Kind: "take_back"})

@@ -381,11 +381,11 @@ func (r *Room) partWith(u *uplink, code string) {
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
 	r.acknowledge(r.guest.parent, r.guest.ctl, time.Now())
-	ctl, relayed, carries := r.guest.ctl, r.guest.parent != r.guest.host.ID, r.carries != nil && !r.lends.on
+	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
 	r.guest.nextID++
 	id := r.guest.nextID
 	r.mu.Unlock()
-	if ctl != nil && relayed && !carries {
+	if ctl != nil && relayed && !r.carried {
 		c := room.Command{Room: r.id, Kind: room.Leave, Time: time.Now().UnixMilli(), Nonce: r.n.nonce()}
 		if raw, err := room.SignCommand(r.n.id(), c); err == nil {
 			ctl.Send(relay.Command{ID: id, Payload: raw})
