@@ -204,6 +204,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		return nil, no
 	}
 	r.feeds.children[id] = c
+	if !c.warm {
+		r.noteMove(c)
+	}
 	r.names.learn(cert.Person, name)
 	if p, ok := r.feeds.parked[id]; ok {
 		delete(r.feeds.parked, id)
@@ -238,6 +241,9 @@ func (r *Room) givePlace(c *child, j relay.Join, rtt time.Duration) (no any) {
 	id := relay.Peer(c.id)
 	hears, _ := r.rights(c)
 	entry := entryOf(peer.AddrInfo{ID: c.id, Addrs: r.n.addrsOf(c.id)})
+	if r.state.Leads(c.author.Person) {
+		r.settleHeirs(c)
+	}
 	r.media.drive(func(p *relay.Place, now time.Time) {
 		answer := p.Join(entry, j, hears, rtt, now)
 		a, ok := answer.(relay.Accept)

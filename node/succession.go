@@ -149,7 +149,11 @@ func (r *Room) obey() {
 		}
 		r.guest.changed()
 	}
-	r.media.drive(func(p *relay.Place, _ time.Time) { p.Source(relay.Peer(id)) })
+	stand := r.mayLead()
+	r.media.drive(func(p *relay.Place, now time.Time) {
+		p.Source(relay.Peer(id))
+		p.Inherit(stand, now)
+	})
 	r.heir.led = r.state.Program.Device
 	if r.state.Term.Order == 0 {
 		r.heir.host = r.guest.host
@@ -160,7 +164,6 @@ func (r *Room) obey() {
 		}
 		r.heir.tail = nil
 	}
-	stand := r.mayLead()
 	if r.voice.setStandby(stand); stand {
 		r.prepare()
 	}
@@ -784,13 +787,18 @@ func (r *Room) HandOver(ctx context.Context, to doc.PublicKey) error {
 		r.mu.Unlock()
 		return &UserError{Code: "not_leading", Text: "You do not lead this room now."}
 	}
-	list := slices.DeleteFunc(r.standbys(), func(s standby) bool { return s.child == nil }) // who is far is asked through relays in vain
+	list := r.standbys()
 	i := slices.IndexFunc(list, func(s standby) bool { return to.IsZero() || s.author.Person == to })
 	if i < 0 {
 		r.mu.Unlock()
 		return &UserError{Code: "no_successor", Text: "No co-host is in the room who could lead it on. Appoint one, or end it for all."}
 	}
 	c := list[i].child
+	if c == nil { // who is asked through a relay is asked in vain
+		name := r.names.view(list[i].author.Person).Name
+		r.mu.Unlock()
+		return &UserError{Code: "far", Text: fmt.Sprintf("%s hears the room through a relay, and is about to come nearer. Try again in a moment.", name)}
+	}
 	number := r.voice.nextNumber() + handAhead
 	r.heir.offered, r.heir.asked = c.id, number
 	news := r.roleNews()
@@ -841,11 +849,11 @@ func (r *Room) TakeBack(ctx context.Context) error {
 	return nil
 }
 
-// takeLead is a leader's request that we lead.
+// takeLead is a leader's request that we lead. We may be just moving from a relay to them: then follow proposes it.
 func (r *Room) takeLead(u *uplink, m relay.Lead) {
 	r.mu.Lock()
 	last := r.voice.lastNumber()
-	may := r.guest.up == u && u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
+	may := u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
 	if may {
 		r.heir.asked, r.heir.askedAt = m.Number, time.Now()
 	}
@@ -865,7 +873,7 @@ func (r *Room) propose() {
 		r.prepare() // which proposes when it is done
 		return
 	}
-	if r.host != nil || r.leaving || r.guest.ctl == nil || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
+	if r.host != nil || r.leaving || r.guest.ctl == nil || r.guest.parent != r.guest.host.ID || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
 		return
 	}
 	ev, err := r.nextTerm(now)
