@@ -50,14 +50,15 @@ type child struct {
 	author doc.Author
 	name   string
 	ctl    *controlConn
-	at     multiaddr.Multiaddr // by its connection
-	since  time.Time           // when it came
-	heard  time.Time           // last message
-	left   bool                // it said so
-	moved  bool                // it said that another feeds it
-	warm   bool                // another feeds it: here it is nobody, and hears nothing but what keeps its place
-	from   *child              // through whom it was heard a moment ago; nil if through nobody
-	loss   float64             // share of frames it lost, by its own word, smoothed
+	at     multiaddr.Multiaddr    // by its connection
+	since  time.Time              // when it came
+	heard  time.Time              // last message
+	left   bool                   // it said so
+	moved  bool                   // it said that another feeds it
+	warm   bool                   // another feeds it: here it is nobody, and hears nothing but what keeps its place
+	from   *child                 // through whom it was heard a moment ago; nil if through nobody
+	inside map[doc.PublicKey]bool // whom it was told of, of those inside; nil if of nobody
+	loss   float64                // share of frames it lost, by its own word, smoothed
 	report relay.Report
 
 	// Of one that carries the room for others:

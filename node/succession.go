@@ -36,9 +36,11 @@ const (
 	partWithin = 2 * time.Second // of those below, when we go
 	// shareFor is how long two programs may come, the old one and its successor's.
 	shareFor = 3 * time.Second
-	// lockedGrace is for how long a locked room lets in whoever comes after its leader changed: only the old one knows who
-	// was inside.
+	// lockedGrace is for how long whoever leads lets people do what the leader before would have let them do, who alone knew:
+	// carry the room for others, and come into a locked one if the leader before was gone too soon to tell who was inside.
 	lockedGrace = 10 * time.Second
+	// insideMost is how many people are told of who are inside, and remembered.
+	insideMost = 4096
 )
 
 // An heir is what a node keeps that may lead the room, or has led it. Room.mu guards it.
@@ -51,17 +53,19 @@ type heir struct {
 	tail      [][]byte          // events for whoever leads now, when we are in
 	asked     uint64            // number at which our program is to begin, if we were asked to lead; else 0
 	askedAt   time.Time
-	offered   peer.ID       // whom we asked to lead
-	news      chan struct{} // closed when what we are changes
-	grace     time.Time     // until then a locked room lets everybody in
-	hint      peer.AddrInfo // who may lead too, as we heard
-	claims    allowance     // of strangers
-	led       doc.PublicKey // device that led the room when last looked
-	before    doc.PublicKey // device that led it before us: its program goes on to where ours begins
-	host      peer.AddrInfo // where the host led last
-	floor     floor         // beyond which we hand out incarnations when we lead, and the epoch after which we do
-	reserved  floor         // up to which the home knows of both
-	used      bool          // we have led since; what is reserved holds for that alone
+	offered   peer.ID                // whom we asked to lead
+	news      chan struct{}          // closed when what we are changes
+	grace     time.Time              // of lockedGrace
+	inside    map[doc.PublicKey]bool // the people in the room, as the leader says; nil if it has not
+	insideBy  *uplink                // by which it said so
+	hint      peer.AddrInfo          // who may lead too, as we heard
+	claims    allowance              // of strangers
+	led       doc.PublicKey          // device that led the room when last looked
+	before    doc.PublicKey          // device that led it before us: its program goes on to where ours begins
+	host      peer.AddrInfo          // where the host led last
+	floor     floor                  // beyond which we hand out incarnations when we lead, and the epoch after which we do
+	reserved  floor                  // up to which the home knows of both
+	used      bool                   // we have led since; what is reserved holds for that alone
 	preparing bool
 	renewed   room.Term // under which we last asked for an incarnation of our own accord
 	warned    time.Time // vigil: when the leader was last asked for a sign of life
@@ -219,6 +223,9 @@ func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.
 	r.lends = lends{}
 	r.carries, r.host = nil, r.newHosting()
 	r.heir.grace, r.heir.gone, r.heir.offered = now.Add(lockedGrace), false, ""
+	for p := range r.heir.inside { // as if they had lost the connection just now: many have
+		r.host.door.lost[p] = now
+	}
 	r.guest.up, r.guest.ctl, r.guest.parent, r.guest.at, r.guest.lost = nil, nil, "", position{}, time.Time{}
 	r.voice.lead(r.heir.asked, now)
 	r.heir.asked = 0
@@ -268,7 +275,7 @@ func (r *Room) shareProgram() {
 func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 	now := time.Now()
 	r.heir.tail = r.tailFor(s)
-	r.heir.offered = ""
+	r.heir.offered, r.heir.inside, r.heir.insideBy = "", nil, nil
 	r.host = nil
 	if r.guest == nil {
 		r.guest = newVisiting(to)
@@ -444,6 +451,61 @@ func (r *Room) tellSuccessors() {
 	r.host.keeper.marked = time.Time{} // the home is to know whom to ask, too
 	r.n.roomChanged(r)
 	r.announceSoon()
+}
+
+// tellInside tells those who may lead the room next who is inside. r.mu is held.
+func (r *Room) tellInside() {
+	var people map[doc.PublicKey]bool
+	for _, c := range r.feeds.children {
+		if !r.state.Leads(c.author.Person) || c.left || c.warm {
+			continue
+		}
+		if people == nil {
+			people = r.inside()
+		}
+		if c.inside == nil {
+			c.inside = make(map[doc.PublicKey]bool)
+		}
+		var here, gone []doc.PublicKey
+		for p := range c.inside {
+			if !people[p] {
+				gone = append(gone, p)
+				delete(c.inside, p)
+			}
+		}
+		for p := range people {
+			if !c.inside[p] && len(c.inside) < insideMost {
+				here = append(here, p)
+				c.inside[p] = true
+			}
+		}
+		for len(here)+len(gone) > 0 {
+			h, g := min(len(here), relay.MaxInside), min(len(gone), relay.MaxInside)
+			c.ctl.Send(relay.Inside{Here: here[:h], Gone: gone[:g]})
+			here, gone = here[h:], gone[g:]
+		}
+	}
+}
+
+// takeInside takes a leader's word on who is inside. r.mu is not held.
+func (r *Room) takeInside(u *uplink, m relay.Inside) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := &r.heir
+	if r.host != nil || u.to.ID != r.guest.host.ID {
+		return
+	}
+	if h.insideBy != u {
+		h.inside, h.insideBy = make(map[doc.PublicKey]bool), u // it tells anew
+	}
+	for _, p := range m.Gone[:min(len(m.Gone), relay.MaxInside)] {
+		delete(h.inside, p)
+	}
+	for _, p := range m.Here[:min(len(m.Here), relay.MaxInside)] {
+		if len(h.inside) < insideMost {
+			h.inside[p] = true
+		}
+	}
 }
 
 // peersOf are the nodes of a list.

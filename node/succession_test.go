@@ -205,6 +205,44 @@ func TestCoHostLeadsAClosedRoom(t *testing.T) {
 	s.danHears.hears(t, "Dan to hear Bo still", true, 100)
 }
 
+// TestLockedRoomStaysLocked: who was inside comes to the co-host who leads on, and nobody else, not even at once.
+func TestLockedRoomStaysLocked(t *testing.T) {
+	s := startSuccession(t)
+	gone, eve := startNode(t, "Gus", nil), startNode(t, "Eve", nil)
+	atGus, err := gone.Join(t.Context(), s.host.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(s.host, Action{Kind: "lock"})
+	told := func(people ...doc.PublicKey) func() bool {
+		return func() bool {
+			s.bo.mu.Lock()
+			defer s.bo.mu.Unlock()
+			return s.bo.state.Locked && len(s.bo.heir.inside) == len(people) && !slices.ContainsFunc(people, func(p doc.PublicKey) bool { return !s.bo.heir.inside[p] })
+		}
+	}
+	awaitChange(t, s.bo.n, "Bo to know who is inside", told(s.anaI, s.boIs, s.cy.n.Person(), s.dan.n.Person(), gone.Person()))
+	s.do(atGus, Action{Kind: "leave"})
+	awaitChange(t, s.bo.n, "Bo to know that Gus is gone", told(s.anaI, s.boIs, s.cy.n.Person(), s.dan.n.Person()))
+	s.ana.crash(t)
+	s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+	link := s.bo.View().Link
+	out := func(n *Node) {
+		t.Helper()
+		if r, err := n.Join(t.Context(), link); err != nil || r.Phase() != Failed {
+			t.Errorf("%s comes in: %v, %s", n.displayName(), err, r.Phase())
+		}
+	}
+	out(eve)
+	out(gone)
+	s.do(s.dan, Action{Kind: "leave"})
+	awaitChange(t, s.bo.n, "Dan to be gone", func() bool { return s.bo.View().Listeners == 1 })
+	out(s.dan.n)
+	if n := s.bo.n.Counts()["join_refused_locked"]; n != 3 {
+		t.Errorf("%d refused, want 3", n)
+	}
+}
+
 // TestTwoLead: a co-host who lost the way to a host that is well leads for as long as that lasts; then the host leads, and
 // what was decided there is decided again.
 func TestTwoLead(t *testing.T) {

@@ -179,7 +179,7 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	switch m.(type) {
 	case relay.Refuse, relay.Redirect, relay.Wait:
 		u.answered = true
-	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors:
+	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside:
 		if r.guest.have.Load() == 0 {
 			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about
 		}
@@ -243,6 +243,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.takeSuccessors(u, m)
 	case relay.Tail:
 		r.hearTail(m)
+	case relay.Inside:
+		r.takeInside(u, m)
 	case relay.Lead:
 		r.takeLead(u, m)
 	case relay.Counts:
