@@ -308,7 +308,7 @@ func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 		p.Seek(entries, now)
 	})
 	r.n.o.Log.Info("somebody else leads the room", "room", r.id.String(), "leader", to.ID.String(), "reign", s.Term.Reign, "epoch", s.Term.Epoch, "order", s.Term.Order)
-	r.act(r.visit, r.keepVisit, r.tendCarried, r.keepWatch)
+	r.act(r.visit, r.keepVisit, r.tendCarried, r.keepWatch, r.keepLane)
 	r.settle()
 	r.roleChanged()
 }

@@ -309,10 +309,22 @@ func (v *voice) frame(f relay.Frame, resent bool, now time.Time) (j judgement) {
 	switch {
 	case f.Slot == relay.Program && !v.hearsStage():
 		return v.program.frame(v, f, resent, now)
+	case f.Slot == relay.Program:
+		v.came = v.came || v.standby // who stands by hears it too, and of the stage what comes by lanes may come first
 	case f.Slot != relay.Program && v.mixes():
 		v.stage.frame(v, f, resent, now)
 	}
 	return j
+}
+
+// beside takes a frame that a speaker sent us straight, which says nothing of the path from who leads.
+func (v *voice) beside(f relay.Frame, resent bool, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if came := v.came; f.Slot != relay.Program && v.mixes() {
+		v.stage.frame(v, f, resent, now)
+		v.came = came
+	}
 }
 
 func (v *voice) auth(a *relay.Auth, now time.Time) (j judgement) {
