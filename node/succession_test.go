@@ -474,6 +474,9 @@ func TestFarCoHostLeadsOn(t *testing.T) {
 	if p := g.fedBy(atBo); p != g.relays[0] {
 		t.Fatal("Bo is not fed by the relay")
 	}
+	if n := bo.Counts()["carrier_forged"]; n != 0 {
+		t.Errorf("Bo left %d relays for forgers", n)
+	}
 	laptop.crash(t)
 	g.host.n.crash(t)
 	s := &succession{t: t}
