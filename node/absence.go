@@ -163,5 +163,6 @@ func (r *Room) forget(who doc.Author, c *child) {
 	if r.feeds.below.people[who.Person] > 0 {
 		return
 	}
+	delete(r.host.door.lost, who.Person)
 	_ = r.note(room.Decline, who.Person, now)
 }

@@ -204,6 +204,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		return nil, no
 	}
 	r.feeds.children[id] = c
+	if !c.warm {
+		r.noteMove(c)
+	}
 	r.names.learn(cert.Person, name)
 	if p, ok := r.feeds.parked[id]; ok {
 		delete(r.feeds.parked, id)
@@ -225,6 +228,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		delete(r.host.recalls, id)
 		if r.state.Leads(cert.Person) {
 			r.tellSuccessors() // whoever leads may be gone before the second is over
+			r.tellInside()
 		}
 		r.greet(c.author)
 	} else {
@@ -238,6 +242,9 @@ func (r *Room) givePlace(c *child, j relay.Join, rtt time.Duration) (no any) {
 	id := relay.Peer(c.id)
 	hears, _ := r.rights(c)
 	entry := entryOf(peer.AddrInfo{ID: c.id, Addrs: r.n.addrsOf(c.id)})
+	if r.state.Leads(c.author.Person) {
+		r.settleHeirs(c)
+	}
 	r.media.drive(func(p *relay.Place, now time.Time) {
 		answer := p.Join(entry, j, hears, rtt, now)
 		a, ok := answer.(relay.Accept)
@@ -360,7 +367,7 @@ func (r *Room) devices(p doc.PublicKey) int {
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
 	now := time.Now()
-	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) || r.host.door.wasInside(p, now))
+	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) && r.heir.inside == nil || r.host.door.wasInside(p, now))
 }
 
 // nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.

@@ -493,6 +493,9 @@ func TestRubbish(t *testing.T) {
 		{"half a room's ID, then nothing", "media_malformed", func(x *intruder) network.Stream { return x.open(protoMedia, []byte{16, 1, 2, 3}) }},
 		{"media of no room", "media_no_room", func(x *intruder) network.Stream { return x.open(protoMedia, appendMessage(nil, noise[:16])) }},
 		{"media without a join", "media_without_join", func(x *intruder) network.Stream { return x.open(protoMedia, appendMessage(nil, x.room[:])) }},
+		{"noise on a lane", "lane_malformed", func(x *intruder) network.Stream { return x.open(protoLane, append([]byte{200, 1}, noise...)) }},
+		{"a lane to no room", "lane_refused", func(x *intruder) network.Stream { return x.open(protoLane, appendMessage(nil, noise[:16])) }},
+		{"a lane to who does not stand by", "lane_refused", func(x *intruder) network.Stream { return x.open(protoLane, appendMessage(nil, x.room[:])) }},
 		{"noise to the directory", "directory_request_malformed", func(x *intruder) network.Stream {
 			return x.open(protoDirectory, appendMessage(nil, noise))
 		}},

@@ -225,6 +225,7 @@ func (r *Room) everySecond(now time.Time) {
 		return // while something was written somebody else began to lead
 	}
 	r.tellSuccessors()
+	r.tellInside()
 	r.voice.expectLoss(r.worstLoss())
 	r.lookAtChildren(now)
 	r.offer()

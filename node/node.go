@@ -148,6 +148,7 @@ func (n *Node) start() error {
 	}
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
+	n.host.SetStreamHandler(protoLane, func(s network.Stream) { n.serve(s, n.serveLane) })
 	if n.o.Hidden {
 		return nil
 	}
@@ -562,7 +563,7 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	if before != nil {
 		r.comeBack(before)
 	}
-	parts := []func(context.Context){r.visit, r.keepVisit, r.tendCarried, r.keepWatch}
+	parts := []func(context.Context){r.visit, r.keepVisit, r.tendCarried, r.keepWatch, r.keepLane}
 	if carry {
 		r.carried, r.feeds, r.carries = true, newFeeding(), newCarrying()
 		r.tally.records = n.openRecords(r.id)

@@ -245,7 +245,9 @@ func (r *Room) follow() {
 			r.tellAnew()
 		}
 		r.setPhase(Live, "")
-		r.obey()
+		if r.obey(); r.heir.asked != 0 {
+			r.wg.Go(r.propose)
+		}
 		r.settle()
 		g.decided.Do(func() { close(g.ready) })
 	}

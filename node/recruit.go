@@ -101,11 +101,8 @@ func (r *Room) recruits(now time.Time) []peer.AddrInfo {
 		return list
 	}
 	maps.DeleteFunc(r.host.asked, func(_ peer.ID, a *asked) bool { return !a.willing && !a.calling && now.After(a.next) })
-	places, fed, free := r.places(), 0, 0
-	r.media.drive(func(p *relay.Place, _ time.Time) {
-		fed = p.Feeds()
-		free = int(p.Load().All) - max(places-fed, 0)
-	})
+	places, fed, free := r.places(), 0, r.placesBelow()
+	r.media.drive(func(p *relay.Place, _ time.Time) { fed = p.Feeds() })
 	if 4*fed < 3*places || 2*free >= places || len(r.host.asked) >= offersMost {
 		return list
 	}
@@ -119,6 +116,17 @@ func (r *Room) recruits(now time.Time) []peer.AddrInfo {
 		}
 	}
 	return list
+}
+
+// placesBelow is how many places there are below us. r.mu is held.
+func (r *Room) placesBelow() (n int) {
+	r.media.drive(func(p *relay.Place, _ time.Time) {
+		l := p.Load()
+		if n = int(l.All); l.Hops == 0 {
+			n -= int(l.Free) // they are here
+		}
+	})
+	return n
 }
 
 // askToCarry asks one relay.

@@ -128,7 +128,8 @@ func (r *Room) findParent() {
 func (r *Room) uses(p peer.ID) bool {
 	r.media.mu.Lock()
 	defer r.media.mu.Unlock()
-	return r.media.above[relay.Peer(p)] != nil || r.media.below[relay.Peer(p)] != nil
+	id := relay.Peer(p)
+	return r.media.above[id] != nil || r.media.below[id] != nil || r.media.links[id] != nil
 }
 
 // wasRefused notes why an uplink gave us no place; what the host says counts most.

@@ -71,6 +71,8 @@ var controlVectors = []controlVector{
 	{"tail", "27 a1 01 82 41 aa 42 0102", Tail{Events: [][]byte{{0xaa}, {1, 2}}}},
 	{"lead", "28 a1 01 19 0400", Lead{Number: 1024}},
 	{"volunteer", "29 a2 01 07 02 02", Volunteer{ID: 7, Carry: 2}},
+	{"inside", "2a a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 82 5820 " + strings.Repeat("53", 32) + " 5820 " + strings.Repeat("54", 32),
+		Inside{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{fill32(0x53), fill32(0x54)}}},
 }
 
 type controlVector struct {
@@ -104,7 +106,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "2a a0",
+		"unknown kind":           "2b a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",
