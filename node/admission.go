@@ -28,50 +28,54 @@ type parked struct {
 }
 
 // serveControl is the handler of every control stream: its first message says which room.
-func (n *Node) serveControl(s network.Stream) {
+func (n *Node) serveControl(s network.Stream) (stay func()) {
 	ctl := newControlConn(s, nil)
-	defer ctl.Close()
+	defer func() {
+		if stay == nil {
+			ctl.Close()
+		}
+	}()
 	late := time.AfterFunc(joinTimeout, func() {
 		n.counts.Add("join_slow")
 		ctl.Close()
 	})
 	m, err := ctl.Receive()
 	if !late.Stop() {
-		return
+		return nil
 	}
 	if look, ok := m.(relay.Look); ok {
 		n.show(ctl, room.ID(look.Room))
-		return
+		return nil
 	}
 	if m, ok := m.(relay.Claim); ok {
 		n.serveClaim(ctl, s.Conn().RemotePeer(), m)
-		return
+		return nil
 	}
 	if m, ok := m.(relay.Carry); ok {
 		n.serveCarry(ctl, s.Conn().RemotePeer(), m)
-		return
+		return nil
 	}
 	j, ok := m.(relay.Join)
 	if err != nil || !ok {
 		n.counts.Add("join_malformed")
-		return
+		return nil
 	}
 	r := n.fedSoon(n.ctx, room.ID(j.Room), !j.Warm)
 	if r == nil && n.resumes(room.ID(j.Room)) {
 		n.counts.Add("join_early")
 		ctl.Finish(relay.Refuse{Code: codeEarly, Text: "The host is just coming back."})
-		return
+		return nil
 	}
 	if r == nil {
 		n.counts.Add("join_no_room")
 		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not to be had here."})
-		return
+		return nil
 	}
-	r.welcome(n.ctx, s, ctl, j)
+	return r.welcome(n.ctx, s, ctl, j)
 }
 
 // serveMedia is the handler of every media stream.
-func (n *Node) serveMedia(s network.Stream) {
+func (n *Node) serveMedia(s network.Stream) (stay func()) {
 	in := bufio.NewReaderSize(s, 8<<10)
 	_ = s.SetReadDeadline(time.Now().Add(joinTimeout))
 	b, err := readMessage(in, nil, len(room.ID{}))
@@ -79,40 +83,40 @@ func (n *Node) serveMedia(s network.Stream) {
 	if err != nil || len(b) != len(room.ID{}) {
 		n.counts.Add("media_malformed")
 		s.Reset()
-		return
+		return nil
 	}
 	r := n.fedSoon(n.ctx, room.ID(b), true)
 	if r == nil {
 		n.counts.Add("media_no_room")
 		s.Reset()
-		return
+		return nil
 	}
 	r.takeMedia(s.Conn().RemotePeer(), n.newLink(s, in, false))
+	return nil
 }
 
-// welcome serves the control stream of a node that wants in. It returns when the child is gone.
-func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) {
-	id := s.Conn().RemotePeer()
+// welcome answers a node that wants in. stay serves its control stream, if it is let in, until the child is gone.
+func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) (stay func()) {
 	c, no := r.admit(ctx, s.Conn(), ctl, j)
 	for c == nil {
 		switch m := no.(type) {
 		case relay.Refuse:
 			r.n.counts.Add("join_refused_" + m.Code)
 			ctl.Finish(no)
-			return
+			return nil
 		case relay.Wait:
 			r.n.counts.Add("join_told_to_wait")
 			ctl.Send(no)
 		default:
 			r.n.counts.Add("join_redirected")
 			ctl.Finish(no)
-			return
+			return nil
 		}
 		late := time.AfterFunc(joinTimeout, ctl.Close)
 		m, err := ctl.Receive()
 		again, ok := m.(relay.Join)
 		if !late.Stop() || err != nil || !ok {
-			return // it found another place
+			return nil // it found another place
 		}
 		j = again
 		c, no = r.admit(ctx, s.Conn(), ctl, j)
@@ -120,7 +124,14 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 	if len(j.Claim) > 0 && !j.Warm { // a warm child asks when it has moved here
 		r.hearAsk(c, relay.Ask{Device: c.author.Device, Claim: j.Claim, Key: j.Key}, time.Now())
 	}
-	defer r.n.protect(id)()
+	return func() { r.attendTo(ctx, c) }
+}
+
+// attendTo serves a child's control stream until the child is gone.
+func (r *Room) attendTo(ctx context.Context, c *child) {
+	ctl := c.ctl
+	defer ctl.Close()
+	defer r.n.protect(c.id)()
 	defer r.dismiss(c, nil)
 	stop := context.AfterFunc(ctx, ctl.Close)
 	defer stop()

@@ -153,7 +153,7 @@ func (n *Node) start() error {
 		return nil
 	}
 	n.host.SetStreamHandler(protoDirectory, func(s network.Stream) {
-		n.serve(s, func(s network.Stream) { serveDirectory(s, n.dir, n.counts) })
+		n.serve(s, func(s network.Stream) func() { serveDirectory(s, n.dir, n.counts); return nil })
 	})
 	if n.gossip, err = newGossip(n.ctx, n.host, n.counts, n.take, n.takeOffer); err != nil {
 		return err
@@ -165,8 +165,9 @@ func (n *Node) start() error {
 	return n.discover(seeds)
 }
 
-// serve runs a stream handler as one of the node's goroutines.
-func (n *Node) serve(s network.Stream, f func(network.Stream)) {
+// serve runs a stream handler as one of the node's goroutines. What f returns, if anything, lasts as long as a child does: it
+// gets a goroutine of its own, with a small stack. What it took to let the child in needs one of several times its size.
+func (n *Node) serve(s network.Stream, f func(network.Stream) (stay func())) {
 	n.mu.Lock()
 	closing := n.ctx.Err() != nil
 	if !closing {
@@ -177,8 +178,15 @@ func (n *Node) serve(s network.Stream, f func(network.Stream)) {
 		s.Reset()
 		return
 	}
-	defer n.wg.Done()
-	f(s)
+	stay := f(s)
+	if stay == nil {
+		n.wg.Done()
+		return
+	}
+	go func() {
+		defer n.wg.Done()
+		stay()
+	}()
 }
 
 // Close ends hosted rooms, leaves the others, and returns when everything has stopped, within about two seconds.

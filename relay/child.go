@@ -56,7 +56,7 @@ type child struct {
 	heard   time.Time // when its last message came
 	moving  time.Time // when it was last asked to go
 	asked   time.Time // likewise, because we go
-	accused time.Time // when its last evidence came
+	accused time.Time // when it may send evidence again, were what it sent spread out evenly
 }
 
 // Join decides about a child's Join, which the rules of the room allow. It is heard in slots, and rtt away. The answer is

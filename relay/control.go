@@ -210,10 +210,11 @@ type (
 		To   uint64 `cbor:"3,keyasint"`
 	}
 	// Evidence goes up to the host: Packet holds a frame and the auth that it does not fit, or an auth that nobody signed,
-	// as they came from a peer. It proves nothing about the peer to who does not trust its author.
+	// as they came from a peer. It proves nothing about the peer to who does not trust its author, who signs Word.
 	Evidence struct {
 		Against []byte `cbor:"1,keyasint"`
 		Packet  []byte `cbor:"2,keyasint"`
+		Word    []byte `cbor:"3,keyasint,omitempty"` // see evidence.go
 	}
 	// Ask goes up to whoever has a closed room's key: a device wants it, and Boxes answer; the way down is the way that it came.
 	Ask struct {

@@ -60,6 +60,7 @@ var controlVectors = []controlVector{
 	{"drain", "1f a1 01 80", Drain{To: []Entry{}}},
 	{"retract", "20 a3 01 00 02 01 03 07", Retract{From: 1, To: 7}},
 	{"evidence", "21 a2 01 41 aa 02 41 11", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}}},
+	{"evidence, signed", "21 a3 01 41 aa 02 41 11 03 41 cc", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}, Word: []byte{0xcc}}},
 	{"ask", "22 a3 01 5820 " + strings.Repeat("52", 32) + " 02 41 cc 03 02", Ask{Device: fill32(0x52), Claim: []byte{0xcc}, Key: 2}},
 	{"boxes", "23 a1 01 82 a4 01 5820 " + strings.Repeat("52", 32) + " 02 02 03 42 0102 04 41 aa a2 01 5820 " + strings.Repeat("53", 32) + " 05 62 6e6f",
 		Boxes{List: []Box{{Device: fill32(0x52), Epoch: 2, Sealed: []byte{1, 2}, Pass: []byte{0xaa}}, {Device: fill32(0x53), Code: "no"}}}},

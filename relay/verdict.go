@@ -10,6 +10,8 @@ const (
 	banFor       = 10 * time.Second // the first time; then 8 times as long, and so on
 	banMost      = time.Hour
 	maxBans      = 256 // peers
+
+	accusedAtOnce = 8 // pieces of evidence
 )
 
 // Verified says that a frame came out of the Verifier: what the hot parent sends is sound.
@@ -130,17 +132,22 @@ func (p *Place) testify() {
 	p.evidence = nil
 }
 
-// forward passes a child's evidence up, or takes it at the root. A child may send one a second.
+// forward passes a child's evidence up, or takes it at the root. A child may send one a second, and one that carries others
+// a few at once: all those whom somebody deceives find out together.
 func (p *Place) forward(c *child, e Evidence, now time.Time) {
-	if now.Sub(c.accused) < time.Second || len(e.Packet) > MaxPacket {
+	atOnce := 1
+	if c.carry > 0 {
+		atOnce = accusedAtOnce
+	}
+	if c.accused.Sub(now) > time.Duration(atOnce-1)*time.Second || len(e.Packet) > MaxPacket || len(e.Word) > maxWord {
 		return
 	}
-	c.accused = now
+	c.accused = latest(c.accused, now).Add(time.Second)
 	if p.opt.Root {
 		p.out.Accuse(c.id, e)
 		return
 	}
-	if len(p.evidence) < 8 {
+	if len(p.evidence) < accusedAtOnce {
 		p.evidence = append(p.evidence, e)
 	}
 	p.testify()
