@@ -148,7 +148,9 @@ func (n *Node) start() error {
 	}
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
-	n.host.SetStreamHandler(protoLane, func(s network.Stream) { n.serve(s, n.serveLane) })
+	n.host.SetStreamHandler(protoLane, func(s network.Stream) {
+		n.serve(s, func(s network.Stream) func() { n.serveLane(s); return nil })
+	})
 	if n.o.Hidden {
 		return nil
 	}
