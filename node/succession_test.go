@@ -96,13 +96,19 @@ func (s *succession) ledBy(who doc.PublicKey, rooms ...*Room) {
 
 func (s *succession) hasSaid(r *Room, texts ...string) {
 	s.t.Helper()
+	var said []string
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("said was %q", said)
+		}
+	}()
 	awaitChange(s.t, r.n, "the chat", func() bool {
 		lines, _ := r.Chat(0)
-		var said []string
+		said = nil
 		for _, l := range lines {
 			said = append(said, l.Text)
 		}
-		return slices.Equal(said, texts)
+		return slices.Equal(slices.Compact(slices.Clone(said)), texts) // whose answer was lost says it again, as do has them
 	})
 }
 
