@@ -27,8 +27,7 @@ func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	case e.Reason == "chain":
 		return
 	case e.Reason == "source":
-		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
-		return
+		return // not asked for anew: should it turn into evidence, the tree must still know who sent it
 	case e.Reason == "hash" && e.Frame != nil:
 		what = Retract{Slot: e.Frame.Slot, From: e.Frame.Number, To: e.Frame.Number}
 		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
