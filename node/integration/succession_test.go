@@ -215,8 +215,9 @@ func TestHostSleepsBesideCoHost(t *testing.T) {
 	s := performDuo(t)
 	s.host.signal(syscall.SIGSTOP)
 	s.coHost.line("This node leads the room now.")
+	s.witness.await("Bo to lead", func() bool { return s.witness.last.Phase == node.Live && s.witness.last.Leader != nil })
 	s.witness.awaitSound("Bo to be heard again", s.boIs)
-	s.act(s.ears[0], "raise_hand", "")
+	s.act(s.ears[2], "raise_hand", "") // the witness's own: the others may still be on their way to Bo
 	woke := time.Now()
 	s.host.signal(syscall.SIGCONT)
 	s.witness.await("the host to lead", func() bool { return s.witness.last.Phase == node.Live && s.witness.last.Leader == nil })
