@@ -34,9 +34,10 @@ test: ## everything: format, vet, staticcheck, page, types, all tests with the r
 		check-vulnerabilities test-pure test-race
 	@echo '== all checks passed'
 
+# Six at a time: they mostly wait, and take little without the race detector.
 quick: ## go test -short: no browser, nothing long (under 3 minutes)
 	@.ci/install run
-	$(GO) test -short -timeout=5m -parallel=$(PARALLEL) ./...
+	$(GO) test -short -timeout=5m -parallel=6 ./...
 
 bench: build ## costs and delays beside their aims, about 5 minutes (BENCH='command' for others)
 	@.ci/build -o bin/bench ./cmd/bench

@@ -149,7 +149,7 @@ func (r *Room) greet(who doc.Author) {
 // is refused, which is as well. r.mu is held.
 func (r *Room) forget(who doc.Author, c *child) {
 	now := time.Now()
-	if r.feeds.below.guests[who.Device] != nil {
+	if g := r.feeds.below.guests[who.Device]; g != nil && g.via != c {
 		return // it has moved to a relay below us
 	}
 	if !who.Device.IsZero() {
@@ -163,5 +163,6 @@ func (r *Room) forget(who doc.Author, c *child) {
 	if r.feeds.below.people[who.Person] > 0 {
 		return
 	}
+	delete(r.host.door.lost, who.Person)
 	_ = r.note(room.Decline, who.Person, now)
 }

@@ -28,50 +28,54 @@ type parked struct {
 }
 
 // serveControl is the handler of every control stream: its first message says which room.
-func (n *Node) serveControl(s network.Stream) {
+func (n *Node) serveControl(s network.Stream) (stay func()) {
 	ctl := newControlConn(s, nil)
-	defer ctl.Close()
+	defer func() {
+		if stay == nil {
+			ctl.Close()
+		}
+	}()
 	late := time.AfterFunc(joinTimeout, func() {
 		n.counts.Add("join_slow")
 		ctl.Close()
 	})
 	m, err := ctl.Receive()
 	if !late.Stop() {
-		return
+		return nil
 	}
 	if look, ok := m.(relay.Look); ok {
 		n.show(ctl, room.ID(look.Room))
-		return
+		return nil
 	}
 	if m, ok := m.(relay.Claim); ok {
 		n.serveClaim(ctl, s.Conn().RemotePeer(), m)
-		return
+		return nil
 	}
 	if m, ok := m.(relay.Carry); ok {
 		n.serveCarry(ctl, s.Conn().RemotePeer(), m)
-		return
+		return nil
 	}
 	j, ok := m.(relay.Join)
 	if err != nil || !ok {
 		n.counts.Add("join_malformed")
-		return
+		return nil
 	}
 	r := n.fedSoon(n.ctx, room.ID(j.Room), !j.Warm)
 	if r == nil && n.resumes(room.ID(j.Room)) {
 		n.counts.Add("join_early")
 		ctl.Finish(relay.Refuse{Code: codeEarly, Text: "The host is just coming back."})
-		return
+		return nil
 	}
 	if r == nil {
 		n.counts.Add("join_no_room")
 		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not to be had here."})
-		return
+		return nil
 	}
-	r.welcome(n.ctx, s, ctl, j)
+	return r.welcome(n.ctx, s, ctl, j)
 }
 
 // serveMedia is the handler of every media stream.
-func (n *Node) serveMedia(s network.Stream) {
+func (n *Node) serveMedia(s network.Stream) (stay func()) {
 	in := bufio.NewReaderSize(s, 8<<10)
 	_ = s.SetReadDeadline(time.Now().Add(joinTimeout))
 	b, err := readMessage(in, nil, len(room.ID{}))
@@ -79,40 +83,40 @@ func (n *Node) serveMedia(s network.Stream) {
 	if err != nil || len(b) != len(room.ID{}) {
 		n.counts.Add("media_malformed")
 		s.Reset()
-		return
+		return nil
 	}
 	r := n.fedSoon(n.ctx, room.ID(b), true)
 	if r == nil {
 		n.counts.Add("media_no_room")
 		s.Reset()
-		return
+		return nil
 	}
 	r.takeMedia(s.Conn().RemotePeer(), n.newLink(s, in, false))
+	return nil
 }
 
-// welcome serves the control stream of a node that wants in. It returns when the child is gone.
-func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) {
-	id := s.Conn().RemotePeer()
+// welcome answers a node that wants in. stay serves its control stream, if it is let in, until the child is gone.
+func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) (stay func()) {
 	c, no := r.admit(ctx, s.Conn(), ctl, j)
 	for c == nil {
 		switch m := no.(type) {
 		case relay.Refuse:
 			r.n.counts.Add("join_refused_" + m.Code)
 			ctl.Finish(no)
-			return
+			return nil
 		case relay.Wait:
 			r.n.counts.Add("join_told_to_wait")
 			ctl.Send(no)
 		default:
 			r.n.counts.Add("join_redirected")
 			ctl.Finish(no)
-			return
+			return nil
 		}
 		late := time.AfterFunc(joinTimeout, ctl.Close)
 		m, err := ctl.Receive()
 		again, ok := m.(relay.Join)
 		if !late.Stop() || err != nil || !ok {
-			return // it found another place
+			return nil // it found another place
 		}
 		j = again
 		c, no = r.admit(ctx, s.Conn(), ctl, j)
@@ -120,7 +124,14 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 	if len(j.Claim) > 0 && !j.Warm { // a warm child asks when it has moved here
 		r.hearAsk(c, relay.Ask{Device: c.author.Device, Claim: j.Claim, Key: j.Key}, time.Now())
 	}
-	defer r.n.protect(id)()
+	return func() { r.attendTo(ctx, c) }
+}
+
+// attendTo serves a child's control stream until the child is gone.
+func (r *Room) attendTo(ctx context.Context, c *child) {
+	ctl := c.ctl
+	defer ctl.Close()
+	defer r.n.protect(c.id)()
 	defer r.dismiss(c, nil)
 	stop := context.AfterFunc(ctx, ctl.Close)
 	defer stop()
@@ -204,6 +215,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		return nil, no
 	}
 	r.feeds.children[id] = c
+	if !c.warm {
+		r.noteMove(c)
+	}
 	r.names.learn(cert.Person, name)
 	if p, ok := r.feeds.parked[id]; ok {
 		delete(r.feeds.parked, id)
@@ -225,6 +239,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		delete(r.host.recalls, id)
 		if r.state.Leads(cert.Person) {
 			r.tellSuccessors() // whoever leads may be gone before the second is over
+			r.tellInside()
 		}
 		r.greet(c.author)
 	} else {
@@ -238,6 +253,9 @@ func (r *Room) givePlace(c *child, j relay.Join, rtt time.Duration) (no any) {
 	id := relay.Peer(c.id)
 	hears, _ := r.rights(c)
 	entry := entryOf(peer.AddrInfo{ID: c.id, Addrs: r.n.addrsOf(c.id)})
+	if r.state.Leads(c.author.Person) {
+		r.settleHeirs(c)
+	}
 	r.media.drive(func(p *relay.Place, now time.Time) {
 		answer := p.Join(entry, j, hears, rtt, now)
 		a, ok := answer.(relay.Accept)
@@ -360,7 +378,7 @@ func (r *Room) devices(p doc.PublicKey) int {
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
 	now := time.Now()
-	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) || r.host.door.wasInside(p, now))
+	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) && r.heir.inside == nil || r.host.door.wasInside(p, now))
 }
 
 // nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.

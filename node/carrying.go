@@ -39,7 +39,7 @@ type carrying struct {
 	passing  allowance                     // of questions that go up
 	asked    allowance                     // likewise, for the key
 	reported time.Time
-	heard    HearStats // by ourselves, when last reported; of a listener who volunteers
+	heard    HearStats // by ourselves, when last reported; of who hears too
 }
 
 // A passed is a control message of the host's.
@@ -176,6 +176,9 @@ func (r *Room) answerAdmit(c *child, m relay.Admit) {
 	c.ctl.Send(a)
 }
 
+// hearsToo reports whether we carry the room and are in it ourselves: we volunteered, or led it before. r.mu is held.
+func (r *Room) hearsToo() bool { return r.carries != nil && !r.carried }
+
 // presenceSoon has our parent told within presenceEvery who came and went below us, and how many listen. r.mu is held.
 func (r *Room) presenceSoon() {
 	if r.carries == nil || r.carries.due {
@@ -236,7 +239,7 @@ func (r *Room) named() map[doc.PublicKey]relay.Guest {
 	for device, g := range r.feeds.below.guests {
 		all[device] = g.Guest
 	}
-	if me := r.n.author(); r.lends.on { // as a relay would name us whom it feeds
+	if me := r.n.author(); r.hearsToo() { // as a relay would name us whom it feeds
 		all[me.Device] = relay.Guest{Person: me.Person, Device: me.Device, Name: r.n.displayName()}
 	}
 	if len(all) <= namesMost {
@@ -349,7 +352,7 @@ func (r *Room) reportUp(now time.Time) {
 		sum.Late += c.report.Late
 		c.report = relay.Report{}
 	}
-	if r.lends.on {
+	if r.hearsToo() {
 		h, told := r.voice.hearStats(), r.carries.heard
 		if r.carries.heard = h; told != (HearStats{}) {
 			sum.Expected += h.Expected - told.Expected

@@ -361,6 +361,14 @@ func (l tampering) Send(p *relay.Packet) {
 	l.Link.Send(&bad)
 }
 
+// tamper has a relay alter what it sends to somebody.
+func tamper(at, to *Room) {
+	m, id := at.media, relay.Peer(to.n.host.ID())
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.links[id] = tampering{m.links[id]}
+}
+
 // Whoever is fed altered sound plays none of it, leaves that relay for another, and does not come back to it.
 func TestRelayThatAltersIsLeft(t *testing.T) {
 	g := plant(t, 2, 8, 8)
@@ -372,10 +380,7 @@ func TestRelayThatAltersIsLeft(t *testing.T) {
 	if bad == g.host.n {
 		t.Fatal("Bo is not below a relay")
 	}
-	m, to := bad.Room(g.host.id).media, relay.Peer(bo.n.host.ID())
-	m.mu.Lock()
-	m.links[to] = tampering{m.links[to]}
-	m.mu.Unlock()
+	tamper(bad.Room(g.host.id), bo)
 	awaitCount(t, bo.n, "carrier_forged")
 	awaitCount(t, g.host.n, "carrier_accused")
 	awaitChange(t, bo.n, "another relay", func() bool { return bo.Phase() == Live && g.fedBy(bo) != bad })
@@ -496,6 +501,13 @@ func TestHostComesBackToItsRelays(t *testing.T) {
 	link := hosted.View().Link
 	awaitChange(t, n, "the relay to carry the room", func() bool { r := n.Room(hosted.id); return r != nil && r.Phase() == Live })
 	var guests []*Room
+	defer func() {
+		for _, r := range guests {
+			if v := r.View(); t.Failed() {
+				t.Logf("%s: %s, %d hands, reign %d, led at %s, %+v", r.n.displayName(), v.Phase, len(v.Hands), r.reign(), r.leader().ID, r.Stats())
+			}
+		}
+	}()
 	for _, name := range []string{"Bo", "Cy"} {
 		r, err := startNode(t, name, nil).Join(t.Context(), link)
 		if err != nil {
@@ -528,4 +540,14 @@ func TestHostComesBackToItsRelays(t *testing.T) {
 		r.Play(e)
 		e.hears(t, "the host after its return", true, 50)
 	}
+}
+
+// reign is that of the state as a room knows it.
+func (r *Room) reign() uint32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.state == nil {
+		return 0
+	}
+	return r.state.Term.Reign
 }

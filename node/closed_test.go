@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,14 +103,25 @@ func (s tappedStream) Write(b []byte) (int, error) {
 	return s.Stream.Write(b)
 }
 
+// wiretaps are those at several nodes.
+type wiretaps struct {
+	mu  sync.Mutex // guards all
+	all []*wiretap
+}
+
+func (w *wiretaps) list() []*wiretap {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.all)
+}
+
 // tap keeps what passes over the control streams that others open to a node from now on.
-func (n *Node) tap(taps *[]*wiretap) {
-	var mu sync.Mutex // guards taps
+func (n *Node) tap(taps *wiretaps) {
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) {
 		in, out := &wiretap{}, &wiretap{}
-		mu.Lock()
-		*taps = append(*taps, in, out)
-		mu.Unlock()
+		taps.mu.Lock()
+		taps.all = append(taps.all, in, out)
+		taps.mu.Unlock()
 		n.serve(tappedStream{s, in, out}, n.serveControl)
 	})
 }
@@ -117,7 +129,7 @@ func (n *Node) tap(taps *[]*wiretap) {
 // A room by invitation, below a relay: who has the link hears, who has not is told so; the guest list lets in without it; and
 // of all that passes the relay nothing is a key.
 func TestClosedRoomBelowRelay(t *testing.T) {
-	var taps []*wiretap
+	var taps wiretaps
 	g := &grove{}
 	{
 		n := startNode(t, "", func(o *Options) { o.Relay = &Relay{Open: true, Opens: true} })
@@ -218,7 +230,7 @@ func TestClosedRoomBelowRelay(t *testing.T) {
 
 	// What passed the relay.
 	for _, secret := range secretsOf(g.host) {
-		for _, w := range taps {
+		for _, w := range taps.list() {
 			if w.contains(secret[:]) {
 				t.Fatal("a key passed the relay")
 			}
@@ -229,7 +241,7 @@ func TestClosedRoomBelowRelay(t *testing.T) {
 	}
 	seen := 0
 	person := bo.n.Person()
-	for _, w := range taps {
+	for _, w := range taps.list() {
 		if w.contains(person[:]) {
 			seen++
 		}

@@ -12,25 +12,28 @@ import (
 // with the room and is let go: it will come back with a snapshot.
 const controlQueue = 256
 
-// A controlConn carries the reliable, ordered messages of relay/control.go over one stream.
+// A controlConn carries the reliable, ordered messages of relay/control.go over one stream. While there is nothing to write
+// it has neither a goroutine nor a buffer for that: there is one for each listener, and most are silent most of the time.
 type controlConn struct {
 	s    byteStream
 	in   *bufio.Reader
-	out  chan []byte
 	done chan struct{}
 	once sync.Once
-	fin  sync.WaitGroup
+	fin  chan struct{} // closed when all has been written after finish
 	over chan struct{} // closed when Receive has failed
 	last sync.Once     // closes over
+
+	mu      sync.Mutex // guards the fields below
+	queue   [][]byte   // encoded messages, controlQueue at most
+	writing bool       // write runs
+	ending  bool       // nothing more is queued
 }
 
 func newControlConn(s byteStream, in *bufio.Reader) *controlConn {
 	if in == nil {
 		in = bufio.NewReaderSize(s, readAhead)
 	}
-	c := &controlConn{s: s, in: in, out: make(chan []byte, controlQueue), done: make(chan struct{}), over: make(chan struct{})}
-	c.fin.Go(c.write)
-	return c
+	return &controlConn{s: s, in: in, done: make(chan struct{}), fin: make(chan struct{}), over: make(chan struct{})}
 }
 
 // Send queues a message; a full queue closes the connection. It never blocks.
@@ -45,33 +48,78 @@ func (c *controlConn) Send(m any) {
 
 // sendRaw queues an encoded message, so that one encoding serves all children.
 func (c *controlConn) sendRaw(b []byte) {
-	select {
-	case c.out <- b:
-	default:
+	c.mu.Lock()
+	full := len(c.queue) >= controlQueue
+	if !full && !c.ending && !c.closed() {
+		c.queue = append(c.queue, b)
+		c.start()
+	}
+	c.mu.Unlock()
+	if full {
 		c.Close()
 	}
 }
 
+func (c *controlConn) closed() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// start has somebody write what is queued. c.mu is held.
+func (c *controlConn) start() {
+	if !c.writing {
+		c.writing = true
+		go c.write()
+	}
+}
+
+// write writes what is queued, and ends when that is done.
 func (c *controlConn) write() {
 	for {
-		select {
-		case <-c.done:
-			return
-		case b, ok := <-c.out:
-			if !ok || b == nil { // Finish: everything before it is written
-				c.s.Close()
-				return
-			}
-			buf := writeBuffers.Get().(*[]byte)
-			*buf = appendMessage((*buf)[:0], b)
-			_ = c.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
-			if _, err := c.s.Write(*buf); err != nil {
-				c.Close()
-				return
-			}
+		buf := writeBuffers.Get().(*[]byte)
+		more, last := c.take(buf)
+		if !more {
 			writeBuffers.Put(buf)
+			if last {
+				c.s.Close() // without the lock: on TCP it waits for a peer that reads nothing
+				close(c.fin)
+			}
+			return
 		}
+		_ = c.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
+		if _, err := c.s.Write(*buf); err != nil {
+			c.Close()
+			return // writing stays true: nobody is to try again
+		}
+		writeBuffers.Put(buf)
 	}
+}
+
+// take moves messages that wait to buf. more reports whether there were any; else nobody writes from now on, and last is whether
+// nobody will.
+func (c *controlConn) take(buf *[]byte) (more, last bool) {
+	const enough = 1 << 10
+	*buf = (*buf)[:0]
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed() {
+		c.queue, c.writing = nil, false
+		return false, false
+	}
+	n := 0
+	for ; n < len(c.queue) && len(*buf) < enough; n++ {
+		*buf = appendMessage(*buf, c.queue[n])
+		c.queue[n] = nil
+	}
+	if c.queue = c.queue[n:]; len(c.queue) == 0 {
+		c.queue = nil
+	}
+	c.writing = n > 0
+	return n > 0, n == 0 && c.ending
 }
 
 // Receive reads the next message. Anything unreadable ends the connection.
@@ -88,13 +136,12 @@ func (c *controlConn) Receive() (any, error) {
 func (c *controlConn) Finish(m any) {
 	c.Send(m)
 	c.finish()
-	written := make(chan struct{})
-	go func() { c.fin.Wait(); close(written) }()
 	t := time.NewTimer(time.Second)
 	defer t.Stop()
 	select {
-	case <-written:
+	case <-c.fin:
 		c.once.Do(func() { close(c.done) })
+	case <-c.done:
 	case <-t.C:
 		c.Close() // it reads nothing: its stream must not outlive us
 	}
@@ -102,9 +149,11 @@ func (c *controlConn) Finish(m any) {
 
 // finish has the stream closed once all that is queued is written.
 func (c *controlConn) finish() {
-	select {
-	case c.out <- nil:
-	default:
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ending {
+		c.ending = true
+		c.start()
 	}
 }
 

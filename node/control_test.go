@@ -40,7 +40,7 @@ func TestControlIsOrderedAndFinishDeliversAll(t *testing.T) {
 func TestControlQueueThatIsFullCloses(t *testing.T) {
 	a, b := newPipe()
 	c := newControlConn(a, nil)
-	for range controlQueue + 2 { // one is with the writer
+	for range 2 * controlQueue { // some are with the writer
 		c.Send(relay.Ping{})
 	}
 	for _, end := range []chan struct{}{c.done, a.closed} { // the stream a moment after the connection
@@ -53,6 +53,30 @@ func TestControlQueueThatIsFullCloses(t *testing.T) {
 	if _, err := newControlConn(b, nil).Receive(); err == nil {
 		t.Fatal("the stream is still open")
 	}
+}
+
+// There is one connection for each listener: while nothing is to be written, nothing of it waits.
+func TestSilentStreamsHaveNoWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := newPipe()
+		c, l, other := newControlConn(a, nil), newStreamLink(a, nil), newControlConn(b, nil)
+		for i := range int64(3) {
+			c.Send(relay.Ping{T0: i})
+			if m, err := other.Receive(); err != nil || m != (relay.Ping{T0: i}) {
+				t.Fatalf("message %d: %+v, %v", i, m, err)
+			}
+			l.SendMessage([]byte{1})
+			if m, err := readMessage(other.in, nil, 1); err != nil || m[0] != 1 {
+				t.Fatalf("packet %d: %v, %v", i, m, err)
+			}
+			synctest.Wait()
+			if c.writing || c.queue != nil || l.writing || len(l.queue) > 4 {
+				t.Fatalf("after message %d: %v, %d, %v, %d", i, c.writing, len(c.queue), l.writing, len(l.queue))
+			}
+		}
+		c.Close()
+		other.Close()
+	})
 }
 
 // Finish waits a second for a neighbour that reads nothing; then the stream is reset, or its reader and both ends'
@@ -70,7 +94,7 @@ func TestControlFinishDoesNotWaitForTheDeaf(t *testing.T) {
 			t.Error("the stream is still open")
 		}
 		b.Close()
-		c.fin.Wait()
+		<-c.done
 	})
 }
 

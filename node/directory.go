@@ -32,6 +32,12 @@ const (
 	// displaceEvery is how often a neighbour that brought its share may put a new room in the place of another of its
 	// own. What floods it comes through no faster than that, so that an honest room it brings stays for a while.
 	displaceEvery = 250 * time.Millisecond
+
+	// wordFor is how long after a host's announcement ran out it still shows whom they named to lead the room on: who comes
+	// later than the host went finds the room all the same.
+	wordFor = 12 * time.Hour
+	// wordWaits is how long such a word waits for somebody named to announce the room: they do so every 10 s.
+	wordWaits = 30 * time.Second
 )
 
 // Why an announcement was not taken that may well hold. None is held against the peer that sent it.
@@ -63,8 +69,10 @@ type listing struct {
 	until  time.Time // when to forget it
 	whole  time.Time // when roomBurst may come at once again
 
-	named   []doc.PublicKey // co-hosts, by the latest announcement that the host signed
+	word    []byte          // the latest announcement that the host signed
+	named   []doc.PublicKey // co-hosts, by that one
 	version uint64          // of that one
+	hidden  bool            // nobody has announced the room since: only whom the host named is known
 }
 
 // A neighbour is what a connected node has used of what it may bring.
@@ -84,7 +92,9 @@ func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool,
 	if err != nil {
 		return false, err
 	}
-	if err := a.CheckTime(now); err != nil {
+	err = a.CheckTime(now)
+	hidden := errors.Is(err, room.ErrStale) && isWord(a, author, now)
+	if err != nil && !hidden {
 		return false, err
 	}
 	if err := d.judge(from, a, author, now); err != nil {
@@ -98,23 +108,37 @@ func (d *directory) Take(from peer.ID, raw []byte, now time.Time) (changed bool,
 	if err := d.fits(from, a, author, now); err != nil {
 		return false, err // another one was faster
 	}
-	l := listing{ann: *a, device: author.Device, raw: slices.Clone(raw), from: from, since: now, until: a.Until(now)}
-	if old, known := d.rooms[a.Room]; known {
-		l.from, l.since, l.whole, l.named, l.version = old.from, old.since, old.whole, old.named, old.version
-		changed = !sameToReader(old.ann, *a)
-	} else {
+	l := listing{ann: *a, device: author.Device, raw: slices.Clone(raw), from: from, since: now, until: a.Until(now), hidden: hidden}
+	if hidden {
+		l.until = now.Add(wordWaits)
+	}
+	old, known := d.rooms[a.Room]
+	switch {
+	case known && hidden && !old.hidden: // somebody named announces it, or the host did a moment ago
+		old.word, old.named, old.version = l.raw, a.Successors, a.Version
+		d.rooms[a.Room] = old
+		return false, nil
+	case known:
+		l.from, l.since, l.whole, l.word, l.named, l.version = old.from, old.since, old.whole, old.word, old.named, old.version
+		changed = !hidden && (old.hidden || !sameToReader(old.ann, *a))
+	default:
 		gone := len(d.rooms) >= directorySize && d.displace(from, now)
 		if from != "" {
 			d.brought[from]++
 		}
-		changed = !a.Ended || gone
+		changed = !a.Ended && !hidden || gone
 	}
 	if author.Person == a.Host {
-		l.named, l.version = a.Successors, a.Version
+		l.word, l.named, l.version = l.raw, a.Successors, a.Version
 	}
 	spend(&l.whole, roomEvery, roomBurst, now)
 	d.rooms[a.Room] = l
 	return changed, nil
+}
+
+// isWord reports whether an announcement that ran out still shows whom the host named.
+func isWord(a *room.Announcement, by doc.Author, now time.Time) bool {
+	return by.Person == a.Host && !a.Ended && len(a.Successors) > 0 && now.Sub(time.UnixMilli(a.Expires)) < wordFor
 }
 
 func sameToReader(a, b room.Announcement) bool {
@@ -166,7 +190,7 @@ func (d *directory) fits(from peer.ID, a *room.Announcement, by doc.Author, now 
 	for _, l := range d.rooms {
 		if l.ann.Host == a.Host {
 			kept++
-			if !l.ann.Ended {
+			if !l.ann.Ended && !l.hidden {
 				live++
 			}
 		}
@@ -214,7 +238,7 @@ func (d *directory) displace(from peer.ID, now time.Time) (live bool) {
 	for id, l := range d.rooms {
 		if l.from == loser && loser != "" {
 			d.forget(id)
-			return !l.ann.Ended
+			return !l.ann.Ended && !l.hidden
 		}
 	}
 	return false
@@ -290,7 +314,7 @@ func (d *directory) Expire(now time.Time) (changed bool) {
 	for id, l := range d.rooms {
 		if now.After(l.until) {
 			d.forget(id)
-			changed = changed || !l.ann.Ended
+			changed = changed || !l.ann.Ended && !l.hidden
 		}
 	}
 	d.forgetNeighbours(now)
@@ -303,7 +327,7 @@ func (d *directory) Live(now time.Time) []listing {
 	defer d.mu.Unlock()
 	var out []listing
 	for _, l := range d.rooms {
-		if !l.ann.Ended && !now.After(l.until) {
+		if !l.ann.Ended && !l.hidden && !now.After(l.until) {
 			out = append(out, l)
 		}
 	}
@@ -318,7 +342,7 @@ func (d *directory) Get(id room.ID, now time.Time) (listing, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l, ok := d.rooms[id]
-	return l, ok && !l.ann.Ended && !now.After(l.until)
+	return l, ok && !l.ann.Ended && !l.hidden && !now.After(l.until)
 }
 
 // versions is what we tell a peer we have.
@@ -327,12 +351,15 @@ func (d *directory) versions() map[room.ID]uint64 {
 	defer d.mu.Unlock()
 	out := make(map[room.ID]uint64, len(d.rooms))
 	for id, l := range d.rooms {
-		out[id] = l.ann.Version
+		if !l.hidden {
+			out[id] = l.ann.Version
+		}
 	}
 	return out
 }
 
-// Missing returns announcements that a peer which has those versions lacks, at most max.
+// Missing returns announcements that a peer which has those versions lacks, at most max. Before a co-host's it has the host's
+// that named them, which the peer may never have heard.
 func (d *directory) Missing(have map[room.ID]uint64, max int, now time.Time) [][]byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -341,9 +368,14 @@ func (d *directory) Missing(have map[room.ID]uint64, max int, now time.Time) [][
 		if len(out) == max {
 			break
 		}
-		if v, ok := have[id]; (!ok || v < l.ann.Version) && !now.After(l.until) {
-			out = append(out, l.raw)
+		v, ok := have[id]
+		if ok && v >= l.ann.Version || l.hidden || now.After(l.until) {
+			continue
 		}
+		if l.ann.Version != l.version && !ok && l.word != nil && len(out)+2 <= max {
+			out = append(out, l.word)
+		}
+		out = append(out, l.raw)
 	}
 	return out
 }

@@ -540,3 +540,57 @@ func TestDirectorySuccessors(t *testing.T) {
 		t.Error("the host is not back")
 	}
 }
+
+// Whoever comes after the host has gone finds the room that a co-host leads on: whom the host named is passed on with the
+// co-host's word. By itself it lists nothing, and not for ever.
+func TestDirectoryOfWhoComesLate(t *testing.T) {
+	ana, bo, eve := testIdentity(t, 1), testIdentity(t, 2), testIdentity(t, 3)
+	as := func(id *doc.Identity, version uint64, at time.Time, heirs ...doc.PublicKey) []byte {
+		return announced(t, id, 1, version, at, func(a *room.Announcement) {
+			a.Room, a.Host, a.Successors = roomOf(ana, 1), ana.Author().Person, heirs
+		})
+	}
+	heir, id := bo.Author().Person, roomOf(ana, 1)
+	d := newDirectory()
+	take(t, d, as(ana, 5, noon, heir), noon, true, nil)
+	gone := noon.Add(time.Hour)
+	d.Expire(gone.Add(-time.Second))
+	take(t, d, as(bo, 6, gone, heir), gone, false, errUnnamed) // here it is forgotten, too
+	d = newDirectory()
+	take(t, d, as(ana, 5, gone.Add(-5*time.Second), heir), gone, true, nil)
+	take(t, d, as(bo, 6, gone, heir), gone, false, nil)
+
+	later := gone.Add(time.Minute) // Ana's has run out, Bo's not yet
+	take(t, d, as(bo, 7, later, heir), later, false, nil)
+	told := d.Missing(nil, 10, later)
+	if len(told) != 2 {
+		t.Fatalf("who comes late is told %d announcements", len(told))
+	}
+	late := newDirectory()
+	take(t, late, told[1], later, false, errUnnamed)
+	take(t, late, told[0], later, false, nil)
+	if _, ok := late.Get(id, later); ok || len(late.Live(later)) != 0 || len(late.versions()) != 0 || len(late.Missing(nil, 10, later)) != 0 {
+		t.Error("a word that ran out lists a room")
+	}
+	take(t, late, as(eve, 8, later, heir, eve.Author().Person), later, false, errUnnamed)
+	take(t, late, told[1], later, true, nil)
+	if l, ok := late.Get(id, later); !ok || l.device != bo.Author().Device {
+		t.Errorf("announced by %v, %v", l.device, ok)
+	}
+	take(t, late, told[0], later, false, errOld)
+	if again := late.Missing(nil, 10, later); len(again) != 2 {
+		t.Errorf("passed on are %d announcements", len(again))
+	}
+	if again := late.Missing(map[room.ID]uint64{id: 6}, 10, later); len(again) != 1 {
+		t.Errorf("who knows the room is told %d announcements", len(again))
+	}
+
+	other := newDirectory()
+	take(t, other, told[0], later, false, nil)
+	other.Expire(later.Add(wordWaits + 1))
+	if len(other.rooms) != 0 {
+		t.Error("it waits for ever")
+	}
+	take(t, other, told[0], gone.Add(wordFor+time.Minute), false, room.ErrStale)
+	take(t, other, as(ana, 9, noon), gone, false, room.ErrStale) // nobody is named
+}

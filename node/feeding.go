@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -49,13 +50,15 @@ type child struct {
 	author doc.Author
 	name   string
 	ctl    *controlConn
-	at     multiaddr.Multiaddr // by its connection
-	since  time.Time           // when it came
-	heard  time.Time           // last message
-	left   bool                // it said so
-	moved  bool                // it said that another feeds it
-	warm   bool                // another feeds it: here it is nobody, and hears nothing but what keeps its place
-	loss   float64             // share of frames it lost, by its own word, smoothed
+	at     multiaddr.Multiaddr    // by its connection
+	since  time.Time              // when it came
+	heard  time.Time              // last message
+	left   bool                   // it said so
+	moved  bool                   // it said that another feeds it
+	warm   bool                   // another feeds it: here it is nobody, and hears nothing but what keeps its place
+	from   *child                 // through whom it was heard a moment ago; nil if through nobody
+	inside map[doc.PublicKey]bool // whom it was told of, of those inside; nil if of nobody
+	loss   float64                // share of frames it lost, by its own word, smoothed
 	report relay.Report
 
 	// Of one that carries the room for others:
@@ -81,6 +84,7 @@ func (c *child) factor() float64 {
 
 // settleChildren grants every child what its role allows, and no more. r.mu is held.
 func (r *Room) settleChildren() {
+	r.settleHeirs(nil)
 	for _, c := range r.feeds.children {
 		r.settleChild(c)
 	}
@@ -115,7 +119,7 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 				hears &^= 1 << relay.Program
 			}
 			hears = (hears | relay.AllSlots&^(1<<relay.Program)) &^ (1 << s.Slot) // the stage, never oneself
-		case r.feeds.below.isVia(s.Device, c) && !r.isChild(s.Device): // what a child sends it sends itself
+		case r.feeds.below.isVia(s.Device, c) && (!r.isChild(s.Device) || r.cameFrom(s.Device, c)): // what a child sends it sends itself
 			hears = relay.AllSlots
 		default:
 			continue
@@ -128,6 +132,60 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 		return 0, 0 // at once: its connection ends a moment later
 	}
 	return hears, sends
+}
+
+// comesWithin is for how long what somebody said may come through whom they were fed by before.
+const comesWithin = 2 * time.Second
+
+// noteMove notes through whom a child was heard so far, by whose word it was there: what it said may be on its way there yet.
+// r.mu is held.
+func (r *Room) noteMove(c *child) {
+	g := r.feeds.below.guests[c.author.Device]
+	if g == nil {
+		return
+	}
+	c.from = g.via
+	time.AfterFunc(comesWithin, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if c.from = nil; r.feeds.children[c.id] == c && !r.phase.Over() {
+			r.settleChildren()
+		}
+	})
+}
+
+// cameFrom reports whether a device that is a child's was fed through another a moment ago. r.mu is held.
+func (r *Room) cameFrom(device doc.PublicKey, through *child) bool {
+	for _, c := range r.feeds.children {
+		if c.from == through && c.author.Device == device {
+			return true
+		}
+	}
+	return false
+}
+
+// settleHeirs keeps places for those who may lead the room next: for one device of each, who came first; newcomer, if there is
+// one, is about to be a child. r.mu is held.
+func (r *Room) settleHeirs(newcomer *child) {
+	var heirs []*child
+	if r.host != nil {
+		for _, c := range r.feeds.children {
+			if r.state.Leads(c.author.Person) && !c.left {
+				heirs = append(heirs, c)
+			}
+		}
+		slices.SortFunc(heirs, func(a, b *child) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
+		if newcomer != nil && r.state.Leads(newcomer.author.Person) {
+			heirs = append(heirs, newcomer)
+		}
+	}
+	var ids []relay.Peer
+	for i, c := range heirs {
+		if !slices.ContainsFunc(heirs[:i], func(h *child) bool { return h.author.Person == c.author.Person }) {
+			ids = append(ids, relay.Peer(c.id))
+		}
+	}
+	r.media.drive(func(p *relay.Place, _ time.Time) { p.Heirs(ids) })
 }
 
 // carriesHeir reports whether a child, or somebody below it, leads the room if nobody else does: they hear all of it, to be
@@ -259,6 +317,9 @@ func (r *Room) tellPlaceBelow(c *child, m any) {
 	if c.warm {
 		r.goneBelow(r.feeds.below.dropVia(c))
 		c.listeners = 0
+	}
+	if !c.warm {
+		r.noteMove(c)
 	}
 	r.settleChild(c)
 	r.listenersChanged()
@@ -439,7 +500,7 @@ func (r *Room) audience() uint32 {
 			people[c.author.Person] = true
 		}
 	}
-	if r.lends.on && !r.state.OnStage(r.n.Person()) {
+	if r.hearsToo() && !r.state.OnStage(r.n.Person()) {
 		n++ // we listen too
 	}
 	return n + uint32(len(people)+r.voice.guestCount())

@@ -126,10 +126,20 @@ func (x *intruder) open(p protocol.ID, b []byte) network.Stream {
 func (x *intruder) join() any {
 	x.t.Helper()
 	x.ctl = newControlConn(x.open(protoControl, nil), nil)
-	x.ctl.Send(relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert(), Claim: x.claim})
+	ask := relay.Join{Version: relay.ControlVersion, Room: x.room, Name: "Eve", Cert: x.id.Cert(), Claim: x.claim}
+	x.ctl.Send(ask)
 	x.ms = x.open(protoMedia, appendMessage(nil, x.room[:]))
 	x.link = newStreamLink(x.ms, nil)
 	m, err := x.ctl.Receive()
+	for range 50 {
+		w, wait := m.(relay.Wait)
+		if err != nil || !wait {
+			break
+		}
+		time.Sleep(time.Duration(w.Millis) * time.Millisecond) // as it was told to
+		x.ctl.Send(ask)
+		m, err = x.ctl.Receive()
+	}
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -483,6 +493,9 @@ func TestRubbish(t *testing.T) {
 		{"half a room's ID, then nothing", "media_malformed", func(x *intruder) network.Stream { return x.open(protoMedia, []byte{16, 1, 2, 3}) }},
 		{"media of no room", "media_no_room", func(x *intruder) network.Stream { return x.open(protoMedia, appendMessage(nil, noise[:16])) }},
 		{"media without a join", "media_without_join", func(x *intruder) network.Stream { return x.open(protoMedia, appendMessage(nil, x.room[:])) }},
+		{"noise on a lane", "lane_malformed", func(x *intruder) network.Stream { return x.open(protoLane, append([]byte{200, 1}, noise...)) }},
+		{"a lane to no room", "lane_refused", func(x *intruder) network.Stream { return x.open(protoLane, appendMessage(nil, noise[:16])) }},
+		{"a lane to who does not stand by", "lane_refused", func(x *intruder) network.Stream { return x.open(protoLane, appendMessage(nil, x.room[:])) }},
 		{"noise to the directory", "directory_request_malformed", func(x *intruder) network.Stream {
 			return x.open(protoDirectory, appendMessage(nil, noise))
 		}},

@@ -31,13 +31,15 @@ type hosting struct {
 	keyholder keyholder
 	tickets   ticketDoor
 	asked     map[peer.ID]*asked // relays
+	accused   map[peer.ID]*accused
+	evidence  allowance
 	// volunteers are the listeners' devices that may carry the room for others, as long as it is open to everybody.
 	volunteers map[doc.PublicKey]bool
 }
 
 func (r *Room) newHosting() *hosting {
 	return &hosting{
-		feeding: r.feeds, replay: &room.Replay{}, asked: make(map[peer.ID]*asked), volunteers: make(map[doc.PublicKey]bool),
+		feeding: r.feeds, replay: &room.Replay{}, asked: make(map[peer.ID]*asked), accused: make(map[peer.ID]*accused), volunteers: make(map[doc.PublicKey]bool),
 		absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu), keyholder: newKeyholder(),
 	}
 }
@@ -227,6 +229,7 @@ func (r *Room) everySecond(now time.Time) {
 		return // while something was written somebody else began to lead
 	}
 	r.tellSuccessors()
+	r.tellInside()
 	r.voice.expectLoss(r.worstLoss())
 	r.lookAtChildren(now)
 	r.offer()

@@ -109,7 +109,7 @@ func mustLast(ev room.Event) bool {
 
 // keptBeside is what is kept beside a state. r.mu is held.
 func (r *Room) keptBeside(s *room.State) keptHost {
-	k := keptHost{Inside: r.inside(), Barred: sortedKeys(r.host.door.barred), Successors: r.keptSuccessors()}
+	k := keptHost{Inside: sortedKeys(r.inside()), Barred: sortedKeys(r.host.door.barred), Successors: r.keptSuccessors()}
 	if s.IsClosed() {
 		k.Keys, k.Link = maps.Clone(r.keys.secrets), r.keys.link
 	}
@@ -123,7 +123,7 @@ func (r *Room) keptBeside(s *room.State) keptHost {
 }
 
 // inside are the people who may come in again after a crash, as into a locked room. r.mu is held.
-func (r *Room) inside() []doc.PublicKey {
+func (r *Room) inside() map[doc.PublicKey]bool {
 	now := time.Now()
 	people := r.present().people
 	for p := range r.host.door.lost {
@@ -131,7 +131,7 @@ func (r *Room) inside() []doc.PublicKey {
 			people[p] = true
 		}
 	}
-	return sortedKeys(people)
+	return people
 }
 
 func sortedKeys(m map[doc.PublicKey]bool) []doc.PublicKey {

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +29,7 @@ type media struct {
 	links   map[relay.Peer]relay.Link
 	above   map[relay.Peer]*uplink      // to parents, and to those who were asked to be one
 	below   map[relay.Peer]*controlConn // from children
+	lanes   map[relay.Link]bool         // that end here: heard to their end, also beside another link from there
 	dials   []*uplink                   // of above, not begun yet
 	carries bool                        // others are to be fed, though we do not lead
 	resumed bool                        // a parent was asked to feed us again, and has forgotten whom we named
@@ -39,6 +42,7 @@ type media struct {
 // A mediaSink hears every frame that reaches this node. Its calls must be quick.
 type mediaSink interface {
 	frame(f relay.Frame, resent bool, now time.Time) judgement
+	beside(f relay.Frame, resent bool, now time.Time) // by a lane
 	auth(a *relay.Auth, now time.Time) judgement
 	due() bool // the program must come without a pause
 }
@@ -64,7 +68,7 @@ type position struct {
 func newMedia(tree relay.Options, place relay.PlaceOptions, sink mediaSink, out relay.PlaceOut) *media {
 	m := &media{
 		sink: sink, news: make(chan struct{}, 1), links: make(map[relay.Peer]relay.Link),
-		above: make(map[relay.Peer]*uplink), below: make(map[relay.Peer]*controlConn), carried: make(map[relay.Peer]*carriedBy),
+		above: make(map[relay.Peer]*uplink), lanes: make(map[relay.Link]bool), below: make(map[relay.Peer]*controlConn), carried: make(map[relay.Peer]*carriedBy),
 	}
 	m.tree = relay.New(tree, (*mediaOut)(m))
 	m.place = relay.NewPlace(place, m.tree, out)
@@ -87,6 +91,10 @@ func (m *mediaOut) Deliver(f relay.Frame, from relay.Peer, resent bool) {
 		c.bytes += uint64(len(f.Sealed))
 	}
 	now := time.Now()
+	if m.tree.IsSpeaker(from) {
+		m.sink.beside(f, resent, now)
+		return
+	}
 	(*media)(m).judge(from, m.sink.frame(f, resent, now), now)
 }
 
@@ -181,7 +189,7 @@ func (m *media) carry(p relay.Peer, l relay.Link) error {
 	var err error
 	for err == nil && l.Receive(&pkt) == nil {
 		m.mu.Lock()
-		if m.links[p] == l {
+		if m.links[p] == l || m.lanes[l] {
 			now := time.Now()
 			err = m.tree.Receive(p, &pkt, now)
 			m.settle(now)
@@ -190,6 +198,7 @@ func (m *media) carry(p relay.Peer, l relay.Link) error {
 	}
 	l.Close()
 	m.mu.Lock()
+	delete(m.lanes, l)
 	if m.links[p] == l {
 		delete(m.links, p)
 	}
@@ -197,10 +206,13 @@ func (m *media) carry(p relay.Peer, l relay.Link) error {
 	return err
 }
 
-// setLink makes l the way to p; an older one is closed.
+// setLink makes l the way to p; an older one is closed, but not a lane: words are on their way by that.
 func (m *media) setLink(p relay.Peer, l relay.Link) {
 	m.mu.Lock()
 	old := m.links[p]
+	if m.lanes[old] {
+		old = nil
+	}
 	m.links[p] = l
 	m.mu.Unlock()
 	if old != nil {
@@ -228,7 +240,7 @@ func (m *media) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			m.mu.Lock()
-			links := m.links
+			links := slices.AppendSeq(slices.Collect(maps.Values(m.links)), maps.Keys(m.lanes))
 			m.links = make(map[relay.Peer]relay.Link)
 			m.mu.Unlock()
 			for _, l := range links {

@@ -23,7 +23,7 @@ func (v *voice) lookAtPath(now time.Time) (do repair, ping bool) {
 	defer v.mu.Unlock()
 	s := signs{sound: v.came, pong: v.ponged, rtt: v.rtt}
 	v.came, v.ponged = false, false
-	if v.onStage() {
+	if v.onStage() && !v.standby {
 		s.hoped = v.stage.hopes()
 	} else {
 		s.due = v.isDue()

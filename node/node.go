@@ -151,12 +151,16 @@ func (n *Node) start() error {
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
 	n.openShop()
-	n.host.SetStreamHandler(market.Protocol, func(s network.Stream) { n.serve(s, n.serveTicket) })
+	for proto, serve := range map[protocol.ID]func(network.Stream){market.Protocol: n.serveTicket, protoLane: n.serveLane} {
+		n.host.SetStreamHandler(proto, func(s network.Stream) {
+			n.serve(s, func(s network.Stream) func() { serve(s); return nil })
+		})
+	}
 	if n.o.Hidden {
 		return nil
 	}
 	n.host.SetStreamHandler(protoDirectory, func(s network.Stream) {
-		n.serve(s, func(s network.Stream) { serveDirectory(s, n.dir, n.counts) })
+		n.serve(s, func(s network.Stream) func() { serveDirectory(s, n.dir, n.counts); return nil })
 	})
 	if n.gossip, err = newGossip(n.ctx, n.host, n.counts, n.take, n.takeOffer); err != nil {
 		return err
@@ -168,8 +172,9 @@ func (n *Node) start() error {
 	return n.discover(seeds)
 }
 
-// serve runs a stream handler as one of the node's goroutines.
-func (n *Node) serve(s network.Stream, f func(network.Stream)) {
+// serve runs a stream handler as one of the node's goroutines. What f returns, if anything, lasts as long as a child does: it
+// gets a goroutine of its own, with a small stack. What it took to let the child in needs one of several times its size.
+func (n *Node) serve(s network.Stream, f func(network.Stream) (stay func())) {
 	n.mu.Lock()
 	closing := n.ctx.Err() != nil
 	if !closing {
@@ -180,8 +185,15 @@ func (n *Node) serve(s network.Stream, f func(network.Stream)) {
 		s.Reset()
 		return
 	}
-	defer n.wg.Done()
-	f(s)
+	stay := f(s)
+	if stay == nil {
+		n.wg.Done()
+		return
+	}
+	go func() {
+		defer n.wg.Done()
+		stay()
+	}()
 }
 
 // Close ends hosted rooms, leaves the others, and returns when everything has stopped, within about two seconds.
@@ -574,7 +586,7 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	if before != nil {
 		r.comeBack(before)
 	}
-	parts := []func(context.Context){r.visit, r.keepVisit, r.tendCarried, r.keepWatch}
+	parts := []func(context.Context){r.visit, r.keepVisit, r.tendCarried, r.keepWatch, r.keepLane}
 	if carry {
 		r.carried, r.feeds, r.carries = true, newFeeding(), newCarrying()
 		r.tally.records = n.openRecords(r.id)

@@ -65,6 +65,15 @@ func (o *placeOut) Tell(to relay.Peer, m any) {
 		m = relay.Drain{To: o.n.reachable(x.To)}
 	case relay.Others:
 		m = relay.Others{To: o.n.reachable(x.To)}
+	case relay.Evidence:
+		if len(x.Word) == 0 { // our own
+			e, err := x.Sign(o.n.id(), o.id, time.Now())
+			if err != nil {
+				o.n.o.Log.Error("evidence", "err", err)
+				return
+			}
+			m = e
+		}
 	}
 	if u := o.media.above[to]; u != nil {
 		u.send(m)
@@ -89,14 +98,6 @@ func (o *placeOut) Part(from relay.Peer, code string) {
 	} else if ctl := m.below[from]; ctl != nil {
 		delete(m.below, from)
 		r.wg.Go(func() { ctl.Part(relay.Bye{Code: code}) }) // its reader ends and dismisses it
-	}
-}
-
-// Accuse takes somebody's evidence that a relay altered sound. It proves nothing: it is counted, and told in the log.
-func (o *placeOut) Accuse(by relay.Peer, e relay.Evidence) {
-	o.n.counts.Add("carrier_accused")
-	if id, err := peer.IDFromBytes(e.Against); err == nil {
-		o.n.o.Log.Warn("somebody left a relay that altered sound, they say", "relay", id.String(), "through", peer.ID(by).String())
 	}
 }
 
@@ -245,7 +246,9 @@ func (r *Room) follow() {
 			r.tellAnew()
 		}
 		r.setPhase(Live, "")
-		r.obey()
+		if r.obey(); r.heir.asked != 0 {
+			r.wg.Go(r.propose)
+		}
 		r.settle()
 		g.decided.Do(func() { close(g.ready) })
 	}

@@ -83,7 +83,7 @@ func (r *Room) heardBelow() (h relay.Hearing) {
 			h = h.Add(c.tally.hearing.Bound(1))
 		}
 	}
-	if r.lends.on && r.mySeat() == nil {
+	if r.hearsToo() && r.mySeat() == nil {
 		h = h.Add(r.tally.minute.sum().hearing())
 	}
 	if n := r.voice.guestCount(); n > 0 && r.host == nil {

@@ -43,6 +43,9 @@ func (r *Room) askedToCarry(device doc.PublicKey) bool {
 		return false
 	}
 	id, err := peerOf(device)
+	if r.isPutOut(id, time.Now()) {
+		return false
+	}
 	a := r.host.asked[id]
 	if err == nil && slices.ContainsFunc(r.heir.carriers, func(b []byte) bool { return string(b) == string(id) }) {
 		return true // by the host, or whoever led before
@@ -91,34 +94,42 @@ func (r *Room) recruit(ctx context.Context, now time.Time) {
 // recruits are the relays to ask now: those that were listed for this node, and when the audience grows beyond what we feed
 // ourselves, some of those that offer it to this host.
 func (r *Room) recruits(now time.Time) []peer.AddrInfo {
-	list := r.n.relays
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.host == nil || r.charter.Host != r.n.Person() {
 		return nil // a relay carries for the host, whose charter asks it to
 	}
+	list := slices.DeleteFunc(slices.Clone(r.n.relays), func(p peer.AddrInfo) bool { return r.isPutOut(p.ID, now) })
 	if r.n.gossip == nil {
 		return list
 	}
 	maps.DeleteFunc(r.host.asked, func(_ peer.ID, a *asked) bool { return !a.willing && !a.calling && now.After(a.next) })
-	places, fed, free := r.places(), 0, 0
-	r.media.drive(func(p *relay.Place, _ time.Time) {
-		fed = p.Feeds()
-		free = int(p.Load().All) - max(places-fed, 0)
-	})
+	places, fed, free := r.places(), 0, r.placesBelow()
+	r.media.drive(func(p *relay.Place, _ time.Time) { fed = p.Feeds() })
 	if 4*fed < 3*places || 2*free >= places || len(r.host.asked) >= offersMost {
 		return list
 	}
-	list = slices.Clone(list)
+	most := len(list) + askAtOnce
 	for _, p := range r.n.offers.For(r.charter.Host, r.n.isNear, now) {
-		if len(list) == len(r.n.relays)+askAtOnce {
+		if len(list) == most {
 			break
 		}
-		if a := r.host.asked[p.ID]; p.ID != r.n.host.ID() && (a == nil || now.After(a.next)) && r.host.children[p.ID] == nil {
+		if a := r.host.asked[p.ID]; p.ID != r.n.host.ID() && !r.isPutOut(p.ID, now) && (a == nil || now.After(a.next)) && r.host.children[p.ID] == nil {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// placesBelow is how many places there are below us. r.mu is held.
+func (r *Room) placesBelow() (n int) {
+	r.media.drive(func(p *relay.Place, _ time.Time) {
+		l := p.Load()
+		if n = int(l.All); l.Hops == 0 {
+			n -= int(l.Free) // they are here
+		}
+	})
+	return n
 }
 
 // askToCarry asks one relay.

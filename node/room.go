@@ -47,6 +47,7 @@ type Room struct {
 	names     names // of those met here
 	keys      keyring
 	lends     lends
+	lanes     map[peer.ID]relay.Link // of those on stage, that end here
 	reacting  reacting
 	tally     tally
 }
@@ -193,6 +194,7 @@ func (r *Room) settle() {
 	if r.feeds != nil {
 		r.settleChildren()
 	}
+	r.settleLanes()
 	if r.carries != nil {
 		r.tellPresence() // who has a place is to be told at once
 	}

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"salon/room"
 )
@@ -56,6 +57,7 @@ func (r *Room) View() RoomView {
 		v.Leader = &leader
 	}
 	if r.host != nil {
+		v.Accused = r.accusedViews(time.Now())
 		if list := r.standbys(); len(list) > 0 {
 			p := r.names.view(list[0].author.Person)
 			v.Successor = &p

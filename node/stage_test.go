@@ -315,7 +315,6 @@ func TestUnheardMixKeepsNothing(t *testing.T) {
 	player := newTap()
 	r.addOutput(player)
 	r.tickStage(noon)
-	player.Close()
 	r.removeOutput(t, player)
 	r.tickStage(noon.Add(mix.FrameDuration))
 	if r.stage.monitor != nil {
@@ -330,11 +329,12 @@ func TestUnheardMixKeepsNothing(t *testing.T) {
 	}
 }
 
-// removeOutput waits until a player that ended is let go.
+// removeOutput ends a player and waits until it is let go.
 func (r *rig) removeOutput(t *testing.T, l *tap) {
 	t.Helper()
 	gone := make(chan struct{}, 1)
-	r.changed = func() { gone <- struct{}{} }
+	r.changed = func() { gone <- struct{}{} } // before anybody looks
+	l.Close()
 	if _, on := r.attached(); !on {
 		return
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"salon/ledger/doc"
+	"salon/relay"
 	"salon/room"
 )
 
@@ -45,5 +47,29 @@ func TestFloor(t *testing.T) {
 	h.forgetFloors(time.Now().Add(floorKept + time.Hour))
 	if _, err := os.Stat(h.floorPath(id)); !os.IsNotExist(err) {
 		t.Errorf("kept for ever: %v", err)
+	}
+}
+
+// Somebody on stage who becomes a co-host hears the program from then on: that it did not come before is no sign that nobody
+// leads, and that nobody looks at its signatures no sign that it is forged.
+func TestStandbyOnStage(t *testing.T) {
+	program := routing{mode: room.Talk, program: 64, programKey: doc.PublicKey{1}}
+	v := newRig(t, 1, false, program)
+	now := time.Now()
+	v.frame(relay.Frame{Slot: relay.Program, Number: 1000, Sealed: []byte{1}}, false, now.Add(-time.Hour))
+	program.slot = 2
+	v.update(program)
+	if quiet := v.programQuiet(now); quiet != time.Hour {
+		t.Fatalf("quiet for %v", quiet)
+	}
+	v.setStandby(true)
+	if quiet := v.programQuiet(now); quiet > 0 {
+		t.Errorf("quiet for %v", quiet)
+	}
+	if !v.due() {
+		t.Error("nothing is due")
+	}
+	if j := v.frame(relay.Frame{Slot: relay.Program, Number: 1001, Sealed: []byte{1}}, false, now); !j.verified || j.bad != nil {
+		t.Errorf("judged %+v", j)
 	}
 }

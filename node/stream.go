@@ -18,7 +18,7 @@ const streamQueue = 128
 
 // readAhead is how much of a stream is read at once. There are two streams for each listener, and messages that are longer
 // are read in one piece anyway.
-const readAhead = 1 << 10
+const readAhead = 256
 
 // writeBuffers are what messages are put together in, for one write. Most streams are silent most of the time. The buffer of
 // a write that failed does not come back: a stream that was reset may still hold it.
@@ -43,21 +43,22 @@ type streamLink struct {
 	buf  []byte
 	done chan struct{}
 	once sync.Once
+	run  func() // write, made once: to start it allocates nothing
 
-	mu    sync.Mutex // guards the fields below
-	queue [][]byte   // ring of encoded packets
-	head  int
-	size  int
-	spare [][]byte      // buffers to be used again, spareBuffers at most: once there are datagrams, a stream is idle
-	wake  chan struct{} // holds one
+	mu      sync.Mutex // guards the fields below
+	queue   [][]byte   // ring of encoded packets, as long as there ever waited
+	head    int
+	size    int
+	spare   [][]byte // buffers to be used again, spareBuffers at most: once there are datagrams, a stream is idle
+	writing bool     // write runs: not while there is nothing to write
 
 	sent, received, dropped, malformed atomic.Uint64
 }
 
 // newStreamLink starts carrying packets over s. in must be the reader of s if some of it was read ahead, else nil.
 func newStreamLink(s byteStream, in *bufio.Reader) *streamLink {
-	l := &streamLink{s: s, in: lean(s, in), done: make(chan struct{}), queue: make([][]byte, streamQueue), wake: make(chan struct{}, 1)}
-	go l.write()
+	l := &streamLink{s: s, in: lean(s, in), done: make(chan struct{})}
+	l.run = l.write
 	return l
 }
 
@@ -81,9 +82,12 @@ func (l *streamLink) SendMessage(b []byte) {
 // put queues what add appends.
 func (l *streamLink) put(add func([]byte) []byte) {
 	l.mu.Lock()
-	if l.size == len(l.queue) {
+	switch {
+	case l.size == streamQueue:
 		l.pop()
 		l.dropped.Add(1)
+	case l.size == len(l.queue):
+		l.grow()
 	}
 	var b []byte
 	if n := len(l.spare); n > 0 {
@@ -97,11 +101,19 @@ func (l *streamLink) put(add func([]byte) []byte) {
 	}
 	l.queue[(l.head+l.size)%len(l.queue)] = b
 	l.size++
-	l.mu.Unlock()
-	select {
-	case l.wake <- struct{}{}:
-	default:
+	if !l.writing {
+		l.writing = true
+		go l.run()
 	}
+	l.mu.Unlock()
+}
+
+// grow makes room for more packets to wait. l.mu is held.
+func (l *streamLink) grow() {
+	longer := make([][]byte, min(max(2*len(l.queue), 4), streamQueue))
+	n := copy(longer, l.queue[l.head:])
+	copy(longer[n:], l.queue[:l.head])
+	l.queue, l.head = longer, 0
 }
 
 // pop lets go of the oldest packet. l.mu is held.
@@ -114,44 +126,42 @@ func (l *streamLink) pop() {
 	l.size--
 }
 
-// write is the only writer of the stream. It gathers what waits into one write: one datagram, one system call.
+// write is the only writer of the stream, while it runs. It gathers what waits into one write: one datagram, one system call.
 func (l *streamLink) write() {
 	for {
-		select {
-		case <-l.done:
-			return
-		case <-l.wake:
-		}
 		out := writeBuffers.Get().(*[]byte)
-		if err := l.drain(out); err != nil {
-			l.Close()
-			return
-		}
-		writeBuffers.Put(out)
-	}
-}
-
-// drain writes what waits.
-func (l *streamLink) drain(out *[]byte) error {
-	for {
-		*out = (*out)[:0]
-		l.mu.Lock()
-		n := 0
-		for ; l.size > 0 && len(*out) < 4<<10; n++ {
-			*out = appendMessage(*out, l.queue[l.head])
-			l.pop()
-		}
-		l.mu.Unlock()
+		n := l.take(out)
 		if n == 0 {
-			return nil
+			writeBuffers.Put(out)
+			return
 		}
 		// A connection that takes nothing for so long is dead; until then the queue above stays fresh.
 		_ = l.s.SetWriteDeadline(time.Now().Add(10 * time.Second))
 		l.sent.Add(uint64(n)) // before the other side can have them
 		if _, err := l.s.Write(*out); err != nil {
-			return err
+			l.Close()
+			return // writing stays true: nobody is to try again
 		}
+		writeBuffers.Put(out)
 	}
+}
+
+// take moves packets that wait to out. It returns how many there were; after none, nobody writes.
+func (l *streamLink) take(out *[]byte) (n int) {
+	*out = (*out)[:0]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.done:
+		return 0
+	default:
+	}
+	for ; l.size > 0 && len(*out) < 4<<10; n++ {
+		*out = appendMessage(*out, l.queue[l.head])
+		l.pop()
+	}
+	l.writing = n > 0
+	return n
 }
 
 // Receive reads the next packet into p, whose slices alias a buffer that the next call reuses.

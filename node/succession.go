@@ -35,10 +35,14 @@ const (
 	handAhead  = 50
 	partWithin = 2 * time.Second // of those below, when we go
 	// shareFor is how long two programs may come, the old one and its successor's.
-	shareFor = 3 * time.Second
-	// lockedGrace is for how long a locked room lets in whoever comes after its leader changed: only the old one knows who
-	// was inside.
+	shareFor     = 3 * time.Second
+	publishTries = 20
+	publishEvery = 500 * time.Millisecond
+	// lockedGrace is for how long whoever leads lets people do what the leader before would have let them do, who alone knew:
+	// carry the room for others, and come into a locked one if the leader before was gone too soon to tell who was inside.
 	lockedGrace = 10 * time.Second
+	// insideMost is how many people are told of who are inside, and remembered.
+	insideMost = 4096
 )
 
 // An heir is what a node keeps that may lead the room, or has led it. Room.mu guards it.
@@ -51,17 +55,19 @@ type heir struct {
 	tail      [][]byte          // events for whoever leads now, when we are in
 	asked     uint64            // number at which our program is to begin, if we were asked to lead; else 0
 	askedAt   time.Time
-	offered   peer.ID       // whom we asked to lead
-	news      chan struct{} // closed when what we are changes
-	grace     time.Time     // until then a locked room lets everybody in
-	hint      peer.AddrInfo // who may lead too, as we heard
-	claims    allowance     // of strangers
-	led       doc.PublicKey // device that led the room when last looked
-	before    doc.PublicKey // device that led it before us: its program goes on to where ours begins
-	host      peer.AddrInfo // where the host led last
-	floor     floor         // beyond which we hand out incarnations when we lead, and the epoch after which we do
-	reserved  floor         // up to which the home knows of both
-	used      bool          // we have led since; what is reserved holds for that alone
+	offered   peer.ID                // whom we asked to lead
+	news      chan struct{}          // closed when what we are changes
+	grace     time.Time              // of lockedGrace
+	inside    map[doc.PublicKey]bool // the people in the room, as the leader says; nil if it has not
+	insideBy  *uplink                // by which it said so
+	hint      peer.AddrInfo          // who may lead too, as we heard
+	claims    allowance              // of strangers
+	led       doc.PublicKey          // device that led the room when last looked
+	before    doc.PublicKey          // device that led it before us: its program goes on to where ours begins
+	host      peer.AddrInfo          // where the host led last
+	floor     floor                  // beyond which we hand out incarnations when we lead, and the epoch after which we do
+	reserved  floor                  // up to which the home knows of both
+	used      bool                   // we have led since; what is reserved holds for that alone
 	preparing bool
 	renewed   room.Term // under which we last asked for an incarnation of our own accord
 	warned    time.Time // vigil: when the leader was last asked for a sign of life
@@ -149,7 +155,11 @@ func (r *Room) obey() {
 		}
 		r.guest.changed()
 	}
-	r.media.drive(func(p *relay.Place, _ time.Time) { p.Source(relay.Peer(id)) })
+	stand := r.mayLead()
+	r.media.drive(func(p *relay.Place, now time.Time) {
+		p.Source(relay.Peer(id))
+		p.Inherit(stand, now)
+	})
 	r.heir.led = r.state.Program.Device
 	if r.state.Term.Order == 0 {
 		r.heir.host = r.guest.host
@@ -160,7 +170,6 @@ func (r *Room) obey() {
 		}
 		r.heir.tail = nil
 	}
-	stand := r.mayLead()
 	if r.voice.setStandby(stand); stand {
 		r.prepare()
 	}
@@ -187,11 +196,32 @@ func (r *Room) renewMicrophone() {
 		return
 	}
 	r.voice.askIncarnation(r.state.Incarnation)
-	r.wg.Go(func() {
-		if err := r.command(r.n.ctx, room.Command{Kind: room.Publish}); err != nil {
-			r.n.o.Log.Warn("microphone not taken up again", "room", r.id.String(), "err", err)
+	r.wg.Go(func() { r.publishAgain(r.n.ctx) })
+}
+
+// publishAgain has whoever leads now take up our microphone. In a change of leader they may be out of reach for a moment.
+func (r *Room) publishAgain(ctx context.Context) {
+	for range publishTries {
+		err := r.command(ctx, room.Command{Kind: room.Publish})
+		if err == nil {
+			return
 		}
-	})
+		r.n.o.Log.Warn("microphone not taken up again", "room", r.id.String(), "err", err)
+		if !errors.Is(err, errNotConnected) {
+			return // they do not take it
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(publishEvery):
+		}
+		r.mu.Lock()
+		over := r.host != nil || r.phase.Over() || !r.voice.unpublished(r.mySeat())
+		r.mu.Unlock()
+		if over {
+			return
+		}
+	}
 }
 
 // become makes us who leads the room, by an event of ours. r.mu is held, and let go while something is written.
@@ -216,6 +246,9 @@ func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.
 	r.lends = lends{}
 	r.carries, r.host = nil, r.newHosting()
 	r.heir.grace, r.heir.gone, r.heir.offered = now.Add(lockedGrace), false, ""
+	for p := range r.heir.inside { // as if they had lost the connection just now: many have
+		r.host.door.lost[p] = now
+	}
 	r.guest.up, r.guest.ctl, r.guest.parent, r.guest.at, r.guest.lost = nil, nil, "", position{}, time.Time{}
 	r.voice.lead(r.heir.asked, now)
 	r.heir.asked = 0
@@ -265,7 +298,7 @@ func (r *Room) shareProgram() {
 func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 	now := time.Now()
 	r.heir.tail = r.tailFor(s)
-	r.heir.offered = ""
+	r.heir.offered, r.heir.inside, r.heir.insideBy = "", nil, nil
 	r.host = nil
 	if r.guest == nil {
 		r.guest = newVisiting(to)
@@ -298,7 +331,7 @@ func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 		p.Seek(entries, now)
 	})
 	r.n.o.Log.Info("somebody else leads the room", "room", r.id.String(), "leader", to.ID.String(), "reign", s.Term.Reign, "epoch", s.Term.Epoch, "order", s.Term.Order)
-	r.act(r.visit, r.keepVisit, r.tendCarried, r.keepWatch)
+	r.act(r.visit, r.keepVisit, r.tendCarried, r.keepWatch, r.keepLane)
 	r.settle()
 	r.roleChanged()
 }
@@ -443,6 +476,61 @@ func (r *Room) tellSuccessors() {
 	r.announceSoon()
 }
 
+// tellInside tells those who may lead the room next who is inside. r.mu is held.
+func (r *Room) tellInside() {
+	var people map[doc.PublicKey]bool
+	for _, c := range r.feeds.children {
+		if !r.state.Leads(c.author.Person) || c.left || c.warm {
+			continue
+		}
+		if people == nil {
+			people = r.inside()
+		}
+		if c.inside == nil {
+			c.inside = make(map[doc.PublicKey]bool)
+		}
+		var here, gone []doc.PublicKey
+		for p := range c.inside {
+			if !people[p] {
+				gone = append(gone, p)
+				delete(c.inside, p)
+			}
+		}
+		for p := range people {
+			if !c.inside[p] && len(c.inside) < insideMost {
+				here = append(here, p)
+				c.inside[p] = true
+			}
+		}
+		for len(here)+len(gone) > 0 {
+			h, g := min(len(here), relay.MaxInside), min(len(gone), relay.MaxInside)
+			c.ctl.Send(relay.Inside{Here: here[:h], Gone: gone[:g]})
+			here, gone = here[h:], gone[g:]
+		}
+	}
+}
+
+// takeInside takes a leader's word on who is inside. r.mu is not held.
+func (r *Room) takeInside(u *uplink, m relay.Inside) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := &r.heir
+	if r.host != nil || u.to.ID != r.guest.host.ID {
+		return
+	}
+	if h.insideBy != u {
+		h.inside, h.insideBy = make(map[doc.PublicKey]bool), u // it tells anew
+	}
+	for _, p := range m.Gone[:min(len(m.Gone), relay.MaxInside)] {
+		delete(h.inside, p)
+	}
+	for _, p := range m.Here[:min(len(m.Here), relay.MaxInside)] {
+		if len(h.inside) < insideMost {
+			h.inside[p] = true
+		}
+	}
+}
+
 // peersOf are the nodes of a list.
 func peersOf(list []relay.Entry) (peers []peer.AddrInfo) {
 	for _, e := range list[:min(len(list), relay.MaxEntries)] {
@@ -555,7 +643,7 @@ func (r *Room) ownClaim(number uint64) (relay.Claim, error) {
 	return relay.Claim{Room: r.id, Charter: charter, Snapshot: snapshot, Number: number}, err
 }
 
-// openClaim checks somebody's proof that they lead the room.
+// openClaim checks somebody's proof that they lead the room: with errOldTerm, that they do under an older charter.
 func (r *Room) openClaim(from peer.ID, m relay.Claim) (*room.State, error) {
 	charter, s, err := r.openState(m.Charter, m.Snapshot)
 	if err != nil {
@@ -581,6 +669,7 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 		return
 	}
 	var theirs *room.State
+	old := false // under a charter that the host has changed since: who leads so yields to us, and never we
 	r.mu.Lock()
 	heard := r.isRival(from) || r.heir.claims.take(time.Now(), claimRate, claimBurst)
 	r.mu.Unlock()
@@ -591,7 +680,8 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	if len(m.Snapshot) > 0 {
 		var err error
-		if theirs, err = r.openClaim(from, m); err != nil {
+		theirs, err = r.openClaim(from, m)
+		if old = errors.Is(err, errOldTerm); err != nil && !old {
 			n.counts.Add("claim_refused")
 			n.o.Log.Warn("claim", "room", r.id.String(), "from", from.String(), "err", err)
 			ctl.Finish(relay.Refuse{Code: "untrusted", Text: "That is not proven."})
@@ -600,7 +690,9 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	r.mu.Lock()
 	answer, err := any(refuse), error(nil)
-	if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
+	if old && room.Meet(r.n.Person(), r.state, theirs) == room.Yield {
+		err = errOldTerm
+	} else if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
 		number := r.voice.nextNumber()
 		if theirs != nil {
 			err = r.meetLeader(peer.AddrInfo{ID: from, Addrs: n.addrsOf(from)}, m, theirs)
@@ -784,13 +876,18 @@ func (r *Room) HandOver(ctx context.Context, to doc.PublicKey) error {
 		r.mu.Unlock()
 		return &UserError{Code: "not_leading", Text: "You do not lead this room now."}
 	}
-	list := slices.DeleteFunc(r.standbys(), func(s standby) bool { return s.child == nil }) // who is far is asked through relays in vain
+	list := r.standbys()
 	i := slices.IndexFunc(list, func(s standby) bool { return to.IsZero() || s.author.Person == to })
 	if i < 0 {
 		r.mu.Unlock()
 		return &UserError{Code: "no_successor", Text: "No co-host is in the room who could lead it on. Appoint one, or end it for all."}
 	}
 	c := list[i].child
+	if c == nil { // who is asked through a relay is asked in vain
+		name := r.names.view(list[i].author.Person).Name
+		r.mu.Unlock()
+		return &UserError{Code: "far", Text: fmt.Sprintf("%s hears the room through a relay, and is about to come nearer. Try again in a moment.", name)}
+	}
 	number := r.voice.nextNumber() + handAhead
 	r.heir.offered, r.heir.asked = c.id, number
 	news := r.roleNews()
@@ -841,11 +938,11 @@ func (r *Room) TakeBack(ctx context.Context) error {
 	return nil
 }
 
-// takeLead is a leader's request that we lead.
+// takeLead is a leader's request that we lead. We may be just moving from a relay to them: then follow proposes it.
 func (r *Room) takeLead(u *uplink, m relay.Lead) {
 	r.mu.Lock()
 	last := r.voice.lastNumber()
-	may := r.guest.up == u && u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
+	may := u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
 	if may {
 		r.heir.asked, r.heir.askedAt = m.Number, time.Now()
 	}
@@ -865,7 +962,7 @@ func (r *Room) propose() {
 		r.prepare() // which proposes when it is done
 		return
 	}
-	if r.host != nil || r.leaving || r.guest.ctl == nil || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
+	if r.host != nil || r.leaving || r.guest.ctl == nil || r.guest.parent != r.guest.host.ID || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
 		return
 	}
 	ev, err := r.nextTerm(now)

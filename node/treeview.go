@@ -24,6 +24,7 @@ type TreeView struct {
 	More     uint32        `json:"more"`  // relays that are not listed
 	Total    uint32        `json:"total"` // nodes in all, as far as they are known
 	Audience *AudienceView `json:"audience,omitempty"`
+	Accused  []AccusedView `json:"accused,omitempty"` // the latest first; some may not be in the tree any more
 }
 
 // A TreeNode is the host's node or a relay.
@@ -48,7 +49,7 @@ func (r *Room) Tree() (TreeView, error) {
 		return TreeView{}, &UserError{Code: "not_allowed", Text: "Only the host's node sees the whole tree."}
 	}
 	b := relay.Graft(r.branch(), r.branchesBelow(), treeMost)
-	v := TreeView{Room: r.id, More: b.More, Audience: r.audienceView(), Total: b.More}
+	v := TreeView{Room: r.id, More: b.More, Audience: r.audienceView(), Total: b.More, Accused: r.accusedViews(time.Now())}
 	for i, x := range b.List {
 		n := TreeNode{
 			Up: -1, Device: x.Device, Name: x.Name, Leaves: x.Leaves, Listeners: x.Listeners, Poor: x.Poor,

@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"salon/relay"
 	"salon/room"
@@ -108,7 +109,7 @@ func (r *Room) connectTo(u *uplink) error {
 	if err := r.join(u, ctl); err != nil {
 		return err
 	}
-	link, err := r.openMedia(dial, u.to.ID)
+	link, err := r.openSound(dial, u.to.ID, protoMedia)
 	if err != nil {
 		return err
 	}
@@ -179,7 +180,7 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	switch m.(type) {
 	case relay.Refuse, relay.Redirect, relay.Wait:
 		u.answered = true
-	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors:
+	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside:
 		if r.guest.have.Load() == 0 {
 			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about
 		}
@@ -243,6 +244,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.takeSuccessors(u, m)
 	case relay.Tail:
 		r.hearTail(m)
+	case relay.Inside:
+		r.takeInside(u, m)
 	case relay.Lead:
 		r.takeLead(u, m)
 	case relay.Counts:
@@ -320,7 +323,7 @@ func (r *Room) takeSound(u *uplink, link relay.Link) {
 func (r *Room) newStream(u *uplink) {
 	soon, cancel := context.WithTimeout(u.ctx, streamWithin)
 	defer cancel()
-	link, err := r.openMedia(soon, u.to.ID)
+	link, err := r.openSound(soon, u.to.ID, protoMedia)
 	if err != nil {
 		return // the mender's next step does without
 	}
@@ -343,9 +346,9 @@ func (r *Room) newStream(u *uplink) {
 	r.takeSound(u, link)
 }
 
-// openMedia opens a stream for the sound.
-func (r *Room) openMedia(ctx context.Context, parent peer.ID) (relay.Link, error) {
-	s, err := r.n.host.NewStream(ctx, parent, protoMedia)
+// openSound opens a stream for sound, by one of the protocols for that.
+func (r *Room) openSound(ctx context.Context, to peer.ID, by protocol.ID) (relay.Link, error) {
+	s, err := r.n.host.NewStream(ctx, to, by)
 	if err != nil {
 		return nil, err
 	}
@@ -381,11 +384,11 @@ func (r *Room) partWith(u *uplink, code string) {
 func (r *Room) leaveRoom() {
 	r.mu.Lock()
 	r.acknowledge(r.guest.parent, r.guest.ctl, time.Now())
-	ctl, relayed, carries := r.guest.ctl, r.guest.parent != r.guest.host.ID, r.carries != nil && !r.lends.on
+	ctl, relayed := r.guest.ctl, r.guest.parent != r.guest.host.ID
 	r.guest.nextID++
 	id := r.guest.nextID
 	r.mu.Unlock()
-	if ctl != nil && relayed && !carries {
+	if ctl != nil && relayed && !r.carried {
 		c := room.Command{Room: r.id, Kind: room.Leave, Time: time.Now().UnixMilli(), Nonce: r.n.nonce()}
 		if raw, err := room.SignCommand(r.n.id(), c); err == nil {
 			ctl.Send(relay.Command{ID: id, Payload: raw})

@@ -122,6 +122,8 @@ type RoomView struct {
 
 	Leader    *PersonView `json:"leader,omitempty"`    // who leads the room while the host does not
 	Successor *PersonView `json:"successor,omitempty"` // who leads it on if who does now is gone, and is there; told where it is led
+
+	Accused []AccusedView `json:"accused,omitempty"` // relays, the latest first; told where the room is led
 }
 
 // A LineView is a line of the chat.

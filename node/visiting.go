@@ -97,6 +97,9 @@ func (r *Room) isFinal(err error) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.host != nil {
+		return false // it was about our place with who led before us
+	}
 	r.setPhase(final.phase, final.text)
 	return true
 }
@@ -125,7 +128,8 @@ func (r *Room) findParent() {
 func (r *Room) uses(p peer.ID) bool {
 	r.media.mu.Lock()
 	defer r.media.mu.Unlock()
-	return r.media.above[relay.Peer(p)] != nil || r.media.below[relay.Peer(p)] != nil
+	id := relay.Peer(p)
+	return r.media.above[id] != nil || r.media.below[id] != nil || r.media.links[id] != nil
 }
 
 // wasRefused notes why an uplink gave us no place; what the host says counts most.
@@ -420,17 +424,26 @@ func (r *Room) ask(ctx context.Context, c room.Command) error {
 		raw, err := room.SignCommand(r.n.id(), c)
 		return relay.Command{ID: id, Payload: raw}, err
 	})
-	if err != nil {
-		return err
-	}
 	a, ok := m.(relay.Answer)
+	if lost := errors.Is(err, errNotConnected) || ok && a.Code == errNotConnected.Code; lost && c.Kind == room.End && r.hasEnded() {
+		return nil // whoever is sent away for that may not get the answer
+	}
 	switch {
+	case err != nil:
+		return err
 	case !ok:
 		return errNotConnected
 	case a.Code != "":
 		return answered(a)
 	}
 	return nil
+}
+
+// hasEnded reports whether the host said that the room is over.
+func (r *Room) hasEnded() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state != nil && r.state.Ended
 }
 
 // exchange sends the host what question makes of an ID, and waits for what answers it.

@@ -40,6 +40,7 @@ type voice struct {
 	mu      sync.Mutex // guards the fields below; taken after media's
 	hosting bool       // we lead the room: the program is mixed here
 	standby bool       // we may have to at any moment
+	stoodBy time.Time  // since when
 	mode    room.Mode
 	route   routing
 	before  programRoute // whose program it was before that of route
@@ -112,7 +113,7 @@ func (v *voice) setStandby(on bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.standby != on {
-		v.standby = on
+		v.standby, v.stoodBy = on, time.Now()
 		v.stage.follow(v)
 	}
 }
@@ -137,6 +138,9 @@ func (v *voice) programQuiet(now time.Time) time.Duration {
 	last := v.last.at
 	if last.IsZero() {
 		last = v.heardAt
+	}
+	if v.stoodBy.After(last) { // on stage we did not hear it before
+		last = v.stoodBy
 	}
 	return now.Sub(last)
 }
@@ -309,10 +313,23 @@ func (v *voice) frame(f relay.Frame, resent bool, now time.Time) (j judgement) {
 	switch {
 	case f.Slot == relay.Program && !v.hearsStage():
 		return v.program.frame(v, f, resent, now)
+	case f.Slot == relay.Program:
+		v.came = v.came || v.standby // who stands by hears it too, and of the stage what comes by lanes may come first
+		j.verified = v.standby       // it is not looked at here: nobody hears it, and who passes it on is no forger
 	case f.Slot != relay.Program && v.mixes():
 		v.stage.frame(v, f, resent, now)
 	}
 	return j
+}
+
+// beside takes a frame that a speaker sent us straight, which says nothing of the path from who leads.
+func (v *voice) beside(f relay.Frame, resent bool, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if came := v.came; f.Slot != relay.Program && v.mixes() {
+		v.stage.frame(v, f, resent, now)
+		v.came = came
+	}
 }
 
 func (v *voice) auth(a *relay.Auth, now time.Time) (j judgement) {

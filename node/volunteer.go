@@ -396,7 +396,7 @@ func (r *Room) decideVolunteer(c *child, m relay.Volunteer, now time.Time) {
 // answerVolunteer decides, where the room is led, whether somebody may come in, and carry it; up is for how many seconds the
 // parent has fed a listener who volunteers, 0 for whoever does not. r.mu is held.
 func (r *Room) answerVolunteer(who doc.Author, carry, up uint32, now time.Time) (a relay.Answer) {
-	if up > 0 && time.Duration(up)*time.Second >= r.n.lending.wait() && r.wantsVolunteers() && len(r.host.volunteers) < volunteersMost {
+	if up > 0 && time.Duration(up)*time.Second >= r.n.lending.wait() && r.wantsVolunteers() && len(r.host.volunteers) < volunteersMost && !r.carriesNoMore(who.Device, now) {
 		r.host.volunteers[who.Device] = true
 	}
 	if no := r.refuses(who, carry, false, now); no != nil {
@@ -418,7 +418,7 @@ func (r *Room) isVolunteer(device doc.PublicKey) bool {
 // mayVolunteer reports whether a device may come with those whom it carries: who leads since a moment ago does not know whom
 // the leader before let do so. r.mu is held.
 func (r *Room) mayVolunteer(device doc.PublicKey, now time.Time) bool {
-	if now.Before(r.heir.grace) && r.wantsVolunteers() && len(r.host.volunteers) < volunteersMost {
+	if now.Before(r.heir.grace) && r.wantsVolunteers() && len(r.host.volunteers) < volunteersMost && !r.carriesNoMore(device, now) {
 		r.host.volunteers[device] = true
 	}
 	return r.isVolunteer(device)

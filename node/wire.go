@@ -12,6 +12,7 @@ const (
 	protoDirectory = "/salon/directory/1" // one request, one answer
 	protoControl   = "/salon/room/3"      // control messages of relay/control.go
 	protoMedia     = "/salon/media/1"     // room ID, then packets of relay/packet.go
+	protoLane      = "/salon/lane/1"      // likewise, to who leads the room next
 )
 
 const (

@@ -56,7 +56,7 @@ type child struct {
 	heard   time.Time // when its last message came
 	moving  time.Time // when it was last asked to go
 	asked   time.Time // likewise, because we go
-	accused time.Time // when its last evidence came
+	accused time.Time // when it may send evidence again, were what it sent spread out evenly
 }
 
 // Join decides about a child's Join, which the rules of the room allow. It is heard in slots, and rtt away. The answer is
@@ -130,7 +130,7 @@ func (p *Place) joinFed(c *child, j Join, now time.Time) any {
 		return p.redirect(c, nil, false)
 	}
 	var victim *child
-	if p.fed-p.going >= p.opt.Fanout || p.fed >= p.tree.opt.Fanout {
+	if fed, going := p.crowd(); !p.isHeir(c.id) && (fed-going >= p.opt.Fanout || fed >= p.most()) {
 		victim = p.givesWay(c, now)
 		switch hops, ok := p.roomBelow(); {
 		case victim != nil:
@@ -272,7 +272,7 @@ func (p *Place) lofty(c *child) bool {
 // givesWay is the child that makes room for c, nil for none. Whoever carries few is worth that only if the places below are
 // so deep that it could carry nobody there.
 func (p *Place) givesWay(c *child, now time.Time) *child {
-	if c.carry == 0 || p.fed >= p.tree.opt.Fanout || len(p.path)+1 >= p.opt.Depth {
+	if fed, _ := p.crowd(); c.carry == 0 || fed >= p.most() || len(p.path)+1 >= p.opt.Depth {
 		return nil
 	}
 	if hops, ok := p.roomBelow(); ok && !p.lofty(c) && len(p.path)+2+hops < p.opt.Depth {
@@ -290,7 +290,7 @@ func (p *Place) leastOf(carry uint32, now time.Time) *child {
 		if c.load.Hops > 0 || c.load.Free < c.carry {
 			weight *= 2
 		}
-		if c.fed && weight < carry && now.Sub(c.moving) > moveEvery && (least == nil || c.carry < least.carry) {
+		if c.fed && !p.isHeir(c.id) && weight < carry && now.Sub(c.moving) > moveEvery && (least == nil || c.carry < least.carry) {
 			least = c
 		}
 	}
@@ -396,9 +396,10 @@ func (p *Place) hearChild(c *child, m any, now time.Time) {
 
 // hearResume feeds a warm child that lost its parent, even if there are too many children for the moment.
 func (p *Place) hearResume(c *child, m Resume, now time.Time) {
+	fed, _ := p.crowd()
 	switch {
 	case c.fed:
-	case !p.placed() || p.draining || p.tree.AddChild(c.id, now) != nil:
+	case !p.placed() || p.draining || fed >= p.most() && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
 		p.stats.Refused++
 		p.out.Tell(c.id, Refuse{Code: "full"})
 		p.dropChild(c)
@@ -498,7 +499,7 @@ func (p *Place) tend(now time.Time) {
 			}
 		}
 	}
-	if p.fed > p.opt.Fanout && !p.draining && now.Sub(p.eased) >= easeEvery {
+	if fed, _ := p.crowd(); fed > p.opt.Fanout && !p.draining && now.Sub(p.eased) >= easeEvery {
 		p.eased = now
 		p.ease(now)
 	}
@@ -514,14 +515,14 @@ func (p *Place) ease(now time.Time) {
 	moving := 0
 	for _, c := range p.order {
 		switch {
-		case !c.fed:
+		case !c.fed || p.isHeir(c.id):
 		case c.leaving || now.Sub(c.moving) < moveEvery:
 			moving++
 		case least == nil || c.carry < least.carry || c.carry == least.carry && c.since.After(least.since):
 			least = c
 		}
 	}
-	if least == nil || p.fed-moving <= p.opt.Fanout {
+	if fed, _ := p.crowd(); least == nil || fed-moving <= p.opt.Fanout {
 		return
 	}
 	to := p.places(least, nil, false, now)
@@ -558,7 +559,8 @@ func (p *Place) tellLoad(now time.Time) {
 func (p *Place) Load() Load {
 	var l Load
 	if len(p.path) < p.opt.Depth && !p.draining && !p.yields() {
-		l.Free = uint32(max(p.opt.Fanout-p.fed, 0))
+		fed, _ := p.crowd()
+		l.Free = uint32(max(p.opt.Fanout-fed, 0))
 	}
 	l.All = l.Free
 	for _, c := range p.order {

@@ -54,7 +54,7 @@ func (p *Place) isBetter(now time.Time) bool {
 	later := c.beacons > 0 && c.lag/float64(c.beacons) > float64(lagMost+p.opt.Bundle/2) && silent < lossMost
 	// Frames are missed that were lost on any hop from the root. For all we know, each above the warm one is as bad as its own.
 	leakier := lost > lossMost && silent*float64(max(len(w.path), 1)) < lost/2
-	sinks := len(w.path) > len(p.hot.path) && (p.fed > 0 || len(w.path) >= p.opt.Depth)
+	sinks := len(w.path) > len(p.hot.path) && (p.fed > 0 || p.heir || len(w.path) >= p.opt.Depth)
 	if sinks || !later && !leakier || now.Sub(w.stalled) < time.Second || !w.blamed.IsZero() {
 		return false
 	}

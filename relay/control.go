@@ -210,10 +210,11 @@ type (
 		To   uint64 `cbor:"3,keyasint"`
 	}
 	// Evidence goes up to the host: Packet holds a frame and the auth that it does not fit, or an auth that nobody signed,
-	// as they came from a peer. It proves nothing about the peer to who does not trust its author.
+	// as they came from a peer. It proves nothing about the peer to who does not trust its author, who signs Word.
 	Evidence struct {
 		Against []byte `cbor:"1,keyasint"`
 		Packet  []byte `cbor:"2,keyasint"`
+		Word    []byte `cbor:"3,keyasint,omitempty"` // see evidence.go
 	}
 	// Ask goes up to whoever has a closed room's key: a device wants it, and Boxes answer; the way down is the way that it came.
 	Ask struct {
@@ -262,6 +263,11 @@ type (
 	// Event, which takes effect when it comes down again.
 	Lead struct {
 		Number uint64 `cbor:"1,keyasint"`
+	}
+	// Inside tells who may lead the room next who has come into it and who has gone for good: whom a locked room lets in again.
+	Inside struct {
+		Here []doc.PublicKey `cbor:"1,keyasint"` // people, at most MaxInside
+		Gone []doc.PublicKey `cbor:"2,keyasint"` // likewise
 	}
 	// Bye is the last message of either side.
 	Bye struct {
@@ -313,6 +319,7 @@ const (
 	kindTail
 	kindLead
 	kindVolunteer
+	kindInside
 )
 
 // Limits of what the messages carry.
@@ -327,6 +334,7 @@ const (
 	MaxWay       = 1024 // in a Way
 	MaxCarriers  = 64   // in Successors
 	MaxTail      = 32   // in a Tail, of 2 kB at most each
+	MaxInside    = 1024 // of either, in an Inside
 )
 
 // MaxDepth is how many hops from the host a node may be. Who carries others is wanted nearer: PlaceOptions.Depth.
@@ -334,8 +342,8 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead or Volunteer,
-// or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer or
+// Inside, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -419,6 +427,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindLead
 	case Volunteer:
 		kind = kindVolunteer
+	case Inside:
+		kind = kindInside
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -521,6 +531,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Lead](b[1:])
 	case kindVolunteer:
 		return decode[Volunteer](b[1:])
+	case kindInside:
+		return decode[Inside](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

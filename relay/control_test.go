@@ -60,6 +60,7 @@ var controlVectors = []controlVector{
 	{"drain", "1f a1 01 80", Drain{To: []Entry{}}},
 	{"retract", "20 a3 01 00 02 01 03 07", Retract{From: 1, To: 7}},
 	{"evidence", "21 a2 01 41 aa 02 41 11", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}}},
+	{"evidence, signed", "21 a3 01 41 aa 02 41 11 03 41 cc", Evidence{Against: []byte{0xaa}, Packet: []byte{0x11}, Word: []byte{0xcc}}},
 	{"ask", "22 a3 01 5820 " + strings.Repeat("52", 32) + " 02 41 cc 03 02", Ask{Device: fill32(0x52), Claim: []byte{0xcc}, Key: 2}},
 	{"boxes", "23 a1 01 82 a4 01 5820 " + strings.Repeat("52", 32) + " 02 02 03 42 0102 04 41 aa a2 01 5820 " + strings.Repeat("53", 32) + " 05 62 6e6f",
 		Boxes{List: []Box{{Device: fill32(0x52), Epoch: 2, Sealed: []byte{1, 2}, Pass: []byte{0xaa}}, {Device: fill32(0x53), Code: "no"}}}},
@@ -71,6 +72,8 @@ var controlVectors = []controlVector{
 	{"tail", "27 a1 01 82 41 aa 42 0102", Tail{Events: [][]byte{{0xaa}, {1, 2}}}},
 	{"lead", "28 a1 01 19 0400", Lead{Number: 1024}},
 	{"volunteer", "29 a2 01 07 02 02", Volunteer{ID: 7, Carry: 2}},
+	{"inside", "2a a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 82 5820 " + strings.Repeat("53", 32) + " 5820 " + strings.Repeat("54", 32),
+		Inside{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{fill32(0x53), fill32(0x54)}}},
 }
 
 type controlVector struct {
@@ -104,7 +107,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "2a a0",
+		"unknown kind":           "2b a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",

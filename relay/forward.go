@@ -264,14 +264,10 @@ func (t *Tree) sendWaiting(now time.Time) {
 	t.waiting = t.waiting[:0]
 }
 
-// give puts something new into the next packet of everyone who is to have it: the children that hear the slot, and the
-// parent if it came from below; never whom it came from.
+// give puts something new into the next packet of everyone who is to have it.
 func (t *Tree) give(r ref, src *peer, now time.Time) {
 	for _, p := range t.order {
-		if p == src {
-			continue
-		}
-		if p.sub&bit(r.slot) != 0 || p == t.parent {
+		if t.goesTo(p, r.slot, src) {
 			if len(p.pend) == 0 {
 				p.since = now
 			}

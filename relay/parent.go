@@ -318,6 +318,7 @@ func (p *Place) settled(now time.Time) {
 	p.setPath(now)
 	p.checkWarm(now)
 	p.loadTold = time.Time{}
+	p.nearAt, p.nearTry = now.Add(nearSoon), 0
 	if p.draining {
 		p.out.Tell(p.hot.id, Drain{})
 	}

@@ -49,6 +49,7 @@ type PlaceOut interface {
 //   - A parent whose path to the root names this node is none.
 //   - A peer that passed on what its source did not sign gets no place here for a while, neither above nor below.
 //   - Whoever is told to go elsewhere is told where, unless there is nowhere.
+//   - Whoever may lead the room next has a place directly below the root.
 //
 // The caller hands it what happens: Seek with the entry points, Join for a child's Join that the rules of the room allow,
 // Welcome once the child has its Accept, Control for the other messages named in PlaceOut and control.go, Gone when a
@@ -69,6 +70,7 @@ type Place struct {
 	seeker
 	parents
 	children
+	successors
 }
 
 // PlaceStats counts what a Place did since it was made.
@@ -115,7 +117,7 @@ func NewPlace(opt PlaceOptions, t *Tree, out PlaceOut) *Place {
 // Offer says how many children the node offers to feed from now on, and the tree's limit with it.
 func (p *Place) Offer(fanout int) {
 	p.opt.Fanout = max(fanout, 0)
-	p.tree.opt.Fanout = p.opt.Fanout + (p.opt.Fanout+1)/2
+	p.tree.opt.Fanout = p.most() + len(p.heirs)
 }
 
 // Source says who makes the program. What that peer passes on itself is nobody else's doing: it is never banned.
@@ -145,6 +147,7 @@ func (p *Place) Lead(now time.Time) {
 func (p *Place) Follow(now time.Time) {
 	p.opt.Root, p.seekAt, p.nextAt = false, now, now
 	clear(p.failed)
+	p.Heirs(nil)
 }
 
 // Depth is how many hops away the root is; -1 while there is no place.
@@ -177,7 +180,7 @@ func (p *Place) Stats() PlaceStats { return p.stats }
 // with, and for each that it had to do with lately.
 func (p *Place) Remembers() int {
 	return len(p.bans) + len(p.failed) + len(p.turns) + len(p.trials) + len(p.queue) + len(p.entries) + len(p.others) +
-		len(p.by) + len(p.evidence) + len(p.tree.peers) + len(p.tree.paces)
+		len(p.by) + len(p.heirs) + len(p.evidence) + len(p.tree.peers) + len(p.tree.paces)
 }
 
 // Due says whether sound must come without a pause, as the program does: then its absence is a fact, and the parent is left

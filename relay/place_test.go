@@ -1011,6 +1011,10 @@ func TestAPlaceSurvivesAnything(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		p := newTestPlace(PlaceOptions{Fanout: int(seed % 5), Root: seed%8 == 7, Seed: seed})
+		if p.Inherit(seed%3 == 0, p.now()); p.opt.Root {
+			p.Heirs([]Peer{"ann", "bo"})
+		}
+		p.Source([]Peer{"root", "cyd"}[seed%2])
 		one := func() Peer { return names[rng.IntN(len(names))] }
 		some := func() (list []Entry) {
 			for range rng.IntN(12) {

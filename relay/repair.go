@@ -137,7 +137,7 @@ func (t *Tree) resend(p *peer, r Range, now time.Time) {
 		t.drop(malformed)
 		return
 	}
-	if p != t.parent && (p.sub|p.warm)&bit(r.Slot) == 0 {
+	if p != t.parent && (p.sub|p.warm)&bit(r.Slot) == 0 && !t.isOurs(p, r.Slot) {
 		t.drop(notSubscribed)
 		return
 	}
@@ -207,7 +207,7 @@ func (t *Tree) beacon(p *peer, now time.Time) {
 		p.beaconAt = now.Add(t.opt.Warm)
 	}
 	for slot, s := range t.streams {
-		if s == nil || !s.started || s.from == p || (p.sub|p.warm)&(1<<slot) == 0 && (p != t.parent || s.from == nil && s.own.IsZero()) {
+		if s == nil || !s.started || s.from == p || !t.hasUse(p, Slot(slot), s) {
 			continue
 		}
 		if quiet := now.Sub(s.fresh); quiet >= pause && quiet < t.opt.Ring {
@@ -215,6 +215,17 @@ func (t *Tree) beacon(p *peer, now time.Time) {
 		}
 	}
 	t.send(p)
+}
+
+// hasUse reports whether a peer has use for knowing how far a stream has come here.
+func (t *Tree) hasUse(p *peer, slot Slot, s *stream) bool {
+	switch {
+	case p == t.parent:
+		return s.from != nil && !s.from.aside || !s.own.IsZero()
+	case t.isOurs(p, slot):
+		return true
+	}
+	return (p.sub|p.warm)&bit(slot) != 0
 }
 
 // hearBeacon expects the frames up to the one that a peer says was the last. What the spare parent has, the parent may be

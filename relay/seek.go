@@ -111,6 +111,8 @@ func (p *Place) search(now time.Time) {
 	case p.seeking:
 		p.seekParent(now)
 	case p.hot == nil || p.trouble(now):
+	case p.isFar() && p.asking(toClimb) == 0 && !now.Before(p.nearAt):
+		p.seekRoot(now)
 	case (p.warm == nil || p.warmIsDeep()) && p.asking(toWarm) == 0 && !now.Before(p.warmAt):
 		p.seekWarm(now)
 	case p.asking(toClimb) == 0 && p.asking(toWarm) == 0 && !now.Before(p.climbAt):

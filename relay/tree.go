@@ -93,7 +93,9 @@ type Tree struct {
 	order   []*peer // the same, in the order in which they came; the parents are among them
 	parent  *peer
 	spare   *peer
-	warm    int // children that are not fed
+	warm    int   // children that are not fed
+	lane    *peer // where our lane ends; nil if we have none
+	aside   int   // peers at either end of a lane
 	streams [MaxSlot + 1]*stream
 	waiting []ref           // auths that wait for the frame that completes them, to travel with it
 	epoch   time.Time       // of every pace: when the first peer came
@@ -106,6 +108,7 @@ type Tree struct {
 type peer struct {
 	id    Peer
 	sub   uint32              // slots it hears
+	aside bool                // it is at one end of a lane and no neighbour
 	warm  uint32              // slots of which it gets beacons alone; 0 for a child that is fed
 	rtt   time.Duration       // zero while unknown
 	allow uint32              // slots it may send us
@@ -214,10 +217,12 @@ func (t *Tree) AddChild(p Peer, now time.Time) error {
 	switch {
 	case p == "" || have != nil && t.isParent(have):
 		return ErrPeer
-	case have != nil && have.warm == 0:
+	case have != nil && have.warm == 0 && !have.aside:
 		return nil
 	case t.Children() >= t.opt.Fanout:
 		return ErrFull
+	case have != nil && have.aside:
+		t.join(have)
 	case have != nil:
 		have.warm = 0
 		t.warm--
@@ -238,6 +243,7 @@ func (t *Tree) AddWarm(id Peer, slots uint32, now time.Time) error {
 		p = t.add(id, now)
 		t.warm++
 	case p.warm == 0:
+		t.join(p)
 		if err := t.Subscribe(id, 0, now); err != nil {
 			return err
 		}
@@ -250,14 +256,14 @@ func (t *Tree) AddWarm(id Peer, slots uint32, now time.Time) error {
 
 // RemoveChild forgets a child, warm or not.
 func (t *Tree) RemoveChild(p Peer) {
-	if c := t.peers[p]; c != nil && !t.isParent(c) {
+	if c := t.peers[p]; c != nil && !t.isParent(c) && !c.aside {
 		t.remove(c)
 	}
 }
 
 // Children is how many children are fed.
 func (t *Tree) Children() int {
-	n := len(t.order) - t.warm
+	n := len(t.order) - t.warm - t.aside
 	if t.parent != nil {
 		n--
 	}
@@ -316,6 +322,7 @@ func (t *Tree) remove(p *peer) {
 	if p.warm != 0 {
 		t.warm--
 	}
+	t.join(p)
 	for _, s := range t.streams {
 		if s == nil {
 			continue
@@ -341,7 +348,7 @@ func (t *Tree) Subscribe(id Peer, slots uint32, now time.Time) error {
 // given, or with what the ring holds after it.
 func (t *Tree) Resume(id Peer, slots uint32, next []Next, now time.Time) error {
 	p := t.peers[id]
-	if p == nil || t.isParent(p) || p.warm != 0 {
+	if p == nil || t.isParent(p) || p.warm != 0 || p.aside {
 		return ErrPeer
 	}
 	gained, left := slots&^p.sub, p.sub&^slots

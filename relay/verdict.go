@@ -10,6 +10,8 @@ const (
 	banFor       = 10 * time.Second // the first time; then 8 times as long, and so on
 	banMost      = time.Hour
 	maxBans      = 256 // peers
+
+	accusedAtOnce = 8 // pieces of evidence
 )
 
 // Verified says that a frame came out of the Verifier: what the hot parent sends is sound.
@@ -25,8 +27,7 @@ func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	case e.Reason == "chain":
 		return
 	case e.Reason == "source":
-		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
-		return
+		return // not asked for anew: should it turn into evidence, the tree must still know who sent it
 	case e.Reason == "hash" && e.Frame != nil:
 		what = Retract{Slot: e.Frame.Slot, From: e.Frame.Number, To: e.Frame.Number}
 		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
@@ -130,17 +131,22 @@ func (p *Place) testify() {
 	p.evidence = nil
 }
 
-// forward passes a child's evidence up, or takes it at the root. A child may send one a second.
+// forward passes a child's evidence up, or takes it at the root. A child may send one a second, and one that carries others
+// a few at once: all those whom somebody deceives find out together.
 func (p *Place) forward(c *child, e Evidence, now time.Time) {
-	if now.Sub(c.accused) < time.Second || len(e.Packet) > MaxPacket {
+	atOnce := 1
+	if c.carry > 0 {
+		atOnce = accusedAtOnce
+	}
+	if c.accused.Sub(now) > time.Duration(atOnce-1)*time.Second || len(e.Packet) > MaxPacket || len(e.Word) > maxWord {
 		return
 	}
-	c.accused = now
+	c.accused = latest(c.accused, now).Add(time.Second)
 	if p.opt.Root {
 		p.out.Accuse(c.id, e)
 		return
 	}
-	if len(p.evidence) < 8 {
+	if len(p.evidence) < accusedAtOnce {
 		p.evidence = append(p.evidence, e)
 	}
 	p.testify()

@@ -15,7 +15,7 @@ type Verified struct {
 
 // A BadError is evidence that whoever passed on a frame or an auth altered it, or that its source tells two stories.
 type BadError struct {
-	Reason string // constant: shape, slot, signature, hash, source, chain; source is none yet, only a frame that is to be had anew
+	Reason string // constant: shape, slot, signature, hash, source, chain; source is none yet, and may become hash
 	Frame  *Frame // the frame that does not fit Auth, if it is one
 	Auth   *Auth  // the auth that the frame does not fit, or that is bad itself
 	Other  *Auth  // the auth by the same source that Auth contradicts, for chain

@@ -37,6 +37,7 @@ var parts = []part{
 	{"sound", "CPU of 10 speakers, all talking, for the host's program", soundCost},
 	{"delay", "microphone packet to player packet, real nodes on loopback, by the sound itself (11 rounds of 2 beeps)", soundDelay},
 	{"join", "click to the first verified frame at the player, real nodes on loopback", joinTime},
+	{"crowd", "200 click within 5 s on a room whose host feeds 20 and two relays the others, all on this computer", crowdTime},
 	{"room", "16 on stage, 5 talking at once, 60 listeners: a host process, and everybody else in another (24 s)", fullRoom},
 	{"fanout", "one stream to many children by UDP, beside a loop that only calls sendto (a process each; 11 rounds)", fanoutCost},
 	{"guests", "one stream to 250 browsers by WHEP, beside pion's own way and a loop that only calls sendto (a process each; 11 rounds)", guestCost},

@@ -21,11 +21,17 @@ type nodes struct {
 }
 
 func (ns *nodes) start(name string, peers ...string) (*node.Node, error) {
+	return ns.startWith(node.Options{Name: name, Peers: peers})
+}
+
+// startWith starts a node with a home of its own, which hears of others only what it is told.
+func (ns *nodes) startWith(o node.Options) (*node.Node, error) {
 	home, err := os.MkdirTemp(ns.dir, "node-")
 	if err != nil {
 		return nil, err
 	}
-	n, err := node.New(node.Options{Home: home, Name: name, NoMDNS: true, Peers: peers, Listen: loopback()})
+	o.Home, o.NoMDNS, o.Listen = home, true, loopback()
+	n, err := node.New(o)
 	if err == nil {
 		ns.list = append(ns.list, n)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -145,10 +146,13 @@ func (s *session) host(ctx context.Context, id string, mic *media.Mic, allow, un
 	}
 	watched := make(chan error, 1)
 	go func() {
-		asked := make(map[string]bool)
+		asked, accused := make(map[string]bool), make(map[string]bool)
 		watched <- s.Watch(ctx, id, func(v node.RoomView) bool {
 			if allow {
 				s.grantAll(ctx, v, asked)
+			}
+			for _, text := range accusedNews(v, accused) {
+				fmt.Fprintln(os.Stderr, text)
 			}
 			return !v.Phase.Over()
 		})
@@ -175,6 +179,17 @@ func (s *session) host(ctx context.Context, id string, mic *media.Mic, allow, un
 			}
 		}
 	}
+}
+
+// accusedNews is what is new about relays that listeners left, each told once, and once more when it carries the room no more.
+func accusedNews(v node.RoomView, told map[string]bool) (news []string) {
+	for _, a := range v.Accused {
+		if key := fmt.Sprint(a.Device, a.Out); !told[key] {
+			told[key] = true
+			news = append(news, fmt.Sprintf("Relay %s: %s", a.Name, a.Text))
+		}
+	}
+	return news
 }
 
 // grantAll brings on stage everybody whose hand is up. One that the stage has no place for keeps it up and is asked

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -55,6 +56,11 @@ func printTree(out io.Writer, t node.TreeView) error {
 			fmt.Fprintf(w, "\t%.0f ms\t%.1f %% lost", n.RTTMS, 100*n.Loss)
 		}
 		fmt.Fprintln(w)
+		for _, a := range t.Accused {
+			if a.Device == n.Device {
+				fmt.Fprintf(w, "%s! %s\n", strings.Repeat("  ", n.Depth), a.Text)
+			}
+		}
 		for _, k := range below[i] {
 			line(k)
 		}
@@ -67,6 +73,11 @@ func printTree(out io.Writer, t node.TreeView) error {
 	}
 	if t.More > 0 {
 		fmt.Fprintf(out, "and %d relays more\n", t.More)
+	}
+	for _, a := range t.Accused {
+		if !slices.ContainsFunc(t.Nodes, func(n node.TreeNode) bool { return n.Device == a.Device }) {
+			fmt.Fprintf(out, "! %s (%s): %s\n", a.Name, a.Device.Short(), a.Text)
+		}
 	}
 	return nil
 }

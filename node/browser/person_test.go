@@ -144,8 +144,16 @@ func (p *person) clicks(test string) {
 	p.t.Helper()
 	usable := selector(test) + `:not([aria-disabled="true"]):not(:disabled)`
 	p.until("use "+test, fmt.Sprintf(`!!document.querySelector(%s)?.checkVisibility()`, asJSON(usable)))
-	script[bool](p, fmt.Sprintf(bare, asJSON(usable)))
-	p.do("click "+test, chromedp.Click(chromedp.CSS(usable)))
+	const often = 5
+	for range often {
+		script[bool](p, fmt.Sprintf(bare, asJSON(usable)))
+		script[bool](p, fmt.Sprintf(watched, asJSON(selector(test))))
+		p.do("click "+test, chromedp.Click(chromedp.CSS(usable)))
+		if !script[bool](p, `window.beside === true`) {
+			return
+		}
+	}
+	p.t.Fatalf("%s: %s is never where it was a moment ago\n%s", p.name, test, p.seen())
 }
 
 // bare scrolls what lies under something else, such as the controls of a room, to where a person would have it to click on it.
@@ -155,6 +163,14 @@ const bare = `((e) => {
 	if (!top || !e.contains(top)) e.scrollIntoView({ block: "center", behavior: "instant" });
 	return true;
 })(document.querySelector(%s))`
+
+// watched notes whether the next click is beside an element: what appeared above it moved it just then. A person sees that, and
+// clicks again.
+const watched = `((e) => {
+	window.beside = undefined;
+	addEventListener("click", (event) => { window.beside = !event.target.closest?.(e); }, { capture: true, once: true });
+	return true;
+})(%s)`
 
 // types writes into a field as from a keyboard.
 func (p *person) types(test, text string) {

@@ -160,6 +160,51 @@ func vast() node.TreeView {
 	return v
 }
 
+// givenTree has a page be told of a tree that this machine has not.
+func givenTree(p *person, tree node.TreeView) {
+	p.beforeEveryPage(`{
+		const real = fetch, tree = ` + asJSON(tree) + `;
+		globalThis.fetch = (path, ...more) => String(path).endsWith("/tree") ? Promise.resolve(Response.json(tree)) : real(path, ...more);
+	}`)
+}
+
+// A relay that listeners left for what it passed on is marked, and said to be so in words; so is one that has gone since.
+func TestTreeWithLiars(t *testing.T) {
+	p := alone(t, "Ana", setup{microphone: microphone(t, make([]float32, rate))})
+	v := newViewer(t)
+	tree := node.TreeView{Total: 8, Nodes: []node.TreeNode{
+		{Up: -1, Name: "Ana", Relays: 2, Listeners: 5, Device: doc.PublicKey{1}},
+		{Up: 0, Depth: 1, Name: "Kai's attic", Leaves: 3, Listeners: 3, RTTMS: 12, Device: doc.PublicKey{2}},
+		{Up: 0, Depth: 1, Name: "Library basement", Leaves: 2, Listeners: 2, RTTMS: 31, Loss: 0.002, Device: doc.PublicKey{3}},
+	}, Accused: []node.AccusedView{
+		{Device: doc.PublicKey{2}, Name: "Kai's attic", People: 1, What: "altered"},
+		{Device: doc.PublicKey{9}, Name: "Somebody's very long name of a relay in the cellar", People: 3, What: "forged", Out: true},
+	}}
+	givenTree(p, tree)
+	p.open(p.node.Page)
+	p.startsRoom("Tides", "talk")
+	p.clicks("audience")
+	p.sees("tree-accused")
+	if text := p.reads("tree-accused"); !contains(text, "Kai's attic: 1 listener left it: it altered sound.", "in the cellar: 3 listeners left it: it passed on sound that nobody signed. It carries this room no more.") {
+		t.Errorf("it says %q", text)
+	}
+	p.clicks(`tree-node[data-index="1"]`)
+	if text := p.reads("tree-details"); !contains(text, "1 listener left it") {
+		t.Errorf("of the relay it says %q", text)
+	}
+	if label := script[string](p, `document.querySelector('[data-test="tree-node"][data-index="1"]').ariaLabel`); !contains(label, "1 listener left it") {
+		t.Errorf("the relay is labelled %q", label)
+	}
+	if marks := script[int](p, `document.querySelectorAll('circle.tree-alarm').length`); marks != 1 {
+		t.Errorf("%d relays are marked", marks)
+	}
+	v.looks(p, "tree with liars")
+	v.emulate(p, 390, 844, "light")
+	if over := script[int](p, `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('[data-test="tree-dialog"]'))`); over > 0 {
+		t.Errorf("on a phone the dialog is %d pixels too wide", over)
+	}
+}
+
 // A tree of 5,000 nodes, which this machine has not: the page is given what such a host's node would say.
 func TestTreeOfThousands(t *testing.T) {
 	p := alone(t, "Ana", setup{microphone: microphone(t, make([]float32, rate))})
@@ -168,10 +213,7 @@ func TestTreeOfThousands(t *testing.T) {
 	if tree.Total != 5000 || len(tree.Nodes) != 65 {
 		t.Fatalf("%d nodes, %d of them relays", tree.Total, len(tree.Nodes)-1)
 	}
-	p.beforeEveryPage(`{
-		const real = fetch, tree = ` + asJSON(tree) + `;
-		globalThis.fetch = (path, ...more) => String(path).endsWith("/tree") ? Promise.resolve(Response.json(tree)) : real(path, ...more);
-	}`)
+	givenTree(p, tree)
 	p.open(p.node.Page)
 	p.startsRoom("The whole town", "talk")
 	p.clicks("audience")

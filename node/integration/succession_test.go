@@ -181,6 +181,13 @@ func TestCoHostTakesOver(t *testing.T) {
 		s.awaitFrames(killed)
 		now := s.gaps("killed", killed)
 		gaps = append(gaps, now...)
+		// Who has never heard of the host finds the room in the list, and comes in.
+		late := up(t, append([]string{"--name", "Fay", "--peer", s.ears[0].addr()}, overQUIC...)...)
+		sees(t, late, "Outlives", true, patience)
+		if v, _, err := late.api().Join(t.Context(), s.id); err != nil || v.Phase != node.Live {
+			t.Errorf("who comes now is in the room: %v, %v", v.Phase, err)
+		}
+		late.interrupt()
 		s.act(s.coHost, "lock", "")
 		s.host = start(t, home, s.hostArgs...)
 		back := time.Now()
@@ -208,8 +215,9 @@ func TestHostSleepsBesideCoHost(t *testing.T) {
 	s := performDuo(t)
 	s.host.signal(syscall.SIGSTOP)
 	s.coHost.line("This node leads the room now.")
+	s.witness.await("Bo to lead", func() bool { return s.witness.last.Phase == node.Live && s.witness.last.Leader != nil })
 	s.witness.awaitSound("Bo to be heard again", s.boIs)
-	s.act(s.ears[0], "raise_hand", "")
+	s.act(s.ears[2], "raise_hand", "") // the witness's own: the others may still be on their way to Bo
 	woke := time.Now()
 	s.host.signal(syscall.SIGCONT)
 	s.witness.await("the host to lead", func() bool { return s.witness.last.Phase == node.Live && s.witness.last.Leader == nil })

@@ -11,7 +11,7 @@ type inbox struct {
 	room chan struct{} // holds one: there is room again, or an end
 
 	mu     sync.Mutex // guards the fields below
-	ring   [inboxSize][]byte
+	ring   [][]byte   // as long as there ever waited, inboxSize at most
 	head   int
 	size   int
 	ended  bool   // nothing more will come
@@ -38,7 +38,7 @@ func (in *inbox) put(b []byte) (dropped bool) {
 		return false
 	}
 	if in.size == inboxSize {
-		in.head = (in.head + 1) % inboxSize
+		in.head = (in.head + 1) % len(in.ring)
 		in.size--
 		dropped = true
 	}
@@ -65,7 +65,13 @@ func (in *inbox) wait(b []byte) bool {
 }
 
 func (in *inbox) add(b []byte) {
-	at := &in.ring[(in.head+in.size)%inboxSize]
+	if in.size == len(in.ring) {
+		longer := make([][]byte, min(max(2*len(in.ring), 2), inboxSize))
+		n := copy(longer, in.ring[in.head:])
+		copy(longer[n:], in.ring[:in.head])
+		in.ring, in.head = longer, 0
+	}
+	at := &in.ring[(in.head+in.size)%len(in.ring)]
 	*at = append((*at)[:0], b...)
 	in.size++
 	signal(in.more)
@@ -79,7 +85,7 @@ func (in *inbox) take() []byte {
 			at := &in.ring[in.head]
 			in.out, *at = *at, in.out
 			b := in.out
-			in.head = (in.head + 1) % inboxSize
+			in.head = (in.head + 1) % len(in.ring)
 			in.size--
 			in.mu.Unlock()
 			signal(in.room)

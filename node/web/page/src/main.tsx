@@ -8,7 +8,7 @@ import { followNode } from "./node/world";
 import { tellChanges } from "./changes";
 import { showOverlay } from "./parts/overlay";
 import { watchRooms } from "./past";
-import { tidyRooms } from "./rooms";
+import { tellAccused, tidyRooms } from "./rooms";
 import { dressTheme } from "./theme";
 import { dressDocument } from "./words";
 
@@ -22,6 +22,7 @@ void takeKey().then((key) => {
     tellChanges();
     watchRooms();
     tidyRooms();
+    tellAccused();
   }
   render(<App hasKey={key !== null} />, document.getElementById("app")!);
   showOverlay();

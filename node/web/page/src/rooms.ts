@@ -71,6 +71,17 @@ export function tellRemoved(room: string, { person, name }: Named): void {
   notify("info", t.leave.removed(name), { undo: async () => putRoom(await api.act(room, "readmit", { person })) });
 }
 
+/** Tells who leads a room once when listeners left a relay for what it passed on, and once when it carries the room no more. */
+export function tellAccused(): void {
+  onRoomChange((before, after) => {
+    if (!before) return;
+    for (const one of after.accused ?? []) {
+      const was = before.accused?.find(({ device }) => device === one.device);
+      if (was?.out !== one.out) notify("warn", t.tree.accusedNotice(one.name, t.tree.accused(one.people, one.what, one.out)));
+    }
+  });
+}
+
 /** Puts away rooms that end while nobody looks at them; the view of a room shows its end itself. */
 export function tidyRooms(): void {
   onRoomChange((before, after) => {

@@ -149,6 +149,16 @@ export interface Tree {
   more: number; // relays that are not listed
   total: number; // nodes in all
   audience?: Audience;
+  accused?: Accused[]; // the latest first; some may not be in the tree any more
+}
+
+/** A relay that listeners left for what it passed on, by evidence that was checked. */
+export interface Accused {
+  device: string;
+  name: string;
+  people: number; // who said so
+  what: "altered" | "forged";
+  out: boolean; // it carries the room no more
 }
 
 /** The host's node, or a relay. */
@@ -207,6 +217,7 @@ export interface RoomView {
   co_hosts: Named[] | null; // in the order in which they would take over
   leader?: Named; // who keeps the room going while the host does not
   successor?: Named; // who would, if this node were gone
+  accused?: Accused[]; // relays, where one leads the room
   listeners: number;
   quality: Quality | null;
   hands_closed: boolean;

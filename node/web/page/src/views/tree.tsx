@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../node/api";
 import { heard } from "../node/quality";
-import type { Audience, RoomView, Tree, TreeNode } from "../node/types";
+import type { Accused, Audience, RoomView, Tree, TreeNode } from "../node/types";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { useWide } from "../parts/queries";
@@ -113,6 +113,7 @@ function Picture({ tree }: { tree: Tree }) {
           </li>
         ))}
       </ul>
+      <AccusedList list={tree.accused ?? []} />
       <Details tree={tree} node={tree.nodes[chosen]!} />
       <Table tree={tree} />
       <p class="hint">{t.tree.caution}</p>
@@ -127,11 +128,18 @@ const marks = { good: "", fair: "!", bad: "!!" };
 
 const nameOf = (node: TreeNode): string => (node.up < 0 ? t.tree.host : node.name);
 
+const accusedOf = (tree: Tree, node: TreeNode) => tree.accused?.find((one) => one.device === node.device);
+
+/** What listeners said of a relay. */
+export const accusedWords = (one: Accused): string => t.tree.accused(one.people, one.what, one.out);
+
 const rtt = (node: TreeNode): string => (node.rtt_ms > 0 ? t.tree.milliseconds(node.rtt_ms) : t.tree.unknown);
 
 function about(tree: Tree, node: TreeNode): string {
   const by = tree.nodes[node.up];
-  return t.tree.about(nameOf(node), by ? nameOf(by) : "", node.listeners, node.poor, by ? t.tree.wayThere(rtt(node), percent(node.loss)) : "");
+  const text = t.tree.about(nameOf(node), by ? nameOf(by) : "", node.listeners, node.poor, by ? t.tree.wayThere(rtt(node), percent(node.loss)) : "");
+  const accused = accusedOf(tree, node);
+  return accused ? `${text}. ${accusedWords(accused)}` : text;
 }
 
 interface DrawingProperties {
@@ -247,6 +255,14 @@ function DrawnFigure({ tree, drawn, item }: { tree: Tree; drawn: Figure; item: I
       {drawn.spots.map((spot) => (
         <g key={spot.node.device} class={`tree-node ${spot.index === 0 ? "host" : grade(spot.node.loss)}`} {...item(spot.index)}>
           <circle cx={spot.x} cy={spot.y} r="15" />
+          {accusedOf(tree, spot.node) && (
+            <>
+              <circle class="tree-alarm" cx={spot.x + 13} cy={spot.y - 11} r="8" />
+              <text class="tree-alarm" x={spot.x + 13} y={spot.y - 6.5}>
+                !
+              </text>
+            </>
+          )}
         </g>
       ))}
       <g aria-hidden="true">
@@ -315,9 +331,29 @@ const short = (text: string, most: number): string => {
   return letters.length <= most ? text : `${letters.slice(0, most - 1).join("")}…`;
 };
 
+/** The relays that listeners left for what they passed on. Some are in the picture no more. */
+function AccusedList({ list }: { list: Accused[] }) {
+  if (list.length === 0) return null;
+  return (
+    <section class="tree-accused" data-test="tree-accused">
+      <h3>{t.tree.accusedTitle}</h3>
+      <ul>
+        {list.map((one) => (
+          <li key={one.device}>
+            <Icon name="alert" />
+            <span>{t.tree.accusedOf(one.name, accusedWords(one))}</span>
+          </li>
+        ))}
+      </ul>
+      <p class="hint">{t.tree.accusedHint}</p>
+    </section>
+  );
+}
+
 /** What is known of the one that was chosen. */
 function Details({ tree, node }: { tree: Tree; node: TreeNode }) {
   const by = tree.nodes[node.up];
+  const accused = accusedOf(tree, node);
   const facts: [string, string][] = [
     [t.tree.listeners, number(node.listeners)],
     [t.tree.feeds, number(node.leaves + node.relays)],
@@ -339,6 +375,7 @@ function Details({ tree, node }: { tree: Tree; node: TreeNode }) {
           </div>
         ))}
       </dl>
+      {accused && <p class="wrong">{accusedWords(accused)}</p>}
     </section>
   );
 }

@@ -415,6 +415,12 @@ export const en = {
     lost: "Lost on the way, last minute",
     table: "As a table",
     caution: "What a relay says of itself is its own word.",
+    accused: (people: number, what: "altered" | "forged", out: boolean) =>
+      `${many(people, "listener", "listeners")} left it: it ${what === "forged" ? "passed on sound that nobody signed" : "altered sound"}.${out ? " It carries this room no more." : ""}`,
+    accusedOf: (name: string, text: string) => `${name}: ${text}`,
+    accusedNotice: (name: string, text: string) => `Relay ${name}: ${text}`,
+    accusedHint: "They signed what they got, and it is not what your node sent. One listener alone may be lying; when a second one says so, the relay carries this room no more for an hour.",
+    accusedTitle: "Left by listeners",
     good: "under 1% lost",
     fair: "1 to 5% lost",
     bad: "more",

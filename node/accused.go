@@ -1,0 +1,235 @@
+package node
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"salon/ledger/doc"
+	"salon/relay"
+	"salon/room"
+	"salon/room/seal"
+)
+
+const (
+	accusedMost  = 64  // relays that are remembered
+	accusersMost = 256 // of one relay; more are not counted
+	accusedFor   = time.Hour
+
+	evidenceRate, evidenceBurst = 20, 100 // pieces that are looked at: a second, and at once
+
+	// putOutBy is how many people must have left a relay for what it passed on before it carries the room no more.
+	//
+	// Evidence shows that somebody broke what the source sent, not who did: a listener may break a frame of an honest relay,
+	// keep the auth, and accuse it. So one person's word, from however many devices, is told to the host and changes nothing.
+	// Two are few enough that a relay which deceives all whom it feeds is out within a second. Two who conspire can put out an
+	// honest relay; they must both be in the room, both names are known, and the relay loses one room for an hour, in which
+	// those it fed go on with their second parents: less than a liar costs that stays.
+	putOutBy = 2
+)
+
+// An accused is a relay that somebody left because it passed on what the source did not send. Room.mu guards it.
+type accused struct {
+	device doc.PublicKey
+	name   string
+	by     map[doc.PublicKey]bool // people
+	what   string                 // relay.Altered or relay.Forged, the last
+	last   time.Time
+	out    bool // it carries the room no more
+}
+
+// An AccusedView is a relay that listeners left because of what it passed on, by their signed word and evidence that was
+// checked: the sound is not what its source sent. Who broke it, evidence cannot show.
+type AccusedView struct {
+	Device doc.PublicKey `json:"device"`
+	Name   string        `json:"name"`
+	People int           `json:"people"` // who left it for that; at most 256 are counted
+	What   string        `json:"what"`   // altered or forged
+	Last   int64         `json:"last"`   // unix ms
+	Out    bool          `json:"out"`    // it carries the room no more
+	Text   string        `json:"text"`
+}
+
+func (a *accused) view() AccusedView {
+	v := AccusedView{Device: a.device, Name: a.name, People: len(a.by), What: a.what, Last: a.last.UnixMilli(), Out: a.out}
+	who, did := "listeners", "altered sound"
+	if v.People == 1 {
+		who = "listener"
+	}
+	if v.What == relay.Forged {
+		did = "passed on sound that nobody signed"
+	}
+	v.Text = fmt.Sprintf("%d %s left it: it %s.", v.People, who, did)
+	if v.Out {
+		v.Text += " It carries this room no more."
+	}
+	return v
+}
+
+// Accuse takes somebody's evidence that a relay altered sound. r.mu is held, as it is when any child is heard.
+func (o *placeOut) Accuse(_ relay.Peer, e relay.Evidence) {
+	r, now := (*Room)(o), time.Now()
+	if r.host == nil || !r.host.evidence.take(now, evidenceRate, evidenceBurst) {
+		o.n.counts.Add("evidence_flood")
+		return
+	}
+	key := r.sources()
+	r.wg.Go(func() { // signatures are checked while the room goes on
+		proof, err := e.Open(r.id, key, now)
+		if err == nil && proof.Frame != nil {
+			if kid, ok := sealedUnder(proof.Frame.Sealed); ok && kid != proof.Auth.KID {
+				if _, known := key(kid); known {
+					err = relay.ErrEvidence // two led the room at once, and numbered their frames alike
+				}
+			}
+		}
+		if err != nil {
+			o.n.counts.Add("evidence_refused")
+			o.n.o.Log.Debug("evidence", "err", err)
+			return
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.weigh(peer.ID(e.Against), proof, now)
+	})
+}
+
+// sources says whose signature what was sealed under a KID bears now. r.mu is held, but not when it is asked.
+func (r *Room) sources() func(kid uint64) (ed25519.PublicKey, bool) {
+	program, seats := r.state.Program, slices.Clone(r.state.Seats)
+	return func(kid uint64) (ed25519.PublicKey, bool) {
+		_, slot, incarnation := seal.SplitKID(kid)
+		if incarnation == 0 {
+			return nil, false
+		}
+		if slot == relay.Program {
+			return program.Device[:], incarnation == program.Incarnation
+		}
+		i := slices.IndexFunc(seats, func(s room.Seat) bool { return s.Slot == slot && s.Incarnation == incarnation })
+		if i < 0 {
+			return nil, false
+		}
+		return seats[i].Device[:], true
+	}
+}
+
+// weigh counts somebody's word against a relay. r.mu is held.
+func (r *Room) weigh(id peer.ID, proof relay.Proof, now time.Time) {
+	device, err := deviceOf(id)
+	if err != nil || r.host == nil || r.phase.Over() || !r.inRoom(proof.By, now) || device == proof.By.Device {
+		r.n.counts.Add("evidence_refused")
+		return
+	}
+	a := r.host.accused[id]
+	if a == nil || now.Sub(a.last) > accusedFor {
+		if !r.askedToCarry(device) && !r.isVolunteer(device) {
+			r.n.counts.Add("evidence_refused") // it is no relay here
+			return
+		}
+		r.forgetAccused(now)
+		a = &accused{device: device, name: r.relayName(device), by: make(map[doc.PublicKey]bool)}
+		r.host.accused[id] = a
+	}
+	r.n.counts.Add("carrier_accused")
+	a.what, a.last = proof.What, now
+	if !a.by[proof.By.Person] && len(a.by) < accusersMost {
+		a.by[proof.By.Person] = true
+		r.n.o.Log.Warn("somebody left a relay for what it passed on", "room", r.id.String(), "relay", id.String(), "by", proof.By.Person.String(), "what", proof.What, "people", len(a.by))
+	}
+	if len(a.by) >= putOutBy && !a.out {
+		r.putOut(id, a)
+	}
+	r.changed()
+}
+
+// putOut has a relay carry our room no more. r.mu is held.
+func (r *Room) putOut(id peer.ID, a *accused) {
+	a.out = true
+	r.n.counts.Add("carrier_put_out")
+	r.n.o.Log.Warn("relay put out", "room", r.id.String(), "relay", id.String(), "people", len(a.by))
+	delete(r.host.volunteers, a.device)
+	delete(r.host.asked, id)
+	r.heir.carriers = slices.DeleteFunc(slices.Clone(r.heir.carriers), func(b []byte) bool { return string(b) == string(id) })
+	r.tellSuccessors()
+	c := r.feeds.children[id]
+	if c == nil || c.carry == 0 {
+		return
+	}
+	bye := &relay.Bye{Code: "not_asked"} // a listener's node comes back as that
+	if !c.volunteer {
+		bye.Text = "Listeners left this relay because of what it passed on. It carries this room no more."
+	}
+	r.wg.Go(func() { r.dismiss(c, bye) })
+}
+
+// isPutOut reports whether a relay carries our room no more. r.mu is held.
+func (r *Room) isPutOut(id peer.ID, now time.Time) bool {
+	a := r.host.accused[id]
+	return a != nil && a.out && now.Sub(a.last) <= accusedFor
+}
+
+// carriesNoMore reports whether a device is such a relay's. r.mu is held.
+func (r *Room) carriesNoMore(device doc.PublicKey, now time.Time) bool {
+	id, err := peerOf(device)
+	return err == nil && r.isPutOut(id, now)
+}
+
+// inRoom reports whether somebody is in the room, or was a moment ago: who has left a relay is named by none until the next
+// one names them. r.mu is held.
+func (r *Room) inRoom(who doc.Author, now time.Time) bool {
+	if r.n.people.Blocks(who.Person) || r.state.IsRemoved(who.Person) {
+		return false
+	}
+	return r.isHere(who.Device) || r.host.door.wasInside(who.Person, now) || r.askedToCarry(who.Device)
+}
+
+// forgetAccused makes room for one more. r.mu is held.
+func (r *Room) forgetAccused(now time.Time) {
+	list := r.host.accused
+	maps.DeleteFunc(list, func(_ peer.ID, a *accused) bool { return now.Sub(a.last) > accusedFor })
+	if len(list) < accusedMost {
+		return
+	}
+	var oldest peer.ID
+	for id, a := range list {
+		if oldest == "" || a.last.Before(list[oldest].last) {
+			oldest = id
+		}
+	}
+	delete(list, oldest)
+}
+
+// relayName is what a relay of ours calls itself. r.mu is held.
+func (r *Room) relayName(device doc.PublicKey) string {
+	for _, c := range r.feeds.children {
+		if c.author.Device == device {
+			return c.name
+		}
+		for _, b := range c.tally.branches.List {
+			if b.Device == device {
+				return b.Name
+			}
+		}
+	}
+	return "Relay " + device.Short()
+}
+
+// accusedViews are the relays that listeners left for what they passed on, the latest first. r.mu is held.
+func (r *Room) accusedViews(now time.Time) (list []AccusedView) {
+	for _, a := range r.host.accused {
+		if now.Sub(a.last) <= accusedFor {
+			list = append(list, a.view())
+		}
+	}
+	slices.SortFunc(list, func(a, b AccusedView) int {
+		if a.Last != b.Last {
+			return int(b.Last - a.Last)
+		}
+		return slices.Compare(a.Device[:], b.Device[:])
+	})
+	return list
+}
