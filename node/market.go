@@ -101,8 +101,8 @@ func (n *Node) dialSeller(ctx context.Context, device ledger.Key) (market.Stream
 type Sale struct {
 	Price ledger.Money
 	Seats uint32
-	// Credit is how much a buyer may owe in all, in the currency of the price. The zero amount leaves that as it is.
-	Credit ledger.Amount
+	// Credit is how much a buyer may owe in all, in the currency of the price. The zero Money leaves that as it is.
+	Credit ledger.Money
 }
 
 // ticketsFor is how long after its doors open the tickets of a room are good.
@@ -110,15 +110,15 @@ const ticketsFor = 24 * time.Hour
 
 // sell puts the tickets of a new room on sale.
 func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
-	if s.Price.IsZero() || s.Seats == 0 || s.Seats > ledger.MaxSeats {
-		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats.", ledger.MaxSeats)}
+	if s.Price.Amount == 0 || s.Seats == 0 || s.Seats > ledger.MaxSeats || !s.Credit.IsZero() && s.Credit.Cur != s.Price.Cur {
+		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats; what buyers may owe is of the same currency.", ledger.MaxSeats)}
 	}
 	m, err := n.Market()
 	if err != nil {
 		return err
 	}
-	if s.Credit != 0 {
-		if err := n.home.SetCredit(s.Price.Cur, s.Credit); err != nil {
+	if !s.Credit.IsZero() {
+		if err := n.home.SetCredit(s.Credit.Cur, s.Credit.Amount); err != nil {
 			return err
 		}
 	}
@@ -130,52 +130,6 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: []ledger.Share{{Cut: ledger.CutRelays, BasisPoints: 200}}})
 	return err
 }
-
-// BuyTickets buys tickets to a room, by its ID, prefix or share link, at a price that the buyer has seen.
-func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price ledger.Money, rail string) (market.Bought, error) {
-	link, err := n.seller(ref)
-	if err != nil {
-		return market.Bought{}, err
-	}
-	m, err := n.Market()
-	if err != nil {
-		return market.Bought{}, err
-	}
-	return m.Buy(ctx, market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail})
-}
-
-// OnSale lists what the host of a room sells of it.
-func (n *Node) OnSale(ctx context.Context, ref string) ([]ledger.Listed, error) {
-	link, err := n.seller(ref)
-	if err != nil {
-		return nil, err
-	}
-	m, err := n.Market()
-	if err != nil {
-		return nil, err
-	}
-	return m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
-}
-
-// seller finds who sells tickets to a room, and where.
-func (n *Node) seller(ref string) (room.Link, error) {
-	link, err := n.resolve(ref)
-	if err != nil {
-		return link, err
-	}
-	if link.Device == n.author().Device {
-		return link, &UserError{Code: "own_room", Text: "This is a room of your own."}
-	}
-	to, err := addrInfo(link.Device, link.Addrs)
-	if err != nil {
-		return link, &UserError{Code: "bad_link", Text: "This link is damaged."}
-	}
-	n.host.Peerstore().AddAddrs(to.ID, to.Addrs, sellerAddrs)
-	return link, nil
-}
-
-// sellerAddrs is how long a seller's addresses are kept: until a purchase has been resumed, if need be.
-const sellerAddrs = time.Hour
 
 // ticketTo is a ticket that this node has to a room, and the key that holds it; nil if it has none.
 func (n *Node) ticketTo(id room.ID, now time.Time) ([]byte, doc.PrivateKey) {

@@ -14,7 +14,7 @@ import (
 
 var fiveEuro = ledger.Money{Amount: 500, Cur: "EUR"}
 
-var byTicket = Start{Access: room.ByTicket, Sale: Sale{Price: fiveEuro, Seats: 20, Credit: 500}}
+var byTicket = Start{Access: room.ByTicket, Sale: Sale{Price: fiveEuro, Seats: 20, Credit: fiveEuro}}
 
 // buys has a node buy one ticket to the room.
 func (g *gathering) buys(n *Node) {
@@ -51,7 +51,7 @@ func TestRoomByTicket(t *testing.T) {
 		}
 	}
 	list, err := bo.OnSale(t.Context(), g.host.View().Link)
-	if err != nil || len(list) != 1 || list[0].Offer.Price != fiveEuro || list[0].Offer.Seats != 20 {
+	if err != nil || len(list) != 1 || list[0].Price != "5.00 EUR" || list[0].Seats != 20 {
 		t.Fatalf("on sale: %+v, %v", list, err)
 	}
 	g.buys(bo)
@@ -217,7 +217,7 @@ func TestRevokedTicket(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = ana.shop.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {
-		return []ledger.Draft{{Body: &ledger.Revoke{Offer: list[0].ID, Serials: []uint32{0}, Reason: ledger.ReasonHost}}}, nil
+		return []ledger.Draft{{Body: &ledger.Revoke{Offer: ledger.ID(unhex(t, list[0].ID)), Serials: []uint32{0}, Reason: ledger.ReasonHost}}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -246,7 +246,7 @@ func TestRevokedTicket(t *testing.T) {
 // A room by ticket needs a price and seats.
 func TestSaleOfRoom(t *testing.T) {
 	ana := startNode(t, "Ana", nil)
-	for name, s := range map[string]Sale{"nothing": {}, "no price": {Seats: 5}, "no seats": {Price: fiveEuro}, "too many": {Price: fiveEuro, Seats: ledger.MaxSeats + 1}} {
+	for name, s := range map[string]Sale{"nothing": {}, "no price": {Seats: 5}, "no seats": {Price: fiveEuro}, "credit in another currency": {Price: fiveEuro, Seats: 5, Credit: ledger.Money{Amount: 1, Cur: "USD"}}, "too many": {Price: fiveEuro, Seats: ledger.MaxSeats + 1}} {
 		if _, err := ana.StartRoom(Start{Title: "Evening", Access: room.ByTicket, Sale: s}); err == nil || explain(err).Code != "bad_sale" {
 			t.Errorf("%s: %v", name, err)
 		}
