@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -20,17 +21,18 @@ const ledgerFolder = "ledger"
 
 // A shop is the node's ledger with its market. Most nodes never buy or sell: it begins with the first need.
 type shop struct {
-	mu     sync.Mutex // guards the fields below; held while the ledger opens
-	store  *ledger.Store
-	market *market.Market
+	market atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
+
+	mu    sync.Mutex // guards the field below; held while the ledger opens
+	store *ledger.Store
 }
 
 // Market is what this node buys and sells with. A home without a ledger gets one.
 func (n *Node) Market() (*market.Market, error) {
 	n.shop.mu.Lock()
 	defer n.shop.mu.Unlock()
-	if n.shop.market != nil {
-		return n.shop.market, nil
+	if m := n.shop.market.Load(); m != nil {
+		return m, nil
 	}
 	store, err := ledger.Open(ledger.Options{Dir: n.home.path(ledgerFolder), Key: n.id().Device(), Cert: n.id().Cert(), Now: time.Now()})
 	if err != nil {
@@ -38,12 +40,16 @@ func (n *Node) Market() (*market.Market, error) {
 	}
 	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
 		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }})
+	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
+		return nil, errors.Join(err, store.Close())
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil {
 		return nil, errors.Join(errors.New("node: closing"), store.Close())
 	}
-	n.shop.store, n.shop.market = store, m
+	n.shop.store = store
+	n.shop.market.Store(m)
 	n.wg.Go(func() { m.Run(n.ctx) })
 	return m, nil
 }
@@ -68,16 +74,9 @@ func (n *Node) closeShop() error {
 	return n.shop.store.Close()
 }
 
-// opened is the market if the ledger is open, else nil.
-func (s *shop) opened() *market.Market {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.market
-}
-
 // serveTicket answers a buyer.
 func (n *Node) serveTicket(s network.Stream) {
-	m := n.shop.opened()
+	m := n.shop.market.Load()
 	if m == nil {
 		n.counts.Add("ticket_without_ledger")
 		s.Reset()
@@ -133,7 +132,7 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 
 // ticketTo is a ticket that this node has to a room, and the key that holds it; nil if it has none.
 func (n *Node) ticketTo(id room.ID, now time.Time) ([]byte, doc.PrivateKey) {
-	m := n.shop.opened()
+	m := n.shop.market.Load()
 	if m == nil {
 		return nil, doc.PrivateKey{}
 	}

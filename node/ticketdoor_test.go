@@ -251,7 +251,7 @@ func TestSaleOfRoom(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if ana.shop.opened() != nil {
+	if ana.shop.market.Load() != nil {
 		t.Error("a ledger was begun for nothing")
 	}
 }

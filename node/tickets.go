@@ -109,7 +109,7 @@ func sellerError(err error) error {
 // Tickets lists those that this node's person has bought and that have not run out, by when they do.
 func (n *Node) Tickets() ([]TicketView, error) {
 	views := []TicketView{}
-	m := n.shop.opened()
+	m := n.shop.market.Load()
 	if m == nil {
 		return views, nil
 	}
