@@ -255,3 +255,52 @@ func TestSaleOfRoom(t *testing.T) {
 		t.Error("a ledger was begun for nothing")
 	}
 }
+
+// A host that was killed takes its room up again: who has a ticket is back, and the seats that are left are on sale.
+func TestHostOfRoomByTicketComesBack(t *testing.T) {
+	home := t.TempDir()
+	ana := startMortal(t, home, "Ana", anywhere)
+	start := byTicket
+	start.Title, start.Language, start.Sale.Seats = "Long evening", "en", 2
+	hosted, err := ana.StartRoom(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gathering{t: t, host: hosted, guests: make(map[string]*Room)}
+	bo, cy, dan := startNode(t, "Bo", nil), startNode(t, "Cy", nil), startNode(t, "Dan", nil)
+	g.buys(bo)
+	atBo := g.tries(bo, hosted.View().Link)
+	awaitChange(t, bo, "Bo to have the key", atBo.hasKey)
+	at := ana.at()
+	ana.crash(t)
+	awaitChange(t, bo, "the loss", func() bool { return atBo.Phase() == Reconnecting })
+	ana = startMortal(t, home, "Ana", at)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rooms := ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms, %v", len(rooms), ana.Notices())
+	}
+	g.host = rooms[0]
+	awaitChange(t, bo, "Bo to be back", func() bool { return atBo.Phase() == Live && atBo.hasKey() })
+	g.buys(cy)
+	atCy := g.tries(cy, g.host.View().Link)
+	awaitChange(t, cy, "Cy to have the key", atCy.hasKey)
+	if _, err := dan.BuyTickets(t.Context(), g.host.View().Link, 1, fiveEuro, ledger.IOURail); err == nil || explain(err).Code != "sold_out" {
+		t.Errorf("a third of two seats: %v", err)
+	}
+	seats := map[uint32]bool{}
+	for _, n := range []*Node{bo, cy} {
+		list, err := n.Tickets()
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%s has %+v, %v", n.displayName(), list, err)
+		}
+		seats[list[0].Serial] = true
+	}
+	if len(seats) != 2 {
+		t.Errorf("one seat was sold twice: %v", seats)
+	}
+}
