@@ -3,7 +3,9 @@ package node
 import (
 	"errors"
 
+	"salon/ledger"
 	"salon/ledger/doc"
+	"salon/node/market"
 	"salon/relay"
 	"salon/room"
 )
@@ -36,6 +38,18 @@ var explained = []struct {
 	{room.ErrNoInvitation, *errInviteOnly},
 	{room.ErrNoTicket, *errTicketOnly},
 	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list."}},
+	{ledger.ErrSoldOut, UserError{"sold_out", "The tickets are sold out."}},
+	{ledger.ErrLimit, UserError{"ticket_limit", "One buyer may not have so many."}},
+	{ledger.ErrNotOnSale, UserError{"not_on_sale", "Tickets to this room are not on sale now."}},
+	{ledger.ErrCancelled, UserError{"sale_cancelled", "The host has cancelled this."}},
+	{ledger.ErrExpired, UserError{"sale_expired", "That took too long: the seats are not held any more. Nothing was charged."}},
+	{ledger.ErrCredit, UserError{"no_credit", "The host does not let you owe that much. Pay in another way, or ask the host."}},
+	{ledger.ErrMismatch, UserError{"offer_changed", "The price or the offer is another by now. Look again before you buy."}},
+	{market.ErrRail, UserError{"no_rail", "The host does not take money in this way."}},
+	{market.ErrFailed, UserError{"payment_failed", "The payment failed, and no money has moved."}},
+	{market.ErrPending, UserError{"payment_pending", "The payment is on its way. The tickets come by themselves when it has arrived."}},
+	{market.ErrBusy, UserError{"seller_busy", "The seller has too much to do. Wait a moment."}},
+	{market.ErrSeller, UserError{"seller_unwell", "The seller cannot sell just now. Nothing was charged."}},
 	{room.ErrNotRemoved, UserError{"not_removed", "Nobody by that key was removed from this room."}},
 	{room.ErrRemoved, UserError{"removed", "The host removed this person from the room."}},
 	{room.ErrEnded, UserError{"ended", "The room has ended."}},

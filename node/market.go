@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -17,18 +18,19 @@ import (
 
 // A shop is the node's ledger with its market. Most nodes never buy or sell: it begins with the first need.
 type shop struct {
-	mu     sync.Mutex // guards the fields below; held while the ledger opens
-	store  *ledger.Store
-	market *market.Market
-	err    error // why the ledger that there is cannot be opened; until the node starts again
+	market atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
+
+	mu    sync.Mutex // guards the fields below; held while the ledger opens
+	store *ledger.Store
+	err   error // why the ledger that there is cannot be opened; until the node starts again
 }
 
 // Market is what this node buys and sells with. A home without a ledger gets one.
 func (n *Node) Market() (*market.Market, error) {
 	n.shop.mu.Lock()
 	defer n.shop.mu.Unlock()
-	if n.shop.market != nil || n.shop.err != nil {
-		return n.shop.market, n.shop.err
+	if m := n.shop.market.Load(); m != nil || n.shop.err != nil {
+		return m, n.shop.err
 	}
 	store, err := ledger.Open(n.home.LedgerOptions(time.Now()))
 	if err != nil {
@@ -37,12 +39,16 @@ func (n *Node) Market() (*market.Market, error) {
 	}
 	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
 		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }})
+	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
+		return nil, errors.Join(err, store.Close())
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ctx.Err() != nil {
 		return nil, errors.Join(errors.New("node: closing"), store.Close())
 	}
-	n.shop.store, n.shop.market = store, m
+	n.shop.store = store
+	n.shop.market.Store(m)
 	n.wg.Go(func() { m.Run(n.ctx) })
 	return m, nil
 }
@@ -68,16 +74,9 @@ func (n *Node) closeShop() error {
 	return n.shop.store.Close()
 }
 
-// opened is the market if the ledger is open, else nil.
-func (s *shop) opened() *market.Market {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.market
-}
-
 // serveTicket answers a buyer.
 func (n *Node) serveTicket(s network.Stream) {
-	m := n.shop.opened()
+	m := n.shop.market.Load()
 	if m == nil {
 		n.counts.Add("ticket_without_ledger")
 		s.Reset()
@@ -101,8 +100,8 @@ func (n *Node) dialSeller(ctx context.Context, device ledger.Key) (market.Stream
 type Sale struct {
 	Price ledger.Money
 	Seats uint32
-	// Credit is how much a buyer may owe in all, in the currency of the price. The zero amount leaves that as it is.
-	Credit ledger.Amount
+	// Credit is how much a buyer may owe in all, in the currency of the price. The zero Money leaves that as it is.
+	Credit ledger.Money
 }
 
 // ticketsFor is how long after its doors open the tickets of a room are good.
@@ -110,15 +109,15 @@ const ticketsFor = 24 * time.Hour
 
 // sell puts the tickets of a new room on sale.
 func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
-	if s.Price.IsZero() || s.Seats == 0 || s.Seats > ledger.MaxSeats {
-		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats.", ledger.MaxSeats)}
+	if s.Price.Amount == 0 || s.Seats == 0 || s.Seats > ledger.MaxSeats || !s.Credit.IsZero() && s.Credit.Cur != s.Price.Cur {
+		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats; what buyers may owe is of the same currency.", ledger.MaxSeats)}
 	}
 	m, err := n.Market()
 	if err != nil {
 		return err
 	}
-	if s.Credit != 0 {
-		if err := n.home.SetCredit(s.Price.Cur, s.Credit); err != nil {
+	if !s.Credit.IsZero() {
+		if err := n.home.SetCredit(s.Credit.Cur, s.Credit.Amount); err != nil {
 			return err
 		}
 	}
@@ -131,55 +130,9 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 	return err
 }
 
-// BuyTickets buys tickets to a room, by its ID, prefix or share link, at a price that the buyer has seen.
-func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price ledger.Money, rail string) (market.Bought, error) {
-	link, err := n.seller(ref)
-	if err != nil {
-		return market.Bought{}, err
-	}
-	m, err := n.Market()
-	if err != nil {
-		return market.Bought{}, err
-	}
-	return m.Buy(ctx, market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail})
-}
-
-// OnSale lists what the host of a room sells of it.
-func (n *Node) OnSale(ctx context.Context, ref string) ([]ledger.Listed, error) {
-	link, err := n.seller(ref)
-	if err != nil {
-		return nil, err
-	}
-	m, err := n.Market()
-	if err != nil {
-		return nil, err
-	}
-	return m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
-}
-
-// seller finds who sells tickets to a room, and where.
-func (n *Node) seller(ref string) (room.Link, error) {
-	link, err := n.resolve(ref)
-	if err != nil {
-		return link, err
-	}
-	if link.Device == n.author().Device {
-		return link, &UserError{Code: "own_room", Text: "This is a room of your own."}
-	}
-	to, err := addrInfo(link.Device, link.Addrs)
-	if err != nil {
-		return link, &UserError{Code: "bad_link", Text: "This link is damaged."}
-	}
-	n.host.Peerstore().AddAddrs(to.ID, to.Addrs, sellerAddrs)
-	return link, nil
-}
-
-// sellerAddrs is how long a seller's addresses are kept: until a purchase has been resumed, if need be.
-const sellerAddrs = time.Hour
-
 // ticketTo is a ticket that this node has to a room, and the key that holds it; nil if it has none.
 func (n *Node) ticketTo(id room.ID, now time.Time) ([]byte, doc.PrivateKey) {
-	m := n.shop.opened()
+	m := n.shop.market.Load()
 	if m == nil {
 		return nil, doc.PrivateKey{}
 	}

@@ -23,6 +23,9 @@ func (n *Node) crash(t *testing.T) {
 		r.wg.Wait()
 	}
 	n.wg.Wait()
+	if err := n.closeShop(); err != nil {
+		t.Error(err)
+	}
 	n.home.Close()
 }
 

@@ -72,14 +72,14 @@ func (r *Room) takeSeat(t ledger.Ticket, who doc.Author, claim room.Claim) (code
 	case taken && old.device != who.Device && old.claim >= claim.Time:
 		return codeElsewhere // it was put out, and comes back with what it showed before
 	case taken && old.device != who.Device:
-		r.putOut(old.device, codeElsewhere)
+		r.showOut(old.device, codeElsewhere)
 	}
 	d.seats[seatOf(t)] = session{who.Device, claim.Time}
 	return ""
 }
 
-// putOut takes the key from a device, and tells it why. r.mu is held.
-func (r *Room) putOut(device doc.PublicKey, code string) {
+// showOut takes the key from a device, and tells it why. r.mu is held.
+func (r *Room) showOut(device doc.PublicKey, code string) {
 	if _, in := r.host.keyholder.members[device]; !in {
 		return
 	}
@@ -124,7 +124,7 @@ func (r *Room) renewTickets(now time.Time) {
 	r.host.tickets.gate, r.host.tickets.height = gate, at
 	for device, m := range r.host.keyholder.members {
 		if m.ticket != (ledger.Ticket{}) && gate.Standing(m.ticket) != nil && !r.state.Knows(m.author.Person) {
-			r.putOut(device, errTicketOnly.Code)
+			r.showOut(device, errTicketOnly.Code)
 			delete(r.host.tickets.seats, seatOf(m.ticket))
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 var fiveEuro = ledger.Money{Amount: 500, Cur: "EUR"}
 
-var byTicket = Start{Access: room.ByTicket, Sale: Sale{Price: fiveEuro, Seats: 20, Credit: 500}}
+var byTicket = Start{Access: room.ByTicket, Sale: Sale{Price: fiveEuro, Seats: 20, Credit: fiveEuro}}
 
 // buys has a node buy one ticket to the room.
 func (g *gathering) buys(n *Node) {
@@ -51,7 +51,7 @@ func TestRoomByTicket(t *testing.T) {
 		}
 	}
 	list, err := bo.OnSale(t.Context(), g.host.View().Link)
-	if err != nil || len(list) != 1 || list[0].Offer.Price != fiveEuro || list[0].Offer.Seats != 20 {
+	if err != nil || len(list) != 1 || list[0].Price != "5.00 EUR" || list[0].Seats != 20 {
 		t.Fatalf("on sale: %+v, %v", list, err)
 	}
 	g.buys(bo)
@@ -217,7 +217,7 @@ func TestRevokedTicket(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = ana.shop.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {
-		return []ledger.Draft{{Body: &ledger.Revoke{Offer: list[0].ID, Serials: []uint32{0}, Reason: ledger.ReasonHost}}}, nil
+		return []ledger.Draft{{Body: &ledger.Revoke{Offer: ledger.ID(unhex(t, list[0].ID)), Serials: []uint32{0}, Reason: ledger.ReasonHost}}}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -246,12 +246,61 @@ func TestRevokedTicket(t *testing.T) {
 // A room by ticket needs a price and seats.
 func TestSaleOfRoom(t *testing.T) {
 	ana := startNode(t, "Ana", nil)
-	for name, s := range map[string]Sale{"nothing": {}, "no price": {Seats: 5}, "no seats": {Price: fiveEuro}, "too many": {Price: fiveEuro, Seats: ledger.MaxSeats + 1}} {
+	for name, s := range map[string]Sale{"nothing": {}, "no price": {Seats: 5}, "no seats": {Price: fiveEuro}, "credit in another currency": {Price: fiveEuro, Seats: 5, Credit: ledger.Money{Amount: 1, Cur: "USD"}}, "too many": {Price: fiveEuro, Seats: ledger.MaxSeats + 1}} {
 		if _, err := ana.StartRoom(Start{Title: "Evening", Access: room.ByTicket, Sale: s}); err == nil || explain(err).Code != "bad_sale" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if ana.shop.opened() != nil {
+	if ana.shop.market.Load() != nil {
 		t.Error("a ledger was begun for nothing")
+	}
+}
+
+// A host that was killed takes its room up again: who has a ticket is back, and the seats that are left are on sale.
+func TestHostOfRoomByTicketComesBack(t *testing.T) {
+	home := t.TempDir()
+	ana := startMortal(t, home, "Ana", anywhere)
+	start := byTicket
+	start.Title, start.Language, start.Sale.Seats = "Long evening", "en", 2
+	hosted, err := ana.StartRoom(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gathering{t: t, host: hosted, guests: make(map[string]*Room)}
+	bo, cy, dan := startNode(t, "Bo", nil), startNode(t, "Cy", nil), startNode(t, "Dan", nil)
+	g.buys(bo)
+	atBo := g.tries(bo, hosted.View().Link)
+	awaitChange(t, bo, "Bo to have the key", atBo.hasKey)
+	at := ana.at()
+	ana.crash(t)
+	awaitChange(t, bo, "the loss", func() bool { return atBo.Phase() == Reconnecting })
+	ana = startMortal(t, home, "Ana", at)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rooms := ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms, %v", len(rooms), ana.Notices())
+	}
+	g.host = rooms[0]
+	awaitChange(t, bo, "Bo to be back", func() bool { return atBo.Phase() == Live && atBo.hasKey() })
+	g.buys(cy)
+	atCy := g.tries(cy, g.host.View().Link)
+	awaitChange(t, cy, "Cy to have the key", atCy.hasKey)
+	if _, err := dan.BuyTickets(t.Context(), g.host.View().Link, 1, fiveEuro, ledger.IOURail); err == nil || explain(err).Code != "sold_out" {
+		t.Errorf("a third of two seats: %v", err)
+	}
+	seats := map[uint32]bool{}
+	for _, n := range []*Node{bo, cy} {
+		list, err := n.Tickets()
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%s has %+v, %v", n.displayName(), list, err)
+		}
+		seats[list[0].Serial] = true
+	}
+	if len(seats) != 2 {
+		t.Errorf("one seat was sold twice: %v", seats)
 	}
 }

@@ -44,7 +44,7 @@ type RoomCard struct {
 	Locked    bool       `json:"locked"`
 	StageOnly bool       `json:"stage_only"`
 	Starts    int64      `json:"starts"` // unix ms, while the doors are not open yet; else 0
-	Access    string     `json:"access"` // who may come in: open or invite
+	Access    string     `json:"access"` // who may come in: open, invite or ticket
 }
 
 // A PreviewView is a room before one joins it.
@@ -61,8 +61,8 @@ type PreviewView struct {
 	Waiting    bool       `json:"waiting"`
 	Starts     int64      `json:"starts"`      // unix ms of a scheduled start, else 0
 	RecordAsks bool       `json:"record_asks"` // recording only while the host says that the room is recorded
-	Access     string     `json:"access"`      // who may come in: open or invite
-	Invited    bool       `json:"invited"`     // what this node has for it, its link or a pass, lets one in, as far as it knows
+	Access     string     `json:"access"`      // who may come in: open, invite or ticket
+	Invited    bool       `json:"invited"`     // what this node has for it, its link, a pass or a ticket, lets one in, as far as it knows
 	Captions   string     `json:"captions"`    // languages; "" for none
 	Price      string     `json:"price"`       // "" for free
 	Joined     bool       `json:"joined"`      // this node is in it
@@ -117,7 +117,7 @@ type RoomView struct {
 	Starts      int64        `json:"starts"`           // unix ms of a scheduled start, else 0
 	Recording   bool         `json:"recording"`        // the host says that the room is recorded
 	RecordAsks  bool         `json:"record_asks"`      // recording only while it does
-	Access      string       `json:"access"`           // who may come in: open or invite
+	Access      string       `json:"access"`           // who may come in: open, invite or ticket
 	Listed      []PersonView `json:"listed,omitempty"` // the guest list, told to host and co-hosts alone
 
 	Leader    *PersonView `json:"leader,omitempty"`    // who leads the room while the host does not

@@ -22,7 +22,8 @@ func hostCommand(f *flags) *cobra.Command {
 	var title, mode, language, play string
 	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
-	var starts, access string
+	var starts, access, price, iouLimit string
+	var seats uint32
 	var coHosts []string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
@@ -34,8 +35,14 @@ func hostCommand(f *flags) *cobra.Command {
 			if mode != "talk" && mode != "concert" {
 				return usagef("--mode %s: it is talk or concert", mode)
 			}
-			if access != "open" && access != "invite" {
-				return usagef("--access %s: it is open or invite", access)
+			if access != "open" && access != "invite" && access != "ticket" {
+				return usagef("--access %s: it is open, invite or ticket", access)
+			}
+			if sells := access == "ticket"; sells != (price != "") || sells != (seats != 0) || !sells && iouLimit != "" {
+				return usagef("--access ticket, --price and --seats go together, and --iou-limit only with them")
+			}
+			if iouLimit == "" {
+				iouLimit = price
 			}
 			if loop && play == "" {
 				return usagef("--loop needs --play FILE")
@@ -68,7 +75,7 @@ func hostCommand(f *flags) *cobra.Command {
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
 					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
-					CoHosts: successors,
+					CoHosts: successors, Price: price, Seats: seats, IOULimit: iouLimit,
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -99,13 +106,16 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&starts, "starts", "", "when the doors open: a time such as 2026-12-24T18:00 or a wait such as 90s; until then people wait")
 	fl.BoolVar(&stageOnly, "stage-only", false, "everybody may come on stage, nobody raises a hand")
 	fl.BoolVar(&recordAsks, "record-asks", false, "listeners record only while you say that the room is recorded")
-	fl.StringVar(&access, "access", "open", "who may come in: open (everybody) or invite (who has the link, or is on the guest list)")
+	fl.StringVar(&access, "access", "open", "who may come in: open (everybody), invite (who has the link, or is on the guest list) or ticket (who bought one, or is on the guest list)")
+	fl.StringVar(&price, "price", "", "of a ticket, with --access ticket: money such as '5 EUR' or '2500 sat'")
+	fl.Uint32Var(&seats, "seats", 0, "how many tickets there are")
+	fl.StringVar(&iouLimit, "iou-limit", "", "how much a buyer may owe you in all, '0 EUR' for nothing (default the price)")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.StringArrayVar(&coHosts, "co-host", nil, "who leads the room on when this node is gone: a key, or the beginning of one or of a name that you know; in this order")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	_ = cmd.RegisterFlagCompletionFunc("co-host", f.completePeople(false))
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
-	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite")
+	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite", "ticket")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
 }

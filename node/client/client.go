@@ -139,7 +139,10 @@ type Start struct {
 	Starts     int64  `json:"starts,omitempty"` // unix ms; 0 means at once
 	StageOnly  bool   `json:"stage_only,omitempty"`
 	RecordAsks bool   `json:"record_asks,omitempty"`
-	Access     string `json:"access,omitempty"` // open, which is the default, or invite
+	Access     string `json:"access,omitempty"` // open, which is the default, invite or ticket
+	Price      string `json:"price,omitempty"`  // of a ticket, such as "5 EUR"
+	Seats      uint32 `json:"seats,omitempty"`
+	IOULimit   string `json:"iou_limit,omitempty"` // that a buyer may owe in all; empty leaves it
 
 	CoHosts []node.PersonView `json:"co_hosts,omitempty"` // in order of succession
 }

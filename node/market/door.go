@@ -1,6 +1,9 @@
 package market
 
 import (
+	"bytes"
+	"cmp"
+	"slices"
 	"time"
 
 	"salon/ledger"
@@ -78,4 +81,27 @@ func (m *Market) Ticket(room ledger.Room, now time.Time) (raw []byte, holder doc
 		}
 	})
 	return raw, holder, err
+}
+
+// A Held is a ticket that this node has bought.
+type Held struct {
+	ID     ledger.ID
+	Ticket ledger.Ticket
+}
+
+// Tickets lists those that have not run out, by when that is.
+func (m *Market) Tickets(now time.Time) (list []Held, err error) {
+	err = m.look(func(l *lists) {
+		for _, room := range l.held {
+			for _, h := range room {
+				if now.Unix() < h.ticket.NotAfter {
+					list = append(list, Held{h.id, h.ticket})
+				}
+			}
+		}
+	})
+	slices.SortFunc(list, func(a, b Held) int {
+		return cmp.Or(cmp.Compare(a.Ticket.NotAfter, b.Ticket.NotAfter), bytes.Compare(a.Ticket.Room[:], b.Ticket.Room[:]), cmp.Compare(a.Ticket.Serial, b.Ticket.Serial))
+	})
+	return list, err
 }

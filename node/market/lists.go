@@ -25,6 +25,7 @@ type lists struct {
 // held is a ticket of ours.
 type held struct {
 	raw    []byte
+	id     ledger.ID
 	ticket ledger.Ticket
 	order  ledger.Order // which says what key holds it
 }
@@ -99,8 +100,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		}
 		delete(l.paying, r.Order)
 		for _, raw := range e.Docs[1:] {
-			if t, _, err := ledger.OpenDocument[ledger.Ticket](raw); err == nil {
-				l.held[t.Room] = append(l.held[t.Room], held{raw, t, l.paid[r.Order]})
+			if t, id, err := ledger.OpenDocument[ledger.Ticket](raw); err == nil {
+				l.held[t.Room] = append(l.held[t.Room], held{raw, id, t, l.paid[r.Order]})
 			}
 		}
 	}

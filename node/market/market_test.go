@@ -597,3 +597,68 @@ func TestSilentStreams(t *testing.T) {
 		t.Errorf("somebody else: %v", err)
 	}
 }
+
+// The host's gate takes the tickets of whoever it lets sell, of their range, and of nobody else; and none that is void.
+func TestGate(t *testing.T) {
+	w, ctx := newTown(t), within(t)
+	ana, di, bo, eve := w.settle(1), w.settle(4), w.settle(2), w.settle(9)
+	now := time.Now()
+	good := func(o *ledger.Offer) { o.Starts = now.UnixMilli() }
+	offer := ana.evening(4, eur(500), good)
+	eve.evening(4, eur(500), good)
+	allot := ana.append(&ledger.Allot{Offer: offer.ID, Seller: di.device(), Payee: di.person, From: 2, To: 4, Expires: now.Add(time.Hour).UnixMilli()})
+	di.append(&ledger.Adopt{Offer: offer.ID, Allot: allot.ID, Cert: ana.id.Cert()}, offer.Raw(), allot.Raw())
+	bought := map[*party][]byte{}
+	for _, seller := range []*party{ana, di, eve} {
+		want := bo.wants(seller, ledger.IOURail)
+		if want.Host = ana.person; seller == eve {
+			want.Host = eve.person
+		}
+		if _, err := bo.Buy(ctx, want); err != nil {
+			t.Fatalf("at %s: %v", seller.name, err)
+		}
+		tickets, err := bo.Tickets(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tickets) != len(bought)+1 {
+			t.Fatalf("%d tickets", len(tickets))
+		}
+		raw, holder, err := bo.Ticket(hall, now)
+		if err != nil || holder.IsZero() {
+			t.Fatal("the ticket is gone", err)
+		}
+		if tk, _, err := ledger.OpenDocument[ledger.Ticket](raw); err != nil || tk.By != seller.device() || tk.Holder != holder.Public() {
+			t.Errorf("of %s: %+v, %v", seller.name, tk, err)
+		}
+		bought[seller] = raw
+	}
+	gate, err := ana.Gate(hall, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seller, want := range map[*party]error{ana: nil, di: nil, eve: ledger.ErrSigner} {
+		if _, err := gate.Check(bought[seller], now); !errors.Is(err, want) {
+			t.Errorf("of %s: %v, want %v", seller.name, err, want)
+		}
+	}
+	before, err := ana.Height()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ana.append(&ledger.Revoke{Offer: offer.ID, Serials: []uint32{0}, Reason: ledger.ReasonHost})
+	if after, err := ana.Height(); err != nil || after != before+1 {
+		t.Errorf("height %d after %d, %v", after, before, err)
+	}
+	if gate, err = ana.Gate(hall, now); err != nil {
+		t.Fatal(err)
+	}
+	for seller, want := range map[*party]error{ana: ledger.ErrRevoked, di: nil} {
+		if _, err := gate.Check(bought[seller], now); !errors.Is(err, want) {
+			t.Errorf("once one is revoked, of %s: %v, want %v", seller.name, err, want)
+		}
+	}
+	if raw, _, err := bo.Ticket(hall, now.Add(4*time.Hour)); err != nil || raw != nil {
+		t.Errorf("a ticket that has run out is still there (%v)", err)
+	}
+}

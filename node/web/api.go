@@ -79,6 +79,9 @@ func (s *Server) calls() []call {
 		}},
 		{"GET /api/v1/people", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.people()) }},
 		taking(s, "PUT /api/v1/people/{person}", s.setPerson),
+		{"GET /api/v1/tickets", nil, s.tickets},
+		taking(s, "POST /api/v1/tickets", s.buyTickets),
+		taking(s, "POST /api/v1/tickets/offers", s.onSale),
 		taking(s, "POST /api/v1/peers", s.addPeer),
 		{"POST /api/v1/passes", nil, s.issuePass},
 		taking(s, "POST "+redeemPath, s.redeemPass),
@@ -270,6 +273,9 @@ type startBody struct {
 	StageOnly  bool   `json:"stage_only"`
 	RecordAsks bool   `json:"record_asks"`
 	Access     string `json:"access"` // empty: open
+	Price      string `json:"price"`  // this and the next two: of a room by ticket
+	Seats      uint32 `json:"seats"`
+	IOULimit   string `json:"iou_limit"` // that a buyer may owe in all; empty: as it was
 
 	CoHosts []node.PersonView `json:"co_hosts"` // in order of succession
 }
@@ -287,11 +293,15 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 	if body.Access != "" {
 		var err error
 		if access, err = room.ParseAccess(body.Access); err != nil {
-			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open" or "invite".`)
+			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite" or "ticket".`)
 			return
 		}
 	}
-	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts}
+	sale, ok := body.sale(w)
+	if !ok {
+		return
+	}
+	start := node.Start{Sale: sale, Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts}
 	if body.Starts != 0 {
 		start.Starts = time.UnixMilli(body.Starts)
 	}

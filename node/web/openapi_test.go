@@ -20,6 +20,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"salon/ledger"
 	"salon/node"
 	"salon/node/demo"
 	"salon/room"
@@ -853,6 +854,13 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("PUT", "/name", jsonType, `{"name":"Ana"}`)
 	do("PUT", "/volunteer", jsonType, `{"on":true,"kbps":500}`)
 	do("POST", "/peers", jsonType, `{"addr":"`+other.n.Status().Addrs[0]+`"}`)
+	evening, err := other.n.StartRoom(node.Start{Title: "Evening", Access: room.ByTicket, Sale: node.Sale{Price: euros(5), Seats: 5, Credit: euros(5)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/tickets/offers", jsonType, `{"link":"`+evening.View().Link+`"}`)
+	do("POST", "/tickets", jsonType, `{"link":"`+evening.View().Link+`","price":"5 EUR"}`)
+	do("GET", "/tickets", "", "")
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)
@@ -941,6 +949,8 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 		}
 	}
 }
+
+func euros(n ledger.Amount) ledger.Money { return ledger.Money{Amount: 100 * n, Cur: "EUR"} }
 
 // offer is what a browser would post.
 func offer(t *testing.T, d webrtc.RTPTransceiverDirection) string {

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"salon/ledger"
+	"salon/node"
+)
+
+func ticketCommand(f *flags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "ticket", Short: "Buy tickets to rooms, and see which one has", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f))
+	return cmd
+}
+
+// withSession runs f with the node of this home, one that runs or one of its own.
+func (f *flags) withSession(cmd *cobra.Command, do func(s *session) error) error {
+	s, err := f.connect(cmd.Context())
+	if err != nil {
+		return err
+	}
+	return firstErr(do(s), s.close())
+}
+
+func ticketShowCommand(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "show ROOM|LINK", Short: "Show what the host of a room sells", Args: oneArg("room or share link"), ValidArgsFunction: f.completeLive(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.withSession(cmd, func(s *session) error {
+				list, err := s.OnSale(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
+				}
+				return printOffers(cmd.OutOrStdout(), list)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+func printOffers(w io.Writer, list []node.OfferView) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "Nothing is on sale.")
+		return err
+	}
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tab, "CLASS\tNAME\tPRICE\tSEATS\tGOOD UNTIL\tMONEY BACK UNTIL")
+	for _, o := range list {
+		back := "not at all"
+		if o.RefundTo != 0 {
+			back = clock(o.RefundTo)
+		}
+		fmt.Fprintf(tab, "%d\t%s\t%s\t%d\t%s\t%s\n", o.Class, o.Name, o.Price, o.Seats, clock(o.Ends), back)
+	}
+	return tab.Flush()
+}
+
+// clock is a time of a ticket, in unix milliseconds, for people.
+func clock(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04") }
+
+func ticketBuyCommand(f *flags) *cobra.Command {
+	var asJSON, yes bool
+	var rail, price string
+	var count uint32
+	cmd := &cobra.Command{
+		Use: "buy ROOM|LINK", Short: "Buy tickets to a room", Args: oneArg("room or share link"), ValidArgsFunction: f.completeLive(),
+		Long: "buy shows the price and, with --yes or --price, buys.\nWith --rail iou nothing is paid: you will owe it to the host.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if count == 0 {
+				return usagef("--count 0: it is at least 1")
+			}
+			return f.withSession(cmd, func(s *session) error {
+				total := price
+				if total == "" {
+					list, err := s.OnSale(cmd.Context(), args[0])
+					if err != nil {
+						return err
+					}
+					if len(list) == 0 {
+						return ledger.ErrNotOnSale
+					}
+					one, err := ledger.ParseMoney(list[0].Price)
+					if err != nil {
+						return err
+					}
+					if one.Amount, err = one.Amount.Times(count); err != nil {
+						return err
+					}
+					if total = one.String(); !yes {
+						return usagef("%d cost %s, by %s; say --yes to buy", count, total, rail)
+					}
+				}
+				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(bought)
+				}
+				return printBought(cmd.OutOrStdout(), bought, total, rail)
+			})
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it)")
+	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
+	fl.Uint32Var(&count, "count", 1, "how many")
+	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")
+	fl.BoolVar(&asJSON, "json", false, "print an object with order, receipt and tickets")
+	return cmd
+}
+
+func printBought(w io.Writer, b node.BoughtView, total, rail string) error {
+	if b.Refunded {
+		_, err := fmt.Fprintln(w, "The seats were gone. Your money went back.")
+		return err
+	}
+	how := "You paid " + total + "."
+	if rail == ledger.IOURail {
+		how = "You will owe " + total + "."
+	}
+	_, err := fmt.Fprintf(w, "%s Tickets: %d.\n", how, len(b.Tickets))
+	for _, id := range b.Tickets {
+		if err == nil {
+			_, err = fmt.Fprintln(w, id)
+		}
+	}
+	return err
+}
+
+func ticketListCommand(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List the tickets that you have", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.withSession(cmd, func(s *session) error {
+				list, err := s.Tickets(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
+				}
+				if len(list) == 0 {
+					_, err := fmt.Fprintln(cmd.OutOrStdout(), "You have no tickets.")
+					return err
+				}
+				tab := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				fmt.Fprintln(tab, "TICKET\tROOM\tSEAT\tGOOD UNTIL")
+				for _, t := range list {
+					fmt.Fprintf(tab, "%s\t%s\t%d\t%s\n", t.ID[:8], t.Room, t.Serial+1, clock(t.Ends))
+				}
+				return tab.Flush()
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}

@@ -1,0 +1,143 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"salon/ledger"
+	"salon/ledger/doc"
+	"salon/node/market"
+	"salon/room"
+)
+
+// An OfferView is what the host of a room sells.
+type OfferView struct {
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Class    uint8         `json:"class"`
+	Price    string        `json:"price"` // of one, such as "5 EUR"
+	Seats    uint32        `json:"seats"` // in all, sold or not
+	PerBuyer uint32        `json:"per_buyer"`
+	Host     doc.PublicKey `json:"host"`
+	Payee    doc.PublicKey `json:"payee"`     // who is paid
+	SaleFrom int64         `json:"sale_from"` // unix ms; 0 means no limit, here and below
+	SaleTo   int64         `json:"sale_to"`
+	Starts   int64         `json:"starts"` // tickets are good from here
+	Ends     int64         `json:"ends"`
+	RefundTo int64         `json:"refund_to"` // until when a buyer may have the money back by asking; 0 means not at all
+}
+
+func offerView(l ledger.Listed) OfferView {
+	o := l.Offer
+	return OfferView{ID: l.ID.String(), Name: o.Name, Class: o.Class, Price: o.Price.String(), Seats: o.Seats, PerBuyer: o.PerBuyer,
+		Host: l.Host, Payee: l.Payee, SaleFrom: o.SaleFrom, SaleTo: o.SaleTo, Starts: o.Starts, Ends: o.Ends, RefundTo: o.RefundTo}
+}
+
+// A TicketView is a ticket that this node's person has bought.
+type TicketView struct {
+	ID     string        `json:"id"`
+	Room   room.ID       `json:"room"`
+	Class  uint8         `json:"class"`
+	Serial uint32        `json:"serial"`
+	Holder doc.PublicKey `json:"holder"` // the key that holds it: fresh, or this device's
+	Seller doc.PublicKey `json:"seller"` // the device that signed it
+	Starts int64         `json:"starts"` // unix ms, as it was when it was sold
+	Ends   int64         `json:"ends"`
+}
+
+// A BoughtView is what a purchase has brought.
+type BoughtView struct {
+	Order    string   `json:"order"`
+	Receipt  string   `json:"receipt"`
+	Tickets  []string `json:"tickets"`
+	Refunded bool     `json:"refunded"` // the seats were gone, and the money went back
+}
+
+// OnSale lists what the host of a room sells of it. The room is named by its ID, prefix or share link.
+func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
+	link, err := n.seller(ref)
+	if err != nil {
+		return nil, err
+	}
+	m, err := n.Market()
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
+	if err != nil {
+		return nil, sellerError(err)
+	}
+	views := make([]OfferView, 0, len(list))
+	for _, l := range list {
+		views = append(views, offerView(l))
+	}
+	return views, nil
+}
+
+// BuyTickets buys tickets to a room at a price, of all of them, that the buyer has seen.
+func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price ledger.Money, rail string) (BoughtView, error) {
+	link, err := n.seller(ref)
+	if err != nil {
+		return BoughtView{}, err
+	}
+	m, err := n.Market()
+	if err != nil {
+		return BoughtView{}, err
+	}
+	b, err := m.Buy(ctx, market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail})
+	if err != nil {
+		return BoughtView{}, sellerError(err)
+	}
+	v := BoughtView{Order: b.Order.String(), Receipt: b.Receipt.String(), Tickets: make([]string, 0, len(b.Tickets)), Refunded: b.Back}
+	for _, id := range b.Tickets {
+		v.Tickets = append(v.Tickets, id.String())
+	}
+	return v, nil
+}
+
+// sellerError tells a seller's refusal, which is explained as it is, from one that cannot be reached.
+func sellerError(err error) error {
+	for i := range explained {
+		if errors.Is(err, explained[i].err) {
+			return err
+		}
+	}
+	return &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
+}
+
+// Tickets lists those that this node's person has bought and that have not run out, by when they do.
+func (n *Node) Tickets() ([]TicketView, error) {
+	views := []TicketView{}
+	m := n.shop.market.Load()
+	if m == nil {
+		return views, nil
+	}
+	list, err := m.Tickets(time.Now())
+	for _, h := range list {
+		t := h.Ticket
+		views = append(views, TicketView{ID: h.ID.String(), Room: room.ID(t.Room), Class: t.Class, Serial: t.Serial, Holder: t.Holder, Seller: t.By,
+			Starts: t.NotBefore * 1000, Ends: t.NotAfter * 1000})
+	}
+	return views, err
+}
+
+// seller finds who sells tickets to a room, and where.
+func (n *Node) seller(ref string) (room.Link, error) {
+	link, err := n.resolve(ref)
+	if err != nil {
+		return link, err
+	}
+	if link.Device == n.author().Device {
+		return link, &UserError{Code: "own_room", Text: "This is a room of your own."}
+	}
+	to, err := addrInfo(link.Device, link.Addrs)
+	if err != nil {
+		return link, &UserError{Code: "bad_link", Text: "This link is damaged."}
+	}
+	n.host.Peerstore().AddAddrs(to.ID, to.Addrs, sellerAddrs)
+	return link, nil
+}
+
+// sellerAddrs is how long a seller's addresses are kept: until a purchase has been resumed, if need be.
+const sellerAddrs = time.Hour

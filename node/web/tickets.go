@@ -1,0 +1,87 @@
+package web
+
+import (
+	"net/http"
+
+	"salon/ledger"
+	"salon/node"
+)
+
+type offerList struct {
+	Offers []node.OfferView `json:"offers"`
+}
+
+// onSale asks a room's host what is on sale.
+func (s *Server) onSale(w http.ResponseWriter, r *http.Request, body where) {
+	ref, ok := body.ref(w)
+	if !ok {
+		return
+	}
+	list, err := s.n.OnSale(r.Context(), ref)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, offerList{list})
+}
+
+type buyBody struct {
+	where
+	Count uint32 `json:"count"` // 0 means 1
+	Price string `json:"price"` // of all of them, as the buyer saw it
+	Rail  string `json:"rail"`  // empty: iou
+}
+
+// buyTickets waits until the tickets are there or will not come; a payment that is on its way goes on without.
+func (s *Server) buyTickets(w http.ResponseWriter, r *http.Request, body buyBody) {
+	ref, ok := body.ref(w)
+	if !ok {
+		return
+	}
+	price, err := ledger.ParseMoney(body.Price)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "bad_price", "Say the price that you saw, such as 5 EUR or 2500 sat.")
+		return
+	}
+	if body.Rail == "" {
+		body.Rail = ledger.IOURail
+	}
+	v, err := s.n.BuyTickets(r.Context(), ref, max(body.Count, 1), price, body.Rail)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
+}
+
+type ticketList struct {
+	Tickets []node.TicketView `json:"tickets"`
+}
+
+func (s *Server) tickets(w http.ResponseWriter, _ *http.Request) {
+	list, err := s.n.Tickets()
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ticketList{list})
+}
+
+// sale reads what a room's tickets cost.
+func (b startBody) sale(w http.ResponseWriter) (node.Sale, bool) {
+	s := node.Sale{Seats: b.Seats}
+	for _, one := range []struct {
+		text string
+		to   *ledger.Money
+	}{{b.Price, &s.Price}, {b.IOULimit, &s.Credit}} {
+		if one.text == "" {
+			continue
+		}
+		var err error
+		if *one.to, err = ledger.ParseMoney(one.text); err != nil {
+			writeError(w, http.StatusBadRequest, "bad_price", "A price is money, such as 5 EUR or 2500 sat.")
+			return s, false
+		}
+	}
+	return s, true
+}
