@@ -272,7 +272,7 @@ func (p *Place) lofty(c *child) bool {
 // givesWay is the child that makes room for c, nil for none. Whoever carries few is worth that only if the places below are
 // so deep that it could carry nobody there.
 func (p *Place) givesWay(c *child, now time.Time) *child {
-	if fed, _ := p.crowd(); c.carry == 0 || fed >= p.most() || len(p.path)+1 >= p.opt.Depth {
+	if fed, _ := p.crowd(); c.carry == 0 || fed >= p.mostWith(c) || len(p.path)+1 >= p.opt.Depth {
 		return nil
 	}
 	if hops, ok := p.roomBelow(); ok && !p.lofty(c) && len(p.path)+2+hops < p.opt.Depth {
@@ -399,7 +399,7 @@ func (p *Place) hearResume(c *child, m Resume, now time.Time) {
 	fed, _ := p.crowd()
 	switch {
 	case c.fed:
-	case !p.placed() || p.draining || fed >= p.most() && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
+	case !p.placed() || p.draining || fed >= p.mostWith(c) && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
 		p.stats.Refused++
 		p.out.Tell(c.id, Refuse{Code: "full"})
 		p.dropChild(c)

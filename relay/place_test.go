@@ -677,6 +677,26 @@ func TestWhoCarriesManyTakesThePlaceOfWhoCarriesNone(t *testing.T) {
 	want(t, "fed", p.Feeds(), 2)
 }
 
+// TestARelayComesInWhereListenersTookEveryPlace: they all lost their relay at once, and it is the last to come.
+func TestARelayComesInWhereListenersTookEveryPlace(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
+	for _, id := range []Peer{"ann", "bo"} {
+		p.join(id, Join{Warm: true})
+		p.hear(id, Resume{})
+	}
+	p.done()
+	want(t, "a listener", p.join("cyd", Join{}), any(Refuse{Code: "full"}))
+	if a, ok := p.join("relay", Join{Carry: 8}).(Accept); !ok {
+		t.Fatalf("the relay is told %+v", a)
+	}
+	want(t, "to the relay", p.told["ann"], []any{Drain{To: doors("relay")}})
+	p.hear("ann", Bye{Code: "moved"})
+	p.hear("relay", Load{Free: 7, All: 7})
+	p.done()
+	p.run(time.Second, "")
+	want(t, "then the other", p.told["bo"][len(p.told["bo"])-1], any(Drain{To: []Entry{{Peer: []byte("relay"), Free: 7}}}))
+}
+
 func TestWhoCarriesFewMakesNobodyMoveUnlessThePlacesBelowAreTooDeep(t *testing.T) {
 	full := func(path ...string) *testPlace {
 		p := newTestPlace(PlaceOptions{Fanout: 16, Admit: 1})
