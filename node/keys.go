@@ -216,6 +216,10 @@ func (r *Room) takeBoxes(u *uplink, m relay.Boxes) error {
 				r.refused = b.Code
 				return no
 			}
+			if r.isAgreed(b.Code, u.to.ID, time.Now()) {
+				r.refused = b.Code
+				return no
+			}
 			return errors.New(no.Error()) // a relay's word is not the host's, who will say it
 		}
 		r.takePass(b.Pass)

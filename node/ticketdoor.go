@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/relay"
@@ -122,4 +124,31 @@ func (r *Room) turnOutVoid() {
 			r.turnOut(c, errTicketOnly.Code)
 		}
 	}
+}
+
+// A saying is what others than who leads say of our ticket.
+type saying struct {
+	code  string
+	by    peer.ID // who said it first
+	times int
+	since time.Time
+}
+
+const (
+	sayingTimes = 3
+	sayingFor   = time.Minute
+)
+
+// isAgreed reports whether others than who leads say of our ticket what we have to believe: two of them, or one again and again,
+// because nobody else has a place for us. Who leads may be out of reach, and each of them would send us to the next. r.mu is held.
+func (r *Room) isAgreed(code string, by peer.ID, now time.Time) bool {
+	if code != errTicketOnly.Code && code != codeElsewhere {
+		return false
+	}
+	w := &r.guest.said
+	if w.code != code || now.Sub(w.since) > sayingFor {
+		*w = saying{code: code, by: by, since: now}
+	}
+	w.times++
+	return w.by != by || w.times >= sayingTimes
 }

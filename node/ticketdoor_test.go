@@ -161,6 +161,64 @@ func TestRelayWithoutPapers(t *testing.T) {
 	}
 }
 
+// Whoever leads the room and has no papers yet, as a co-host may who was just told of them by nobody, puts out nobody either.
+func TestLeaderWithoutPapers(t *testing.T) {
+	g := plantAs(t, byTicket, 8)
+	ticket, holder := g.holding()
+	x := newIntruder(t, g.host)
+	show := func() []byte {
+		return x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	}
+	x.claim = show()
+	if m := x.join(); !isAccept(m) {
+		t.Fatalf("with a ticket: %+v", m)
+	}
+	x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	g.host.mu.Lock()
+	gate := g.host.papers.gate
+	g.host.papers.gate = nil
+	clear(g.host.host.keyholder.members)
+	g.host.mu.Unlock()
+	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: show()})
+	awaitCount(t, g.host.n, "key_early")
+	g.host.mu.Lock()
+	g.host.papers.gate = gate
+	g.host.mu.Unlock()
+	x.mu.Lock()
+	x.boxes = nil
+	x.mu.Unlock()
+	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: show()})
+	x.awaitBox("the key, and no word before it", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.boxes {
+		if b.Code != "" {
+			t.Errorf("it was told %q", b.Code)
+		}
+	}
+}
+
+// Whose ticket is used on another device is told so, and does not go from relay to relay with it.
+func TestTicketUsedElsewhere(t *testing.T) {
+	g := plantAs(t, byTicket, 2, 8, 8)
+	bo := startNode(t, "Bo", nil)
+	g.buys(bo)
+	r := g.tries(bo, g.host.View().Link)
+	awaitChange(t, bo, "Bo to have the key", r.hasKey)
+	ticket, holder := bo.ticketTo(g.host.id, time.Now())
+	x := newIntruder(t, g.relays[0].Room(g.host.id))
+	x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	if m := x.join(); !isAccept(m) {
+		t.Fatalf("with Bo's ticket: %+v", m)
+	}
+	x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	awaitChange(t, bo, "Bo to be out", func() bool { return r.Phase().Over() })
+	if v := r.View(); !strings.Contains(v.Reason, "another device") {
+		t.Errorf("Bo is told %q", v.Reason)
+	}
+	t.Logf("Bo was turned out %d times", g.relays[0].Counts()["ticket_turned_out"]+g.relays[1].Counts()["ticket_turned_out"]+g.host.n.Counts()["ticket_turned_out"])
+}
+
 // A relay that lets in whom it likes gives them nothing: whoever leads the room checks each ticket again, before it tells the key.
 func TestRelayThatLetsAnybodyInByTicket(t *testing.T) {
 	g := plantAs(t, byTicket, 1, 8)
