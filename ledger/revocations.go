@@ -67,6 +67,18 @@ func (r Revocations) least() (map[place]uint32, error) {
 	return least, nil
 }
 
+// Revoked counts the changes of what is void of these offers, and goes up alone: while it stays, so does what Revocations says.
+func (b *Books) Revoked(offers ...ID) (n uint64, err error) {
+	for _, first := range offers {
+		s, err := b.ownOffer(first)
+		if err != nil {
+			return 0, err
+		}
+		n += s.Revokes
+	}
+	return n, b.err
+}
+
 // Revocations lists, for the relays of a room, which tickets of these offers are void: those given away, refunded,
 // revoked. The epoch counts up with every change. All offers of the room must be named, each time.
 func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations, error) {

@@ -34,8 +34,9 @@ type Store struct {
 	fs  files
 	db  *bbolt.DB
 
-	queueing sync.Mutex // guards the field below; taken for moments only
+	queueing sync.Mutex // guards the fields below; taken for moments only
 	queue    []*request
+	news     chan struct{} // closed with the next entry; nil while nobody waits for it
 
 	mu     sync.Mutex // held over a commit; guards the fields below
 	seg    *segment
@@ -211,6 +212,24 @@ func (s *Store) commit(batch []*request) {
 			r.entries, r.err = nil, s.broken
 		}
 	}
+	if slices.ContainsFunc(batch, written) {
+		s.queueing.Lock()
+		defer s.queueing.Unlock()
+		if s.news != nil {
+			close(s.news)
+			s.news = nil
+		}
+	}
+}
+
+// News is closed when the next entry is on disk.
+func (s *Store) News() <-chan struct{} {
+	s.queueing.Lock()
+	defer s.queueing.Unlock()
+	if s.news == nil {
+		s.news = make(chan struct{})
+	}
+	return s.news
 }
 
 // written reports whether a request's entries are on disk.

@@ -190,8 +190,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	if r.isVolunteer(device) {
 		j.Carry = min(j.Carry, carriesMost)
 	}
-	if no := r.mayEnter(author, shown, now); no != nil && j.Carry == 0 {
-		return nil, *no
+	ticket, shut := r.enters(author, shown, now)
+	if shut != nil && j.Carry == 0 {
+		return nil, *shut
 	}
 	old := r.feeds.children[id]
 	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) && j.Carry == 0 {
@@ -200,7 +201,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	if old == nil && j.Carry == 0 && r.feeds.below.guests[device] == nil && r.devices(cert.Person) >= devicesMax {
 		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
-	c = &child{id: id, author: author, name: name, at: conn.RemoteMultiaddr(), ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person)}
+	c = &child{id: id, author: author, name: name, at: conn.RemoteMultiaddr(), ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person), ticket: ticket}
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
 		r.goneBelow(r.feeds.below.dropVia(old))
@@ -231,6 +232,7 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	}
 	r.listenersChanged()
 	r.tellHeir(c)
+	r.tellPapers(nil)
 	ctl.Send(relay.Counts{Listeners: r.listeners})
 	if r.listeners != r.feeds.told {
 		r.feeds.told = unlike // this one knows another: everybody is told again

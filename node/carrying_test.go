@@ -62,6 +62,11 @@ func plantAs(t *testing.T, s Start, own int, feeds ...int) *grove {
 		g.host.media.drive(func(p *relay.Place, _ time.Time) { known = int(p.Load().All) - max(own-p.Feeds(), 0) })
 		return known == places
 	})
+	if s.Access == room.ByTicket {
+		for _, n := range g.relays {
+			awaitChange(t, n, "the relay to have the papers", func() bool { return n.Room(g.host.id).hasPapers() })
+		}
+	}
 	return g
 }
 

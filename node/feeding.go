@@ -8,6 +8,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 
+	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -61,6 +62,10 @@ type child struct {
 	loss   float64                // share of frames it lost, by its own word, smoothed
 	report relay.Report
 
+	ticket ledger.Ticket // that it came in with, if it did
+	out    bool          // it is about to go, and hears nothing more
+	papers uint64        // version of those that it was told of, 0 for none
+
 	// Of one that carries the room for others:
 	carry     uint32 // how many it offered to carry; 0 for a child that does not; Room.mu guards it
 	volunteer bool   // it is a listener's, who asked: what only a relay sends may be on its way while it must not carry
@@ -70,6 +75,7 @@ type child struct {
 	commands  allowance // likewise: commands of people below it
 	questions allowance // of people below it; Room.mu guards it
 	asks      allowance // for the key, its own or of devices below it; Room.mu guards it
+	shows     allowance // of its reader alone: papers
 	conduct   *conduct  // of its person; Room.mu guards what it points to
 	tally     childTally
 }
@@ -128,7 +134,7 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 			sends |= 1 << slot
 		}
 	}
-	if r.state.IsRemoved(c.author.Person) {
+	if r.state.IsRemoved(c.author.Person) || c.out {
 		return 0, 0 // at once: its connection ends a moment later
 	}
 	return hears, sends
@@ -235,6 +241,9 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	if m, ok := m.(relay.Ask); ok {
 		r.hearAsk(c, m, now)
 	}
+	if m, ok := m.(relay.Papers); ok {
+		r.hearPapers(c, m, now)
+	}
 	var said said
 	if m, ok := m.(relay.Command); ok {
 		said = r.openCommand(c, carries, m.Payload, now) // signatures are checked before the room waits for us
@@ -271,7 +280,7 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.bringUpToDate(c, m.HaveSeq)
 	case relay.Volunteer:
 		r.hearVolunteer(c, m, now)
-	case relay.Ask: // heard above
+	case relay.Ask, relay.Papers: // heard above
 	case relay.Event:
 		r.takeProposal(c, m, now)
 	case relay.Lead:
@@ -320,6 +329,7 @@ func (r *Room) tellPlaceBelow(c *child, m any) {
 	}
 	if !c.warm {
 		r.noteMove(c)
+		r.tellPapers(nil)
 	}
 	r.settleChild(c)
 	r.listenersChanged()

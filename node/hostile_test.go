@@ -209,7 +209,12 @@ func (x *intruder) await(what string, cond func(*room.State) bool) {
 		select {
 		case <-news:
 		case <-x.gone:
-			x.t.Fatalf("let go while waiting for %s", what)
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			if !cond(x.state) { // it may have been its last word
+				x.t.Fatalf("let go while waiting for %s", what)
+			}
+			return
 		case <-late:
 			x.t.Fatalf("waited 20 s for %s", what)
 		}

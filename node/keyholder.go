@@ -158,6 +158,10 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 		return "locked", nil
 	}
 	ticket, no := r.enters(who, claim, now)
+	if no != nil && no.Code == codeEarly {
+		r.n.counts.Add("key_early") // they ask again, and hear on meanwhile
+		return "", nil
+	}
 	if no != nil {
 		r.n.counts.Add("key_refused")
 		return no.Code, nil
@@ -202,8 +206,8 @@ func (r *Room) rotate(ctx context.Context) {
 		r.rekeySoon() // who led the room before us is gone, and its last key with it
 	}
 	var again <-chan time.Time
-	if r.state.IsClosed() && len(r.state.Removed) > 0 {
-		again = time.After(keyAgain) // of whom the last leader may have put out without a new key
+	if r.state.IsClosed() && (len(r.state.Removed) > 0 || r.charter.Access == room.ByTicket) {
+		again = time.After(keyAgain) // whom the last leader put out may have its key
 	}
 	r.mu.Unlock()
 	for {

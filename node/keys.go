@@ -216,6 +216,10 @@ func (r *Room) takeBoxes(u *uplink, m relay.Boxes) error {
 				r.refused = b.Code
 				return no
 			}
+			if r.isAgreed(b.Code, u.to.ID, time.Now()) {
+				r.refused = b.Code
+				return no
+			}
 			return errors.New(no.Error()) // a relay's word is not the host's, who will say it
 		}
 		r.takePass(b.Pass)
@@ -277,14 +281,8 @@ func doorText(code string) string {
 
 var errInviteOnly = &UserError{Code: "invite_only", Text: "This room is by invitation: you need its current link, or a place on the host's guest list. Ask the host for one."}
 
-// mayEnter says why somebody may not come into a closed room with what they show, if so. Who carries the room needs nothing: they
-// hear nothing. r.mu is held.
-func (r *Room) mayEnter(who doc.Author, shown room.Claim, now time.Time) *relay.Refuse {
-	_, no := r.enters(who, shown, now)
-	return no
-}
-
-// enters is mayEnter that also returns the ticket that let somebody in, if one did. r.mu is held.
+// enters says why somebody may not come into a closed room with what they show, if so, or else the ticket that let them in, if one
+// did. Who carries the room needs nothing: they hear nothing. r.mu is held.
 func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.Ticket, *relay.Refuse) {
 	err := r.state.Gate().Admit(who, shown, now)
 	if err == nil {
@@ -293,8 +291,11 @@ func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.T
 	no := errInviteOnly
 	if errors.Is(err, room.ErrNoTicket) {
 		ticket, err := r.shownTicket(who, shown, now)
-		if err == nil {
+		switch {
+		case err == nil:
 			return ticket, nil
+		case errors.Is(err, errNoPapers):
+			return ledger.Ticket{}, &relay.Refuse{Code: codeEarly, Text: "Tickets cannot be checked here just now."}
 		}
 		no = errTicketOnly
 	}

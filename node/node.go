@@ -490,7 +490,7 @@ func (r *Room) appoint(list []PersonView, now time.Time) error {
 // begin publishes the program of a room of ours that was opened or taken up, unless the doors are still closed, and runs
 // the room.
 func (r *Room) begin(stageOnly bool, now time.Time, parts ...func(context.Context)) error {
-	r.renewTickets(now)
+	r.renewPapers(now)
 	var err error
 	r.mu.Lock()
 	if stageOnly {

@@ -46,6 +46,7 @@ type Room struct {
 	listeners uint32
 	names     names // of those met here
 	keys      keyring
+	papers    papers
 	lends     lends
 	lanes     map[peer.ID]relay.Link // of those on stage, that end here
 	reacting  reacting
@@ -100,7 +101,7 @@ func (r *Room) run(parts ...func(context.Context)) {
 	}
 	r.act(parts...)
 	r.mu.Unlock()
-	for _, part := range []func(context.Context){r.media.run, r.voice.run, r.fetchKeys, r.keepTally} {
+	for _, part := range []func(context.Context){r.media.run, r.voice.run, r.fetchKeys, r.keepTally, r.keepPapers} {
 		r.wg.Go(func() { part(ctx) })
 	}
 }

@@ -27,10 +27,11 @@ type succession struct {
 
 func startSuccession(t *testing.T) *succession {
 	t.Helper()
-	return startSuccessionAs(t, room.Anyone)
+	return startSuccessionAs(t, Start{})
 }
 
-func startSuccessionAs(t *testing.T, access room.Access) *succession {
+// startSuccessionAs is startSuccession, of a room that is as start says.
+func startSuccessionAs(t *testing.T, start Start) *succession {
 	t.Helper()
 	ctx := context.Background()
 	s := &succession{t: t, home: t.TempDir()}
@@ -38,11 +39,15 @@ func startSuccessionAs(t *testing.T, access room.Access) *succession {
 	bo, cy, dan := startNode(t, "Bo", nil), startNode(t, "Cy", nil), startNode(t, "Dan", nil)
 	s.anaI, s.boIs = s.ana.Person(), bo.Person()
 	var err error
-	s.host, err = s.ana.StartRoom(Start{Title: "Long evening", Language: "en", Access: access, CoHosts: []PersonView{{bo.Person(), "Bo"}}})
+	start.Title, start.Language, start.CoHosts = "Long evening", "en", []PersonView{{bo.Person(), "Bo"}}
+	s.host, err = s.ana.StartRoom(start)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for r, n := range map[**Room]*Node{&s.bo: bo, &s.cy: cy, &s.dan: dan} {
+		if start.Access == room.ByTicket && n != bo {
+			s.buys(n)
+		}
 		if *r, err = n.Join(ctx, s.host.View().Link); err != nil || (*r).Phase() != Live {
 			t.Fatalf("join: %v", err)
 		}
@@ -177,7 +182,7 @@ func TestCoHostLeadsOn(t *testing.T) {
 // TestCoHostLeadsAClosedRoom: whoever leads a room by invitation has its key, changes it when somebody is put out, and lets in who
 // was in it. The host, back without the latest key, makes another.
 func TestCoHostLeadsAClosedRoom(t *testing.T) {
-	s := startSuccessionAs(t, room.ByInvitation)
+	s := startSuccessionAs(t, byInvitation)
 	at := s.ana.at()
 	s.ana.crash(t)
 	s.ledBy(s.boIs, s.bo, s.cy, s.dan)

@@ -1,7 +1,10 @@
 package node
 
 import (
+	"errors"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger"
 	"salon/ledger/doc"
@@ -9,24 +12,18 @@ import (
 	"salon/room"
 )
 
-// Into a room by ticket comes who shows one, with the holder's signature under who comes and on which device. The host checks
-// that against its ledger; a relay, which has none, sees only that the ticket is whole and shown by its holder. Who deceives a
-// relay hears nothing: the key comes from the host.
+// Into a room by ticket comes who shows one, with the holder's signature under who comes and on which device. Every node that
+// feeds others checks that by the host's papers (papers.go), and asks nobody. A relay that lets in whom it likes gives them
+// nothing: the key comes from whoever leads the room, by the same papers.
 //
-// A ticket is one session. Each has to ask the host for the key, so the host knows of all of them, by whatever relay they came:
-// the newest claim wins, and who had the seat is put out.
+// A ticket is one session. Each has to ask for the key, so that who leads knows of all of them, by whatever relay they came:
+// the newest claim wins, and who had the seat is put out, of its place too. Whoever leads the room next begins without knowing who
+// sits where, and learns it as everybody asks for the key again.
 
 var errTicketOnly = &UserError{Code: "ticket_only", Text: "This room is for ticket holders: buy a ticket first."}
 
 // codeElsewhere puts out who had the seat.
 const codeElsewhere = "ticket_elsewhere"
-
-// A ticketDoor is what the host has of a room by ticket. Room.mu guards the fields.
-type ticketDoor struct {
-	gate   *ledger.Gate // nil until the ledger was read, and at whoever leads the room in the host's place
-	height uint64       // of the ledger then
-	seats  map[ticketSeat]session
-}
 
 type ticketSeat struct {
 	class  uint8
@@ -40,41 +37,38 @@ type session struct {
 
 func seatOf(t ledger.Ticket) ticketSeat { return ticketSeat{t.Class, t.Serial} }
 
+// errNoPapers is a ticket that cannot be checked yet: neither good nor bad.
+var errNoPapers = errors.New("node: what tickets are checked against has not come yet")
+
 // shownTicket is the ticket that somebody comes in with. r.mu is held.
 func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (ledger.Ticket, error) {
 	if len(shown.Ticket) == 0 || shown.Room != r.id {
 		return ledger.Ticket{}, room.ErrNoTicket
 	}
-	var t ledger.Ticket
-	var err error
-	switch {
-	case r.host == nil:
-		t, _, err = ledger.OpenDocument[ledger.Ticket](shown.Ticket)
-	case r.host.tickets.gate == nil:
-		err = room.ErrNoTicket
-	default:
-		t, err = r.host.tickets.gate.Check(shown.Ticket, now)
+	if r.papers.gate == nil {
+		return ledger.Ticket{}, errNoPapers
 	}
-	if err == nil && (t.Room != ledger.Room(r.id) || !shown.IsHeld(t.Holder, who)) {
+	t, err := r.papers.gate.Check(shown.Ticket, now)
+	if err == nil && !shown.IsHeld(t.Holder, who) {
 		err = room.ErrNoTicket
 	}
-	return t, err
+	if err != nil {
+		return ledger.Ticket{}, err
+	}
+	return t, nil
 }
 
 // takeSeat gives a ticket's seat to a device. It returns why not, if so. r.mu is held.
 func (r *Room) takeSeat(t ledger.Ticket, who doc.Author, claim room.Claim) (code string) {
-	d := &r.host.tickets
-	if d.seats == nil {
-		d.seats = make(map[ticketSeat]session)
-	}
-	old, taken := d.seats[seatOf(t)]
+	seats := r.host.seats
+	old, taken := seats[seatOf(t)]
 	switch {
 	case taken && old.device != who.Device && old.claim >= claim.Time:
 		return codeElsewhere // it was put out, and comes back with what it showed before
 	case taken && old.device != who.Device:
 		r.showOut(old.device, codeElsewhere)
 	}
-	d.seats[seatOf(t)] = session{who.Device, claim.Time}
+	seats[seatOf(t)] = session{who.Device, claim.Time}
 	return ""
 }
 
@@ -89,43 +83,72 @@ func (r *Room) showOut(device doc.PublicKey, code string) {
 	r.rekeySoon()
 }
 
-// renewTickets reads the ledger anew if something was written, and puts out whose ticket is void by now.
-func (r *Room) renewTickets(now time.Time) {
-	r.mu.Lock()
-	sells := r.host != nil && r.charter.Access == room.ByTicket && r.charter.Host == r.n.Person()
-	var height uint64
-	known := false
-	if sells {
-		height, known = r.host.tickets.height, r.host.tickets.gate != nil
+// heedBox takes the place from a child of ours that is told, by us or by who leads, that its ticket does not let it hear. r.mu is
+// held.
+func (r *Room) heedBox(c *child, b relay.Box) {
+	if (b.Code == errTicketOnly.Code || b.Code == codeElsewhere) && c.author.Device == b.Device {
+		r.turnOut(c, b.Code)
 	}
-	r.mu.Unlock()
-	if !sells {
+}
+
+// turnOut takes a child's place: it is sent no sound from now on, whatever it does. r.mu is held.
+func (r *Room) turnOut(c *child, code string) {
+	if c.out || c.carry > 0 || r.state.Knows(c.author.Person) {
 		return
 	}
-	m, err := r.n.Market()
-	if err != nil {
-		r.n.o.Log.Error("tickets cannot be checked", "room", r.id.String(), "err", err)
-		return
+	c.out = true
+	r.settleChild(c)
+	r.n.counts.Add("ticket_turned_out")
+	r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: code, Text: doorText(code)}) })
+}
+
+// turnOutVoid puts out whose ticket is void by now: of their place here, and where the room is led also of those who are told its
+// key. r.mu is held.
+func (r *Room) turnOutVoid() {
+	void := func(t ledger.Ticket, p doc.PublicKey) bool {
+		return t != (ledger.Ticket{}) && r.papers.gate.Standing(t) != nil && !r.state.Knows(p)
 	}
-	at, err := m.Height()
-	if err != nil || known && at == height {
-		return
-	}
-	gate, err := m.Gate(ledger.Room(r.id), now)
-	if err != nil {
-		r.n.o.Log.Error("tickets cannot be checked", "room", r.id.String(), "err", err)
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.host == nil {
-		return
-	}
-	r.host.tickets.gate, r.host.tickets.height = gate, at
-	for device, m := range r.host.keyholder.members {
-		if m.ticket != (ledger.Ticket{}) && gate.Standing(m.ticket) != nil && !r.state.Knows(m.author.Person) {
-			r.showOut(device, errTicketOnly.Code)
-			delete(r.host.tickets.seats, seatOf(m.ticket))
+	if r.host != nil {
+		for device, m := range r.host.keyholder.members {
+			if void(m.ticket, m.author.Person) {
+				r.showOut(device, errTicketOnly.Code)
+				delete(r.host.seats, seatOf(m.ticket))
+			}
 		}
 	}
+	if r.feeds == nil {
+		return
+	}
+	for _, c := range r.feeds.children {
+		if void(c.ticket, c.author.Person) {
+			r.turnOut(c, errTicketOnly.Code)
+		}
+	}
+}
+
+// A saying is what others than who leads say of our ticket.
+type saying struct {
+	code  string
+	by    peer.ID // who said it first
+	times int
+	since time.Time
+}
+
+const (
+	sayingTimes = 3
+	sayingFor   = time.Minute
+)
+
+// isAgreed reports whether others than who leads say of our ticket what we have to believe: two of them, or one again and again,
+// because nobody else has a place for us. Who leads may be out of reach, and each of them would send us to the next. r.mu is held.
+func (r *Room) isAgreed(code string, by peer.ID, now time.Time) bool {
+	if code != errTicketOnly.Code && code != codeElsewhere {
+		return false
+	}
+	w := &r.guest.said
+	if w.code != code || now.Sub(w.since) > sayingFor {
+		*w = saying{code: code, by: by, since: now}
+	}
+	w.times++
+	return w.by != by || w.times >= sayingTimes
 }

@@ -10,6 +10,7 @@ import (
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
+	"salon/room/seal"
 )
 
 var fiveEuro = ledger.Money{Amount: 500, Cur: "EUR"}
@@ -79,8 +80,8 @@ func TestRoomByTicket(t *testing.T) {
 	}
 }
 
-// Attack: tickets that are somebody else's, of one's own making, to another room, or none. A relay may be deceived by one that
-// is whole; the host is not, and without its key there is nothing to hear.
+// Attack: tickets that are somebody else's, of one's own making, to another room, or none. Neither the host lets in with them nor a
+// relay, which asks nobody.
 func TestDoorOfRoomByTicket(t *testing.T) {
 	g := plantAs(t, byTicket, 2, 8)
 	ticket, holder := g.holding()
@@ -94,41 +95,31 @@ func TestDoorOfRoomByTicket(t *testing.T) {
 		return raw
 	}
 	for where, at := range map[string]*Room{"host": g.host, "relay": relayed} {
-		for name, c := range map[string]struct {
-			relay bool // deceived
-			show  func(x *intruder) room.Claim
-		}{
-			"nothing":                  {false, func(*intruder) room.Claim { return room.Claim{} }},
-			"a ticket, held by nobody": {false, func(*intruder) room.Claim { return room.Claim{Ticket: ticket} }},
-			"a ticket of somebody else": {false, func(x *intruder) room.Claim {
+		for name, show := range map[string]func(x *intruder) room.Claim{
+			"nothing":                  func(*intruder) room.Claim { return room.Claim{} },
+			"a ticket, held by nobody": func(*intruder) room.Claim { return room.Claim{Ticket: ticket} },
+			"a ticket of somebody else": func(x *intruder) room.Claim {
 				return room.Claim{Ticket: ticket, Held: room.Held(own, at.id, x.author())}
-			}},
-			"another device's word": {false, func(*intruder) room.Claim {
+			},
+			"another device's word": func(*intruder) room.Claim {
 				return room.Claim{Ticket: ticket, Held: room.Held(holder, at.id, g.host.n.author())}
-			}},
-			"a word for another room": {false, func(x *intruder) room.Claim {
+			},
+			"a word for another room": func(x *intruder) room.Claim {
 				return room.Claim{Ticket: ticket, Held: room.Held(holder, room.ID{1}, x.author())}
-			}},
-			"a ticket to another room": {false, func(x *intruder) room.Claim {
+			},
+			"a ticket to another room": func(x *intruder) room.Claim {
 				return room.Claim{Ticket: made(room.ID{1}, own, own), Held: room.Held(own, at.id, x.author())}
-			}},
-			"rubbish": {false, func(x *intruder) room.Claim {
+			},
+			"rubbish": func(x *intruder) room.Claim {
 				return room.Claim{Ticket: []byte("rubbish"), Held: room.Held(own, at.id, x.author())}
-			}},
-			"a ticket of one's own making": {true, func(x *intruder) room.Claim {
+			},
+			"a ticket of one's own making": func(x *intruder) room.Claim {
 				return room.Claim{Ticket: made(at.id, own, own), Held: room.Held(own, at.id, x.author())}
-			}},
+			},
 		} {
 			x := newIntruder(t, at)
-			x.claim = x.claimOf(c.show(x))
+			x.claim = x.claimOf(show(x))
 			m := x.join()
-			if c.relay && at == relayed {
-				if !isAccept(m) {
-					t.Fatalf("with %s at the %s: %+v", name, where, m)
-				}
-				x.awaitBox("a word instead of a key", func(b relay.Box) bool { return b.Code == "ticket_only" && len(b.Sealed) == 0 })
-				continue
-			}
 			if no, ok := m.(relay.Refuse); !ok || no.Code != "ticket_only" {
 				t.Errorf("with %s at the %s: %+v", name, where, m)
 			}
@@ -142,19 +133,173 @@ func TestDoorOfRoomByTicket(t *testing.T) {
 	}
 }
 
-// Attack: one ticket on ten devices, at the host and at a relay. One of them stays, and the others are told: the last to come.
-func TestSharedTicket(t *testing.T) {
-	g := plantAs(t, byTicket, 12, 12)
+// Before the papers have come a relay lets nobody in, and says so in words that have everybody come again.
+func TestRelayWithoutPapers(t *testing.T) {
+	g := plantAs(t, byTicket, 1, 8)
 	ticket, holder := g.holding()
 	relayed := g.relays[0].Room(g.host.id)
+	relayed.mu.Lock()
+	gate := relayed.papers.gate
+	relayed.papers.gate = nil
+	relayed.mu.Unlock()
+	x := newIntruder(t, relayed)
+	x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	if no, ok := x.join().(relay.Refuse); !ok || no.Code != codeEarly {
+		t.Errorf("with a good ticket, too early: %+v", no)
+	}
+	y := newIntruder(t, relayed)
+	y.claim = y.claimOf(room.Claim{})
+	if no, ok := y.join().(relay.Refuse); !ok || no.Code != "ticket_only" {
+		t.Errorf("without one: %+v", no)
+	}
+	relayed.mu.Lock()
+	relayed.papers.gate = gate
+	relayed.mu.Unlock()
+	x.forget()
+	if m := x.join(); !isAccept(m) {
+		t.Errorf("with a good ticket: %+v", m)
+	}
+}
+
+// Whoever leads the room and has no papers yet, as a co-host may who was just told of them by nobody, puts out nobody either.
+func TestLeaderWithoutPapers(t *testing.T) {
+	g := plantAs(t, byTicket, 8)
+	ticket, holder := g.holding()
+	x := newIntruder(t, g.host)
+	show := func() []byte {
+		return x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	}
+	x.claim = show()
+	if m := x.join(); !isAccept(m) {
+		t.Fatalf("with a ticket: %+v", m)
+	}
+	x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	g.host.mu.Lock()
+	gate := g.host.papers.gate
+	g.host.papers.gate = nil
+	clear(g.host.host.keyholder.members)
+	g.host.mu.Unlock()
+	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: show()})
+	awaitCount(t, g.host.n, "key_early")
+	g.host.mu.Lock()
+	g.host.papers.gate = gate
+	g.host.mu.Unlock()
+	x.mu.Lock()
+	x.boxes = nil
+	x.mu.Unlock()
+	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: show()})
+	x.awaitBox("the key, and no word before it", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.boxes {
+		if b.Code != "" {
+			t.Errorf("it was told %q", b.Code)
+		}
+	}
+}
+
+// Whose ticket is used on another device is told so, and does not go from relay to relay with it.
+func TestTicketUsedElsewhere(t *testing.T) {
+	g := plantAs(t, byTicket, 2, 8, 8)
+	bo := startNode(t, "Bo", nil)
+	g.buys(bo)
+	r := g.tries(bo, g.host.View().Link)
+	awaitChange(t, bo, "Bo to have the key", r.hasKey)
+	ticket, holder := bo.ticketTo(g.host.id, time.Now())
+	x := newIntruder(t, g.relays[0].Room(g.host.id))
+	x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	if m := x.join(); !isAccept(m) {
+		t.Fatalf("with Bo's ticket: %+v", m)
+	}
+	x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	awaitChange(t, bo, "Bo to be out", func() bool { return r.Phase().Over() })
+	if v := r.View(); !strings.Contains(v.Reason, "another device") {
+		t.Errorf("Bo is told %q", v.Reason)
+	}
+	t.Logf("Bo was turned out %d times", g.relays[0].Counts()["ticket_turned_out"]+g.relays[1].Counts()["ticket_turned_out"]+g.host.n.Counts()["ticket_turned_out"])
+}
+
+// A relay that lets in whom it likes gives them nothing: whoever leads the room checks each ticket again, before it tells the key.
+func TestRelayThatLetsAnybodyInByTicket(t *testing.T) {
+	g := plantAs(t, byTicket, 1, 8)
+	g.tone(g.host, 440)
+	relayed := g.relays[0].Room(g.host.id)
+	x := newIntruder(t, relayed)
+	relayed.mu.Lock()
+	relayed.state.Listed = append(relayed.state.Listed, x.author().Person)
+	relayed.mu.Unlock()
+	own := doc.NewPrivateKey()
+	forged, _, err := ledger.Sign(own, ledger.Ticket{Room: ledger.Room(g.host.id), Serial: 1, Gen: 1, Holder: own.Public(), NotAfter: time.Now().Unix() + 3600, By: own.Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.claim = x.claimOf(room.Claim{Ticket: forged, Held: room.Held(own, g.host.id, x.author())})
+	if m := x.join(); !isAccept(m) {
+		t.Fatalf("the lying relay answered %+v", m)
+	}
+	x.awaitBox("a word instead of a key", func(b relay.Box) bool { return b.Code == "ticket_only" && len(b.Sealed) == 0 })
+	// The attack goes as far as this: sound comes, and it is sealed.
+	var p relay.Packet
+	opener := seal.NewOpener() // with all that the two of them know
+	relayed.mu.Lock()
+	for epoch, secret := range relayed.keys.secrets {
+		if err := opener.SetEpoch(epoch, secret); err != nil {
+			t.Error(err)
+		}
+	}
+	relayed.mu.Unlock()
+	for n := 0; n < 25; {
+		if err := x.link.Receive(&p); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range p.Frames {
+			if _, _, _, err := opener.Open(nil, f.AppendMeta(nil), f.Sealed); err == nil {
+				t.Fatal("they could open a frame")
+			}
+			n++
+		}
+	}
+	g.host.mu.Lock()
+	defer g.host.mu.Unlock()
+	if _, in := g.host.host.keyholder.members[x.author().Device]; in {
+		t.Error("it is one of those who are told the key")
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.boxes {
+		if len(b.Sealed) > 0 {
+			t.Errorf("it was sent a box: %+v", b)
+		}
+	}
+}
+
+// fed counts those whom the relays feed, without each other.
+func (g *grove) fed() (list []doc.PublicKey) {
+	for _, n := range g.relays {
+		r := n.Room(g.host.id)
+		r.mu.Lock()
+		for _, c := range r.feeds.children {
+			if c.carry == 0 {
+				list = append(list, c.author.Device)
+			}
+		}
+		r.mu.Unlock()
+	}
+	return list
+}
+
+// Attack: one ticket on ten devices, two at each of five relays, which all find it good. One session stays, that of the last to come:
+// the others are told, lose their place, and the next key.
+func TestSharedTicket(t *testing.T) {
+	g := plantAs(t, byTicket, 5, 4, 4, 4, 4, 4)
+	ticket, holder := g.holding()
+	show := func(x *intruder) []byte {
+		return x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	}
 	var all []*intruder
 	for i := range 10 {
-		at := g.host
-		if i%2 == 1 {
-			at = relayed
-		}
-		x := newIntruder(t, at)
-		x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, at.id, x.author())})
+		x := newIntruder(t, g.relays[i%5].Room(g.host.id))
+		x.claim = show(x)
 		if m := x.join(); !isAccept(m) {
 			t.Fatalf("device %d: %+v", i, m)
 		}
@@ -170,30 +315,65 @@ func TestSharedTicket(t *testing.T) {
 		return list
 	}
 	put := func(x *intruder) {
-		x.awaitBox("to be put out", func(b relay.Box) bool { return b.Code == "ticket_elsewhere" })
+		t.Helper()
+		x.awaitBox("to be put out", func(b relay.Box) bool { return b.Code == codeElsewhere })
+		x.letGo("a device whose ticket is used elsewhere")
 	}
 	for _, x := range all[:9] {
 		put(x)
 	}
-	if got := members(); !slices.Equal(got, []doc.PublicKey{all[9].author().Device}) {
+	last := []doc.PublicKey{all[9].author().Device}
+	if got := members(); !slices.Equal(got, last) {
 		t.Errorf("the key is told to %d devices", len(got))
 	}
+	if got := g.fed(); !slices.Equal(got, last) {
+		t.Errorf("%d devices have a place", len(got))
+	}
 	awaitChange(t, g.host.n, "a new key", func() bool { return g.host.epochNow() >= 2 })
-	// Who was put out asks again with what it showed before, and is told the same; with a new claim it comes back in.
+	// Who was put out comes again with what it showed before, and is told the same; with a new claim it is the last to come.
 	x := all[0]
-	x.mu.Lock()
-	x.boxes = nil
-	x.mu.Unlock()
-	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: x.claim})
+	again := func() {
+		t.Helper()
+		x.forget()
+		x.boxes = nil
+		if m := x.join(); !isAccept(m) {
+			t.Fatalf("again: %+v", m)
+		}
+	}
+	again()
 	put(x)
-	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})})
+	x.claim = show(x)
+	again()
 	put(all[9])
 	if got := members(); !slices.Equal(got, []doc.PublicKey{x.author().Device}) {
 		t.Errorf("the key is told to %d devices", len(got))
 	}
 }
 
-// Whose ticket is revoked is out, and gets no key any more.
+// revokes has the host revoke tickets of its first offer.
+func (g *gathering) revokes(serials ...uint32) {
+	g.t.Helper()
+	revokeAt(g.t, g.host, serials...)
+}
+
+func revokeAt(t *testing.T, host *Room, serials ...uint32) {
+	t.Helper()
+	host.mu.Lock()
+	listings, _ := host.papers.all.All()
+	host.mu.Unlock()
+	e, err := ledger.ParseEntry(listings[0].Offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = host.n.shop.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {
+		return []ledger.Draft{{Body: &ledger.Revoke{Offer: e.ID, Serials: serials, Reason: ledger.ReasonHost}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whose ticket is revoked is out, gets no key any more, and does not come in again, be it at a relay.
 func TestRevokedTicket(t *testing.T) {
 	g := plantAs(t, byTicket, 1, 8)
 	ana := g.host.n
@@ -204,27 +384,7 @@ func TestRevokedTicket(t *testing.T) {
 		t.Fatalf("with a ticket: %s, %s", r.Phase(), r.View().Reason)
 	}
 	awaitChange(t, bo, "Bo to have the key", r.hasKey)
-	m, err := ana.Market()
-	if err != nil {
-		t.Fatal(err)
-	}
-	list, err := bo.OnSale(t.Context(), g.host.View().Link)
-	if err != nil || len(list) != 1 {
-		t.Fatalf("on sale: %+v, %v", list, err)
-	}
-	before, err := m.Height()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = ana.shop.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {
-		return []ledger.Draft{{Body: &ledger.Revoke{Offer: ledger.ID(unhex(t, list[0].ID)), Serials: []uint32{0}, Reason: ledger.ReasonHost}}}, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if after, err := m.Height(); err != nil || after != before+1 {
-		t.Fatalf("height %d after %d, %v", after, before, err)
-	}
+	g.revokes(0)
 	awaitChange(t, bo, "Bo to be out", func() bool { return r.Phase().Over() })
 	if v := r.View(); !strings.Contains(v.Reason, "ticket") {
 		t.Errorf("Bo is told %q", v.Reason)
@@ -235,11 +395,65 @@ func TestRevokedTicket(t *testing.T) {
 		t.Error("Bo is told the next key")
 	}
 	g.host.mu.Unlock()
-	// A relay does not know that it is void, and lets Bo in; the host gives no key, and says so when it is asked itself.
 	again := g.tries(bo, g.host.View().Link)
 	awaitChange(t, bo, "Bo to be out again", func() bool { return again.Phase() == Failed })
 	if again.hasKey() {
 		t.Error("Bo was told the key")
+	}
+	if n := g.relays[0].Counts()["join_refused_ticket_only"]; n == 0 {
+		t.Errorf("the relay let Bo in: %v", g.relays[0].Counts())
+	}
+}
+
+// Attack: a node that hears on whatever it is told, with a ticket that was good when it came. From a second after the host has revoked
+// it no relay sends it anything, nor lets it in again.
+func TestRevokedAtEveryRelay(t *testing.T) {
+	g := plantAs(t, Start{Access: room.ByTicket, Sale: Sale{Price: fiveEuro, Seats: 20, Credit: ledger.Money{Amount: 1500, Cur: "EUR"}}}, 3, 4, 4, 4)
+	g.tone(g.host, 440)
+	bo := startNode(t, "Bo", nil)
+	var all []*intruder
+	var last []chan time.Time
+	for i, n := range g.relays {
+		g.buys(bo)
+		ticket, holder := bo.ticketTo(g.host.id, time.Now())
+		x := newIntruder(t, n.Room(g.host.id))
+		x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+		if m := x.join(); !isAccept(m) {
+			t.Fatalf("at relay %d: %+v", i, m)
+		}
+		x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+		first, end := make(chan struct{}), make(chan time.Time, 1)
+		go func() { // it reads on as long as anything comes
+			var p relay.Packet
+			var at time.Time
+			for x.link.Receive(&p) == nil {
+				if at.IsZero() {
+					close(first)
+				}
+				at = time.Now()
+			}
+			end <- at
+		}()
+		<-first
+		all, last = append(all, x), append(last, end)
+	}
+	at := time.Now()
+	g.revokes(0, 1, 2)
+	for i, x := range all {
+		x.letGo("one whose ticket is void")
+		x.link.Close()
+		sound := (<-last[i]).Sub(at)
+		t.Logf("relay %d sent nothing more after %v", i+1, sound)
+		if sound > time.Second {
+			t.Errorf("relay %d sent sound for %v", i+1, sound)
+		}
+		x.forget()
+		if no, ok := x.join().(relay.Refuse); !ok || no.Code != "ticket_only" {
+			t.Errorf("back at relay %d: %+v", i+1, no)
+		}
+	}
+	if got := g.fed(); len(got) != 0 {
+		t.Errorf("%d devices have a place", len(got))
 	}
 }
 

@@ -180,7 +180,7 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	switch m.(type) {
 	case relay.Refuse, relay.Redirect, relay.Wait:
 		u.answered = true
-	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside:
+	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside, relay.Papers:
 		if r.guest.have.Load() == 0 {
 			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about
 		}
@@ -246,6 +246,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.hearTail(m)
 	case relay.Inside:
 		r.takeInside(u, m)
+	case relay.Papers:
+		return r.takePapers(m, u.ctl, now)
 	case relay.Lead:
 		r.takeLead(u, m)
 	case relay.Counts:

@@ -32,6 +32,7 @@ type visiting struct {
 	ready   chan struct{} // closed when the first attempt is decided, well or badly
 	decided sync.Once     // closes ready
 	why     error         // why somebody gave us no place, the host rather than others
+	said    saying        // by others, of our ticket
 	attempt int           // to find a place, since the way to the host was lost
 	lost    time.Time     // when that was, or the first attempt began; zero while there is one
 	news    chan struct{} // holds one: how we are in the room may have changed
@@ -149,6 +150,10 @@ func (r *Room) turnedAway(u *uplink, join relay.Join, m relay.Refuse) error {
 	r.refused = m.Code
 	if m.Code == "not_asked" {
 		r.stopLending() // the next question is a listener's
+	}
+	if m.Code == errTicketOnly.Code && !join.Warm && r.isAgreed(m.Code, u.to.ID, time.Now()) {
+		r.mu.Unlock()
+		return refusal(m)
 	}
 	p, led, carries := r.phase, r.guest.host.ID, r.carries != nil
 	if m.Code == "no_room" && r.state != nil && r.state.Term.Order != 0 {

@@ -92,5 +92,8 @@ func (r *Room) sendBoxes(list []relay.Box) {
 	}
 	for c, boxes := range byChild {
 		c.ctl.Send(relay.Boxes{List: boxes})
+		for _, b := range boxes {
+			r.heedBox(c, b)
+		}
 	}
 }

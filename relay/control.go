@@ -269,6 +269,18 @@ type (
 		Here []doc.PublicKey `cbor:"1,keyasint"` // people, at most MaxInside
 		Gone []doc.PublicKey `cbor:"2,keyasint"` // likewise
 	}
+	// Papers carry what tickets to the room are checked against, or more of it: down to relays and whoever may lead the room, and
+	// up from who has newer ones.
+	Papers struct {
+		Listings []Listing `cbor:"1,keyasint"`           // at most MaxListings
+		Void     []byte    `cbor:"2,keyasint,omitempty"` // signed: the list of void tickets
+	}
+	// A Listing is what the host offers, opaque here, as its device signed it.
+	Listing struct {
+		Cert  []byte `cbor:"1,keyasint"`
+		Offer []byte `cbor:"2,keyasint"`
+		Allot []byte `cbor:"3,keyasint,omitempty"` // to somebody else who sells it
+	}
 	// Bye is the last message of either side.
 	Bye struct {
 		Code string `cbor:"1,keyasint"`
@@ -320,6 +332,7 @@ const (
 	kindLead
 	kindVolunteer
 	kindInside
+	kindPapers
 )
 
 // Limits of what the messages carry.
@@ -335,6 +348,7 @@ const (
 	MaxCarriers  = 64   // in Successors
 	MaxTail      = 32   // in a Tail, of 2 kB at most each
 	MaxInside    = 1024 // of either, in an Inside
+	MaxListings  = 64   // in Papers
 )
 
 // MaxDepth is how many hops from the host a node may be. Who carries others is wanted nearer: PlaceOptions.Depth.
@@ -342,8 +356,8 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer or
-// Inside, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer,
+// Inside or Papers, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -429,6 +443,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindVolunteer
 	case Inside:
 		kind = kindInside
+	case Papers:
+		kind = kindPapers
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -533,6 +549,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Volunteer](b[1:])
 	case kindInside:
 		return decode[Inside](b[1:])
+	case kindPapers:
+		return decode[Papers](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

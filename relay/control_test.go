@@ -74,6 +74,9 @@ var controlVectors = []controlVector{
 	{"volunteer", "29 a2 01 07 02 02", Volunteer{ID: 7, Carry: 2}},
 	{"inside", "2a a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 82 5820 " + strings.Repeat("53", 32) + " 5820 " + strings.Repeat("54", 32),
 		Inside{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{fill32(0x53), fill32(0x54)}}},
+	{"papers", "2b a2 01 82 a2 01 41 aa 02 42 0102 a3 01 41 aa 02 41 01 03 41 bb 02 41 cc",
+		Papers{Listings: []Listing{{Cert: []byte{0xaa}, Offer: []byte{1, 2}}, {Cert: []byte{0xaa}, Offer: []byte{1}, Allot: []byte{0xbb}}}, Void: []byte{0xcc}}},
+	{"papers, void tickets alone", "2b a2 01 80 02 41 cc", Papers{Listings: []Listing{}, Void: []byte{0xcc}}},
 }
 
 type controlVector struct {
@@ -107,7 +110,7 @@ func TestMalformedControl(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":                "",
 		"kind zero":              "00 a0",
-		"unknown kind":           "2b a0",
+		"unknown kind":           "2c a0",
 		"no body":                "07",
 		"a missing field":        "08 a0",
 		"an unknown field":       "08 a2 01 01 02 01",

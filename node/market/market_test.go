@@ -633,28 +633,58 @@ func TestGate(t *testing.T) {
 		}
 		bought[seller] = raw
 	}
-	gate, err := ana.Gate(hall, now)
-	if err != nil {
-		t.Fatal(err)
+	gate := func(have market.Stamp) (*ledger.Gate, market.Stamp) {
+		t.Helper()
+		listings, void, at, err := ana.Papers(hall, have, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(listings) == 0 {
+			return nil, at
+		}
+		papers := ledger.NewPapers(hall, ana.person)
+		if err := papers.Read(listings, void, now); err != nil {
+			t.Fatal(err)
+		}
+		g, err := papers.Gate(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g, at
 	}
+	g, at := gate(market.Stamp{})
 	for seller, want := range map[*party]error{ana: nil, di: nil, eve: ledger.ErrSigner} {
-		if _, err := gate.Check(bought[seller], now); !errors.Is(err, want) {
+		if _, err := g.Check(bought[seller], now); !errors.Is(err, want) {
 			t.Errorf("of %s: %v, want %v", seller.name, err, want)
 		}
+	}
+	if g, same := gate(at); g != nil || same != at {
+		t.Errorf("new papers where nothing is new: %+v after %+v", same, at)
 	}
 	before, err := ana.Height()
 	if err != nil {
 		t.Fatal(err)
 	}
+	news := ana.News()
+	select {
+	case <-news:
+		t.Error("news where there is none")
+	default:
+	}
 	ana.append(&ledger.Revoke{Offer: offer.ID, Serials: []uint32{0}, Reason: ledger.ReasonHost})
 	if after, err := ana.Height(); err != nil || after != before+1 {
 		t.Errorf("height %d after %d, %v", after, before, err)
 	}
-	if gate, err = ana.Gate(hall, now); err != nil {
-		t.Fatal(err)
+	select {
+	case <-news:
+	default:
+		t.Error("no news of a new entry")
+	}
+	if g, _ = gate(at); g == nil {
+		t.Fatal("no new papers where one was revoked")
 	}
 	for seller, want := range map[*party]error{ana: ledger.ErrRevoked, di: nil} {
-		if _, err := gate.Check(bought[seller], now); !errors.Is(err, want) {
+		if _, err := g.Check(bought[seller], now); !errors.Is(err, want) {
 			t.Errorf("once one is revoked, of %s: %v, want %v", seller.name, err, want)
 		}
 	}

@@ -1,0 +1,60 @@
+package market
+
+import (
+	"time"
+
+	"salon/ledger"
+)
+
+// A Stamp says how far the papers of a room are: while it stays, so do they.
+type Stamp struct {
+	Versions, Allots int
+	Revoked          uint64
+}
+
+// News is closed when the ledger has another entry.
+func (m *Market) News() <-chan struct{} { return m.store.News() }
+
+// Papers are what tickets to a room of this node's person are checked against, unless they are still those of a stamp: then, and
+// where this node offers nothing of the room, there are no listings.
+func (m *Market) Papers(room ledger.Room, have Stamp, now time.Time) (listings []ledger.Listing, revocations []byte, at Stamp, err error) {
+	var firsts []ledger.ID
+	err = m.look(func(l *lists) {
+		for _, first := range l.rooms[room] {
+			listing := l.versions[l.newest[first]]
+			if len(listing.Allot) > 0 { // we only sell it
+				continue
+			}
+			firsts = append(firsts, first)
+			listings = append(listings, listing)
+			for _, a := range l.allots[first] {
+				listings = append(listings, ledger.Listing{Cert: listing.Cert, Offer: listing.Offer, Allot: a.Raw()})
+				at.Allots++
+			}
+			if e, err := ledger.ParseEntry(listing.Offer); err == nil {
+				if o, ok := e.Body.(*ledger.Offer); ok {
+					at.Versions += int(o.Version)
+				}
+			}
+		}
+	})
+	if err != nil || len(firsts) == 0 {
+		return nil, nil, at, err
+	}
+	device := m.id.Device()
+	var r ledger.Revocations
+	same := false
+	err = m.store.View(func(b *ledger.Books) (err error) {
+		if at.Revoked, err = b.Revoked(firsts...); err != nil || at == have {
+			same = err == nil
+			return err
+		}
+		r, err = b.Revocations(now, room, firsts...)
+		return err
+	})
+	if err != nil || same {
+		return nil, nil, at, err
+	}
+	revocations, _, err = ledger.Sign(device, r)
+	return listings, revocations, at, err
+}
