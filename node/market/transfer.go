@@ -138,6 +138,9 @@ func (m *Market) Accept(raw []byte) (ledger.Ticket, error) {
 	if err != nil {
 		return t, errors.Join(ErrText, err)
 	}
+	if who := m.id.Author(); t.Holder != who.Person && t.Holder != who.Device {
+		return t, ledger.ErrSigner // though the ledger has it, of one that this node has given away
+	}
 	err = m.append(&ledger.Handed{Ticket: id}, raw)
 	if errors.Is(err, ledger.ErrDuplicate) {
 		return t, nil

@@ -36,6 +36,9 @@ func TestTransfer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := bo.Accept(second); !errors.Is(err, ledger.ErrSigner) {
+		t.Errorf("Bo accepts what he gave away: %v", err)
+	}
 	if a, b := bo.mine(), cy.mine(); len(a) != 1 || len(b) != 1 {
 		t.Errorf("Bo has %v, Cy %v", a, b)
 	}
