@@ -71,13 +71,14 @@ func (m *Market) Gate(room ledger.Room, now time.Time) (*ledger.Gate, error) {
 }
 
 // Ticket is a ticket to a room that this node has, and the key that holds it: the newest that is good, as far as is known here, or else
-// the newest, for the host decides. raw is nil if there is none; holder is zero if the person holds it, whose devices need no other key.
+// the newest of the last month, for the host may have put the room off and we have not heard. raw is nil if there is none; holder is zero if the person holds it, whose devices need no other key.
 func (m *Market) Ticket(room ledger.Room, now time.Time) (raw []byte, holder doc.PrivateKey, err error) {
 	err = m.look(func(l *lists) {
 		good := false
 		for _, h := range l.held[room] {
 			s := l.stands(h)
-			if fine := !s.Void && now.UnixMilli() < s.Ends; fine || !good {
+			ends := time.UnixMilli(s.Ends)
+			if fine := !s.Void && now.Before(ends); fine || !good && now.Before(ends.Add(newsFor)) {
 				raw, holder, good = h.raw, m.holderKey(h, doc.PrivateKey{}), fine
 			}
 		}

@@ -23,11 +23,13 @@ type lists struct {
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
 	allots   map[ledger.ID][]ledger.Allot // first version -> what others sell of it
 	seating  seating
-	own      map[ledger.Key]bool  // this node's person and device
-	certs    map[ledger.ID][]byte // order -> certificate, while we pay it
-	got      map[ledger.ID]owned  // receipt of ours
-	given    map[ledger.ID][]byte // ticket that was ours -> the one that somebody has for it
-	fates    map[ledger.ID]fate   // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
+	debts    debts
+	cleared  map[ledger.Key][]cleared // debtor of ours -> what we have confirmed
+	own      map[ledger.Key]bool      // this node's person and device
+	certs    map[ledger.ID][]byte     // order -> certificate, while we pay it
+	got      map[ledger.ID]owned      // receipt of ours
+	given    map[ledger.ID][]byte     // ticket that was ours -> the one that somebody has for it
+	fates    map[ledger.ID]fate       // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
 }
 
 // owned is a receipt of ours.
@@ -52,7 +54,7 @@ func newLists(who doc.Author) lists {
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{},
-		seating: newSeating(), certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
+		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
 		own: map[ledger.Key]bool{who.Person: true, who.Device: true}}
 }
 
@@ -64,6 +66,7 @@ func (m *Market) look(f func(l *lists)) error {
 	err := m.store.Entries(m.lists.seen, func(n uint64, e ledger.Entry) bool {
 		m.lists.add(e, m.id.Cert())
 		m.lists.seating.add(e, m.id.Author().Person)
+		m.lists.debts.add(e)
 		m.lists.seen = n + 1
 		return true
 	})
@@ -132,6 +135,10 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		}
 	case *ledger.Handed:
 		l.handed(e)
+	case *ledger.Clear:
+		if s, _, err := ledger.ReadDocument[ledger.Settle](e.Docs[0]); err == nil && l.own[s.Creditor] {
+			l.cleared[s.Debtor] = append(l.cleared[s.Debtor], cleared{Settle: e.Docs[0], Settled: e.Docs[1]})
+		}
 	case *ledger.Refunded:
 		l.refunded(e)
 	}

@@ -59,12 +59,13 @@ type Market struct {
 	serving map[string]int                     // streams, by peer
 	holds   map[string]map[ledger.ID]time.Time // by peer: quotes that are not paid, and until when they hold
 	changed chan struct{}                      // closed at the next sale
+	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{})}
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}

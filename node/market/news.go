@@ -36,7 +36,7 @@ func (m *Market) fate(of ledger.ID) (message, error) {
 }
 
 // News asks the sellers of what this node has bought, and the hosts of what it was given, what became of that: money that came back is
-// booked. What the seller says of the rest is remembered, and is as good as the seller: the door decides. It tries all of them.
+// booked, and so are debts whose payment the creditor has confirmed. What the seller says of the rest is remembered, and is as good as the seller: the door decides. It tries all of them.
 func (m *Market) News(ctx context.Context) error {
 	ask := map[ledger.Key][]ledger.ID{} // by device
 	now := time.Now()
@@ -55,6 +55,7 @@ func (m *Market) News(ctx context.Context) error {
 			}
 		}
 	})
+	err = errors.Join(err, m.askDebts(ctx))
 	for device, list := range ask {
 		for part := range slices.Chunk(list, maxAsked) {
 			if ctx.Err() != nil {
@@ -83,8 +84,15 @@ func (m *Market) newsOf(ctx context.Context, device ledger.Key, list []ledger.ID
 		m.lists.fates[of] = f
 		m.mu.Unlock()
 	}
-	_ = c.say(ack{}) // the end
+	c.end()
 	return err
+}
+
+// end says that nothing more is asked, and waits until the other side has hung up: one stream after the other are not many at once.
+func (c *conversation) end() {
+	if c.say(ack{}) == nil {
+		_, _ = c.in.ReadByte()
+	}
 }
 
 // fateOf is what is known of a ticket of ours, beside what it says itself.

@@ -9,7 +9,6 @@ import (
 
 	"salon/ledger"
 	"salon/ledger/doc"
-	"salon/node/framed"
 	"salon/node/market"
 )
 
@@ -290,11 +289,21 @@ func (w *town) forge(p *party, body ledger.Body) []byte {
 // answers has a device, as whatever speaks for it, answer every question with these refunds.
 func (w *town) answers(as *party, refunds ...[]byte) {
 	w.t.Helper()
-	fate, err := doc.Marshal([]any{refunds, []ledger.ID{}, int64(0), int64(0)})
+	w.replies(as, 11, []any{refunds, []ledger.ID{}, int64(0), int64(0)})
+}
+
+// replies has a device answer with one message wherever that is an answer; of kind 0, as it does.
+func (w *town) replies(as *party, kind byte, body any) {
+	w.t.Helper()
+	raw, err := doc.Marshal(body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.liars[as.device()] = framed.Append(nil, append([]byte{11}, fate...))
+	if kind == 0 {
+		delete(w.liars, as.device())
+		return
+	}
+	w.liars[as.device()] = append([]byte{kind}, raw...)
 }

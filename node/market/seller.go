@@ -86,6 +86,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.fate(q.Of)
 		case move:
 			answer, err = m.move(q)
+		case settle:
+			answer, err = m.claimed(q)
 		case ack:
 			return nil
 		default:

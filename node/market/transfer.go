@@ -118,7 +118,7 @@ func (m *Market) Transfer(ctx context.Context, ticket ledger.ID, to ledger.Key, 
 	if err := m.append(&ledger.Handed{Transfer: id, Ticket: newID}, raw, answer.Ticket); err != nil {
 		return nil, err
 	}
-	_ = c.say(ack{}) // the end
+	c.end()
 	return answer.Ticket, nil
 }
 

@@ -316,10 +316,9 @@ func (p *party) asks(ctx context.Context, to *party, kind byte, body any) []byte
 	if err != nil {
 		p.town.t.Fatal(err)
 	}
-	defer s.Close()
-	raw, err := doc.Marshal(body)
+	answer, err := ask(s, kind, body)
 	if err != nil {
 		p.town.t.Fatal(err)
 	}
-	return exchange(p.town.t, s, append([]byte{kind}, raw...))
+	return answer
 }

@@ -20,6 +20,7 @@ import (
 //	ack     receipt            nothing: they are on the buyer's disk
 //	news    of what    fate    money that went back, tickets that are void, the time of the room
 //	move    transfer   moved   the ticket of the next generation
+//	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
 //	        any        refuse  why not
 const Protocol = "/salon/ticket/1"
 
@@ -106,6 +107,23 @@ type moved struct {
 	Ticket []byte
 }
 
+type settle struct {
+	_      struct{} `cbor:",toarray"`
+	Debtor ledger.Key
+	Settle []byte // empty: only asks
+}
+
+type settled struct {
+	_    struct{}  `cbor:",toarray"`
+	List []cleared // the newest, the last one last
+}
+
+type cleared struct {
+	_       struct{} `cbor:",toarray"`
+	Settle  []byte
+	Settled []byte
+}
+
 func (ask) kind() byte    { return 1 }
 func (shelf) kind() byte  { return 2 }
 func (order) kind() byte  { return 3 }
@@ -119,6 +137,9 @@ func (news) kind() byte   { return 10 }
 func (fate) kind() byte   { return 11 }
 func (move) kind() byte   { return 12 }
 func (moved) kind() byte  { return 13 }
+
+func (settle) kind() byte  { return 14 }
+func (settled) kind() byte { return 15 }
 
 // encode frames a message.
 func encode(m message) ([]byte, error) {
@@ -165,6 +186,10 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[move](body)
 	case moved{}.kind():
 		m, err = decoded[moved](body)
+	case settle{}.kind():
+		m, err = decoded[settle](body)
+	case settled{}.kind():
+		m, err = decoded[settled](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}
@@ -199,6 +224,7 @@ var codes = []struct {
 	{"failed", ErrFailed},
 	{"busy", ErrBusy},
 	{"given_away", ErrGivenAway},
+	{"too_much", ledger.ErrTooMuch},
 	{"elsewhere", ErrElsewhere},
 	{"unwell", ErrSeller},
 }
