@@ -32,6 +32,7 @@ type Books struct {
 // balances, where the account comes last.
 const (
 	keyHead         = "!"
+	keyHanded       = "H" // ticket that was given, by this node or to it -> true
 	keyAllot        = "a" // entry of an allotment to somebody
 	keyAdopted      = "A" // entry of an allotment to this device -> offer
 	keyAllots       = "l" // offer -> its allotments

@@ -42,6 +42,12 @@ func OpenDocument[D Document](raw []byte) (D, ID, error) {
 	return d, s.id, s.verify(d.signer())
 }
 
+// ReadDocument is OpenDocument without the signature: for what a ledger has, which was verified before it was stored.
+func ReadDocument[D Document](raw []byte) (D, ID, error) {
+	d, s, err := peek[D](raw)
+	return d, s.id, err
+}
+
 // peek is OpenDocument without the signature: for what was verified before it was stored.
 func peek[D Document](raw []byte) (D, statement, error) {
 	var d D

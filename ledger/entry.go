@@ -37,6 +37,7 @@ const (
 	KindPayout
 	KindUnsubscribe
 	KindFreeze
+	KindHanded
 	kinds
 )
 
@@ -45,7 +46,7 @@ var kindNames = [kinds]string{
 	KindReclaim: "reclaim", KindReserve: "reserve", KindSale: "sale", KindReport: "report", KindGift: "gift",
 	KindMove: "move", KindRevoke: "revoke", KindCancel: "cancel", KindRefund: "refund", KindPay: "pay", KindGot: "got",
 	KindVoid: "void", KindRefunded: "refunded", KindClear: "clear", KindDivide: "divide", KindPayout: "payout",
-	KindUnsubscribe: "unsubscribe", KindFreeze: "freeze",
+	KindUnsubscribe: "unsubscribe", KindFreeze: "freeze", KindHanded: "handed",
 }
 
 // String returns the word for the kind that is shown to people.
@@ -80,7 +81,7 @@ var newBody = [kinds]func() Body{
 	KindReport: body[Report], KindGift: body[Gift], KindMove: body[Move], KindRevoke: body[Revoke],
 	KindCancel: body[Cancel], KindRefund: body[Refund], KindPay: body[Pay], KindGot: body[Got], KindVoid: body[Void],
 	KindRefunded: body[Refunded], KindClear: body[Clear], KindDivide: body[Divide], KindPayout: body[Payout],
-	KindUnsubscribe: body[Unsubscribe], KindFreeze: body[Freeze],
+	KindUnsubscribe: body[Unsubscribe], KindFreeze: body[Freeze], KindHanded: body[Handed],
 }
 
 // body makes a body of a struct whose pointer has the methods.

@@ -208,6 +208,12 @@ func (b *Books) line(e Entry) (Line, error) {
 		l.With = body.Buyer
 	case *Freeze:
 		l.With = body.By
+	case *Handed:
+		t, err := document[Ticket](b, body.Ticket)
+		if l.With, l.Count = t.Holder, 1; t.Holder == b.Person || t.Holder == b.Device {
+			l.With = Key{} // who gave it is not said
+		}
+		return l, err
 	}
 	return l, nil
 }

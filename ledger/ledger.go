@@ -38,6 +38,15 @@ type ID [32]byte
 // String returns the ID as hex.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
+// ParseID is the way back from String.
+func ParseID(s string) (ID, error) {
+	var id ID
+	if b, err := hex.DecodeString(s); err != nil || copy(id[:], b) != len(id) || len(b) != len(id) {
+		return ID{}, fieldError("%q is no ID", s)
+	}
+	return id, nil
+}
+
 // Short is the beginning of String.
 func (id ID) Short() string { return id.String()[:8] }
 

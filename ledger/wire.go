@@ -349,6 +349,12 @@ type Freeze struct {
 	B    ID   `cbor:"4,keyasint"`
 }
 
+// A Handed takes in a ticket that was given to this node, or says whom this node gave one to.
+type Handed struct {
+	Transfer ID `cbor:"1,keyasint,omitzero"` // by the old holder; zero if the host gave the ticket, or the old holder is not told
+	Ticket   ID `cbor:"2,keyasint"`          // the new one
+}
+
 // What the books remember, by key (see books.go). These bytes never leave the node; they are replayed and compared.
 
 type headState struct {

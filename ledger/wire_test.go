@@ -96,6 +96,7 @@ var vectors = []struct {
 	{&Payout{Rail: "car", Cur: "EUR", Legs: []Leg{{Cut: CutFund, To: fill32[Key](3), Amount: 1000, Proof: []byte{4}}}},
 		"a3 01 63636172 02 63455552 03 81 84 04 #03 1903e8 41 04"},
 	{&Unsubscribe{Offer: fill32[ID](1), Buyer: fill32[Key](2)}, "a2 01 #01 02 #02"},
+	{&Handed{Transfer: fill32[ID](1), Ticket: fill32[ID](2)}, "a2 01 #01 02 #02"},
 	{&Freeze{Fork: ForkTickets, By: fill32[Key](2), A: fill32[ID](3), B: fill32[ID](4)}, "a4 01 02 02 #02 03 #03 04 #04"},
 
 	{&entryWire{Kind: KindCancel, Log: fill32[ID](2), Seq: 1000, Prev: fill32[ID](4), Time: 2000, Body: []byte{6}},

@@ -73,8 +73,10 @@ func (r *Room) claim(now time.Time) []byte {
 	if r.link.Secret != [32]byte{} {
 		c.Invited = room.Invited(r.link.Secret, r.id, r.n.author())
 	}
-	if ticket, holder := r.n.ticketTo(r.id, now); ticket != nil && !holder.IsZero() {
-		c.Ticket, c.Held = ticket, room.Held(holder, r.id, r.n.author())
+	if ticket, holder := r.n.ticketTo(r.id, now); ticket != nil {
+		if c.Ticket = ticket; !holder.IsZero() {
+			c.Held = room.Held(holder, r.id, r.n.author())
+		}
 	}
 	raw, err := room.SignClaim(r.n.id(), c)
 	if err != nil {

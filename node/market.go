@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger"
 	"salon/ledger/doc"
@@ -85,11 +86,41 @@ func (n *Node) serveTicket(s network.Stream) {
 	m.Serve(n.ctx, string(s.Conn().RemotePeer()), s)
 }
 
-// dialSeller opens a stream to a device whose addresses are known.
+// findSeller puts in the peerstore what is known of where a device is: from rooms that we are in and that are announced, and from when
+// we met it.
+func (n *Node) findSeller(device ledger.Key, id peer.ID) {
+	now := time.Now()
+	var places [][]byte
+	for _, r := range n.Rooms() {
+		r.mu.Lock()
+		if r.link.Device == device {
+			places = append(places, r.link.Addrs...)
+		}
+		r.mu.Unlock()
+	}
+	for _, l := range n.dir.Live(now) {
+		if l.device == device {
+			places = append(places, l.ann.Entries...)
+		}
+	}
+	if to, err := addrInfo(device, places); err == nil {
+		n.host.Peerstore().AddAddrs(to.ID, to.Addrs, sellerAddrs)
+	}
+	for _, met := range n.book.Recent(bookSize) {
+		if met.ID == id {
+			n.host.Peerstore().AddAddrs(id, met.Addrs, sellerAddrs)
+		}
+	}
+}
+
+// dialSeller opens a stream to a device, if it is known where it is.
 func (n *Node) dialSeller(ctx context.Context, device ledger.Key) (market.Stream, error) {
 	id, err := peerOf(device)
 	if err != nil {
 		return nil, err
+	}
+	if len(n.host.Peerstore().Addrs(id)) == 0 {
+		n.findSeller(device, id)
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -130,7 +161,7 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 	return err
 }
 
-// ticketTo is a ticket that this node has to a room, and the key that holds it; nil if it has none.
+// ticketTo is a ticket that this node has to a room, nil if it has none, and the key that holds it, zero if the person does.
 func (n *Node) ticketTo(id room.ID, now time.Time) ([]byte, doc.PrivateKey) {
 	m := n.shop.market.Load()
 	if m == nil {

@@ -48,7 +48,7 @@ func (r *Room) keepPapers(ctx context.Context) {
 	for {
 		var news <-chan struct{}
 		if m := r.n.shop.market.Load(); m != nil {
-			news = m.News()
+			news = m.Appended()
 		}
 		looked := time.Now()
 		r.renewPapers(looked)

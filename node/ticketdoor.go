@@ -12,9 +12,10 @@ import (
 	"salon/room"
 )
 
-// Into a room by ticket comes who shows one, with the holder's signature under who comes and on which device. Every node that
-// feeds others checks that by the host's papers (papers.go), and asks nobody. A relay that lets in whom it likes gives them
-// nothing: the key comes from whoever leads the room, by the same papers.
+// Into a room by ticket comes who shows one, with the holder's signature under who comes and on which device; a person who holds it
+// needs no more than a device of theirs, which has proven whose it is. Every node that feeds others checks that by the host's papers
+// (papers.go), and asks nobody. A relay that lets in whom it likes gives them nothing: the key comes from whoever leads the room, by
+// the same papers.
 //
 // A ticket is one session. Each has to ask for the key, so that who leads knows of all of them, by whatever relay they came:
 // the newest claim wins, and who had the seat is put out, of its place too. Whoever leads the room next begins without knowing who
@@ -49,7 +50,7 @@ func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (led
 		return ledger.Ticket{}, errNoPapers
 	}
 	t, err := r.papers.gate.Check(shown.Ticket, now)
-	if err == nil && !shown.IsHeld(t.Holder, who) {
+	if err == nil && t.Holder != who.Person && !shown.IsHeld(t.Holder, who) {
 		err = room.ErrNoTicket
 	}
 	if err != nil {

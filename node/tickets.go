@@ -34,7 +34,7 @@ func offerView(l ledger.Listed) OfferView {
 		Host: l.Host, Payee: l.Payee, SaleFrom: o.SaleFrom, SaleTo: o.SaleTo, Starts: o.Starts, Ends: o.Ends, RefundTo: o.RefundTo}
 }
 
-// A TicketView is a ticket that this node's person has bought.
+// A TicketView is a ticket that this node's person has bought or was given.
 type TicketView struct {
 	ID     string        `json:"id"`
 	Room   room.ID       `json:"room"`
@@ -42,8 +42,10 @@ type TicketView struct {
 	Serial uint32        `json:"serial"`
 	Holder doc.PublicKey `json:"holder"` // the key that holds it: fresh, or this device's
 	Seller doc.PublicKey `json:"seller"` // the device that signed it
-	Starts int64         `json:"starts"` // unix ms, as it was when it was sold
+	Starts int64         `json:"starts"` // unix ms, as far as is known here
 	Ends   int64         `json:"ends"`
+	Void   bool          `json:"void"` // so its seller has said
+	Text   string        `json:"text"` // what others read it as; only its holder comes in with it
 }
 
 // A BoughtView is what a purchase has brought.
@@ -106,7 +108,7 @@ func sellerError(err error) error {
 	return &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
 }
 
-// Tickets lists those that this node's person has bought and that have not run out, by when they do.
+// Tickets lists those that this node's person has bought or was given and that have not run out, by when they do.
 func (n *Node) Tickets() ([]TicketView, error) {
 	views := []TicketView{}
 	m := n.shop.market.Load()
@@ -117,7 +119,7 @@ func (n *Node) Tickets() ([]TicketView, error) {
 	for _, h := range list {
 		t := h.Ticket
 		views = append(views, TicketView{ID: h.ID.String(), Room: room.ID(t.Room), Class: t.Class, Serial: t.Serial, Holder: t.Holder, Seller: t.By,
-			Starts: t.NotBefore * 1000, Ends: t.NotAfter * 1000})
+			Starts: h.Starts, Ends: h.Ends, Void: h.Void, Text: market.Text(h.Raw)})
 	}
 	return views, err
 }

@@ -15,10 +15,11 @@ import (
 
 func ticketCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "ticket", Short: "Buy tickets to rooms, and see which one has", Args: noArgs,
+		Use: "ticket", Short: "Buy tickets to rooms, give them away, and run the sale of your own", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f))
+	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketTransferCommand(f), ticketAcceptCommand(f), ticketCheckCommand(f),
+		ticketOfferCommand(f), ticketSoldCommand(f), ticketGiveCommand(f), ticketRefundCommand(f), ticketRescheduleCommand(f), ticketCancelCommand(f))
 	return cmd
 }
 
@@ -143,11 +144,16 @@ func printBought(w io.Writer, b node.BoughtView, total, rail string) error {
 }
 
 func ticketListCommand(f *flags) *cobra.Command {
-	var asJSON bool
+	var asJSON, news bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the tickets that you have", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.withSession(cmd, func(s *session) error {
+				if news {
+					if err := s.NewsOfTickets(cmd.Context()); err != nil {
+						return err
+					}
+				}
 				list, err := s.Tickets(cmd.Context())
 				if err != nil {
 					return err
@@ -162,12 +168,17 @@ func ticketListCommand(f *flags) *cobra.Command {
 				tab := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 				fmt.Fprintln(tab, "TICKET\tROOM\tSEAT\tGOOD UNTIL")
 				for _, t := range list {
-					fmt.Fprintf(tab, "%s\t%s\t%d\t%s\n", t.ID[:8], t.Room, t.Serial+1, clock(t.Ends))
+					until := clock(t.Ends)
+					if t.Void {
+						until = "void"
+					}
+					fmt.Fprintf(tab, "%s\t%s\t%d\t%s\n", t.ID[:8], t.Room, t.Serial+1, until)
 				}
 				return tab.Flush()
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&news, "news", false, "ask the sellers first what became of them: money that came back, rooms put off or cancelled")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
 }

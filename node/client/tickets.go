@@ -29,3 +29,58 @@ func (c *Client) Tickets(ctx context.Context) ([]node.TicketView, error) {
 	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets", nil, &list)
 	return list.Tickets, err
 }
+
+// withRef is a body that names a room and says more.
+func withRef(ref string, body map[string]any) map[string]any {
+	for k, what := range refBody(ref) {
+		body[k] = what
+	}
+	return body
+}
+
+// NewsOfTickets has the node ask the sellers what became of its tickets, and lists them.
+func (c *Client) NewsOfTickets(ctx context.Context) error {
+	return c.Call(ctx, http.MethodPost, "/api/v1/tickets/news", nil, nil)
+}
+
+// SoldTickets lists the tickets to a room of the node's person.
+func (c *Client) SoldTickets(ctx context.Context, ref string) ([]node.SoldView, error) {
+	var list struct{ Tickets []node.SoldView }
+	err := c.Call(ctx, http.MethodPost, "/api/v1/tickets/sold", refBody(ref), &list)
+	return list.Tickets, err
+}
+
+// RefundTickets takes tickets to a room of the node's person back: one, somebody's, or all.
+func (c *Client) RefundTickets(ctx context.Context, ref, what string, all, byHand bool) (v node.RefundView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/refund", withRef(ref, map[string]any{"what": what, "all": all, "by_hand": byHand}), &v)
+}
+
+// CancelTickets ends the sale of a room, and refunds all.
+func (c *Client) CancelTickets(ctx context.Context, ref string, byHand bool) (v node.RefundView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/cancel", withRef(ref, map[string]any{"by_hand": byHand}), &v)
+}
+
+// OfferTickets changes what is on sale of a room of the node's person. terms are named as in the API; what is not there stays.
+func (c *Client) OfferTickets(ctx context.Context, ref string, terms map[string]any) (v node.OfferView, err error) {
+	return v, c.Call(ctx, http.MethodPut, "/api/v1/tickets/offers", withRef(ref, terms), &v)
+}
+
+// GiveTicket makes a complimentary ticket.
+func (c *Client) GiveTicket(ctx context.Context, ref, to string) (v node.GivenView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/give", withRef(ref, map[string]any{"to": to}), &v)
+}
+
+// TransferTicket gives a ticket away.
+func (c *Client) TransferTicket(ctx context.Context, ticket, to string) (v node.GivenView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/transfer", map[string]string{"ticket": ticket, "to": to}, &v)
+}
+
+// AcceptTicket takes in a ticket that somebody gave.
+func (c *Client) AcceptTicket(ctx context.Context, text string) (v node.CheckView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/accept", map[string]string{"text": text}, &v)
+}
+
+// CheckTicket reads a ticket.
+func (c *Client) CheckTicket(ctx context.Context, text string) (v node.CheckView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/check", map[string]string{"text": text}, &v)
+}

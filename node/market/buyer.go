@@ -402,6 +402,11 @@ func (m *Market) book(b Bought, docs [][]byte, refunds [][]byte) error {
 	if err != nil {
 		return err
 	}
+	return m.bookRefunds(refunds, now)
+}
+
+// bookRefunds books what came back, if it is not booked yet. That it is ours, and not too much, the books say.
+func (m *Market) bookRefunds(refunds [][]byte, now time.Time) error {
 	for _, raw := range refunds {
 		e, err := ledger.ParseEntry(raw)
 		if err != nil {

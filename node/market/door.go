@@ -27,23 +27,30 @@ func (m *Market) Height() (n uint64, err error) {
 	return n, err
 }
 
-// Ticket is the newest ticket to a room that this node has bought and that has not run out, and the key that holds it. raw is
-// nil if there is none.
+// Ticket is a ticket to a room that this node has, and the key that holds it: the newest that is good, as far as is known here, or
+// else the newest of the last month, for the host may have put the room off and we have not heard. raw is nil if there is none;
+// holder is zero if the person holds it, whose devices need no other key.
 func (m *Market) Ticket(room ledger.Room, now time.Time) (raw []byte, holder doc.PrivateKey, err error) {
 	err = m.look(func(l *lists) {
+		good := false
 		for _, h := range l.held[room] {
-			if now.Unix() < h.ticket.NotAfter {
-				raw, holder = h.raw, m.KeyOf(h.order)
+			s := l.stands(h)
+			ends := time.UnixMilli(s.Ends)
+			if fine := !s.Void && now.Before(ends); fine || !good && now.Before(ends.Add(newsFor)) {
+				raw, holder, good = h.raw, m.holderKey(h, doc.PrivateKey{}), fine
 			}
 		}
 	})
 	return raw, holder, err
 }
 
-// A Held is a ticket that this node has bought.
+// A Held is a ticket that this node has bought, or was given.
 type Held struct {
-	ID     ledger.ID
-	Ticket ledger.Ticket
+	ID           ledger.ID
+	Ticket       ledger.Ticket
+	Raw          []byte
+	Void         bool  // so its seller has said
+	Starts, Ends int64 // unix ms: from when to when it is good, as far as is known here
 }
 
 // Tickets lists those that have not run out, by when that is.
@@ -51,14 +58,14 @@ func (m *Market) Tickets(now time.Time) (list []Held, err error) {
 	err = m.look(func(l *lists) {
 		for _, room := range l.held {
 			for _, h := range room {
-				if now.Unix() < h.ticket.NotAfter {
-					list = append(list, Held{h.id, h.ticket})
+				if s := l.stands(h); now.UnixMilli() < s.Ends {
+					list = append(list, s)
 				}
 			}
 		}
 	})
 	slices.SortFunc(list, func(a, b Held) int {
-		return cmp.Or(cmp.Compare(a.Ticket.NotAfter, b.Ticket.NotAfter), bytes.Compare(a.Ticket.Room[:], b.Ticket.Room[:]), cmp.Compare(a.Ticket.Serial, b.Ticket.Serial))
+		return cmp.Or(cmp.Compare(a.Ends, b.Ends), bytes.Compare(a.Ticket.Room[:], b.Ticket.Room[:]), cmp.Compare(a.Ticket.Serial, b.Ticket.Serial))
 	})
 	return list, err
 }

@@ -1,9 +1,11 @@
 package market
 
 import (
+	"slices"
 	"time"
 
 	"salon/ledger"
+	"salon/ledger/doc"
 )
 
 // lists are what the ledger's entries say, put together as the market asks for it: the books answer by name alone.
@@ -20,21 +22,40 @@ type lists struct {
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
 	allots   map[ledger.ID][]ledger.Entry // first version -> what others sell of it
+	seating  seating
+	debts    debts
+	cleared  map[ledger.Key][]cleared // debtor of ours -> what we have confirmed
+	own      map[ledger.Key]bool      // this node's person and device
+	certs    map[ledger.ID][]byte     // order -> certificate, while we pay it
+	got      map[ledger.ID]owned      // receipt of ours
+	given    map[ledger.ID][]byte     // ticket that was ours -> the one that somebody has for it
+	fates    map[ledger.ID]fate       // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
+}
+
+// owned is a receipt of ours.
+type owned struct {
+	seller ledger.Key // the device
+	paid   ledger.Money
+	back   ledger.Amount // of it, that came back
 }
 
 // held is a ticket of ours.
 type held struct {
-	raw    []byte
-	id     ledger.ID
-	ticket ledger.Ticket
-	order  ledger.Order // which says what key holds it
+	raw     []byte
+	id      ledger.ID
+	ticket  ledger.Ticket
+	order   ledger.Order // which says what key holds it; the zero Order if it was given
+	receipt ledger.ID    // likewise
+	host    ledger.Key   // the device to ask for a transfer
 }
 
-func newLists() lists {
+func newLists(who doc.Author) lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
-		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Entry{}}
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Entry{},
+		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
+		own: map[ledger.Key]bool{who.Person: true, who.Device: true}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -44,6 +65,8 @@ func (m *Market) look(f func(l *lists)) error {
 	defer m.mu.Unlock()
 	err := m.store.Entries(m.lists.seen, func(n uint64, e ledger.Entry) bool {
 		m.lists.add(e, m.id.Cert())
+		m.lists.seating.add(e, m.id.Author().Person)
+		m.lists.debts.add(e)
 		m.lists.seen = n + 1
 		return true
 	})
@@ -88,22 +111,79 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		delete(l.empty, b.Receipt)
 	case *ledger.Pay:
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
-		if o, _, err := ledger.OpenDocument[ledger.Order](e.Docs[0]); err == nil {
-			l.paid[b.Order] = o
+		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil {
+			l.paid[b.Order], l.certs[b.Order] = o, b.Cert
 		}
 	case *ledger.Void:
 		delete(l.paying, l.orders[b.Quote])
 	case *ledger.Got:
-		r, _, err := ledger.OpenDocument[ledger.Receipt](e.Docs[0])
+		r, _, err := ledger.ReadDocument[ledger.Receipt](e.Docs[0])
 		if err != nil {
 			return // the ledger has read it before
 		}
+		host := r.By
+		if cert, err := doc.OpenCert(l.certs[r.Order], time.UnixMilli(e.Time)); err == nil {
+			host = cert.Device // of whoever let the seller sell, if that is another
+		}
 		delete(l.paying, r.Order)
+		delete(l.certs, r.Order)
+		l.got[b.Receipt] = owned{seller: r.By, paid: r.Paid}
 		for _, raw := range e.Docs[1:] {
-			if t, id, err := ledger.OpenDocument[ledger.Ticket](raw); err == nil {
-				l.held[t.Room] = append(l.held[t.Room], held{raw, id, t, l.paid[r.Order]})
+			if t, id, err := ledger.ReadDocument[ledger.Ticket](raw); err == nil {
+				l.hold(held{raw, id, t, l.paid[r.Order], b.Receipt, host})
 			}
 		}
+	case *ledger.Handed:
+		l.handed(e)
+	case *ledger.Clear:
+		if s, _, err := ledger.ReadDocument[ledger.Settle](e.Docs[0]); err == nil && l.own[s.Creditor] {
+			l.cleared[s.Debtor] = append(l.cleared[s.Debtor], cleared{Settle: e.Docs[0], Settled: e.Docs[1]})
+		}
+	case *ledger.Refunded:
+		l.refunded(e)
+	}
+}
+
+// hold takes a ticket of ours in.
+func (l *lists) hold(h held) { l.held[h.ticket.Room] = append(l.held[h.ticket.Room], h) }
+
+// drop lets tickets of ours go.
+func (l *lists) drop(gone func(held) bool) {
+	for room, list := range l.held {
+		l.held[room] = slices.DeleteFunc(list, gone)
+	}
+}
+
+// handed takes in a ticket that changed hands.
+func (l *lists) handed(e ledger.Entry) {
+	last := e.Docs[len(e.Docs)-1]
+	t, id, err := ledger.ReadDocument[ledger.Ticket](last)
+	if err != nil {
+		return // the ledger has read it before
+	}
+	if len(e.Docs) == 2 {
+		if tr, _, err := ledger.ReadDocument[ledger.Transfer](e.Docs[0]); err == nil {
+			l.drop(func(h held) bool { return h.id == tr.Ticket })
+			l.given[tr.Ticket] = last
+		}
+	}
+	if l.own[t.Holder] {
+		l.hold(held{raw: last, id: id, ticket: t, host: t.By})
+	}
+}
+
+// refunded takes in what came back: who has all of the money has no ticket.
+func (l *lists) refunded(e ledger.Entry) {
+	theirs, err := ledger.ParseEntry(e.Docs[0])
+	if err != nil {
+		return // the ledger has read it before
+	}
+	if r, ok := theirs.Body.(*ledger.Refund); ok {
+		o := l.got[r.Receipt]
+		if o.back += r.Money.Amount; o.back >= o.paid.Amount {
+			l.drop(func(h held) bool { return h.receipt == r.Receipt })
+		}
+		l.got[r.Receipt] = o
 	}
 }
 
@@ -112,4 +192,17 @@ func (l *lists) offered(first, id ledger.ID, room ledger.Room, listing ledger.Li
 		l.rooms[room] = append(l.rooms[room], first)
 	}
 	l.newest[first], l.versions[id] = id, listing
+}
+
+// offer is the newest version of an offer.
+func (l *lists) offer(first ledger.ID) (*ledger.Offer, error) {
+	e, err := ledger.ParseEntry(l.versions[l.newest[first]].Offer)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := e.Body.(*ledger.Offer)
+	if !ok {
+		return nil, ledger.ErrKind
+	}
+	return o, nil
 }

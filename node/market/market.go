@@ -51,17 +51,21 @@ type Market struct {
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	log    *slog.Logger
 
+	givingBack sync.Mutex // held while money goes back; before mu
+	revising   sync.Mutex // held while an offer is; likewise
+
 	mu      sync.Mutex // guards the fields below
 	lists   lists
 	serving map[string]int                     // streams, by peer
 	holds   map[string]map[ledger.ID]time.Time // by peer: quotes that are not paid, and until when they hold
 	changed chan struct{}                      // closed at the next sale
+	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{})}
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}
@@ -101,7 +105,21 @@ func (m *Market) Run(ctx context.Context) {
 			})
 		})
 	}
+	all.Go(func() {
+		every(ctx, resumeAgain, func() {
+			if err := m.PayBack(ctx); err != nil && ctx.Err() == nil {
+				m.log.Warn("money is still to go back", "err", err)
+			}
+		})
+	})
 	if m.dial != nil {
+		all.Go(func() {
+			every(ctx, newsAgain, func() {
+				if err := m.News(ctx); err != nil && ctx.Err() == nil {
+					m.log.Info("a seller was not asked for news", "err", err)
+				}
+			})
+		})
 		all.Go(func() {
 			every(ctx, resumeAgain, func() {
 				if err := m.Resume(ctx); err != nil && ctx.Err() == nil {

@@ -12,8 +12,8 @@ type Stamp struct {
 	Revoked          uint64
 }
 
-// News is closed when the ledger has another entry.
-func (m *Market) News() <-chan struct{} { return m.store.News() }
+// Appended is closed when the ledger has another entry.
+func (m *Market) Appended() <-chan struct{} { return m.store.News() }
 
 // Papers are what tickets to a room of this node's person are checked against, unless they are still those of a stamp: then, and
 // where this node offers nothing of the room, there are no listings.
@@ -57,4 +57,17 @@ func (m *Market) Papers(room ledger.Room, have Stamp, now time.Time) (listings [
 	}
 	revocations, _, err = ledger.Sign(device, r)
 	return listings, revocations, at, err
+}
+
+// Gate is what checks tickets to a room of this node's person, by its own papers as of now.
+func (m *Market) Gate(room ledger.Room, now time.Time) (*ledger.Gate, error) {
+	listings, void, _, err := m.Papers(room, Stamp{}, now)
+	if err != nil {
+		return nil, err
+	}
+	p := ledger.NewPapers(room, m.id.Author().Person)
+	if err := p.Read(listings, void, now); err != nil {
+		return nil, err
+	}
+	return p.Gate(now)
 }

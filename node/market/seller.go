@@ -82,6 +82,12 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.quote(ctx, from, q)
 		case pay:
 			answer, err = m.paid(ctx, q)
+		case news:
+			answer, err = m.fate(q.Of)
+		case move:
+			answer, err = m.move(q)
+		case settle:
+			answer, err = m.claimed(q)
 		case ack:
 			return nil
 		default:

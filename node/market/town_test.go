@@ -1,11 +1,13 @@
 package market_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 
 	"salon/ledger"
 	"salon/ledger/doc"
+	"salon/node/framed"
 	"salon/node/market"
 	"salon/node/market/railtest"
 )
@@ -35,6 +38,7 @@ type town struct {
 	mu    sync.Mutex // guards the fields below
 	nodes map[ledger.Key]*party
 	cut   *cut
+	liars map[ledger.Key][]byte // devices that answer with that where it is an answer
 }
 
 // cut breaks a stream at a message, the first being number 1, before that is delivered or right after.
@@ -50,6 +54,7 @@ type party struct {
 	id     *doc.Identity
 	dir    string
 	credit ledger.Amount
+	poor   bool // has no bank
 	store  *ledger.Store
 	*market.Market
 	serving sync.WaitGroup
@@ -58,7 +63,7 @@ type party struct {
 }
 
 func newTown(t *testing.T) *town {
-	return &town{t: t, bank: railtest.NewFake("bank"), nodes: map[ledger.Key]*party{}}
+	return &town{t: t, bank: railtest.NewFake("bank"), nodes: map[ledger.Key]*party{}, liars: map[ledger.Key][]byte{}}
 }
 
 // settle begins the node of person number n.
@@ -90,8 +95,11 @@ func (p *party) open() {
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.store = store
-	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name),
-		Rails:  map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank}},
+	rails := map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank}}
+	if p.poor {
+		rails = nil
+	}
+	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name), Rails: rails,
 		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit }})
 }
 
@@ -118,8 +126,29 @@ func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.St
 	return func(_ context.Context, device ledger.Key) (market.Stream, error) {
 		w := p.town
 		w.mu.Lock()
-		to := w.nodes[device]
+		to, lie := w.nodes[device], w.liars[device]
 		w.mu.Unlock()
+		if lie != nil {
+			a, b := net.Pipe()
+			to.serving.Go(func() {
+				defer b.Close()
+				in, buf := bufio.NewReader(b), []byte(nil)
+				for {
+					var err error
+					if buf, err = framed.Read(in, buf, 8<<10); err != nil {
+						return
+					}
+					answer := lie
+					if buf[0]+1 != lie[0] {
+						answer = []byte{15, 0x81, 0x80} // of debts it says nothing
+					}
+					if _, err := b.Write(framed.Append(nil, answer)); err != nil {
+						return
+					}
+				}
+			})
+			return &end{Conn: a, town: w}, nil
+		}
 		if to == nil || to.ctx.Err() != nil {
 			return nil, errNobody
 		}
@@ -273,4 +302,34 @@ func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// ask sends a message of a kind over a stream and reads the answer.
+func ask(s market.Stream, kind byte, body any) ([]byte, error) {
+	defer s.Close()
+	raw, err := doc.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Write(framed.Append(nil, append([]byte{kind}, raw...))); err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(s)
+	answer, err := framed.Read(in, nil, 128<<10)
+	if err != nil {
+		return nil, err
+	}
+	bye := append([]byte{8, 0x81, 0x58, 0x20}, make([]byte, 32)...)
+	if _, err := s.Write(framed.Append(nil, bye)); err == nil {
+		_, _ = in.ReadByte() // until the other side has hung up
+	}
+	return answer, nil
+}
+
+// copyFolder copies the files of a folder.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
 }

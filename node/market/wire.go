@@ -11,13 +11,16 @@ import (
 
 // Protocol is how a buyer talks to a seller: the buyer asks, the seller answers each question once, in order. A message is
 // framed as all of ours are, one byte says what it is, and the rest is deterministic CBOR, an array. All but the question
-// for what is on sale are about an order or a quote, and may be asked again, on this stream or another, for the same answer.
+// for what is on sale are about an order, a quote, a receipt or a ticket, and may be asked again, on this stream or another, for the same answer.
 //
 //	buyer              seller
 //	ask     room       shelf   what is on sale there
 //	order   order      quote   seats are held
 //	pay     quote      sold    receipt and tickets; or wait: nothing has come yet
 //	ack     receipt            nothing: they are on the buyer's disk
+//	news    of what    fate    money that went back, tickets that are void, the time of the room
+//	move    transfer   moved   the ticket of the next generation
+//	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
 //	        any        refuse  why not
 const Protocol = "/salon/ticket/1"
 
@@ -81,6 +84,46 @@ type refuse struct {
 	Code string
 }
 
+type news struct {
+	_  struct{}  `cbor:",toarray"`
+	Of ledger.ID // a receipt or a ticket; who knows it has it
+}
+
+type fate struct {
+	_       struct{}    `cbor:",toarray"`
+	Refunds [][]byte    // entries
+	Void    []ledger.ID // tickets that are not good any more
+	Starts  int64       // unix ms: from when to when tickets are good now
+	Ends    int64
+}
+
+type move struct {
+	_        struct{} `cbor:",toarray"`
+	Transfer []byte
+}
+
+type moved struct {
+	_      struct{} `cbor:",toarray"`
+	Ticket []byte
+}
+
+type settle struct {
+	_      struct{} `cbor:",toarray"`
+	Debtor ledger.Key
+	Settle []byte // empty: only asks
+}
+
+type settled struct {
+	_    struct{}  `cbor:",toarray"`
+	List []cleared // the newest, the last one last
+}
+
+type cleared struct {
+	_       struct{} `cbor:",toarray"`
+	Settle  []byte
+	Settled []byte
+}
+
 func (ask) kind() byte    { return 1 }
 func (shelf) kind() byte  { return 2 }
 func (order) kind() byte  { return 3 }
@@ -90,6 +133,13 @@ func (sold) kind() byte   { return 6 }
 func (wait) kind() byte   { return 7 }
 func (ack) kind() byte    { return 8 }
 func (refuse) kind() byte { return 9 }
+func (news) kind() byte   { return 10 }
+func (fate) kind() byte   { return 11 }
+func (move) kind() byte   { return 12 }
+func (moved) kind() byte  { return 13 }
+
+func (settle) kind() byte  { return 14 }
+func (settled) kind() byte { return 15 }
 
 // encode frames a message.
 func encode(m message) ([]byte, error) {
@@ -128,6 +178,18 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[ack](body)
 	case refuse{}.kind():
 		m, err = decoded[refuse](body)
+	case news{}.kind():
+		m, err = decoded[news](body)
+	case fate{}.kind():
+		m, err = decoded[fate](body)
+	case move{}.kind():
+		m, err = decoded[move](body)
+	case moved{}.kind():
+		m, err = decoded[moved](body)
+	case settle{}.kind():
+		m, err = decoded[settle](body)
+	case settled{}.kind():
+		m, err = decoded[settled](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}
@@ -161,6 +223,9 @@ var codes = []struct {
 	{"no_rail", ErrRail},
 	{"failed", ErrFailed},
 	{"busy", ErrBusy},
+	{"given_away", ErrGivenAway},
+	{"too_much", ledger.ErrTooMuch},
+	{"elsewhere", ErrElsewhere},
 	{"unwell", ErrSeller},
 }
 

@@ -39,6 +39,12 @@ var vectors = []struct {
 	{"sold", sold{Receipt: []byte{1}, Tickets: [][]byte{{2}, {3}}, Offer: []byte{4}, Refunds: [][]byte{}}, "0c 06 84 41 01 82 41 02 41 03 41 04 80"},
 	{"wait", wait{}, "02 07 80"},
 	{"ack", ack{Receipt: ledger.ID{1}}, "24 08 81 5820 " + thirtyTwo},
+	{"news", news{Of: ledger.ID{1}}, "24 0a 81 5820 " + thirtyTwo},
+	{"fate", fate{Refunds: [][]byte{{1}}, Void: []ledger.ID{{1}}, Starts: 2, Ends: 1000}, "2c 0b 84 81 41 01 81 5820 " + thirtyTwo + " 02 1903e8"},
+	{"move", move{Transfer: []byte{1}}, "04 0c 81 41 01"},
+	{"moved", moved{Ticket: []byte{1, 2}}, "05 0d 81 42 0102"},
+	{"settle", settle{Debtor: ledger.Key{1}, Settle: []byte{2}}, "26 0e 82 5820 " + thirtyTwo + " 41 02"},
+	{"settled", settled{List: []cleared{{Settle: []byte{1}, Settled: []byte{2}}}}, "08 0f 81 81 82 41 01 41 02"},
 	{"refuse", refuse{Code: "sold_out"}, "0b 09 81 68 736f6c645f6f7574"},
 }
 
@@ -62,7 +68,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 	for name, s := range map[string]string{
 		"nothing":               "",
 		"of no kind":            "00 80",
-		"of a kind to come":     "0a 80",
+		"of a kind to come":     "63 80",
 		"an ask of no room":     "01 80",
 		"a room too short":      "01 81 41 aa",
 		"more after the end":    "07 80 00",

@@ -82,6 +82,15 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/tickets", nil, s.tickets},
 		taking(s, "POST /api/v1/tickets", s.buyTickets),
 		taking(s, "POST /api/v1/tickets/offers", s.onSale),
+		taking(s, "PUT /api/v1/tickets/offers", s.offerTickets),
+		taking(s, "POST /api/v1/tickets/sold", s.soldTickets),
+		taking(s, "POST /api/v1/tickets/refund", s.refundTickets),
+		taking(s, "POST /api/v1/tickets/cancel", s.cancelTickets),
+		taking(s, "POST /api/v1/tickets/give", s.giveTicket),
+		taking(s, "POST /api/v1/tickets/transfer", s.transferTicket),
+		taking(s, "POST /api/v1/tickets/accept", s.acceptTicket),
+		taking(s, "POST /api/v1/tickets/check", s.checkTicket),
+		{"POST /api/v1/tickets/news", nil, s.newsOfTickets},
 		taking(s, "POST /api/v1/peers", s.addPeer),
 		{"POST /api/v1/passes", nil, s.issuePass},
 		taking(s, "POST "+redeemPath, s.redeemPass),
@@ -225,7 +234,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -860,7 +861,27 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("POST", "/tickets/offers", jsonType, `{"link":"`+evening.View().Link+`"}`)
 	do("POST", "/tickets", jsonType, `{"link":"`+evening.View().Link+`","price":"5 EUR"}`)
-	do("GET", "/tickets", "", "")
+	var mine ticketList
+	if err := json.Unmarshal([]byte(do("GET", "/tickets", "", "")), &mine); err != nil || len(mine.Tickets) != 1 {
+		t.Fatalf("%+v, %v", mine, err)
+	}
+	do("POST", "/tickets/transfer", jsonType, `{"ticket":"`+mine.Tickets[0].ID+`","to":"`+stranger+`"}`)
+	do("POST", "/tickets/news", "", "")
+	page := s
+	s = other
+	do("PUT", "/tickets/offers", jsonType, `{"room":"Evening","seats":6,"starts":`+fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())+`}`)
+	var given node.GivenView
+	if err := json.Unmarshal([]byte(do("POST", "/tickets/give", jsonType, `{"room":"Evening","to":"`+page.n.Person().String()+`"}`)), &given); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/tickets/sold", jsonType, `{"room":"Evening"}`)
+	s = page
+	do("POST", "/tickets/check", jsonType, `{"text":"`+given.Text+`"}`)
+	do("POST", "/tickets/accept", jsonType, `{"text":"`+given.Text+`"}`)
+	s = other
+	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
+	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
+	s = page
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)
@@ -873,7 +894,6 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("PUT", "/people/"+stranger, jsonType, `{"name":"Eve","blocked":true}`)
 	do("GET", "/people", "", "")
 
-	page := s
 	s = newSiteOf(t, Options{}, &node.Relay{Open: true, Hosts: []string{stranger}})
 	do("GET", "/relay", "", "")
 	do("GET", "/relay/records", "", "")

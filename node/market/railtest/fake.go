@@ -2,8 +2,11 @@
 package railtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,6 +22,7 @@ type Fake struct {
 	mu       sync.Mutex // guards the fields below
 	hold     bool
 	down     bool
+	deaf     bool
 	lookups  int
 	more     ledger.Amount
 	cur      ledger.Currency
@@ -44,6 +48,9 @@ func (f *Fake) Hold(on bool) { f.set(func() { f.hold = on }) }
 
 // Down makes the payee's side answer nothing but errors.
 func (f *Fake) Down(on bool) { f.set(func() { f.down = on }) }
+
+// Lose has refunds be sent, and the answer lost.
+func (f *Fake) Lose(on bool) { f.set(func() { f.deaf = on }) }
 
 // Skew has more arrive than was asked for, or less, or another currency if cur is not empty.
 func (f *Fake) Skew(more ledger.Amount, cur ledger.Currency) {
@@ -95,13 +102,10 @@ func (f *Fake) Lookups() (n int) {
 	return n
 }
 
-// Refunds lists what was sent back.
+// Refunds lists what was sent back, the least first.
 func (f *Fake) Refunds() (list []ledger.Money) {
-	f.set(func() {
-		for _, m := range f.refunds {
-			list = append(list, m)
-		}
-	})
+	f.set(func() { list = slices.Collect(maps.Values(f.refunds)) })
+	slices.SortFunc(list, func(a, b ledger.Money) int { return cmp.Compare(a.Amount, b.Amount) })
 	return list
 }
 
@@ -218,6 +222,12 @@ func (f *Fake) Refund(_ context.Context, ref ledger.ID, m ledger.Money, _ string
 	if f.down {
 		return market.Event{}, ErrDown
 	}
+	if old, sent := f.refunds[ref]; sent && old != m {
+		return market.Event{}, fmt.Errorf("%s was sent back, and now it is %s", old, m)
+	}
 	f.refunds[ref] = m
+	if f.deaf {
+		return market.Event{}, ErrDown
+	}
 	return market.Event{Ref: ref, State: market.Settled, Received: m}, nil
 }

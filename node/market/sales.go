@@ -1,0 +1,129 @@
+package market
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"salon/ledger"
+)
+
+// A Seat is a ticket that this node's person has sold or given, or that was for them.
+type Seat struct {
+	Ticket  ledger.ID
+	Offer   ledger.ID // first version
+	Serial  uint32
+	Holder  ledger.Key
+	Receipt ledger.ID  // zero for a gift
+	Buyer   ledger.Key // who paid; likewise
+	Rail    string
+	Void    bool
+	Moved   bool // void, since somebody else holds the seat now
+}
+
+// Seats lists the tickets to a room of this node's person, void ones too, by seat.
+func (m *Market) Seats(room ledger.Room) (list []Seat, err error) {
+	err = m.look(func(l *lists) {
+		for id, at := range l.seating.tickets {
+			if at.room != room {
+				continue
+			}
+			s := Seat{Ticket: id, Offer: at.first, Serial: at.serial, Holder: at.holder, Receipt: at.receipt, Void: at.void || l.seating.ended[at.first], Moved: at.moved != nil}
+			if p := l.seating.receipts[at.receipt]; p != nil {
+				s.Buyer, s.Rail = p.buyer, p.rail
+			}
+			list = append(list, s)
+		}
+	})
+	slices.SortFunc(list, func(a, b Seat) int {
+		return cmp.Or(bytes.Compare(a.Offer[:], b.Offer[:]), cmp.Compare(a.Serial, b.Serial), bytes.Compare(a.Ticket[:], b.Ticket[:]))
+	})
+	return list, err
+}
+
+// A Sales is how the tickets of one class of a room sell.
+type Sales struct {
+	Listed    ledger.Listed // the newest version
+	Seats     ledger.Seats
+	Cancelled bool
+	Due       map[string]ledger.Money // that is still to go back, by rail
+}
+
+// Sales lists what this node's person sells of a room; the zero Room is all rooms.
+func (m *Market) Sales(room ledger.Room, now time.Time) (list []Sales, err error) {
+	err = m.look(func(l *lists) {
+		for c, first := range l.seating.firsts {
+			o, err := l.offer(first)
+			if err != nil || !room.IsZero() && c.room != room {
+				continue
+			}
+			s := Sales{Cancelled: l.seating.ended[first], Due: map[string]ledger.Money{}}
+			who := m.id.Author()
+			s.Listed = ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}
+			for _, receipt := range l.seating.sales[first] {
+				p := l.seating.receipts[receipt]
+				if n := len(p.dues); n > 0 && p.next() != nil && !p.others {
+					old := s.Due[p.rail]
+					s.Due[p.rail] = ledger.Money{Amount: old.Amount + p.dues[n-1].upTo - p.back, Cur: p.money.Cur}
+				}
+			}
+			list = append(list, s)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = m.store.View(func(b *ledger.Books) error {
+		for i := range list {
+			first := list[i].Listed.Offer.First
+			if first.IsZero() {
+				first = list[i].Listed.ID
+			}
+			var err error
+			if list[i].Seats, err = b.Seats(first, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b Sales) int {
+		x, y := &a.Listed.Offer, &b.Listed.Offer
+		return cmp.Or(cmp.Compare(x.Ends, y.Ends), bytes.Compare(x.Room[:], y.Room[:]), cmp.Compare(x.Class, y.Class))
+	})
+	return list, err
+}
+
+// Revise makes a new version of what is on sale of a room. Who has a ticket keeps it: it is good at the new time. What the ledger
+// refuses stays as it was: another currency, fewer seats than were given out.
+func (m *Market) Revise(room ledger.Room, number uint8, change func(*ledger.Offer)) (ledger.Listed, error) {
+	var first ledger.ID
+	if err := m.look(func(l *lists) { first = l.seating.firsts[class{room, number}] }); err != nil {
+		return ledger.Listed{}, err
+	}
+	if first.IsZero() {
+		return ledger.Listed{}, ledger.ErrNotOnSale
+	}
+	m.revising.Lock() // the next version is of the newest
+	defer m.revising.Unlock()
+	var o ledger.Offer
+	err := m.look(func(l *lists) {
+		if newest, err := l.offer(first); err == nil {
+			o = *newest
+		}
+	})
+	if err != nil {
+		return ledger.Listed{}, err
+	}
+	o.Split = slices.Clone(o.Split)
+	change(&o)
+	o.First, o.Version, o.FirstFree = first, o.Version+1, 0
+	if err := m.append(&o); err != nil {
+		return ledger.Listed{}, fmt.Errorf("revise: %w", err)
+	}
+	who := m.id.Author()
+	l := ledger.Listed{Offer: o, Host: who.Person, Payee: who.Person, Seller: who.Device}
+	err = m.look(func(ls *lists) { l.ID = ls.newest[first] })
+	return l, err
+}

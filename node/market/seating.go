@@ -1,0 +1,211 @@
+package market
+
+import (
+	"crypto/sha256"
+	"slices"
+
+	"salon/ledger"
+)
+
+// seating is who has which seat of what this node's person offers, and what is due to go back for seats that are void.
+type seating struct {
+	firsts   map[class]ledger.ID       // of offers of ours
+	seats    map[place]ledger.ID       // place -> the ticket that is good
+	tickets  map[ledger.ID]*seat       // by ticket, void ones too
+	receipts map[ledger.ID]*paid       // of tickets
+	sales    map[ledger.ID][]ledger.ID // first version -> receipts
+	ended    map[ledger.ID]bool        // first versions that are cancelled
+}
+
+type class struct {
+	room   ledger.Room
+	number uint8
+}
+
+type place struct {
+	first  ledger.ID
+	serial uint32
+}
+
+// seat is a ticket that this node's person has issued, or let issue.
+type seat struct {
+	id ledger.ID
+	place
+	room    ledger.Room
+	holder  ledger.Key
+	receipt ledger.ID // zero for a gift
+	void    bool
+	moved   *handover // nil unless it was given to somebody
+}
+
+// handover is to whom a ticket was given, and what they got for it.
+type handover struct {
+	to     ledger.Key
+	ticket []byte
+}
+
+// paid is what is known of a receipt for tickets.
+type paid struct {
+	first       ledger.ID
+	buyer       ledger.Key
+	tickets     []ledger.ID // as they were sold
+	rail        string
+	money       ledger.Money
+	back        ledger.Amount // of it, that went back
+	seats, void uint32
+	kept        uint32 // of the void ones, those whose money is kept
+	others      bool   // somebody else took the money
+	dues        []due
+}
+
+// A due is money that is to go back. Each is sent once, by its name, however often that is tried, and in order: what each
+// brings the sum up to follows from the ledger alone, so that after a crash it is the same.
+type due struct {
+	ref  ledger.ID
+	upTo ledger.Amount
+	why  ledger.Reason
+}
+
+func newSeating() seating {
+	return seating{firsts: map[class]ledger.ID{}, seats: map[place]ledger.ID{}, tickets: map[ledger.ID]*seat{}, receipts: map[ledger.ID]*paid{},
+		sales: map[ledger.ID][]ledger.ID{}, ended: map[ledger.ID]bool{}}
+}
+
+// next is the first due that was not booked; nil if there is none.
+func (p *paid) next() *due {
+	i := slices.IndexFunc(p.dues, func(d due) bool { return d.upTo > p.back })
+	if i < 0 {
+		return nil
+	}
+	return &p.dues[i]
+}
+
+// owe makes what the void seats were paid with due.
+func (p *paid) owe(entry, receipt ledger.ID, void uint32, why ledger.Reason) {
+	h := sha256.New()
+	h.Write([]byte("salon/market-refund/1\x00"))
+	h.Write(entry[:])
+	h.Write(receipt[:])
+	p.dues = append(p.dues, due{ref: ledger.ID(h.Sum(nil)), upTo: ledger.PartOf(p.money.Amount, void, p.seats), why: why})
+}
+
+// add takes the next entry of the log of a person.
+func (s *seating) add(e ledger.Entry, own ledger.Key) {
+	switch b := e.Body.(type) {
+	case *ledger.Offer:
+		if b.Version == 1 && !b.Room.IsZero() {
+			s.firsts[class{b.Room, b.Class}] = e.ID
+		}
+	case *ledger.Sale:
+		s.sold(e, e.Docs[0], len(b.Tickets), false)
+	case *ledger.Report:
+		o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0])
+		s.sold(e, e.Docs[2], len(b.Tickets), err != nil || o.Payee != own)
+	case *ledger.Gift:
+		s.issue(e.Docs[0], ledger.ID{})
+	case *ledger.Move:
+		s.move(e)
+	case *ledger.Revoke:
+		s.revoke(e, b)
+	case *ledger.Cancel:
+		s.ended[b.Offer] = true
+		for _, receipt := range s.sales[b.Offer] {
+			p := s.receipts[receipt]
+			p.owe(e.ID, receipt, p.seats-p.kept, b.Reason)
+		}
+	case *ledger.Refund:
+		if p := s.receipts[b.Receipt]; p != nil {
+			p.back += b.Money.Amount
+		}
+	}
+}
+
+// sold takes in the tickets of a sale, the last documents of its entry. Those of an offer that is somebody else's are not ours to
+// take back.
+func (s *seating) sold(e ledger.Entry, rawReceipt []byte, tickets int, others bool) {
+	r, receipt, err := ledger.ReadDocument[ledger.Receipt](rawReceipt)
+	if err != nil || tickets == 0 {
+		return
+	}
+	p := &paid{rail: r.Rail, money: r.Paid, seats: uint32(tickets), others: others}
+	for _, raw := range e.Docs[len(e.Docs)-tickets:] {
+		at := s.issue(raw, receipt)
+		if at == nil {
+			return
+		}
+		p.first, p.buyer, p.tickets = at.first, at.holder, append(p.tickets, at.id)
+	}
+	s.receipts[receipt] = p
+	s.sales[p.first] = append(s.sales[p.first], receipt)
+	if s.ended[p.first] { // paid for what was held then
+		p.owe(e.ID, receipt, p.seats, ledger.ReasonCancelled)
+	}
+}
+
+// issue takes a ticket in; nil if it is to somebody else's room.
+func (s *seating) issue(raw []byte, receipt ledger.ID) *seat {
+	t, id, err := ledger.ReadDocument[ledger.Ticket](raw)
+	if err != nil {
+		return nil // the ledger has read it before
+	}
+	first, ours := s.firsts[class{t.Room, t.Class}]
+	if !ours {
+		return nil
+	}
+	at := &seat{id: id, place: place{first, t.Serial}, room: t.Room, holder: t.Holder, receipt: receipt}
+	s.tickets[id], s.seats[at.place] = at, id
+	return at
+}
+
+func (s *seating) move(e ledger.Entry) {
+	tr, _, err := ledger.ReadDocument[ledger.Transfer](e.Docs[0])
+	if err != nil {
+		return // the ledger has read it before
+	}
+	old := s.tickets[tr.Ticket]
+	if old == nil {
+		return
+	}
+	s.issue(e.Docs[1], old.receipt)
+	old.void, old.moved = true, &handover{tr.To, e.Docs[1]}
+}
+
+// revoke takes the seats from who had them. Their money is due, unless they were taken from who abused them.
+func (s *seating) revoke(e ledger.Entry, b *ledger.Revoke) {
+	var touched []ledger.ID
+	for _, serial := range b.Serials {
+		at := s.tickets[s.seats[place{b.Offer, serial}]]
+		if at == nil {
+			continue
+		}
+		at.void = true
+		delete(s.seats, at.place)
+		p := s.receipts[at.receipt]
+		if p == nil { // a gift
+			continue
+		}
+		if p.void++; b.Reason == ledger.ReasonAbuse || b.Reason == ledger.ReasonDispute {
+			p.kept++
+		} else if !slices.Contains(touched, at.receipt) {
+			touched = append(touched, at.receipt)
+		}
+	}
+	for _, receipt := range touched {
+		p := s.receipts[receipt]
+		p.owe(e.ID, receipt, p.void-p.kept, b.Reason)
+	}
+}
+
+// of are the tickets of a receipt that are known here, or the one ticket of that name.
+func (s *seating) of(what ledger.ID) map[ledger.ID]*seat {
+	found := map[ledger.ID]*seat{}
+	if at := s.tickets[what]; at != nil {
+		found[what] = at
+	}
+	if p := s.receipts[what]; p != nil {
+		for _, id := range p.tickets {
+			found[id] = s.tickets[id]
+		}
+	}
+	return found
+}
