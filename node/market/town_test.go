@@ -52,7 +52,9 @@ type party struct {
 	credit ledger.Amount
 	store  *ledger.Store
 	*market.Market
+	through *party // passes on what this node asks; nil: it dials itself
 	serving sync.WaitGroup
+	shown   chan ledger.Shown
 	ctx     context.Context
 	stop    context.CancelFunc
 }
@@ -73,7 +75,7 @@ func (w *town) settle(n uint32) *party {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := &party{town: w, name: fmt.Sprint("node ", n), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000}
+	p := &party{town: w, name: fmt.Sprint("node ", n), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000, shown: make(chan ledger.Shown, 100)}
 	p.open()
 	w.mu.Lock()
 	w.nodes[device.Public()] = p
@@ -92,7 +94,8 @@ func (p *party) open() {
 	p.store = store
 	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name),
 		Rails:  map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank}},
-		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit }})
+		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit },
+		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s }})
 }
 
 func (p *party) close() {
@@ -117,15 +120,23 @@ var errNobody = errors.New("nobody there")
 func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.Stream, error) {
 	return func(_ context.Context, device ledger.Key) (market.Stream, error) {
 		w := p.town
+		asked := device
+		if p.through != nil {
+			asked = p.through.device()
+		}
 		w.mu.Lock()
-		to := w.nodes[device]
+		to := w.nodes[asked]
 		w.mu.Unlock()
 		if to == nil || to.ctx.Err() != nil {
 			return nil, errNobody
 		}
 		a, b := net.Pipe()
 		to.serving.Go(func() { to.Serve(to.ctx, name, &end{Conn: b, town: w}) })
-		return &end{Conn: a, town: w}, nil
+		s := &end{Conn: a, town: w}
+		if p.through != nil {
+			return s, market.Forwarded(s, device)
+		}
+		return s, nil
 	}
 }
 

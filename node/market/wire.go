@@ -18,6 +18,8 @@ import (
 //	order   order      quote   seats are held
 //	pay     quote      sold    receipt and tickets; or wait: nothing has come yet
 //	ack     receipt            nothing: they are on the buyer's disk
+//	tip     order      bid     so it can be paid; then as with a quote
+//	via     device             what follows is for that device, and so are the answers
 //	        any        refuse  why not
 const Protocol = "/salon/ticket/1"
 
@@ -128,6 +130,12 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[ack](body)
 	case refuse{}.kind():
 		m, err = decoded[refuse](body)
+	case tip{}.kind():
+		m, err = decoded[tip](body)
+	case bid{}.kind():
+		m, err = decoded[bid](body)
+	case via{}.kind():
+		m, err = decoded[via](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}

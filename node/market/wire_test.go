@@ -39,6 +39,9 @@ var vectors = []struct {
 	{"sold", sold{Receipt: []byte{1}, Tickets: [][]byte{{2}, {3}}, Offer: []byte{4}, Refunds: [][]byte{}}, "0c 06 84 41 01 82 41 02 41 03 41 04 80"},
 	{"wait", wait{}, "02 07 80"},
 	{"ack", ack{Receipt: ledger.ID{1}}, "24 08 81 5820 " + thirtyTwo},
+	{"tip", tip{Order: []byte{1}, Note: []byte{2}, Card: []byte{3}, Rail: "iou"}, "0c 14 84 41 01 41 02 41 03 63 696f75"},
+	{"bid", bid{Quote: []byte{1, 2}, Cert: []byte{3}}, "07 15 82 42 0102 41 03"},
+	{"via", via{Device: ledger.Key{1}}, "24 16 81 5820 " + thirtyTwo},
 	{"refuse", refuse{Code: "sold_out"}, "0b 09 81 68 736f6c645f6f7574"},
 }
 
