@@ -49,6 +49,7 @@ type Room struct {
 	lends     lends
 	lanes     map[peer.ID]relay.Link // of those on stage, that end here
 	reacting  reacting
+	tips      tips
 	tally     tally
 }
 

@@ -342,8 +342,8 @@ const MaxDepth = maxPath
 
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
-// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer or
-// Inside, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer,
+// Inside or Tip, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -429,6 +429,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindVolunteer
 	case Inside:
 		kind = kindInside
+	case Tip:
+		kind = kindTip
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -533,6 +535,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Volunteer](b[1:])
 	case kindInside:
 		return decode[Inside](b[1:])
+	case kindTip:
+		return decode[Tip](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

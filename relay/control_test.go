@@ -74,6 +74,7 @@ var controlVectors = []controlVector{
 	{"volunteer", "29 a2 01 07 02 02", Volunteer{ID: 7, Carry: 2}},
 	{"inside", "2a a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 82 5820 " + strings.Repeat("53", 32) + " 5820 " + strings.Repeat("54", 32),
 		Inside{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{fill32(0x53), fill32(0x54)}}},
+	{"tip", "60 a1 01 42 0102", Tip{Payload: []byte{1, 2}}},
 }
 
 type controlVector struct {
