@@ -613,6 +613,7 @@ var eventTypes = map[string]any{
 	"left":      leftEvent{},
 	"levels":    levelsEvent{},
 	"reactions": reactionsEvent{},
+	"tip":       tipEvent{},
 	"quality":   qualityEvent{},
 	"reset":     struct{}{},
 	"check":     checkEvent{},
@@ -861,6 +862,9 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/offers", jsonType, `{"link":"`+evening.View().Link+`"}`)
 	do("POST", "/tickets", jsonType, `{"link":"`+evening.View().Link+`","price":"5 EUR"}`)
 	do("GET", "/tickets", "", "")
+	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
+	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
+	do("GET", "/credit", "", "")
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)
