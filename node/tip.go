@@ -44,6 +44,9 @@ type TipView struct {
 	Amount string      `json:"amount"`         // such as "5 EUR"; "" if it is hidden
 	Note   string      `json:"note"`           // "" for none
 	Time   int64       `json:"time"`           // unix ms
+
+	// Pledge is the charity for which To takes it, if so: that they pass it on is their word alone.
+	Pledge *doc.PublicKey `json:"pledge,omitempty"`
 }
 
 // A TipWish is a tip to give.
@@ -55,6 +58,7 @@ type TipWish struct {
 	Note       string
 	HideName   bool // from the room; who is given it sees both
 	HideAmount bool
+	Charity    doc.PublicKey // whom they take it for; zero if it is their own
 }
 
 // A GivenView is what became of a tip.
@@ -66,6 +70,9 @@ type GivenView struct {
 	Amount  string        `json:"amount"`
 	Fee     string        `json:"fee"`  // the rail's, on top; "" for none
 	Owed    bool          `json:"owed"` // nothing is paid yet: this person owes it
+
+	// Pledge means that who is given it says to pass it on to a charity. Nothing that the charity has signed is at hand.
+	Pledge bool `json:"pledge"`
 }
 
 var (
@@ -93,7 +100,7 @@ func (n *Node) Tip(ctx context.Context, w TipWish) (GivenView, error) {
 	if err != nil {
 		return GivenView{}, err
 	}
-	g := market.Gift{Device: to.device, Payee: to.person, Room: to.room, Money: w.Money, MaxFee: w.MaxFee.Amount, Rail: w.Rail, Note: note, Name: n.displayName()}
+	g := market.Gift{Device: to.device, Payee: to.person, Room: to.room, Money: w.Money, MaxFee: w.MaxFee.Amount, Rail: w.Rail, Note: note, Name: n.displayName(), Charity: w.Charity}
 	if w.HideName {
 		g.Hide |= ledger.HideName
 	}
@@ -104,7 +111,7 @@ func (n *Node) Tip(ctx context.Context, w TipWish) (GivenView, error) {
 	if err != nil {
 		return GivenView{}, tipError(err)
 	}
-	v := GivenView{Order: given.Order.String(), Receipt: given.Receipt.String(), To: to.person, Amount: w.Money.String(), Owed: w.Rail == ledger.IOURail}
+	v := GivenView{Order: given.Order.String(), Receipt: given.Receipt.String(), To: to.person, Amount: w.Money.String(), Owed: w.Rail == ledger.IOURail, Pledge: !w.Charity.IsZero()}
 	if given.Fee.Amount != 0 {
 		v.Fee = given.Fee.String()
 	}
@@ -329,6 +336,9 @@ func (r *Room) takeTip(t ledger.Tip, now time.Time) bool {
 	v := TipView{ID: t.Order.String(), To: r.names.view(t.To), Note: t.Note, Time: t.Time.UnixMilli()}
 	if !t.From.IsZero() {
 		v.From = &PersonView{t.From, t.Name}
+	}
+	if !t.Charity.IsZero() {
+		v.Pledge = &t.Charity
 	}
 	if !t.Money.IsZero() {
 		v.Amount = t.Money.String()

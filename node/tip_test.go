@@ -96,6 +96,21 @@ func TestTipInRoom(t *testing.T) {
 		t.Errorf("%d given, %d came", given, got)
 	}
 
+	// For a charity, of which nothing signed is at hand, it is a pledge; and no income.
+	charity := doc.PrivateKeyFromSeed([32]byte{7}).Public()
+	pledge, err := di.n.Tip(t.Context(), TipWish{To: link, Money: twoEuro, Rail: ledger.IOURail, Charity: charity})
+	if err != nil || !pledge.Pledge || first.Pledge {
+		t.Errorf("%+v, %v", pledge, err)
+	}
+	for _, r := range []*Room{g.host, bo, cy, di} {
+		if v := g.tips(r, 4); v.Pledge == nil || *v.Pledge != charity {
+			t.Errorf("at %s: %+v", r.n.displayName(), v)
+		}
+	}
+	if a, b := g.balance(g.host.n, ledger.Charity(charity)), g.balance(g.host.n, ledger.IncomeTips); a != -200 || b != -400 {
+		t.Errorf("%d are the charity's, %d the host's own", -a, -b)
+	}
+
 	for _, c := range []struct {
 		name string
 		wish TipWish

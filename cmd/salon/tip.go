@@ -54,15 +54,21 @@ func tipCommand(f *flags) *cobra.Command {
 	fl.StringVar(&t.Note, "note", "", fmt.Sprintf("a few words, at most %d characters", ledger.MaxNote))
 	fl.BoolVar(&t.HideName, "hide-name", false, "the room does not see who gave it")
 	fl.BoolVar(&t.HideAmount, "hide-amount", false, "the room does not see how much it is")
+	fl.StringVar(&t.Charity, "charity", "", "the ID of a charity that they take it for: a pledge, which they have to keep")
 	fl.BoolVar(&yes, "yes", false, "give it")
 	fl.BoolVar(&asJSON, "json", false, "print an object with order and receipt")
 	return cmd
 }
 
 func printGiven(w io.Writer, g node.GivenView) error {
-	how := "You gave " + g.Amount + "."
+	how := "You gave " + g.Amount
 	if g.Owed {
-		how = "You will owe " + g.Amount + ": all of it is theirs."
+		how = "You will owe " + g.Amount
+	}
+	if g.Pledge {
+		how += ", as a pledge: that it reaches the charity is their word, and the charity has signed nothing."
+	} else {
+		how += ": all of it is theirs."
 	}
 	if g.Fee != "" {
 		how += " The way of paying takes " + g.Fee + " on top."

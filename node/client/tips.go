@@ -17,6 +17,7 @@ type Tip struct {
 	Note       string `json:"note"`
 	HideName   bool   `json:"hide_name"`
 	HideAmount bool   `json:"hide_amount"`
+	Charity    string `json:"charity"` // an ID; empty: it is their own
 }
 
 // Tip gives a tip.

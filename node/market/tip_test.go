@@ -114,6 +114,60 @@ func TestTip(t *testing.T) {
 	}
 }
 
+// Neither what the rail takes on top nor what it keeps is hidden in the tip: each is a line of its own, and nobody pays a fee that
+// they have not agreed to.
+func TestTipWithFee(t *testing.T) {
+	w, ctx := newTown(t), within(t)
+	ana, bo := w.settle(1), w.settle(2)
+	w.bank.Charge(7, 3)
+	g := bo.gift(ana, "bank")
+	g.MaxFee = 6
+	if _, err := bo.Tip(ctx, g); !errors.Is(err, ledger.ErrMismatch) {
+		t.Errorf("at most 6, and 7 are asked: %v", err)
+	}
+	if w.bank.Moved() != 0 || len(bo.kinds()) != 0 {
+		t.Error("it was paid all the same")
+	}
+	g.MaxFee = 7
+	if got, err := bo.Tip(ctx, g); err != nil || got.Fee != eur(7) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if tip := ana.seen(ctx); tip.Money != eur(250) {
+		t.Errorf("shown: %+v", tip)
+	}
+	for account, want := range map[ledger.Account]ledger.Amount{ledger.IncomeTips: -250, ledger.IncomeFees: -7, ledger.ExpenseRail: 3, ledger.Asset("bank"): 254} {
+		if a := ana.balance(account); a != want {
+			t.Errorf("%s is %d, want %d", account, a, want)
+		}
+	}
+	if a := bo.balance(ledger.ExpenseTips); a != 257 || bo.balance(ledger.Asset("bank")) != -257 {
+		t.Errorf("the giver has spent %d", a)
+	}
+}
+
+// What is given for a charity is no income of who takes it: they hold it, and owe it on.
+func TestTipForCharity(t *testing.T) {
+	w, ctx := newTown(t), within(t)
+	ana, bo := w.settle(1), w.settle(2)
+	charity := seed(50).Public()
+	g := bo.gift(ana, ledger.IOURail)
+	g.Charity = charity
+	if _, err := bo.Tip(ctx, g); err != nil {
+		t.Fatal(err)
+	}
+	if tip := ana.seen(ctx); tip.Charity != charity || tip.To != ana.person || tip.Money != eur(250) {
+		t.Errorf("shown: %+v", tip)
+	}
+	for account, want := range map[ledger.Account]ledger.Amount{ledger.IncomeTips: 0, ledger.Charity(charity): -250} {
+		if a := ana.balance(account); a != want {
+			t.Errorf("%s is %d, want %d", account, a, want)
+		}
+	}
+	if owes, owed := bo.debts(ana); owes != 250 || owed != 250 || bo.balance(ledger.ExpenseCharity) != 250 {
+		t.Errorf("owes %d, is owed %d", owes, owed)
+	}
+}
+
 // notes are those that a node's orders name.
 func (p *party) notes() (ids []ledger.ID) {
 	p.town.t.Helper()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"salon/ledger"
+	"salon/ledger/doc"
 	"salon/node"
 	"salon/room"
 )
@@ -17,6 +18,7 @@ type tipBody struct {
 	Note       string `json:"note"`
 	HideName   bool   `json:"hide_name"`
 	HideAmount bool   `json:"hide_amount"`
+	Charity    string `json:"charity"` // the ID of whom they take it for; empty: it is their own
 }
 
 // tip waits until the receipt is there or will not come; a payment that is on its way goes on without.
@@ -28,6 +30,13 @@ func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
 	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount}
 	if !readMoney(w, body.Amount, &wish.Money) || body.MaxFee != "" && !readMoney(w, body.MaxFee, &wish.MaxFee) {
 		return
+	}
+	if body.Charity != "" {
+		var err error
+		if wish.Charity, err = doc.ParsePublicKey(body.Charity); err != nil {
+			writeError(w, http.StatusBadRequest, "bad_person", "A charity is named by its ID: 52 letters and digits.")
+			return
+		}
 	}
 	v, err := s.n.Tip(r.Context(), wish)
 	if err != nil {

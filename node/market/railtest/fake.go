@@ -22,6 +22,8 @@ type Fake struct {
 	lookups  int
 	more     ledger.Amount
 	cur      ledger.Currency
+	fee      ledger.Amount
+	cost     ledger.Amount
 	payments map[ledger.ID]*payment
 	refunds  map[ledger.ID]ledger.Money
 	watchers []chan market.Event
@@ -49,6 +51,9 @@ func (f *Fake) Down(on bool) { f.set(func() { f.down = on }) }
 func (f *Fake) Skew(more ledger.Amount, cur ledger.Currency) {
 	f.set(func() { f.more, f.cur = more, cur })
 }
+
+// Charge has the payer pay a fee on top, and the rail keep something of what comes.
+func (f *Fake) Charge(fee, cost ledger.Amount) { f.set(func() { f.fee, f.cost = fee, cost }) }
 
 func (f *Fake) set(change func()) {
 	f.mu.Lock()
@@ -114,7 +119,7 @@ func (f *Fake) Lie(ref ledger.ID, m ledger.Money) {
 func (f *Fake) arrive(ref ledger.ID, p *payment) {
 	p.state, p.got = market.Settled, p.amount
 	p.moved++
-	p.got.Amount += f.more
+	p.got.Amount += f.fee + f.more
 	if f.cur != "" {
 		p.got.Cur = f.cur
 	}
@@ -138,6 +143,7 @@ func (f *Fake) tell(ref ledger.ID, p *payment) {
 func (f *Fake) event(ref ledger.ID, p *payment) market.Event {
 	ev := market.Event{Ref: ref, State: p.state}
 	if p.state == market.Settled {
+		ev.Cost = f.cost
 		ev.Received, ev.Proof = p.got, append([]byte(f.Name), ref[:]...)
 	}
 	return ev
@@ -156,7 +162,7 @@ func (f *Fake) Create(_ context.Context, r market.Request) (market.Invoice, erro
 	if f.payments[r.Ref] == nil {
 		f.payments[r.Ref] = &payment{amount: r.Amount, state: market.Open}
 	}
-	return market.Invoice{Request: f.Name + ":" + r.Ref.String()}, nil
+	return market.Invoice{Request: f.Name + ":" + r.Ref.String(), Fee: f.fee}, nil
 }
 
 // Lookup says where a payment is.

@@ -478,6 +478,7 @@ export const en = {
     give: "Give the tip",
     given: (name: string, amount: string) => `You will owe ${name} ${amount}.`,
     banner: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${to} ${amount || "a tip"}.`,
+    pledge: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${amount || "something"} that ${to} pledges to a charity.`,
   },
 
   person: {
