@@ -21,7 +21,7 @@ import (
 const (
 	noteKind = "note"
 	noteSalt = 16
-	MaxNote  = 280 // runes
+	MaxNote  = 64 // runes
 )
 
 // NewNote salts a text.
@@ -88,17 +88,22 @@ func writeFile(fs files, path string, b []byte) error {
 
 // Note returns the text of a note, empty if it was erased or never came.
 func (s *Store) Note(id ID) (string, error) {
+	raw, err := s.RawNote(id)
+	return NoteText(raw), err
+}
+
+// RawNote returns a note with its salt, to show it to others; nil if it was erased or never came.
+func (s *Store) RawNote(id ID) ([]byte, error) {
 	raw, err := os.ReadFile(filepath.Join(s.dir, notesName, id.String()))
-	if errors.Is(err, os.ErrNotExist) {
-		return "", nil
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case noteID(raw) != id:
+		return nil, fmt.Errorf("%w: note %s", ErrCorrupt, id.Short())
 	}
-	if err == nil && noteID(raw) != id {
-		err = fmt.Errorf("%w: note %s", ErrCorrupt, id.Short())
-	}
-	if err != nil {
-		return "", err
-	}
-	return NoteText(raw), nil
+	return raw, nil
 }
 
 // EraseNote takes a note's text off the disk. The log stays as it is, and verifies as before.

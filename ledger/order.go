@@ -40,6 +40,9 @@ const (
 	hides
 )
 
+// IsTip reports whether an order buys nothing: the money is a gift.
+func (o Order) IsTip() bool { return o.Purpose == ForTip || o.Purpose == ForCharity }
+
 func (Order) kind() string  { return "order" }
 func (o Order) signer() Key { return o.Buyer }
 
@@ -53,7 +56,7 @@ func (o Order) check() error {
 	if err := checkASCII("refund address", o.Refund, maxAddress); err != nil {
 		return err
 	}
-	tip := o.Purpose == ForTip || o.Purpose == ForCharity
+	tip := o.IsTip()
 	switch {
 	case o.Purpose == 0 || o.Purpose >= purposes:
 		return fieldError("purpose %d", o.Purpose)

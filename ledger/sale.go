@@ -13,6 +13,9 @@ func (r *Reserve) names() []name {
 	if !r.Note.IsZero() {
 		n = append(n, name{noteKind, r.Note})
 	}
+	if !r.Card.IsZero() {
+		n = append(n, name{Card{}.kind(), r.Card})
+	}
 	return n
 }
 
@@ -43,6 +46,15 @@ func (r *Reserve) apply(b *Books, e Entry) error {
 		return mismatch("note")
 	case quote.Time != e.Time:
 		return mismatch("quote and entry are of different times")
+	}
+	if !r.Card.IsZero() {
+		card, err := document[Card](b, r.Card)
+		if err != nil {
+			return err
+		}
+		if err := card.fits(order, r.Order, e.Time); err != nil {
+			return err
+		}
 	}
 	if id, ok := load[ID](b, keyOrder+r.Order.key()); ok {
 		if err := b.again(id); err != nil {

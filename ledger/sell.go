@@ -7,12 +7,13 @@ import (
 	"salon/ledger/doc"
 )
 
-// Terms are what a seller asks for beyond the offer. They are this node's own, and in no log.
+// Terms are what a seller asks for beyond the offer, and what came beside the order.
 type Terms struct {
 	Rail    string
 	Request string // what the rail asks to be paid; its rail binds it to the order
 	Fee     Amount // the rail's, on top
 	Credit  Amount // how much a buyer may owe in all by IOU, this order included; 0 means nothing
+	Card    []byte // of a tip; nil if it has none
 }
 
 // Quote answers an order: it picks the seats, and returns the quote with the draft that holds them. If the order has a
@@ -57,9 +58,16 @@ func (b *Books) Quote(k doc.PrivateKey, rawOrder, note []byte, t Terms) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	d := Draft{Body: &Reserve{Order: id, Quote: quote, Note: order.Note}, Docs: [][]byte{rawOrder, raw}}
+	reserve := &Reserve{Order: id, Quote: quote, Note: order.Note}
+	d := Draft{Body: reserve, Docs: [][]byte{rawOrder, raw}}
 	if !order.Note.IsZero() {
 		d.Docs = append(d.Docs, note)
+	}
+	if len(t.Card) > 0 {
+		if _, reserve.Card, err = OpenDocument[Card](t.Card); err != nil {
+			return nil, nil, err
+		}
+		d.Docs = append(d.Docs, t.Card)
 	}
 	return raw, []Draft{d}, nil
 }

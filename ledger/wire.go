@@ -125,6 +125,41 @@ type Settled struct {
 	Time   int64 `cbor:"3,keyasint"`
 }
 
+// A Card is signed by who gives a tip: this a room may see of it.
+type Card struct {
+	Order   ID     `cbor:"1,keyasint"`
+	Payee   Key    `cbor:"2,keyasint"` // a person
+	By      Key    `cbor:"3,keyasint"` // the buyer of the order
+	Cert    []byte `cbor:"4,keyasint"` // says whose device that is
+	Name    string `cbor:"5,keyasint"` // by which the giver wants to be thanked
+	Room    Room   `cbor:"6,keyasint,omitzero"`
+	Money   Money  `cbor:"7,keyasint,omitzero"` // none if it is hidden
+	Note    ID     `cbor:"8,keyasint,omitzero"`
+	Charity Key    `cbor:"9,keyasint,omitzero"`
+}
+
+// A Banner is signed by the payee's device: a tip has come. It is the receipt as a room may see it.
+type Banner struct {
+	Order   ID     `cbor:"1,keyasint"`
+	Receipt ID     `cbor:"2,keyasint"`
+	By      Key    `cbor:"3,keyasint"`
+	Cert    []byte `cbor:"4,keyasint"` // says whose device that is: the payee
+	Room    Room   `cbor:"5,keyasint"`
+	Money   Money  `cbor:"6,keyasint,omitzero"` // none if it is hidden
+	Note    ID     `cbor:"7,keyasint,omitzero"`
+	Charity Key    `cbor:"8,keyasint,omitzero"`
+	Time    int64  `cbor:"9,keyasint"` // of the receipt
+}
+
+// A Shown is what a room shows of a tip: the array [banner, card, note]. The card is empty where the giver's name is hidden,
+// the note where there is none.
+type Shown struct {
+	_      struct{} `cbor:",toarray"`
+	Banner []byte
+	Card   []byte
+	Note   []byte
+}
+
 // A Return is signed by the seller of an allotment: from this serial on I have sold none, and will sell none.
 type Return struct {
 	Allot ID     `cbor:"1,keyasint"`
@@ -218,6 +253,7 @@ type Reserve struct {
 	Order ID `cbor:"1,keyasint"`
 	Quote ID `cbor:"2,keyasint"`
 	Note  ID `cbor:"3,keyasint,omitzero"`
+	Card  ID `cbor:"4,keyasint,omitzero"` // of a tip
 }
 
 // A Sale books a payment, and issues what it was for. A payment that came too late, for seats that are gone, is booked

@@ -21,9 +21,9 @@ const (
 // A conduct is what a host, or a relay, remembers of how somebody behaves in a room, with all their devices and after they have gone:
 // an allowance of each connection alone would be had anew with each.
 type conduct struct {
-	commands, reactions, questions allowance
-	floods                         int       // in a row
-	out                            time.Time // until then they are not let in
+	commands, reactions, questions, tips allowance
+	floods                               int       // in a row
+	out                                  time.Time // until then they are not let in
 }
 
 // conductOf is somebody's. r.mu is held.

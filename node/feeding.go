@@ -244,6 +244,11 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	if m, ok := m.(relay.Papers); ok {
 		r.hearPapers(c, m, now)
 	}
+	var tip ledger.Tip
+	var tipErr error
+	if m, ok := m.(relay.Tip); ok {
+		tip, tipErr = r.openTipBelow(c, m.Payload, now) // signatures are checked before the room waits for us
+	}
 	var said said
 	if m, ok := m.(relay.Command); ok {
 		said = r.openCommand(c, carries, m.Payload, now) // signatures are checked before the room waits for us
@@ -281,6 +286,10 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Volunteer:
 		r.hearVolunteer(c, m, now)
 	case relay.Ask, relay.Papers: // heard above
+	case relay.Tip:
+		if tipErr == nil {
+			r.passTip(m.Payload, tip, now)
+		}
 	case relay.Event:
 		r.takeProposal(c, m, now)
 	case relay.Lead:

@@ -39,7 +39,7 @@ func (n *Node) Market() (*market.Market, error) {
 		return nil, n.shop.err
 	}
 	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
-		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }})
+		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }, Via: n.dialOnStage, Tipped: n.tipped})
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
 		return nil, errors.Join(err, store.Close())
 	}
@@ -113,7 +113,8 @@ func (n *Node) findSeller(device ledger.Key, id peer.ID) {
 	}
 }
 
-// dialSeller opens a stream to a device, if it is known where it is.
+// dialSeller opens a stream to a device, if it is known where it is, or that is in a room with us: who leads that passes on what we
+// say.
 func (n *Node) dialSeller(ctx context.Context, device ledger.Key) (market.Stream, error) {
 	id, err := peerOf(device)
 	if err != nil {
@@ -124,7 +125,19 @@ func (n *Node) dialSeller(ctx context.Context, device ledger.Key) (market.Stream
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return n.host.NewStream(ctx, id, market.Protocol)
+	leader := n.leaderNear(device)
+	if leader == "" || n.host.Network().Connectedness(id) == network.Connected {
+		return n.host.NewStream(ctx, id, market.Protocol)
+	}
+	s, err := n.host.NewStream(ctx, leader, market.Protocol)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.SetDeadline(time.Now().Add(dialTimeout)), market.Forwarded(s, device)); err != nil {
+		s.Reset()
+		return nil, err
+	}
+	return s, nil
 }
 
 // A Sale is how a host sells tickets to a room.

@@ -50,6 +50,7 @@ type Room struct {
 	lends     lends
 	lanes     map[peer.ID]relay.Link // of those on stage, that end here
 	reacting  reacting
+	tips      tips
 	tally     tally
 }
 

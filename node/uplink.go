@@ -180,7 +180,7 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	switch m.(type) {
 	case relay.Refuse, relay.Redirect, relay.Wait:
 		u.answered = true
-	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside, relay.Papers:
+	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside, relay.Papers, relay.Tip:
 		if r.guest.have.Load() == 0 {
 			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about
 		}
@@ -234,6 +234,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		if current {
 			r.showReactions(m.Counts)
 		}
+	case relay.Tip:
+		r.tipFromAbove(u, m.Payload, now)
 	case relay.Route:
 		r.takeRoute(u.ctl, m)
 	case relay.AskRecords:

@@ -17,17 +17,19 @@ const (
 	LevelsHeard
 	ReactionsHeard
 	PeopleChanged
+	TipShown
 )
 
 // A Change tells a watcher that something is not as it was; it asks for the new state itself, so that changes may be
 // merged.
 type Change struct {
 	Kind   ChangeKind
-	Room   room.ID                 // RoomChanged, LevelsHeard, ReactionsHeard
+	Room   room.ID                 // RoomChanged, LevelsHeard, ReactionsHeard, TipShown
 	Gone   bool                    // RoomChanged: we are in it no longer
 	Levels map[doc.PublicKey]uint8 // LevelsHeard: -dBov by person; read only
 
 	Reactions map[string]uint32 // ReactionsHeard: how many of each emoji since the last; read only
+	Tip       *TipView          // TipShown; read only
 }
 
 type watchers struct {

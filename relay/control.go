@@ -357,7 +357,7 @@ const MaxDepth = maxPath
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
 // Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer,
-// Inside or Papers, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Inside, Papers or Tip, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -445,6 +445,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindInside
 	case Papers:
 		kind = kindPapers
+	case Tip:
+		kind = kindTip
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -551,6 +553,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Inside](b[1:])
 	case kindPapers:
 		return decode[Papers](b[1:])
+	case kindTip:
+		return decode[Tip](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

@@ -184,7 +184,7 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	if err != nil {
 		return Bought{}, err
 	}
-	paying, err := m.commit(ctx, w, listed.raw, rawOrder, q.Quote, buyer)
+	paying, err := m.commit(ctx, w, listed.raw, rawOrder, q.Quote, nil, buyer)
 	if err != nil {
 		return Bought{}, err
 	}
@@ -233,7 +233,7 @@ func (m *Market) KeyOf(o ledger.Order) doc.PrivateKey {
 }
 
 // commit checks a quote, and puts on disk that it will be paid. The books check it against the order.
-func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder, rawQuote []byte, buyer doc.PrivateKey) (ledger.Entry, error) {
+func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder, rawQuote, note []byte, buyer doc.PrivateKey) (ledger.Entry, error) {
 	q, id, err := ledger.OpenDocument[ledger.Quote](rawQuote)
 	if err != nil {
 		return ledger.Entry{}, err
@@ -245,7 +245,7 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	body := &ledger.Pay{Order: orderID, Quote: id, Cert: l.Cert}
+	body := &ledger.Pay{Order: orderID, Quote: id, Note: o.Note, Cert: l.Cert}
 	docs := [][]byte{rawOrder, rawQuote}
 	if w.Rail == ledger.IOURail {
 		ev, err := m.rails[w.Rail].Payer.Pay(ctx, billOf(o, orderID, q, id, buyer))
@@ -256,6 +256,9 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 			return ledger.Entry{}, err
 		}
 		docs = append(docs, ev.Proof)
+	}
+	if !o.Note.IsZero() {
+		docs = append(docs, note)
 	}
 	if len(l.Allot) > 0 {
 		allot, err := ledger.ParseEntry(l.Allot)

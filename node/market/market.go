@@ -39,6 +39,10 @@ type Options struct {
 	Dial func(ctx context.Context, device ledger.Key) (Stream, error)
 	// Credit is how much a buyer may owe in all; nil means nothing. It must not call the market.
 	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	// Via opens a stream to a device that the peer cannot reach itself; nil means to none.
+	Via func(ctx context.Context, device ledger.Key) (Stream, error)
+	// Tipped hears what a room may see of a tip that has come, at least once; nil means nobody does. It must not call the market.
+	Tipped func(ledger.Shown)
 	Log    *slog.Logger // nil means discard
 }
 
@@ -49,6 +53,8 @@ type Market struct {
 	rails  map[string]Rail
 	dial   func(ctx context.Context, device ledger.Key) (Stream, error)
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	via    func(ctx context.Context, device ledger.Key) (Stream, error)
+	tipped func(ledger.Shown)
 	log    *slog.Logger
 
 	givingBack sync.Mutex // held while money goes back; before mu
@@ -58,13 +64,14 @@ type Market struct {
 	lists   lists
 	serving map[string]int                     // streams, by peer
 	holds   map[string]map[ledger.ID]time.Time // by peer: quotes that are not paid, and until when they hold
+	tips    map[string]pace                    // by peer
 	changed chan struct{}                      // closed at the next sale
 	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}}
 	for name, r := range o.Rails {
 		m.rails[name] = r

@@ -79,7 +79,11 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 		case ask:
 			answer, err = m.shelf(q.Room)
 		case order:
-			answer, err = m.quote(ctx, from, q)
+			answer, err = m.quote(ctx, from, q, nil)
+		case tip:
+			answer, err = m.bid(ctx, from, q)
+		case via:
+			return m.forward(ctx, q.Device, s, in)
 		case pay:
 			answer, err = m.paid(ctx, q)
 		case news:
@@ -131,9 +135,9 @@ func (m *Market) shelf(room ledger.Room) (message, error) {
 	return found, err
 }
 
-// quote answers an order. The rail is asked for an invoice in between, which takes its time and is in no transaction; what is
+// quote answers an order, which a card goes with if it is a tip. The rail is asked for an invoice in between, which takes its time and is in no transaction; what is
 // free now may be gone then, and the invoice stays unpaid.
-func (m *Market) quote(ctx context.Context, from string, q order) (message, error) {
+func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (message, error) {
 	o, id, err := ledger.OpenDocument[ledger.Order](q.Order)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMessage, err)
@@ -142,7 +146,7 @@ func (m *Market) quote(ctx context.Context, from string, q order) (message, erro
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}
-	terms := ledger.Terms{Rail: q.Rail, Credit: m.credit(o.Buyer, o.Price.Cur)}
+	terms := ledger.Terms{Rail: q.Rail, Credit: m.credit(o.Buyer, o.Price.Cur), Card: card}
 	var raw []byte
 	var drafts []ledger.Draft
 	decide := func(b *ledger.Books) (err error) {
@@ -160,7 +164,7 @@ func (m *Market) quote(ctx context.Context, from string, q order) (message, erro
 	if len(drafts) == 0 { // there is one
 		return quote{Quote: raw}, nil
 	}
-	if !m.mayHold(from, now) {
+	if !m.mayHold(from, now) || o.IsTip() && !m.mayTip(from, now) {
 		return nil, ErrBusy
 	}
 	inv, err := rail.Payee.Create(ctx, Request{Ref: id, Amount: o.Price, Expires: now.Add(ledger.HoldFor)})
@@ -340,6 +344,9 @@ func (m *Market) brought(ctx context.Context, rail Payee, d ledger.Deal) (*sold,
 	}
 	if err := look(); err != nil {
 		return nil, err
+	}
+	if d.Order.IsTip() {
+		return s, m.showTip(d)
 	}
 	if d.Order.Purpose != ledger.ForTickets || len(s.Tickets) > 0 || len(s.Refunds) > 0 {
 		return s, nil

@@ -57,7 +57,9 @@ type party struct {
 	poor   bool // has no bank
 	store  *ledger.Store
 	*market.Market
+	through *party // passes on what this node asks; nil: it dials itself
 	serving sync.WaitGroup
+	shown   chan ledger.Shown
 	ctx     context.Context
 	stop    context.CancelFunc
 }
@@ -78,7 +80,7 @@ func (w *town) settle(n uint32) *party {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := &party{town: w, name: fmt.Sprint("node ", n), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000}
+	p := &party{town: w, name: fmt.Sprint("node ", n), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000, shown: make(chan ledger.Shown, 100)}
 	p.open()
 	w.mu.Lock()
 	w.nodes[device.Public()] = p
@@ -100,7 +102,8 @@ func (p *party) open() {
 		rails = nil
 	}
 	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name), Rails: rails,
-		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit }})
+		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit },
+		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s }})
 }
 
 func (p *party) close() {
@@ -125,8 +128,12 @@ var errNobody = errors.New("nobody there")
 func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.Stream, error) {
 	return func(_ context.Context, device ledger.Key) (market.Stream, error) {
 		w := p.town
+		asked := device
+		if p.through != nil {
+			asked = p.through.device()
+		}
 		w.mu.Lock()
-		to, lie := w.nodes[device], w.liars[device]
+		to, lie := w.nodes[asked], w.liars[device]
 		w.mu.Unlock()
 		if lie != nil {
 			a, b := net.Pipe()
@@ -154,7 +161,11 @@ func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.St
 		}
 		a, b := net.Pipe()
 		to.serving.Go(func() { to.Serve(to.ctx, name, &end{Conn: b, town: w}) })
-		return &end{Conn: a, town: w}, nil
+		s := &end{Conn: a, town: w}
+		if p.through != nil {
+			return s, market.Forwarded(s, device)
+		}
+		return s, nil
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 //	news    of what    fate    money that went back, tickets that are void, the time of the room
 //	move    transfer   moved   the ticket of the next generation
 //	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
+//	tip     order      bid     so it can be paid; then as with a quote
+//	via     device             what follows is for that device, and so are the answers
 //	        any        refuse  why not
 const Protocol = "/salon/ticket/1"
 
@@ -190,6 +192,12 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[settle](body)
 	case settled{}.kind():
 		m, err = decoded[settled](body)
+	case tip{}.kind():
+		m, err = decoded[tip](body)
+	case bid{}.kind():
+		m, err = decoded[bid](body)
+	case via{}.kind():
+		m, err = decoded[via](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}

@@ -45,6 +45,9 @@ var vectors = []struct {
 	{"moved", moved{Ticket: []byte{1, 2}}, "05 0d 81 42 0102"},
 	{"settle", settle{Debtor: ledger.Key{1}, Settle: []byte{2}}, "26 0e 82 5820 " + thirtyTwo + " 41 02"},
 	{"settled", settled{List: []cleared{{Settle: []byte{1}, Settled: []byte{2}}}}, "08 0f 81 81 82 41 01 41 02"},
+	{"tip", tip{Order: []byte{1}, Note: []byte{2}, Card: []byte{3}, Rail: "iou"}, "0c 14 84 41 01 41 02 41 03 63 696f75"},
+	{"bid", bid{Quote: []byte{1, 2}, Cert: []byte{3}}, "07 15 82 42 0102 41 03"},
+	{"via", via{Device: ledger.Key{1}}, "24 16 81 5820 " + thirtyTwo},
 	{"refuse", refuse{Code: "sold_out"}, "0b 09 81 68 736f6c645f6f7574"},
 }
 

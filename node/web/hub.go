@@ -130,6 +130,12 @@ func (h *hub) note(c node.Change) {
 		}
 		h.mu.Unlock()
 		return
+	case node.TipShown:
+		if b, err := json.Marshal(tipEvent{c.Room, *c.Tip}); err == nil {
+			h.keepLocked(message{event: "tip", data: b})
+		}
+		h.mu.Unlock()
+		return
 	}
 	h.mu.Unlock()
 	select {
@@ -227,8 +233,13 @@ func (h *hub) tell(event string, v any) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.keepLocked(message{event: event, data: b})
+}
+
+// keepLocked sends an event under the next number, and keeps it.
+func (h *hub) keepLocked(m message) {
 	h.last++
-	m := message{h.last, event, b}
+	m.id = h.last
 	h.kept = append(h.kept, m)
 	if len(h.kept) > hubKeeps {
 		h.kept = append(h.kept[:0], h.kept[len(h.kept)-hubKeeps:]...)

@@ -614,6 +614,7 @@ var eventTypes = map[string]any{
 	"left":      leftEvent{},
 	"levels":    levelsEvent{},
 	"reactions": reactionsEvent{},
+	"tip":       tipEvent{},
 	"quality":   qualityEvent{},
 	"reset":     struct{}{},
 	"check":     checkEvent{},
@@ -882,6 +883,10 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
 	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
 	s = page
+	do("GET", "/tickets", "", "")
+	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
+	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
+	do("GET", "/credit", "", "")
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)
@@ -921,7 +926,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("GET", "/joined", "", "")
 	do("POST", at+"/do", jsonType, `{"action":"say","text":"Hello"}`)
 	do("POST", at+"/do", jsonType, `{"action":"pin","text":"Welcome"}`)
-	for _, path := range []string{"", "/stats", "/tree", "/records", "/people?search=a", "/chat?after=1", "/qr.svg"} {
+	for _, path := range []string{"", "/stats", "/tree", "/records", "/people?search=a", "/chat?after=1", "/tips", "/qr.svg"} {
 		do("GET", at+path, "", "")
 	}
 	do("POST", at+"/do", jsonType, `{"action":"volume","person":"`+v.Me.Person.String()+`","volume":0.5}`)

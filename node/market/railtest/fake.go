@@ -26,6 +26,8 @@ type Fake struct {
 	lookups  int
 	more     ledger.Amount
 	cur      ledger.Currency
+	fee      ledger.Amount
+	cost     ledger.Amount
 	payments map[ledger.ID]*payment
 	refunds  map[ledger.ID]ledger.Money
 	watchers []chan market.Event
@@ -56,6 +58,9 @@ func (f *Fake) Lose(on bool) { f.set(func() { f.deaf = on }) }
 func (f *Fake) Skew(more ledger.Amount, cur ledger.Currency) {
 	f.set(func() { f.more, f.cur = more, cur })
 }
+
+// Charge has the payer pay a fee on top, and the rail keep something of what comes.
+func (f *Fake) Charge(fee, cost ledger.Amount) { f.set(func() { f.fee, f.cost = fee, cost }) }
 
 func (f *Fake) set(change func()) {
 	f.mu.Lock()
@@ -118,7 +123,7 @@ func (f *Fake) Lie(ref ledger.ID, m ledger.Money) {
 func (f *Fake) arrive(ref ledger.ID, p *payment) {
 	p.state, p.got = market.Settled, p.amount
 	p.moved++
-	p.got.Amount += f.more
+	p.got.Amount += f.fee + f.more
 	if f.cur != "" {
 		p.got.Cur = f.cur
 	}
@@ -142,6 +147,7 @@ func (f *Fake) tell(ref ledger.ID, p *payment) {
 func (f *Fake) event(ref ledger.ID, p *payment) market.Event {
 	ev := market.Event{Ref: ref, State: p.state}
 	if p.state == market.Settled {
+		ev.Cost = f.cost
 		ev.Received, ev.Proof = p.got, append([]byte(f.Name), ref[:]...)
 	}
 	return ev
@@ -160,7 +166,7 @@ func (f *Fake) Create(_ context.Context, r market.Request) (market.Invoice, erro
 	if f.payments[r.Ref] == nil {
 		f.payments[r.Ref] = &payment{amount: r.Amount, state: market.Open}
 	}
-	return market.Invoice{Request: f.Name + ":" + r.Ref.String()}, nil
+	return market.Invoice{Request: f.Name + ":" + r.Ref.String(), Fee: f.fee}, nil
 }
 
 // Lookup says where a payment is.

@@ -1,6 +1,6 @@
 // Calls to the node on this machine. Every one carries the key; no cookie exists that another site could ride on.
 import { t } from "../words";
-import type { Action, Charter, ChatLine, Details, Face, Known, Preview, RoomView, Status, Tree } from "./types";
+import type { Action, Charter, ChatLine, Details, Face, Known, Preview, RoomView, Status, TipWish, Tree } from "./types";
 
 /** Why the node did not do what it was asked. The text is made to be shown. */
 export class Refusal extends Error {
@@ -105,6 +105,7 @@ export const api = {
   chat: async (id: string, after = 0) => (await json<{ lines: ChatLine[] | null }>(`${room(id)}/chat?after=${after}`)).lines ?? [],
   inRoom: (id: string, search = "", after = "") =>
     json<{ people: Face[] | null; next: string }>(`${room(id)}/people?${new URLSearchParams({ search, after })}`),
+  tip: (wish: TipWish) => call("/api/v1/tips", { json: wish }),
   tree: (id: string) => json<Tree>(`${room(id)}/tree`),
   qr: async (id: string): Promise<Blob> => (await call(`${room(id)}/qr.svg`)).blob(),
   addPeer: (addr: string) => json<{ peers: number }>("/api/v1/peers", { json: { addr } }),

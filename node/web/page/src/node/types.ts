@@ -198,6 +198,25 @@ export interface ReactionsEvent {
   counts: Record<string, number>; // by emoji, since the last event
 }
 
+export interface TipEvent {
+  room: string;
+  id: string;
+  to: Named;
+  from?: Named; // left out if it is hidden
+  amount: string; // "" if it is hidden
+  note: string;
+  time: number; // unix ms
+  pledge?: string; // a charity that it is to be passed on to; that it is, is their word alone
+}
+
+export interface TipWish {
+  to: string; // a person's ID
+  amount: string;
+  note: string;
+  hide_name: boolean;
+  hide_amount: boolean;
+}
+
 export interface RoomView {
   id: string;
   title: string;

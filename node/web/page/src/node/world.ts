@@ -6,6 +6,7 @@ import { setLevels } from "./levels";
 import { takeQuality } from "./quality";
 import { takeReactions } from "./reactions";
 import { follow, type StreamEvent, type StreamState } from "./stream";
+import { takeTip } from "./tips";
 import type {
   ChatEvent,
   CheckEvent,
@@ -18,6 +19,7 @@ import type {
   RoomCard,
   RoomView,
   Status,
+  TipEvent,
 } from "./types";
 
 export interface Notice extends NoticeEvent {
@@ -167,6 +169,9 @@ function apply(event: StreamEvent): void {
       break;
     case "reactions":
       takeReactions(data as ReactionsEvent);
+      break;
+    case "tip":
+      takeTip(data as TipEvent);
       break;
     case "quality":
       takeQuality(data as QualityEvent);

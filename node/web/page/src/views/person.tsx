@@ -13,6 +13,7 @@ import { tellRemoved } from "../rooms";
 import { useStore } from "../store";
 import { t, wholePercent } from "../words";
 import { CoHosts } from "./cohosts";
+import { TipForm } from "./room/tip";
 
 /** The dialog of whoever was chosen last, to be drawn, and what chooses somebody. Without a room there is none. */
 export function usePerson(room: RoomView | undefined): [dialog: ComponentChildren, open: (who: Named) => void] {
@@ -31,6 +32,7 @@ interface Properties {
 /** What one can do about a person in a room: hear them louder, or not at all; whoever leads the room, more. */
 function PersonDialog({ room, who, onClose }: Properties) {
   const [asking, setAsking] = useState(false);
+  const [tipping, setTipping] = useState(false);
   const [busy, act] = useRoom(room.id);
   const { person, name } = who;
   const seat = room.stage?.find((one) => one.person === person);
@@ -70,7 +72,9 @@ function PersonDialog({ room, who, onClose }: Properties) {
       {/* The program is mixed at the host; only who is on stage gets the voices apart. */}
       {!me && seat && room.me.seated && <Volume room={room} seat={seat} />}
       {!seat && !hand && there === null && <p class="hint">{t.person.gone(name)}</p>}
-      {asking ? (
+      {tipping ? (
+        <TipForm who={who} onClose={onClose} />
+      ) : asking ? (
         <div class="stack">
           <p>{t.person.removeAsk(name)}</p>
           <div class="row end">
@@ -84,6 +88,9 @@ function PersonDialog({ room, who, onClose }: Properties) {
         </div>
       ) : (
         <div class="menu">
+          {!me && !room.demo && (host || seat) && (
+            <Choice icon="gift" test="tip-person" text={t.tip.menu} hint={t.tip.menuHint} busy={busy} onClick={() => setTipping(true)} />
+          )}
           {me && seat?.stick && (
             <Choice icon="stick" test="lay-stick-here" text={t.person.layStick} hint={t.person.layStickHint} busy={busy} onClick={() => void one("lay_stick")} />
           )}

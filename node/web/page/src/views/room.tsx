@@ -23,6 +23,7 @@ import { Panel, SidePanel, Tabs, type Tab } from "./side";
 import { Speaking } from "./speaking";
 import { Stage } from "./stage";
 import { Stick } from "./stick";
+import { TipBanner } from "./room/tip";
 import { Top } from "./top";
 import { Waiting } from "./waiting";
 
@@ -91,6 +92,7 @@ function Inside({ room }: { room: RoomView }) {
               {t.room.connecting}
             </p>
           )}
+          {there && <TipBanner room={room.id} />}
           {there && <Urgent room={room} stick={!wide && tab !== "stage"} onSound={() => setSettings(true)} />}
           {there && !wide && <Tabs room={room} tabs={all} tab={tab} onTab={setTab} />}
           {there && (wide || tab === "stage") && <Center room={room} wide={wide} onOpen={open} />}

@@ -465,6 +465,22 @@ export const en = {
     retrying: "Your microphone’s way to salon broke off. Trying again…",
   },
 
+  tip: {
+    menu: "Give a tip",
+    menuHint: "All of it is theirs.",
+    amount: "How much",
+    example: "5 EUR",
+    note: "A few words, if you like",
+    hideName: "Do not show my name",
+    hideNameHint: (name: string) => `${name} sees it.`,
+    hideAmount: "Do not show how much",
+    owe: (name: string) => `Nothing is paid now: you will owe it to ${name}.`,
+    give: "Give the tip",
+    given: (name: string, amount: string) => `You will owe ${name} ${amount}.`,
+    banner: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${to} ${amount || "a tip"}.`,
+    pledge: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${amount || "something"} that ${to} pledges to a charity.`,
+  },
+
   person: {
     volume: "Volume for you",
     mute: "Mute",

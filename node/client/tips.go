@@ -1,0 +1,47 @@
+package client
+
+import (
+	"context"
+	"net/http"
+
+	"salon/node"
+	"salon/room"
+)
+
+// A Tip is one to give; see the node's API.
+type Tip struct {
+	To         string `json:"to"` // a person's ID; or a room, for its host
+	Amount     string `json:"amount"`
+	MaxFee     string `json:"max_fee"`
+	Rail       string `json:"rail"`
+	Note       string `json:"note"`
+	HideName   bool   `json:"hide_name"`
+	HideAmount bool   `json:"hide_amount"`
+	Charity    string `json:"charity"` // an ID; empty: it is their own
+}
+
+// Tip gives a tip.
+func (c *Client) Tip(ctx context.Context, t Tip) (v node.TippedView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tips", t, &v)
+}
+
+// Tips lists those that a room has shown.
+func (c *Client) Tips(ctx context.Context, id room.ID) ([]node.TipView, error) {
+	var list struct{ Tips []node.TipView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id.String()+"/tips", nil, &list)
+	return list.Tips, err
+}
+
+// Credit lists how much one person may owe in all.
+func (c *Client) Credit(ctx context.Context) ([]string, error) {
+	var list struct{ Limits []string }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/credit", nil, &list)
+	return list.Limits, err
+}
+
+// SetCredit changes it for the currency of the limit.
+func (c *Client) SetCredit(ctx context.Context, limit string) ([]string, error) {
+	var list struct{ Limits []string }
+	err := c.Call(ctx, http.MethodPut, "/api/v1/credit", map[string]string{"limit": limit}, &list)
+	return list.Limits, err
+}

@@ -1,0 +1,98 @@
+package web
+
+import (
+	"cmp"
+	"net/http"
+
+	"salon/ledger"
+	"salon/ledger/doc"
+	"salon/node"
+	"salon/room"
+)
+
+type tipBody struct {
+	To         string `json:"to"` // a person's ID; or a room by ID, beginning or share link: its host
+	Amount     string `json:"amount"`
+	MaxFee     string `json:"max_fee"` // that the rail may take on top; empty: none
+	Rail       string `json:"rail"`    // empty: iou
+	Note       string `json:"note"`
+	HideName   bool   `json:"hide_name"`
+	HideAmount bool   `json:"hide_amount"`
+	Charity    string `json:"charity"` // the ID of whom they take it for; empty: it is their own
+}
+
+// tip waits until the receipt is there or will not come; a payment that is on its way goes on without.
+func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
+	if body.To == "" {
+		writeError(w, http.StatusBadRequest, "no_person", "Say to whom: a person's ID, or a room, for its host.")
+		return
+	}
+	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount}
+	if !readMoney(w, body.Amount, &wish.Money) || body.MaxFee != "" && !readMoney(w, body.MaxFee, &wish.MaxFee) {
+		return
+	}
+	if body.Charity != "" {
+		var err error
+		if wish.Charity, err = doc.ParsePublicKey(body.Charity); err != nil {
+			writeError(w, http.StatusBadRequest, "bad_person", "A charity is named by its ID: 52 letters and digits.")
+			return
+		}
+	}
+	v, err := s.n.Tip(r.Context(), wish)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
+}
+
+// readMoney reads an amount of a request. If it is none, the answer has been given.
+func readMoney(w http.ResponseWriter, text string, to *ledger.Money) bool {
+	m, err := ledger.ParseMoney(text)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "bad_price", "Say an amount of money, such as 5 EUR or 2500 sat.")
+		return false
+	}
+	*to = m
+	return true
+}
+
+type tipList struct {
+	Tips []node.TipView `json:"tips"`
+}
+
+// tipsOf lists what was shown in a room while this node was in it.
+func (s *Server) tipsOf(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
+	writeJSON(w, http.StatusOK, tipList{rm.Tips()})
+}
+
+// A tipEvent is a tip that the room shows, once.
+type tipEvent struct {
+	Room room.ID `json:"room"`
+	node.TipView
+}
+
+type creditList struct {
+	Limits []string `json:"limits"` // one for each currency
+}
+
+func (s *Server) credit(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, creditList{s.n.CreditLimits()})
+}
+
+type creditBody struct {
+	Limit string `json:"limit"`
+}
+
+// setCredit says how much one person may owe in all, in one currency.
+func (s *Server) setCredit(w http.ResponseWriter, r *http.Request, body creditBody) {
+	var limit ledger.Money
+	if !readMoney(w, body.Limit, &limit) {
+		return
+	}
+	if err := s.n.SetCredit(limit); err != nil {
+		fail(w, err)
+		return
+	}
+	s.credit(w, r)
+}
