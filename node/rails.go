@@ -9,14 +9,16 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"salon/ledger"
 	"salon/node/market"
+	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
 )
 
-// railsFolder of a home has a file for each way of paying beside IOUs: lnd.json, and lnd-spent.json beside it. They hold
-// secrets, and are read only if nobody else can read them.
+// railsFolder of a home has a file for each way of paying beside IOUs, lnd.json and lnaddress.json, and beside it what that
+// remembers. They hold secrets, and are read only if nobody else can read them.
 const railsFolder = "rails"
 
 // A RailView is a way of paying that was set up.
@@ -24,7 +26,8 @@ type RailView struct {
 	Name       string `json:"name"`
 	Address    string `json:"address"` // where it is asked
 	Currency   string `json:"currency"`
-	Pays       bool   `json:"pays"`                  // otherwise it only receives
+	Receives   bool   `json:"receives"`
+	Pays       bool   `json:"pays"`
 	MaxPayment string `json:"max_payment,omitempty"` // that salon may spend, fees of others included
 	MaxDay     string `json:"max_day,omitempty"`
 }
@@ -33,17 +36,23 @@ type RailView struct {
 func Rails(home string) ([]RailView, error) {
 	views := []RailView{}
 	c, err := readLnd(home)
-	if errors.Is(err, os.ErrNotExist) {
-		return views, nil
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+		v := RailView{Name: lnd.Name, Address: c.REST, Currency: string(ledger.Bitcoin), Receives: true, Pays: c.Pays}
+		if c.Pays {
+			v.MaxPayment, v.MaxDay = c.MaxPayment.String(), c.MaxDay.String()
+		}
+		views = append(views, v)
+	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	}
-	v := RailView{Name: lnd.Name, Address: c.REST, Currency: string(ledger.Bitcoin), Pays: c.Pays}
-	if c.Pays {
-		v.MaxPayment, v.MaxDay = c.MaxPayment.String(), c.MaxDay.String()
+	switch address, err := readAddress(home); {
+	case err == nil:
+		views = append(views, RailView{Name: lnaddress.Name, Address: address, Currency: string(ledger.Bitcoin), Receives: true})
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
 	}
-	return append(views, v), nil
+	return views, nil
 }
 
 // AddLnd asks an lnd whether it can be used so, and stores where it is. The node of that home uses it from its next start on.
@@ -51,36 +60,64 @@ func AddLnd(ctx context.Context, home string, c lnd.Config) error {
 	if err := lnd.Try(ctx, c); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(c)
+	return writeRail(home, lnd.Name, c)
+}
+
+// AddAddress asks a wallet whether it receives at a lightning address, and stores that one is paid there.
+func AddAddress(ctx context.Context, home, address string) error {
+	if err := lnaddress.Try(ctx, address); err != nil {
+		return err
+	}
+	return writeRail(home, lnaddress.Name, addressConfig{address})
+}
+
+type addressConfig struct {
+	Address string `json:"address"`
+}
+
+func writeRail(home, name string, config any) error {
+	raw, err := json.Marshal(config)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(home, railsFolder), 0o700); err != nil {
 		return err
 	}
-	return writeFile(lndPath(home), append(raw, '\n'))
+	return writeFile(railPath(home, name), append(raw, '\n'))
 }
 
 // RemoveRail forgets a way of paying. What was spent by it is kept, for the limits of a day outlast that.
 func RemoveRail(home, name string) error {
-	if name != lnd.Name {
+	if name != lnd.Name && name != lnaddress.Name {
 		return fmt.Errorf("there is no way of paying by the name of %q", name)
 	}
-	err := os.Remove(lndPath(home))
+	err := os.Remove(railPath(home, name))
 	if errors.Is(err, os.ErrNotExist) {
-		return errors.New("no Lightning node is set up here")
+		return fmt.Errorf("%s is not set up here", name)
 	}
 	return err
 }
 
-func lndPath(home string) string { return filepath.Join(home, railsFolder, lnd.Name+".json") }
+func railPath(home, name string) string { return filepath.Join(home, railsFolder, name+".json") }
 
 func readLnd(home string) (lnd.Config, error) {
-	raw, err := readSecret(lndPath(home))
+	raw, err := readSecret(railPath(home, lnd.Name))
 	if err != nil {
 		return lnd.Config{}, err
 	}
 	return lnd.ParseConfig(raw)
+}
+
+func readAddress(home string) (string, error) {
+	raw, err := readSecret(railPath(home, lnaddress.Name))
+	if err != nil {
+		return "", err
+	}
+	var c addressConfig
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return "", err
+	}
+	return c.Address, lnaddress.Check(c.Address)
 }
 
 // readSecret reads a file that its owner alone may read.
@@ -106,22 +143,49 @@ type homeFile string
 func (f homeFile) Read() ([]byte, error) { return os.ReadFile(string(f)) }
 func (f homeFile) Write(b []byte) error  { return writeFile(string(f), b) }
 
+// memory is what a rail of this home remembers.
+func (h *Home) memory(name string) homeFile { return homeFile(filepath.Join(h.Dir, railsFolder, name)) }
+
 // rails opens the ways of paying of this home. One that cannot be used keeps nobody from the others.
-func (n *Node) rails() map[string]market.Rail {
+func (n *Node) rails(store *ledger.Store) map[string]market.Rail {
 	rails := map[string]market.Rail{}
-	c, err := readLnd(n.home.Dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return rails
+	open := func(name string, how func() (market.Rail, error)) {
+		switch rail, err := how(); {
+		case err == nil:
+			rails[name] = rail
+		case !errors.Is(err, os.ErrNotExist):
+			n.o.Log.Error("rail not opened", "rail", name, "err", err)
+			n.notice(name + " cannot be used for payments: " + err.Error() + ".")
+		}
 	}
-	var rail market.Rail
-	if err == nil {
-		rail, err = lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: homeFile(filepath.Join(n.home.Dir, railsFolder, lnd.Name+"-spent.json")), Log: n.o.Log})
-	}
-	if err != nil {
-		n.o.Log.Error("rail not opened", "rail", lnd.Name, "err", err)
-		n.notice("Lightning cannot be used: " + err.Error() + ".")
-		return rails
-	}
-	rails[lnd.Name] = rail
+	open(lnd.Name, func() (market.Rail, error) {
+		c, err := readLnd(n.home.Dir)
+		if err != nil {
+			return market.Rail{}, err
+		}
+		return lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: n.home.memory("lnd-spent.json"), Log: n.o.Log})
+	})
+	open(lnaddress.Name, func() (market.Rail, error) {
+		rail := market.Rail{Payer: lnd.Plain(rails[lnd.Name]), Cur: ledger.Bitcoin}
+		address, err := readAddress(n.home.Dir)
+		if errors.Is(err, os.ErrNotExist) && rail.Payer != nil {
+			return rail, nil
+		}
+		if err != nil {
+			return rail, err
+		}
+		payee, err := lnaddress.New(lnaddress.Options{Address: address, Store: store, Kept: n.home.memory("lnaddress-invoices.json")})
+		rail.Payee = payee
+		return rail, err
+	})
 	return rails
+}
+
+// signAddress puts into the ledger where this person is paid by Lightning.
+func (n *Node) signAddress(m *market.Market, now time.Time) error {
+	address, err := readAddress(n.home.Dir)
+	if err != nil {
+		return nil // none, or one that was complained of
+	}
+	return m.Receives(lnaddress.Name, address, now)
 }

@@ -41,18 +41,18 @@ func TestRails(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, err := Rails(dir)
-	if err != nil || len(list) != 1 || list[0] != (RailView{Name: "lnd", Address: at.URL(), Currency: "BTC"}) {
+	if err != nil || len(list) != 1 || list[0] != (RailView{Name: "lnd", Address: at.URL(), Currency: "BTC", Receives: true}) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if b, err := json.Marshal(list); err != nil || strings.Contains(string(b), lndtest.InvoiceOnly) {
 		t.Errorf("%s, %v", b, err)
 	}
-	if info, err := os.Stat(lndPath(dir)); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(railPath(dir, "lnd")); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
 	if runtime.GOOS != "windows" {
 		for _, mode := range []os.FileMode{0o640, 0o604, 0o660} {
-			if err := os.Chmod(lndPath(dir), mode); err != nil {
+			if err := os.Chmod(railPath(dir, "lnd"), mode); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := Rails(dir); err == nil || !strings.Contains(err.Error(), "chmod 600") {
@@ -65,6 +65,43 @@ func TestRails(t *testing.T) {
 	}
 	if err := RemoveRail(dir, "lnd"); err == nil {
 		t.Error("removed twice")
+	}
+}
+
+// An address where no wallet answers is not stored. One that is stored is signed into the ledger, and offers say that it can be paid.
+func TestLightningAddress(t *testing.T) {
+	dir := t.TempDir()
+	for _, bad := range []string{"ana", "ana@127.0.0.1:1"} {
+		if err := AddAddress(t.Context(), dir, bad); err == nil {
+			t.Errorf("%s is stored", bad)
+		}
+	}
+	if list, err := Rails(dir); err != nil || len(list) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if err := writeRail(dir, "lnaddress", addressConfig{"ana@127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	ana, bo := startNode(t, "Ana", func(o *Options) { o.Home = dir }), startNode(t, "Bo", nil)
+	rm, err := ana.StartRoom(Start{Title: "Evening", Access: room.ByTicket, Sale: Sale{Price: sat(2500), Seats: 50}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if offers, err := bo.OnSale(t.Context(), rm.View().Link); err != nil || len(offers) != 1 || len(offers[0].Rails) != 1 || offers[0].Rails[0] != "lnaddress" {
+		t.Errorf("%+v, %v", offers, err)
+	}
+	l, err := ana.Ledger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := 0
+	if err := l.Entries(func(e EntryView) error {
+		if e.Kind == "railkey" {
+			signed++
+		}
+		return nil
+	}); err != nil || signed != 1 {
+		t.Errorf("signed %d times, %v", signed, err)
 	}
 }
 

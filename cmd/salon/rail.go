@@ -13,6 +13,7 @@ import (
 	"salon/ledger"
 	"salon/node"
 	"salon/node/client"
+	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
 )
 
@@ -29,18 +30,30 @@ func railCommand(f *flags, asJSON *bool) *cobra.Command {
 }
 
 func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
-	var rest, macaroon, cert, maxPayment, maxDay string
+	var rest, macaroon, cert, address, maxPayment, maxDay string
 	var pay bool
 	cmd := &cobra.Command{
-		Use: "add lnd", Short: "Receive, or pay, by your Lightning node", Args: oneArg("rail: lnd"),
+		Use: "add lnd|lnaddress", Short: "Receive, or pay, by Lightning", Args: oneArg("rail: lnd or lnaddress"),
 		Long: "add lnd tells salon where your lnd is. To be paid for tickets its invoice.macaroon is enough, which can spend nothing. To pay, or\n" +
 			"to send money back, add --pay with a macaroon that may, such as admin.macaroon; salon then spends no more than --max-payment at\n" +
 			"once and --max-day within 24 hours, fees of others included.\n" +
-			"The macaroon is copied to a file in the home that nobody else can read. lnd is asked once whether all that works.",
-		ValidArgs: []string{lnd.Name},
+			"The macaroon is copied to a file in the home that nobody else can read. lnd is asked once whether all that works.\n\n" +
+			"add lnaddress --address ana@wallet.example has others pay to your wallet, whose node is somebody else's.",
+		ValidArgs: []string{lnd.Name, lnaddress.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if args[0] != lnd.Name {
-				return usagef("salon knows no way of paying by the name of %q: it is lnd", args[0])
+			switch {
+			case args[0] == lnaddress.Name && (macaroon != "" || cert != "" || pay), args[0] == lnd.Name && address != "":
+				return usagef("--address is for lnaddress, and the other flags are for lnd")
+			case args[0] == lnaddress.Name:
+				if err := lnaddress.Check(address); err != nil {
+					return usagef("--address: %w", err)
+				}
+				if err := node.AddAddress(cmd.Context(), f.homeDir(), address); err != nil {
+					return err
+				}
+				return f.printRails(cmd, *asJSON)
+			case args[0] != lnd.Name:
+				return usagef("salon knows no way of paying by the name of %q: it is lnd or lnaddress", args[0])
 			}
 			if macaroon == "" || cert == "" {
 				return usagef("add lnd wants --macaroon FILE and --cert FILE: lnd writes tls.cert into its folder, and invoice.macaroon below it")
@@ -77,6 +90,7 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 	fl.StringVar(&rest, "rest", "https://127.0.0.1:8080", "address of lnd's REST interface")
 	fl.StringVar(&macaroon, "macaroon", "", "file with lnd's permission: invoice.macaroon, to receive")
 	fl.StringVar(&cert, "cert", "", "file with lnd's certificate: tls.cert")
+	fl.StringVar(&address, "address", "", "your lightning address")
 	fl.BoolVar(&pay, "pay", false, "the macaroon may spend: pay with it, and send money back")
 	fl.StringVar(&maxPayment, "max-payment", "50000 sat", "the most to spend in one payment")
 	fl.StringVar(&maxDay, "max-day", "200000 sat", "the most to spend within 24 hours")
@@ -92,7 +106,8 @@ func railListCommand(f *flags, asJSON *bool) *cobra.Command {
 
 func railRemoveCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
-		Use: "remove lnd", Short: "Forget a Lightning node and its macaroon", Args: oneArg("rail: lnd"), ValidArgs: []string{lnd.Name},
+		Use: "remove lnd|lnaddress", Short: "Forget a Lightning node and its macaroon, or an address", Args: oneArg("rail: lnd or lnaddress"),
+		ValidArgs: []string{lnd.Name, lnaddress.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := node.RemoveRail(f.homeDir(), args[0]); err != nil {
 				return err

@@ -20,6 +20,7 @@ type lists struct {
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
 	allots   map[ledger.ID][]ledger.Allot // first version -> what others sell of it
+	railKeys map[string]ledger.RailKey    // the newest of each rail
 }
 
 // held is a ticket of ours.
@@ -34,7 +35,7 @@ func newLists() lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
-		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{}}
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{}, railKeys: map[string]ledger.RailKey{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -75,6 +76,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			}
 			l.offered(first, of.ID, o.Room, listing)
 		}
+	case *ledger.RailKey:
+		l.railKeys[b.Rail] = *b
 	case *ledger.Allot:
 		l.allots[b.Offer] = append(l.allots[b.Offer], *b)
 	case *ledger.Reserve:

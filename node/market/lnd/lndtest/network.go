@@ -4,6 +4,7 @@ package lndtest
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -245,6 +246,33 @@ func (n *Node) lost() bool {
 	return true
 }
 
+// invoice makes one, with a preimage of its own if none is given.
+func (n *Node) invoice(msat int64, preimage, purpose []byte, life time.Duration) *invoice {
+	if len(preimage) == 0 {
+		preimage = make([]byte, 32)
+		rand.Read(preimage)
+	}
+	now, hash := time.Now(), sha256.Sum256(preimage)
+	return &invoice{hash: hash[:], preimage: preimage, purpose: purpose, value: msat, state: "OPEN", expires: now.Add(life),
+		request: Sign(n.key, msat, hash, purpose, now, uint64(life/time.Second))}
+}
+
+// keep reports whether there was none with that hash. net.mu is held.
+func (n *Node) keep(v *invoice) bool {
+	if _, taken := n.invoices[hex.EncodeToString(v.hash)]; taken {
+		return false
+	}
+	n.invoices[hex.EncodeToString(v.hash)] = v
+	return true
+}
+
+// Invoice is what a wallet with this node gives to whoever asks it.
+func (n *Node) Invoice(msat int64, purpose []byte, life time.Duration) string {
+	v := n.invoice(msat, nil, purpose, life)
+	n.net.set(func() { n.keep(v) })
+	return v.request
+}
+
 func (n *Node) addInvoice(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Preimage []byte `json:"r_preimage"`
@@ -264,19 +292,9 @@ func (n *Node) addInvoice(w http.ResponseWriter, r *http.Request) {
 		answerError(w, http.StatusInternalServerError, 2, "expiry")
 		return
 	}
-	if len(in.Preimage) == 0 {
-		sum := sha256.Sum256([]byte(time.Now().String()))
-		in.Preimage = sum[:]
-	}
-	now := time.Now()
-	hash := sha256.Sum256(in.Preimage)
-	v := &invoice{hash: hash[:], preimage: in.Preimage, purpose: in.Purpose, value: value, state: "OPEN", expires: now.Add(time.Duration(seconds) * time.Second)}
-	v.request = Sign(n.key, value, hash, in.Purpose, now, uint64(seconds))
+	v := n.invoice(value, in.Preimage, in.Purpose, time.Duration(seconds)*time.Second)
 	n.net.mu.Lock()
-	_, taken := n.invoices[hex.EncodeToString(hash[:])]
-	if !taken {
-		n.invoices[hex.EncodeToString(hash[:])] = v
-	}
+	taken := !n.keep(v)
 	lost := n.lost()
 	n.net.tell()
 	n.net.mu.Unlock()
@@ -286,7 +304,7 @@ func (n *Node) addInvoice(w http.ResponseWriter, r *http.Request) {
 	case taken:
 		answerError(w, http.StatusInternalServerError, 2, "invoice with payment hash already exists")
 	default:
-		_ = json.NewEncoder(w).Encode(map[string]any{"r_hash": hash[:], "payment_request": v.request, "add_index": "1"})
+		_ = json.NewEncoder(w).Encode(map[string]any{"r_hash": v.hash, "payment_request": v.request, "add_index": "1"})
 	}
 }
 
