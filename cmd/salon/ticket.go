@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -94,6 +96,11 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 					if len(list) == 0 {
 						return ledger.ErrNotOnSale
 					}
+					if taken := list[0].Rails; len(taken) == 0 {
+						return errors.New("the host takes no payment for this: nobody may owe it, and no other way of paying is set up")
+					} else if !slices.Contains(taken, rail) {
+						return usagef("the host takes no payment by %s for this: say --rail %s", rail, strings.Join(taken, " or "))
+					}
 					one, err := ledger.ParseMoney(list[0].Price)
 					if err != nil {
 						return err
@@ -117,7 +124,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it) or lnd (Lightning)")
+	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it), lnd (Lightning), lnaddress (Lightning, to a wallet)")
 	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
 	fl.Uint32Var(&count, "count", 1, "how many")
 	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")

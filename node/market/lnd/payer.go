@@ -24,6 +24,7 @@ const (
 	lateFor = 2 * time.Minute
 	// backFor is how long money can be sent back.
 	backFor = 180 * 24 * time.Hour
+	maxBack = 1024 // bytes of an address in an order
 )
 
 // A payer sends money.
@@ -262,6 +263,9 @@ func (p *payer) Back(ctx context.Context) (string, error) {
 	err := p.call(ctx, "POST", "/v1/invoices", map[string]any{
 		"memo": "salon: money back", "expiry": strconv.Itoa(int(backFor / time.Second)), "private": true,
 	}, &v)
+	if err == nil && len(v.Request) > maxBack {
+		return "", fmt.Errorf("lnd: an invoice of %d bytes: it has too many channels to name", len(v.Request))
+	}
 	return v.Request, err
 }
 
