@@ -46,6 +46,8 @@ var explained = []struct {
 	{ledger.ErrCredit, UserError{"no_credit", "The host does not let you owe that much. Pay in another way, or ask the host."}},
 	{ledger.ErrMismatch, UserError{"offer_changed", "The price or the offer is another by now. Look again before you buy."}},
 	{market.ErrRail, UserError{"no_rail", "The host does not take money in this way."}},
+	{market.ErrCurrency, UserError{"wrong_currency", "The price is in another currency than this way of paying: by Lightning one pays sat, and not EUR."}},
+	{market.ErrSpending, UserError{"spending_limit", "That is more than you let salon spend, in one payment or within 24 hours. 'salon ledger rail list' shows the limits."}},
 	{market.ErrFailed, UserError{"payment_failed", "The payment failed, and no money has moved."}},
 	{market.ErrPending, UserError{"payment_pending", "The payment is on its way. The tickets come by themselves when it has arrived."}},
 	{market.ErrBusy, UserError{"seller_busy", "The seller has too much to do. Wait a moment."}},

@@ -38,9 +38,12 @@ func (n *Node) Market() (*market.Market, error) {
 		n.shop.err = ledgerError(err)
 		return nil, n.shop.err
 	}
-	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
+	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.rails(store),
 		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }, Via: n.dialOnStage, Tipped: n.tipped})
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
+		return nil, errors.Join(err, store.Close())
+	}
+	if err := n.signAddress(m, time.Now()); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	n.mu.Lock()

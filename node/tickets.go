@@ -25,13 +25,14 @@ type OfferView struct {
 	SaleTo   int64         `json:"sale_to"`
 	Starts   int64         `json:"starts"` // tickets are good from here
 	Ends     int64         `json:"ends"`
+	Rails    []string      `json:"rails"`     // by which it can be paid
 	RefundTo int64         `json:"refund_to"` // until when a buyer may have the money back by asking; 0 means not at all
 }
 
-func offerView(l ledger.Listed) OfferView {
+func offerView(l market.OnSale) OfferView {
 	o := l.Offer
 	return OfferView{ID: l.ID.String(), Name: o.Name, Class: o.Class, Price: o.Price.String(), Seats: o.Seats, PerBuyer: o.PerBuyer,
-		Host: l.Host, Payee: l.Payee, SaleFrom: o.SaleFrom, SaleTo: o.SaleTo, Starts: o.Starts, Ends: o.Ends, RefundTo: o.RefundTo}
+		Host: l.Host, Payee: l.Payee, Rails: append([]string{}, l.Rails...), SaleFrom: o.SaleFrom, SaleTo: o.SaleTo, Starts: o.Starts, Ends: o.Ends, RefundTo: o.RefundTo}
 }
 
 // A TicketView is a ticket that this node's person has bought or was given.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -59,13 +62,13 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 		return err
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "CLASS\tNAME\tPRICE\tSEATS\tGOOD UNTIL\tMONEY BACK UNTIL")
+	fmt.Fprintln(tab, "CLASS\tNAME\tPRICE\tSEATS\tGOOD UNTIL\tMONEY BACK UNTIL\tPAID BY")
 	for _, o := range list {
 		back := "not at all"
 		if o.RefundTo != 0 {
 			back = clock(o.RefundTo)
 		}
-		fmt.Fprintf(tab, "%d\t%s\t%s\t%d\t%s\t%s\n", o.Class, o.Name, o.Price, o.Seats, clock(o.Ends), back)
+		fmt.Fprintf(tab, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", o.Class, o.Name, o.Price, o.Seats, clock(o.Ends), back, strings.Join(o.Rails, ", "))
 	}
 	return tab.Flush()
 }
@@ -79,7 +82,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 	var count uint32
 	cmd := &cobra.Command{
 		Use: "buy ROOM|LINK", Short: "Buy tickets to a room", Args: oneArg("room or share link"), ValidArgsFunction: f.completeLive(),
-		Long: "buy shows the price and, with --yes or --price, buys.\nWith --rail iou nothing is paid: you will owe it to the host.",
+		Long: "buy shows the price and, with --yes or --price, buys.\nWith --rail iou nothing is paid: you will owe it to the host.\nWith --rail lnd your Lightning node pays, once 'salon ledger rail add lnd --pay' has named it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if count == 0 {
 				return usagef("--count 0: it is at least 1")
@@ -93,6 +96,11 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 					}
 					if len(list) == 0 {
 						return ledger.ErrNotOnSale
+					}
+					if taken := list[0].Rails; len(taken) == 0 {
+						return errors.New("the host takes no payment for this: nobody may owe it, and no other way of paying is set up")
+					} else if !slices.Contains(taken, rail) {
+						return usagef("the host takes no payment by %s for this: say --rail %s", rail, strings.Join(taken, " or "))
 					}
 					one, err := ledger.ParseMoney(list[0].Price)
 					if err != nil {
@@ -117,7 +125,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it)")
+	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it), lnd (Lightning), lnaddress (Lightning, to a wallet)")
 	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
 	fl.Uint32Var(&count, "count", 1, "how many")
 	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")

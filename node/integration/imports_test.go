@@ -35,6 +35,7 @@ var onlyUnder = map[string]string{
 	"github.com/ipfs/":         "node",
 	"github.com/pion/":         "node",
 	"github.com/gorilla/":      "node",
+	"github.com/decred/":       "node",
 	"go.etcd.io/bbolt":         "ledger",
 	"github.com/hraban/opus":   "room/opus",
 	"C":                        "room/opus",

@@ -113,17 +113,23 @@ func (c *conversation) either(q message) (message, error) {
 	return m, err
 }
 
+// OnSale is what a device sells, and how it can be paid.
+type OnSale struct {
+	ledger.Listed
+	Rails []string
+}
+
 // Shelf asks a device what it sells of a host's room.
-func (m *Market) Shelf(ctx context.Context, device, host ledger.Key, room ledger.Room) ([]ledger.Listed, error) {
+func (m *Market) Shelf(ctx context.Context, device, host ledger.Key, room ledger.Room) ([]OnSale, error) {
 	c, done, err := m.call(ctx, device)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	list, err := c.shelf(device, host, room)
-	var listed []ledger.Listed
+	var listed []OnSale
 	for _, l := range list {
-		listed = append(listed, l.Listed)
+		listed = append(listed, OnSale{l.Listed, l.rails})
 	}
 	return listed, err
 }
@@ -131,7 +137,8 @@ func (m *Market) Shelf(ctx context.Context, device, host ledger.Key, room ledger
 // onSale is a listing that was verified.
 type onSale struct {
 	ledger.Listed
-	raw ledger.Listing
+	raw   ledger.Listing
+	rails []string
 }
 
 // shelf leaves out what is not the host's, or not this device's to sell.
@@ -140,11 +147,15 @@ func (c *conversation) shelf(device, host ledger.Key, room ledger.Room) ([]onSal
 	if err != nil {
 		return nil, err
 	}
+	if len(answer.Rails) != len(answer.List) {
+		return nil, errMessage
+	}
 	var list []onSale
-	for _, raw := range answer.List[:min(len(answer.List), maxListings)] {
+	for i, raw := range answer.List[:min(len(answer.List), maxListings)] {
 		l, err := raw.Open(time.Now())
 		if err == nil && l.Host == host && l.Seller == device && l.Offer.Room == room {
-			list = append(list, onSale{l, raw})
+			rails := answer.Rails[i][:min(len(answer.Rails[i]), maxRails)]
+			list = append(list, onSale{l, raw, slices.DeleteFunc(rails, func(name string) bool { return !isRail(name) })})
 		}
 	}
 	return list, nil
@@ -157,6 +168,9 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	if !known || rail.Payer == nil {
 		return Bought{}, ErrRail
 	}
+	if rail.Cur != "" && rail.Cur != w.Price.Cur {
+		return Bought{}, ErrCurrency
+	}
 	c, done, err := m.call(ctx, w.Seller)
 	if err != nil {
 		return Bought{}, err
@@ -165,6 +179,11 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	list, err := c.shelf(w.Seller, w.Host, w.Room)
 	if err != nil {
 		return Bought{}, err
+	}
+	if b, can := rail.Payer.(Backer); can && w.Refund == "" {
+		if w.Refund, err = b.Back(ctx); err != nil {
+			m.log.Warn("bought without an address for refunds", "rail", w.Rail, "err", err)
+		}
 	}
 	listed, err := w.choose(list)
 	if err != nil {
@@ -245,6 +264,11 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 	if err != nil {
 		return ledger.Entry{}, err
 	}
+	if v, can := m.rails[w.Rail].Payer.(Verifier); can {
+		if err := v.Check(billOf(o, orderID, q, id, buyer)); err != nil {
+			return ledger.Entry{}, err
+		}
+	}
 	body := &ledger.Pay{Order: orderID, Quote: id, Note: o.Note, Cert: l.Cert}
 	docs := [][]byte{rawOrder, rawQuote}
 	if w.Rail == ledger.IOURail {
@@ -298,10 +322,13 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 	}
 	b := Bought{Order: body.Order}
 	question := pay{Quote: body.Quote}
+	var sent Event
 	if q.Rail == ledger.IOURail {
 		question.Proof = e.Docs[2]
-	} else if err := m.send(ctx, o, q, body); err != nil {
+	} else if sent, err = m.send(ctx, o, q, body); err != nil {
 		return b, err
+	} else {
+		question.Proof = sent.Proof // some payees hear of it from nobody else
 	}
 	for ctx.Err() == nil {
 		answer, err := c.either(question)
@@ -315,8 +342,18 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 		}
 		switch answer := answer.(type) {
 		case wait:
+			if sent.State == Pending {
+				if sent, err = m.send(ctx, o, q, body); err != nil {
+					return b, err
+				}
+				question.Proof = sent.Proof
+			}
 		case sold:
-			return m.takeHome(c, o, body.Order, answer)
+			cost, err := m.cost(ctx, billOf(o, body.Order, q, body.Quote, m.KeyOf(o)), q.Rail, sent, answer.Receipt)
+			if err != nil {
+				return b, err
+			}
+			return m.takeHome(c, o, body.Order, cost, answer)
 		default:
 			return b, errMessage
 		}
@@ -325,23 +362,44 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 }
 
 // send moves the money, or asks where it is.
-func (m *Market) send(ctx context.Context, o ledger.Order, q ledger.Quote, body *ledger.Pay) error {
+func (m *Market) send(ctx context.Context, o ledger.Order, q ledger.Quote, body *ledger.Pay) (Event, error) {
 	rail, known := m.rails[q.Rail]
 	if !known || rail.Payer == nil {
-		return ErrRail
+		return Event{}, ErrRail
 	}
 	buyer := m.KeyOf(o)
 	if buyer.IsZero() {
-		return ledger.ErrSigner
+		return Event{}, ledger.ErrSigner
 	}
 	ev, err := rail.Payer.Pay(ctx, billOf(o, body.Order, q, body.Quote, buyer))
 	if err != nil {
-		return err
+		return ev, err
 	}
 	if ev.State == Failed {
-		return errors.Join(ErrFailed, m.void(body.Quote))
+		return ev, errors.Join(ErrFailed, m.void(body.Quote))
 	}
-	return nil
+	return ev, nil
+}
+
+// cost is what the rail took on the payer's side, where the rail can tell a receipt's proof from any other bytes. A receipt
+// with another proof is not for this payment.
+func (m *Market) cost(ctx context.Context, b Bill, name string, sent Event, receipt []byte) (ledger.Amount, error) {
+	payer := m.rails[name].Payer
+	v, can := payer.(Verifier)
+	if !can {
+		return 0, nil
+	}
+	r, _, err := ledger.OpenDocument[ledger.Receipt](receipt)
+	if err != nil {
+		return 0, err
+	}
+	if err := v.Verify(b, r.Proof); err != nil {
+		return 0, err
+	}
+	if sent.State != Settled { // the payee was faster to see it
+		sent, err = payer.Pay(ctx, b)
+	}
+	return sent.Cost, err
 }
 
 func (m *Market) void(quote ledger.ID) error {
@@ -352,7 +410,7 @@ func (m *Market) void(quote ledger.ID) error {
 }
 
 // takeHome checks what a payment brought, and puts it on disk. That receipt, quote and order agree, the books say.
-func (m *Market) takeHome(c *conversation, o ledger.Order, id ledger.ID, s sold) (Bought, error) {
+func (m *Market) takeHome(c *conversation, o ledger.Order, id ledger.ID, cost ledger.Amount, s sold) (Bought, error) {
 	b := Bought{Order: id, Back: len(s.Refunds) > 0}
 	var err error
 	if _, b.Receipt, err = ledger.OpenDocument[ledger.Receipt](s.Receipt); err != nil {
@@ -385,7 +443,7 @@ func (m *Market) takeHome(c *conversation, o ledger.Order, id ledger.ID, s sold)
 	if o.Purpose == ledger.ForTickets && len(s.Tickets) == 0 && len(s.Refunds) == 0 {
 		return b, fmt.Errorf("%w: neither tickets nor the money", ledger.ErrMismatch)
 	}
-	if err := m.book(b, docs, s.Refunds); err != nil {
+	if err := m.book(b, cost, docs, s.Refunds); err != nil {
 		return b, err
 	}
 	// If this is lost the seller only does not know that we have everything.
@@ -394,13 +452,13 @@ func (m *Market) takeHome(c *conversation, o ledger.Order, id ledger.ID, s sold)
 }
 
 // book appends a receipt and refunds, if they are not there yet.
-func (m *Market) book(b Bought, docs [][]byte, refunds [][]byte) error {
+func (m *Market) book(b Bought, cost ledger.Amount, docs [][]byte, refunds [][]byte) error {
 	now := time.Now()
 	_, err := m.store.Append(now, func(books *ledger.Books) ([]ledger.Draft, error) {
 		if p, _ := books.Paying(b.Order); p.Progress == ledger.Done {
 			return nil, nil
 		}
-		return []ledger.Draft{{Body: &ledger.Got{Receipt: b.Receipt, Tickets: b.Tickets}, Docs: docs}}, nil
+		return []ledger.Draft{{Body: &ledger.Got{Receipt: b.Receipt, Tickets: b.Tickets, Cost: cost}, Docs: docs}}, nil
 	})
 	if err != nil {
 		return err

@@ -25,14 +25,19 @@ func (*IOU) Create(context.Context, Request) (Invoice, error) { return Invoice{}
 
 // Lookup says what the books say.
 func (u *IOU) Lookup(_ context.Context, ref ledger.ID) (Event, error) {
+	return Booked(u.store, ledger.IOURail, ref)
+}
+
+// Booked is all that the books say of a payment, which is all that a Taker knows.
+func Booked(store *ledger.Store, rail string, ref ledger.ID) (Event, error) {
 	ev := Event{Ref: ref}
-	err := u.store.View(func(b *ledger.Books) error {
+	err := store.View(func(b *ledger.Books) error {
 		quote, known := b.QuoteOf(ref)
 		if !known {
 			return nil
 		}
 		d, err := b.Deal(quote)
-		if err != nil || d.Quote.Rail != ledger.IOURail {
+		if err != nil || d.Quote.Rail != rail {
 			return err
 		}
 		if ev.State = Open; d.Sold == nil {

@@ -24,12 +24,13 @@ type lists struct {
 	allots   map[ledger.ID][]ledger.Entry // first version -> what others sell of it
 	seating  seating
 	debts    debts
-	cleared  map[ledger.Key][]cleared // debtor of ours -> what we have confirmed
-	own      map[ledger.Key]bool      // this node's person and device
-	certs    map[ledger.ID][]byte     // order -> certificate, while we pay it
-	got      map[ledger.ID]owned      // receipt of ours
-	given    map[ledger.ID][]byte     // ticket that was ours -> the one that somebody has for it
-	fates    map[ledger.ID]fate       // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
+	cleared  map[ledger.Key][]cleared  // debtor of ours -> what we have confirmed
+	own      map[ledger.Key]bool       // this node's person and device
+	certs    map[ledger.ID][]byte      // order -> certificate, while we pay it
+	got      map[ledger.ID]owned       // receipt of ours
+	given    map[ledger.ID][]byte      // ticket that was ours -> the one that somebody has for it
+	railKeys map[string]ledger.RailKey // the newest of each rail
+	fates    map[ledger.ID]fate        // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
 }
 
 // owned is a receipt of ours.
@@ -55,7 +56,7 @@ func newLists(who doc.Author) lists {
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Entry{},
 		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
-		own: map[ledger.Key]bool{who.Person: true, who.Device: true}}
+		railKeys: map[string]ledger.RailKey{}, own: map[ledger.Key]bool{who.Person: true, who.Device: true}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -98,6 +99,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			}
 			l.offered(first, of.ID, o.Room, listing)
 		}
+	case *ledger.RailKey:
+		l.railKeys[b.Rail] = *b
 	case *ledger.Allot:
 		l.allots[b.Offer] = append(l.allots[b.Offer], e)
 	case *ledger.Reserve:

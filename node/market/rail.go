@@ -73,7 +73,8 @@ type Payee interface {
 	// Lookup says where a payment is.
 	Lookup(ctx context.Context, ref ledger.ID) (Event, error)
 	// Watch calls f with the zero Event once it hears, and then with what happens, each thing at least once and in any order,
-	// until ctx ends, f returns an error or the rail does not answer. What happened before is for Lookup.
+	// until ctx ends, f returns an error or the rail does not answer. What happened before is for Lookup. The zero Event comes
+	// again where something may have been missed.
 	Watch(ctx context.Context, f func(Event) error) error
 }
 
@@ -88,7 +89,20 @@ type Payer interface {
 	Pay(ctx context.Context, b Bill) (Event, error)
 }
 
-// A Refunder is a Payee that can send money back, once for each ref.
+// A Verifier is a Payer that reads for itself what a request asks for. It asks nobody.
+type Verifier interface {
+	// Check says why a bill would not be paid. What it refuses is not ordered to the end.
+	Check(b Bill) error
+	// Verify holds a proof of payment to a bill.
+	Verify(b Bill, proof []byte) error
+}
+
+// A Backer is a Payer that says where money can be sent back to.
+type Backer interface {
+	Back(ctx context.Context) (string, error)
+}
+
+// A Refunder is a Payee that can send money back, once for each ref. After ErrByHand a person has to.
 type Refunder interface {
 	Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (Event, error)
 }
@@ -97,4 +111,21 @@ type Refunder interface {
 type Rail struct {
 	Payee Payee
 	Payer Payer
+	Cur   ledger.Currency // the only one that it moves; empty for any
+}
+
+// takes reports whether money of a currency can be received.
+func (r Rail) takes(cur ledger.Currency) bool { return r.Payee != nil && (r.Cur == "" || r.Cur == cur) }
+
+// isRail reports whether a stranger's name of a rail can be shown.
+func isRail(name string) bool {
+	if name == "" || len(name) > 32 {
+		return false
+	}
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }

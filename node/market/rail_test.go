@@ -11,10 +11,10 @@ import (
 )
 
 // bench puts a rail between two nodes, of which one has made an offer.
-func bench(t *testing.T, name string, open func(payee, payer *party) (market.Payee, market.Payer)) *railtest.Bench {
+func bench(t *testing.T, name string, price ledger.Money, open func(payee, payer *party) (market.Payee, market.Payer)) *railtest.Bench {
 	w := newTown(t)
 	ana, bo := w.settle(1), w.settle(2)
-	offer := ana.evening(50, eur(500))
+	offer := ana.evening(50, price)
 	b := &railtest.Bench{}
 	b.Restart = func(*testing.T) {
 		ana.crash()
@@ -27,7 +27,7 @@ func bench(t *testing.T, name string, open func(payee, payer *party) (market.Pay
 		t.Helper()
 		nonce++
 		now := time.Now()
-		o := ledger.Order{Purpose: ledger.ForTickets, Offer: offer.ID, Payee: ana.person, Buyer: bo.device(), Count: 1, Price: eur(500),
+		o := ledger.Order{Purpose: ledger.ForTickets, Offer: offer.ID, Payee: ana.person, Buyer: bo.device(), Count: 1, Price: price,
 			Nonce: [16]byte{nonce}, Time: now.UnixMilli(), Expires: now.Add(time.Minute).UnixMilli()}
 		raw, id, err := ledger.Sign(bo.id.Device(), o)
 		if err != nil {
@@ -71,7 +71,7 @@ func bench(t *testing.T, name string, open func(payee, payer *party) (market.Pay
 
 func TestIOUConforms(t *testing.T) {
 	railtest.Conform(t, func(t *testing.T) *railtest.Bench {
-		return bench(t, ledger.IOURail, func(payee, payer *party) (market.Payee, market.Payer) {
+		return bench(t, ledger.IOURail, eur(500), func(payee, payer *party) (market.Payee, market.Payer) {
 			return market.NewIOU(payee.store, payee.id.Device()), market.NewIOU(payer.store, payer.id.Device())
 		})
 	})
@@ -79,7 +79,7 @@ func TestIOUConforms(t *testing.T) {
 
 func TestFakeConforms(t *testing.T) {
 	railtest.Conform(t, func(t *testing.T) *railtest.Bench {
-		return bench(t, "bank", func(payee, _ *party) (market.Payee, market.Payer) { return payee.town.bank, payee.town.bank })
+		return bench(t, "bank", eur(500), func(payee, _ *party) (market.Payee, market.Payer) { return payee.town.bank, payee.town.bank })
 	})
 }
 

@@ -97,13 +97,13 @@ func (m *Market) Sales(room ledger.Room, now time.Time) (list []Sales, err error
 
 // Revise makes a new version of what is on sale of a room. Who has a ticket keeps it: it is good at the new time. What the ledger
 // refuses stays as it was: another currency, fewer seats than were given out.
-func (m *Market) Revise(room ledger.Room, number uint8, change func(*ledger.Offer)) (ledger.Listed, error) {
+func (m *Market) Revise(room ledger.Room, number uint8, change func(*ledger.Offer)) (OnSale, error) {
 	var first ledger.ID
 	if err := m.look(func(l *lists) { first = l.seating.firsts[class{room, number}] }); err != nil {
-		return ledger.Listed{}, err
+		return OnSale{}, err
 	}
 	if first.IsZero() {
-		return ledger.Listed{}, ledger.ErrNotOnSale
+		return OnSale{}, ledger.ErrNotOnSale
 	}
 	m.revising.Lock() // the next version is of the newest
 	defer m.revising.Unlock()
@@ -114,16 +114,16 @@ func (m *Market) Revise(room ledger.Room, number uint8, change func(*ledger.Offe
 		}
 	})
 	if err != nil {
-		return ledger.Listed{}, err
+		return OnSale{}, err
 	}
 	o.Split = slices.Clone(o.Split)
 	change(&o)
 	o.First, o.Version, o.FirstFree = first, o.Version+1, 0
 	if err := m.append(&o); err != nil {
-		return ledger.Listed{}, fmt.Errorf("revise: %w", err)
+		return OnSale{}, fmt.Errorf("revise: %w", err)
 	}
 	who := m.id.Author()
 	l := ledger.Listed{Offer: o, Host: who.Person, Payee: who.Person, Seller: who.Device}
 	err = m.look(func(ls *lists) { l.ID = ls.newest[first] })
-	return l, err
+	return OnSale{l, m.railsFor(o.Price.Cur)}, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"salon/ledger"
@@ -130,13 +131,36 @@ func (m *Market) shelf(room ledger.Room) (message, error) {
 				return
 			}
 			found.List = append(found.List, listing)
+			found.Rails = append(found.Rails, m.ways(listing))
 		}
 	})
 	return found, err
 }
 
-// quote answers an order, which a card goes with if it is a tip. The rail is asked for an invoice in between, which takes its time and is in no transaction; what is
-// free now may be gone then, and the invoice stays unpaid.
+// ways are the rails that an offer can be paid by.
+func (m *Market) ways(l ledger.Listing) []string {
+	if e, err := ledger.ParseEntry(l.Offer); err == nil {
+		if o, ok := e.Body.(*ledger.Offer); ok {
+			return m.railsFor(o.Price.Cur)
+		}
+	}
+	return []string{} // the ledger has parsed it before
+}
+
+// railsFor are the rails by which this node takes a currency.
+func (m *Market) railsFor(cur ledger.Currency) []string {
+	ways := []string{}
+	for name, r := range m.rails {
+		if r.takes(cur) && (name != ledger.IOURail || m.credit(ledger.Key{}, cur) > 0) {
+			ways = append(ways, name)
+		}
+	}
+	slices.Sort(ways)
+	return ways[:min(len(ways), maxRails)]
+}
+
+// quote answers an order, which a card goes with if it is a tip. The rail is asked for an invoice in between, which takes its time and
+// is in no transaction; what is free now may be gone then, and the invoice stays unpaid.
 func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (message, error) {
 	o, id, err := ledger.OpenDocument[ledger.Order](q.Order)
 	if err != nil {
@@ -145,6 +169,9 @@ func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (
 	rail, known := m.rails[q.Rail]
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
+	}
+	if !rail.takes(o.Price.Cur) {
+		return nil, ErrCurrency
 	}
 	terms := ledger.Terms{Rail: q.Rail, Credit: m.credit(o.Buyer, o.Price.Cur), Card: card}
 	var raw []byte
@@ -270,7 +297,7 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 		if len(proof) == 0 {
 			return nil, nil
 		}
-		ev, err = taker.Take(ctx, Bill{Ref: d.Quote.Order, Quote: quote, Total: total, Creditor: d.Order.Payee}, proof)
+		ev, err = taker.Take(ctx, Bill{Ref: d.Quote.Order, Quote: quote, Request: d.Quote.Request, Total: total, Creditor: d.Order.Payee}, proof)
 	} else {
 		ev, err = rail.Lookup(ctx, d.Quote.Order)
 		if err != nil {
@@ -323,6 +350,10 @@ func (m *Market) sendBack(ctx context.Context, rail Payee, ref ledger.ID, money 
 		return nil
 	}
 	ev, err := r.Refund(ctx, ref, money, to)
+	if errors.Is(err, ErrByHand) {
+		m.log.Error("money to be sent back by hand", "ref", ref.Short(), "money", money, "err", err)
+		return nil
+	}
 	if err == nil && ev.State != Settled && ev.State != Pending { // a refund that is on its way arrives
 		err = fmt.Errorf("it is %s", ev.State)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -54,7 +55,8 @@ type party struct {
 	id     *doc.Identity
 	dir    string
 	credit ledger.Amount
-	poor   bool // has no bank
+	poor   bool                          // has no bank
+	rails  func() map[string]market.Rail // beside the bank; nil for none
 	store  *ledger.Store
 	*market.Market
 	through *party // passes on what this node asks; nil: it dials itself
@@ -97,9 +99,12 @@ func (p *party) open() {
 	}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.store = store
-	rails := map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank}}
+	rails := map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank, Cur: "EUR"}}
 	if p.poor {
 		rails = nil
+	}
+	if p.rails != nil {
+		maps.Copy(rails, p.rails())
 	}
 	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name), Rails: rails,
 		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit },
@@ -230,6 +235,15 @@ func (p *party) wants(seller *party, rail string) market.Want {
 func (p *party) balance(a ledger.Account) (sum ledger.Amount) {
 	p.town.t.Helper()
 	if err := p.store.View(func(b *ledger.Books) error { sum = b.Balance("EUR", a); return nil }); err != nil {
+		p.town.t.Fatal(err)
+	}
+	return sum
+}
+
+// has is what is on an account in bitcoin.
+func (p *party) has(a ledger.Account) (sum ledger.Amount) {
+	p.town.t.Helper()
+	if err := p.store.View(func(b *ledger.Books) error { sum = b.Balance(ledger.Bitcoin, a); return nil }); err != nil {
 		p.town.t.Fatal(err)
 	}
 	return sum

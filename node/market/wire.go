@@ -31,6 +31,7 @@ const (
 	maxAnswer   = 128 << 10 // 256 tickets are 45 KiB
 	maxListings = 32        // of one room
 	maxShelf    = 64 << 10  // bytes of them
+	maxRails    = 16        // that are shown
 	maxCode     = 32
 )
 
@@ -42,8 +43,9 @@ type ask struct {
 }
 
 type shelf struct {
-	_    struct{} `cbor:",toarray"`
-	List []ledger.Listing
+	_     struct{} `cbor:",toarray"`
+	List  []ledger.Listing
+	Rails [][]string // of each, the ways to pay it
 }
 
 type order struct {
@@ -229,6 +231,7 @@ var codes = []struct {
 	{"paid", ledger.ErrPaid},
 	{"restored", ledger.ErrRestored},
 	{"no_rail", ErrRail},
+	{"currency", ErrCurrency},
 	{"failed", ErrFailed},
 	{"busy", ErrBusy},
 	{"given_away", ErrGivenAway},
@@ -239,10 +242,13 @@ var codes = []struct {
 
 // Why a sale does not come about, beside what the ledger says.
 var (
-	ErrRail   = errors.New("market: not sold by this way of paying")
-	ErrFailed = errors.New("market: the payment failed, and no money has moved")
-	ErrBusy   = errors.New("market: too many at once; ask again in a moment")
-	ErrSeller = errors.New("market: the seller cannot sell just now")
+	ErrRail     = errors.New("market: not sold by this way of paying")
+	ErrCurrency = errors.New("market: this way of paying has another currency")
+	ErrFailed   = errors.New("market: the payment failed, and no money has moved")
+	ErrBusy     = errors.New("market: too many at once; ask again in a moment")
+	ErrSeller   = errors.New("market: the seller cannot sell just now")
+	ErrSpending = errors.New("market: more than may be spent")            // the buyer's own limit
+	ErrByHand   = errors.New("market: money to be sent back by a person") // the rail cannot
 )
 
 // coded is what a seller tells of an error: its reason, and nothing of its insides.

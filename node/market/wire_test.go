@@ -31,8 +31,8 @@ var vectors = []struct {
 	hex  string
 }{
 	{"ask", ask{Room: ledger.Room{0xaa}}, "13 01 81 50 aa000000 00000000 00000000 00000000"},
-	{"an empty shelf", shelf{List: []ledger.Listing{}}, "03 02 81 80"},
-	{"shelf", shelf{List: []ledger.Listing{{Cert: []byte{1}, Offer: []byte{2, 3}, Allot: []byte{}}}}, "0a 02 81 81 83 41 01 42 0203 40"},
+	{"an empty shelf", shelf{List: []ledger.Listing{}, Rails: [][]string{}}, "04 02 82 80 80"},
+	{"shelf", shelf{List: []ledger.Listing{{Cert: []byte{1}, Offer: []byte{2, 3}, Allot: []byte{}}}, Rails: [][]string{{"iou"}}}, "10 02 82 81 83 41 01 42 0203 40 81 81 63 696f75"},
 	{"order", order{Order: []byte{1}, Note: []byte{}, Rail: "iou"}, "09 03 83 41 01 40 63 696f75"},
 	{"quote", quote{Quote: []byte{1, 2}}, "05 04 81 42 0102"},
 	{"pay", pay{Quote: ledger.ID{1}, Proof: []byte{9}}, "26 05 82 5820 " + thirtyTwo + " 41 09"},

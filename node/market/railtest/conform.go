@@ -19,6 +19,8 @@ type Bench struct {
 	Bill func(t *testing.T) market.Bill
 	// Book does what a market does with a payment that has settled.
 	Book func(t *testing.T, b market.Bill, ev market.Event)
+	// Back makes an address that the payer takes money back at. nil if the rail needs none.
+	Back func(t *testing.T) string
 	// Restart ends both halves and begins them anew.
 	Restart func(t *testing.T)
 }
@@ -190,10 +192,14 @@ func refunded(t *testing.T, ctx context.Context, b *Bench) {
 	}
 	bill := b.Bill(t)
 	b.pay(ctx, t, bill)
-	first := must(r.Refund(ctx, bill.Quote, bill.Total, ""))(t)
+	to := ""
+	if b.Back != nil {
+		to = b.Back(t)
+	}
+	first := must(r.Refund(ctx, bill.Quote, bill.Total, to))(t)
 	b.Restart(t)
 	r = b.Payee.(market.Refunder)
-	if again := must(r.Refund(ctx, bill.Quote, bill.Total, ""))(t); again.State != first.State || again.State == market.Failed || again.Received != first.Received {
+	if again := must(r.Refund(ctx, bill.Quote, bill.Total, to))(t); again.State != first.State || again.State == market.Failed || again.Received != first.Received {
 		t.Errorf("%+v, and again %+v", first, again)
 	}
 }

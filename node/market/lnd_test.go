@@ -1,0 +1,163 @@
+package market_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"salon/ledger"
+	"salon/node/market"
+	"salon/node/market/lnd"
+	"salon/node/market/lnd/lndtest"
+	"salon/node/market/railtest"
+)
+
+func sat(n ledger.Amount) ledger.Money { return ledger.Money{Amount: 1000 * n, Cur: ledger.Bitcoin} }
+
+// lightning is the rail of a party at its own node of a network.
+func (p *party) lightning(at *lndtest.Node, spent *lndtest.File, pays bool) market.Rail {
+	p.town.t.Helper()
+	c := lnd.Config{REST: at.URL(), Cert: at.Cert(), Macaroon: lndtest.InvoiceOnly}
+	if pays {
+		c.Macaroon, c.Pays, c.MaxPayment, c.MaxDay = lndtest.Admin, true, sat(10_000), sat(50_000)
+	}
+	rail, err := lnd.New(c, lnd.Options{Key: p.id.Device(), Spent: spent})
+	if err != nil {
+		p.town.t.Fatal(err)
+	}
+	return rail
+}
+
+func TestLndConforms(t *testing.T) {
+	railtest.Conform(t, func(t *testing.T) *railtest.Bench {
+		net := &lndtest.Network{}
+		alice, bob := net.New(t), net.New(t)
+		var spentA, spentB lndtest.File
+		var payer market.Payer
+		b := bench(t, lnd.Name, sat(2500), func(a, b *party) (market.Payee, market.Payer) {
+			payer = b.lightning(bob, &spentB, true).Payer
+			return a.lightning(alice, &spentA, true).Payee, payer
+		})
+		b.Back = func(t *testing.T) string {
+			to, err := payer.(market.Backer).Back(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return to
+		}
+		return b
+	})
+}
+
+// withLightning puts the party behind a node of a network, for good.
+func (p *party) withLightning(at *lndtest.Node, pays bool) {
+	var spent lndtest.File
+	p.rails = func() map[string]market.Rail {
+		return map[string]market.Rail{lnd.Name: p.lightning(at, &spent, pays)}
+	}
+	p.crash()
+}
+
+// Bought by Lightning: the host only receives, and the books of both say the same. Nobody pays euros in this way, and the shelf says so.
+func TestBuyingByLightning(t *testing.T) {
+	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
+	ana, bo := w.settle(1), w.settle(2)
+	alice, bob := net.New(t), net.New(t)
+	bob.Fee(7)
+	ana.withLightning(alice, false)
+	bo.withLightning(bob, true)
+	ana.run()
+	offer := ana.evening(50, sat(2500))
+	euros := ana.evening(50, eur(500), func(o *ledger.Offer) { o.Class = 1 })
+
+	list, err := bo.Shelf(ctx, ana.device(), ana.person, hall)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, l := range list {
+		want := []string{ledger.IOURail, lnd.Name} // the bank has euros alone
+		if l.ID == euros.ID {
+			want = []string{"bank", ledger.IOURail}
+		}
+		if !slices.Equal(l.Rails, want) {
+			t.Errorf("%s is paid by %v", l.Offer.Price, l.Rails)
+		}
+	}
+	want := bo.wants(ana, lnd.Name)
+	want.Class = 1
+	if _, err := bo.Buy(ctx, want); !errors.Is(err, market.ErrCurrency) {
+		t.Errorf("euros by Lightning: %v", err)
+	}
+	want.Class, want.Price, want.Count = 0, sat(12_500), 5
+	if _, err := bo.Buy(ctx, want); !errors.Is(err, market.ErrSpending) || net.Moved() != 0 || bo.kinds()[ledger.KindPay] != 0 {
+		t.Errorf("beyond the limit: %v; money moved %d times", err, net.Moved())
+	}
+	want.Price, want.Count = sat(7500), 3
+	got, err := bo.Buy(ctx, want)
+	if err != nil || len(got.Tickets) != 3 || net.Moved() != 1 {
+		t.Fatalf("%+v, %v; money moved %d times", got, err, net.Moved())
+	}
+	if s := ana.seats(offer); s.Issued != 3 {
+		t.Errorf("%+v", s)
+	}
+	if in, out, fee := ana.has(ledger.Asset(lnd.Name)), bo.has(ledger.Asset(lnd.Name)), bo.has(ledger.ExpenseRail); in != 7_500_000 || out != -7_500_007 || fee != 7 {
+		t.Errorf("in %d, out %d, of which fees %d", in, out, fee)
+	}
+}
+
+// The buyer and then the host end between payment and receipt. Both go on from their disks, and money moves once.
+func TestLightningAcrossCrashes(t *testing.T) {
+	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
+	ana, bo := w.settle(1), w.settle(2)
+	alice, bob := net.New(t), net.New(t)
+	ana.withLightning(alice, false)
+	bo.withLightning(bob, true)
+	ana.evening(50, sat(2500))
+	want := bo.wants(ana, lnd.Name)
+	want.Price = sat(2500)
+	// Message 6 is the seller's answer to the payment. Then the buyer's own lnd is not heard either, of refund address and payment.
+	for i, at := range []int{5, 6} {
+		w.mu.Lock()
+		w.cut = &cut{at: at}
+		w.mu.Unlock()
+		bob.Lose(2 * i)
+		if _, err := bo.Buy(ctx, want); err == nil {
+			t.Error("the stream broke, and the tickets are there")
+		}
+		bo.crash()
+		ana.crash()
+		if err := bo.Resume(ctx); err != nil {
+			t.Errorf("resumed: %v", err)
+		}
+		if n := len(bo.tickets()); n != i+1 || net.Moved() != i+1 {
+			t.Errorf("%d tickets, and money moved %d times", n, net.Moved())
+		}
+	}
+}
+
+// A payment that waits in the network is pending, and neither failed nor sent again. It arrives, or it fails and is void.
+func TestLightningThatIsHeld(t *testing.T) {
+	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
+	ana, bo := w.settle(1), w.settle(2)
+	alice, bob := net.New(t), net.New(t)
+	ana.withLightning(alice, false)
+	bo.withLightning(bob, true)
+	ana.evening(50, sat(2500))
+	want := bo.wants(ana, lnd.Name)
+	want.Price = sat(2500)
+	for _, end := range []func(){net.Release, net.Fail} {
+		net.Hold(true)
+		sent := make(chan error, 1)
+		go func() {
+			_, err := bo.Buy(ctx, want)
+			sent <- err
+		}()
+		net.Underway(ctx, t)
+		net.Hold(false)
+		end()
+		<-sent
+	}
+	if n := len(bo.tickets()); n != 1 || net.Moved() != 1 || bo.kinds()[ledger.KindVoid] != 1 {
+		t.Errorf("%d tickets, money moved %d times, %v", n, net.Moved(), bo.kinds())
+	}
+}
