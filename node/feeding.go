@@ -338,6 +338,9 @@ func (r *Room) bringUpToDate(c *child, have uint64) {
 		return
 	}
 	defer c.ctl.Send(relay.Counts{Listeners: r.listeners})
+	if r.listeners != r.feeds.told {
+		r.feeds.told = unlike // this one knows another: everybody is told again
+	}
 	switch {
 	case r.host != nil && have < r.state.Seq:
 		charter, snapshot, err := r.signedState()

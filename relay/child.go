@@ -94,15 +94,23 @@ func (p *Place) refuse(code string) Refuse {
 func (p *Place) joinWarm(c *child, j Join) any {
 	warm := len(p.order) - p.fed
 	ok := p.placed() && !p.draining && !p.troubled && warm < 2*p.opt.Fanout
-	if p.opt.Root && slices.ContainsFunc(p.order, func(c *child) bool { return c.carry > 0 && c.fed }) {
-		ok = false // the root has few places, and feeds whoever loses a relay soon enough
+	if p.opt.Root {
+		// Those who lose a relay and go on here stay until there is another: there is a place for each, and for whoever makes
+		// places below itself some more.
+		most := p.opt.Fanout
+		if c.carry > 0 {
+			most = p.most()
+		}
+		fed, _ := p.crowd()
+		ok = ok && fed+warm < most
 	}
 	for _, raw := range j.Avoid {
 		ok = ok && Peer(raw) != p.opt.Self && !slices.Contains(p.path, Peer(raw))
 	}
 	here := len(p.path) + 1
 	if !ok || j.Depth > 0 && here < int(j.Depth) {
-		// Who is deep finds its second parent deep too: places up here are for those who would sink with all below them.
+		// Who is deep finds its second parent deep too: places up here are for those who would sink with all below them, and for
+		// those who have no other, below the only relay or after they asked in vain.
 		if to := p.places(c, j.Avoid, true, c.since); len(to) > 0 && (j.Depth == 0 || here < int(j.Depth)) {
 			p.stats.Redirects++
 			return Redirect{To: to}
@@ -397,9 +405,13 @@ func (p *Place) hearChild(c *child, m any, now time.Time) {
 // hearResume feeds a warm child that lost its parent, even if there are too many children for the moment.
 func (p *Place) hearResume(c *child, m Resume, now time.Time) {
 	fed, _ := p.crowd()
+	most := p.most()
+	if p.opt.Root && c.carry == 0 {
+		most-- // for a relay that comes back
+	}
 	switch {
 	case c.fed:
-	case !p.placed() || p.draining || fed >= p.most() && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
+	case !p.placed() || p.draining || fed >= most && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
 		p.stats.Refused++
 		p.out.Tell(c.id, Refuse{Code: "full"})
 		p.dropChild(c)
