@@ -34,7 +34,7 @@ var explained = []struct {
 	{room.ErrNoLine, UserError{"no_line", "That message is not there any more."}},
 	{room.ErrNotInvited, UserError{"not_invited", "The host has not invited you to speak, or has taken it back."}},
 	{room.ErrNoInvitation, *errInviteOnly},
-	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list."}},
+	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list, and no key to keep."}},
 	{room.ErrNotRemoved, UserError{"not_removed", "Nobody by that key was removed from this room."}},
 	{room.ErrRemoved, UserError{"removed", "The host removed this person from the room."}},
 	{room.ErrEnded, UserError{"ended", "The room has ended."}},

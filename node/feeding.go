@@ -272,6 +272,8 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Volunteer:
 		r.hearVolunteer(c, m, now)
 	case relay.Ask: // heard above
+	case relay.Boxes:
+		r.takeKept(c, m, now)
 	case relay.Event:
 		r.takeProposal(c, m, now)
 	case relay.Lead:

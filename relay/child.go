@@ -36,6 +36,7 @@ type children struct {
 	load     Load
 	loadTold time.Time
 	warmTold time.Time
+	holds    bool // see Hold
 	draining bool
 	drainBy  time.Time
 	evidence []Evidence // to go up
@@ -86,6 +87,10 @@ func (p *Place) Join(from Entry, j Join, slots uint32, rtt time.Duration, now ti
 	return p.joinFed(c, j, now)
 }
 
+// Hold says whether a listener who comes next gets a place though we have none, where we had one last: to wait there. Without
+// that, there is no place below who has none.
+func (p *Place) Hold(yes bool) { p.holds = yes }
+
 func (p *Place) refuse(code string) Refuse {
 	p.stats.Refused++
 	return Refuse{Code: code}
@@ -128,7 +133,7 @@ func (p *Place) joinFed(c *child, j Join, now time.Time) any {
 	switch {
 	case j.Depth > 0 && (!p.placed() || p.troubled || p.draining || here >= int(j.Depth)):
 		return p.refuse("no_better")
-	case !p.placed() || p.troubled:
+	case (!p.placed() || p.troubled) && !(p.holds && j.Carry == 0 && len(p.path) > 0):
 		p.stats.Waits++
 		return Wait{Millis: uint32(lostWait.Milliseconds())}
 	case p.yields():
@@ -214,6 +219,9 @@ func (p *Place) Welcome(id Peer, now time.Time) {
 	}
 	c.welcome = true
 	p.Hears(id, c.hears, now)
+	if c.fed && (!p.placed() || p.troubled) {
+		p.out.Tell(c.id, Stall{}) // it is fed as soon as we are
+	}
 	p.tellOthers(c)
 }
 

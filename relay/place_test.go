@@ -919,6 +919,26 @@ func TestWhomTheRootFeedsFindsASecondParent(t *testing.T) {
 	want(t, "no other is looked for, though a child would sink", []any{p.done(), p.Warm()}, []any{[]string(nil), id})
 }
 
+// A newcomer may wait with those who wait for the root already, where the caller says so; who carries others may not.
+func TestANewcomerWaitsBelowWhoHasNoParent(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.Gone(p.Warm(), p.now())
+	p.Gone("ann", p.now())
+	wait := any(Wait{Millis: uint32(lostWait.Milliseconds())})
+	want(t, "without", p.join("bob", Join{}), wait)
+	p.Hold(true)
+	want(t, "who carries others", p.join("big", Join{Carry: 8}), wait)
+	want(t, "a newcomer", p.join("bob", Join{}), any(accept("me", "ann", "root")))
+	want(t, "is told", p.told["bob"], []any{Stall{}})
+	want(t, "as a second parent", p.join("else", Join{Warm: true}), any(Refuse{Code: "full"}))
+	p.Hold(false)
+	want(t, "without, again", p.join("eve", Join{}), wait)
+
+	p = newTestPlace(PlaceOptions{Fanout: 4})
+	p.Hold(true)
+	want(t, "where there was never a way to the root", p.join("bob", Join{}), wait)
+}
+
 func TestACrowdIsLetInOneByOne(t *testing.T) {
 	p := newTestPlace(PlaceOptions{Root: true, Fanout: 100, Admit: 5 * time.Millisecond})
 	waits := map[Peer]time.Duration{}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"salon/ledger/doc"
 	"salon/node"
 	"salon/node/client"
 	"salon/node/media"
@@ -23,7 +24,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
 	var starts, access string
-	var coHosts []string
+	var coHosts, keepers []string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
 		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
@@ -36,6 +37,9 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			if access != "open" && access != "invite" {
 				return usagef("--access %s: it is open or invite", access)
+			}
+			if len(keepers) > 0 && access == "open" {
+				return usagef("--keeper needs --access invite: everybody has the key of an open room")
 			}
 			if loop && play == "" {
 				return usagef("--loop needs --play FILE")
@@ -60,6 +64,10 @@ func hostCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			entrusted, err := s.successors(cmd.Context(), keepers)
+			if err != nil {
+				return err
+			}
 			v, again := s.takeUp(title, mode)
 			if !again {
 				if startErr != nil {
@@ -68,7 +76,7 @@ func hostCommand(f *flags) *cobra.Command {
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
 					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
-					CoHosts: successors,
+					CoHosts: successors, Keepers: keysOf(entrusted),
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -102,12 +110,22 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&access, "access", "open", "who may come in: open (everybody) or invite (who has the link, or is on the guest list)")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.StringArrayVar(&coHosts, "co-host", nil, "who leads the room on when this node is gone: a key, or the beginning of one or of a name that you know; in this order")
+	fl.StringArrayVar(&keepers, "keeper", nil, "who hands the key of a room by invitation to newcomers while nobody leads it: named as a co-host is; leads nothing")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	_ = cmd.RegisterFlagCompletionFunc("co-host", f.completePeople(false))
+	_ = cmd.RegisterFlagCompletionFunc("keeper", f.completePeople(false))
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
 	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
+}
+
+// keysOf are the keys of people.
+func keysOf(people []node.PersonView) (keys []doc.PublicKey) {
+	for _, p := range people {
+		keys = append(keys, p.Person)
+	}
+	return keys
 }
 
 // hostedJSON is the object that host --json prints at its start.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"salon/ledger/doc"
 	"salon/node"
 )
 
@@ -142,6 +143,7 @@ type Start struct {
 	Access     string `json:"access,omitempty"` // open, which is the default, or invite
 
 	CoHosts []node.PersonView `json:"co_hosts,omitempty"` // in order of succession
+	Keepers []doc.PublicKey   `json:"keepers,omitempty"`  // of a closed room's key
 }
 
 // StartRoom opens a room with the node as its host.

@@ -267,6 +267,7 @@ type startBody struct {
 	Access     string `json:"access"` // empty: open
 
 	CoHosts []node.PersonView `json:"co_hosts"` // in order of succession
+	Keepers []doc.PublicKey   `json:"keepers"`
 }
 
 func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {
@@ -286,7 +287,7 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 			return
 		}
 	}
-	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts}
+	start := node.Start{Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts, Keepers: body.Keepers}
 	if body.Starts != 0 {
 		start.Starts = time.UnixMilli(body.Starts)
 	}
