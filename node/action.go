@@ -35,6 +35,7 @@ var commands = map[string]room.Kind{
 	"mute": room.Mute, "unmute": room.Unmute, "mute_all": room.MuteAll, "remove": room.Remove, "readmit": room.Readmit,
 	"close_hands": room.CloseHands, "open_hands": room.OpenHands, "lock": room.Lock, "unlock": room.Unlock,
 	"stage_only": room.StageOnly, "stage_open": room.StageOpen, "cohost": room.Appoint, "uncohost": room.Withdraw,
+	"keeper": room.Entrust, "unkeeper": room.Relieve,
 	"stick_out": room.StickOut, "stick_in": room.StickIn, "pass_stick": room.PassStick, "lay_stick": room.LayStick,
 	"say": room.Say, "erase": room.Erase, "close_chat": room.CloseChat, "open_chat": room.OpenChat, "slow": room.Slow,
 	"pin": room.Pin, "unpin": room.Unpin, "begin": room.Begin, "record_on": room.RecordOn, "record_off": room.RecordOff,
@@ -114,7 +115,7 @@ func (r *Room) asCommand(a Action) (room.Command, error) {
 		c.Name = r.n.displayName()
 	case room.LowerHand, room.Return, room.Mute, room.Unmute, room.Decline, room.PassStick:
 		c.To = a.Person
-	case room.Grant, room.Remove, room.Readmit, room.Invite, room.Withdraw, room.Appoint, room.PlaceHand, room.Admit, room.Strike:
+	case room.Grant, room.Remove, room.Readmit, room.Invite, room.Withdraw, room.Appoint, room.PlaceHand, room.Admit, room.Strike, room.Entrust, room.Relieve:
 		if c.To = a.Person; c.To.IsZero() {
 			return c, &UserError{Code: "no_person", Text: "Say whom: this needs a person."}
 		}

@@ -258,7 +258,10 @@ func (r *Room) givePlace(c *child, j relay.Join, rtt time.Duration) (no any) {
 	if r.state.Leads(c.author.Person) {
 		r.settleHeirs(c)
 	}
+	newcomer := j.HaveSeq == 0 || r.state.IsKeeper(c.author.Person)
+	hold := newcomer && r.keepsDoor(c.author.Person)
 	r.media.drive(func(p *relay.Place, now time.Time) {
+		p.Hold(hold)
 		answer := p.Join(entry, j, hears, rtt, now)
 		a, ok := answer.(relay.Accept)
 		if !ok {
@@ -331,7 +334,7 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 	switch {
 	case r.phase.Over():
 		return &relay.Refuse{Code: "ended", Text: "This room has ended."}
-	case r.state == nil, r.host == nil && r.carries == nil, r.carries != nil && (r.phase != Live || r.carries.snapshot == nil || len(r.carries.since) > sinceMost):
+	case r.state == nil, r.host == nil && r.carries == nil, r.carries != nil && (r.phase != Live && !r.keepsDoor(who.Person) || r.carries.snapshot == nil || len(r.carries.since) > sinceMost):
 		return &relay.Refuse{Code: codeEarly, Text: "This relay is not in the room just now."}
 	case r.n.people.Blocks(who.Person) && r.host != nil:
 		return &relay.Refuse{Code: "blocked", Text: "The host does not let you in."}

@@ -37,7 +37,7 @@ var explained = []struct {
 	{room.ErrNotInvited, UserError{"not_invited", "The host has not invited you to speak, or has taken it back."}},
 	{room.ErrNoInvitation, *errInviteOnly},
 	{room.ErrNoTicket, *errTicketOnly},
-	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list."}},
+	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list, and no key to keep."}},
 	{ledger.ErrSoldOut, UserError{"sold_out", "The tickets are sold out."}},
 	{ledger.ErrLimit, UserError{"ticket_limit", "One buyer may not have so many."}},
 	{ledger.ErrNotOnSale, UserError{"not_on_sale", "Tickets to this room are not on sale now."}},

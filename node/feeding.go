@@ -290,6 +290,8 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		if tipErr == nil {
 			r.passTip(m.Payload, tip, now)
 		}
+	case relay.Boxes:
+		r.takeKept(c, m, now)
 	case relay.Event:
 		r.takeProposal(c, m, now)
 	case relay.Lead:
@@ -357,6 +359,9 @@ func (r *Room) bringUpToDate(c *child, have uint64) {
 		return
 	}
 	defer c.ctl.Send(relay.Counts{Listeners: r.listeners})
+	if r.listeners != r.feeds.told {
+		r.feeds.told = unlike // this one knows another: everybody is told again
+	}
 	switch {
 	case r.host != nil && have < r.state.Seq:
 		charter, snapshot, err := r.signedState()

@@ -99,7 +99,7 @@ func (r *Room) keep(next *room.State, ev room.Event) error {
 func mustLast(ev room.Event) bool {
 	switch ev.Kind {
 	case room.Publish, room.Resumed, room.Remove, room.MuteAll, room.Lock, room.Appoint, room.Withdraw,
-		room.Strike, room.Relink, room.Rekey:
+		room.Strike, room.Relink, room.Rekey, room.Entrust, room.Relieve:
 		return true
 	case room.Mute, room.Return: // what one does to oneself can be done again
 		return ev.By != ev.To

@@ -123,8 +123,11 @@ func (r *Room) takeAsk(c *child, m relay.Ask, digest [32]byte, now time.Time) bo
 	}
 	r.feeds.setWay(m.Device, c)
 	if r.host == nil {
-		if r.guest.ctl != nil && r.carries != nil && r.carries.asked.take(now, askRelayRate, askRelayBurst) {
-			r.guest.ctl.Send(m)
+		if r.carries != nil && r.carries.asked.take(now, askRelayRate, askRelayBurst) {
+			if r.guest.ctl != nil {
+				r.guest.ctl.Send(m)
+			}
+			r.askKeeper(m)
 		}
 		return false
 	}
@@ -179,6 +182,11 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 		}
 	}
 	members[who.Device] = member{who, claim.Key, digest, claim.Time, ticket}
+	return "", r.lacked(have)
+}
+
+// lacked are the keys that somebody lacks whose latest is of an epoch. r.mu is held.
+func (r *Room) lacked(have uint32) (keys []roomKey) {
 	latest := r.state.KeyEpoch
 	if old, ok := r.keys.secrets[latest-1]; ok && have+1 < latest && r.voice.programNumber() < r.state.From {
 		keys = append(keys, roomKey{latest - 1, old}) // the room still sounds under it
@@ -186,7 +194,7 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 	if secret, ok := r.keys.secrets[latest]; ok && have < latest {
 		keys = append(keys, roomKey{latest, secret})
 	}
-	return "", keys
+	return keys
 }
 
 // needsPass reports whether somebody was let in by what may not let them in again. r.mu is held.

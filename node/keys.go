@@ -37,6 +37,8 @@ type keyring struct {
 	due   time.Time // when to ask for the key; zero if there is nothing to ask for
 	tries int
 	news  chan struct{} // holds one: due has changed
+
+	asked allowance // of a keeper, by newcomers
 }
 
 func newKeyring() keyring {

@@ -420,6 +420,7 @@ type Start struct {
 	Access          room.Access
 	Sale            Sale // of a room by ticket
 	CoHosts         []PersonView
+	Keepers         []doc.PublicKey // of a closed room's key; see room.State
 }
 
 // startsWithin bounds how far ahead a room may be scheduled: its host's node waits for it.
@@ -459,6 +460,10 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 		return nil, err
 	}
 	if err := r.appoint(s.CoHosts, now); err != nil {
+		n.leave(r)
+		return nil, err
+	}
+	if err := r.entrust(s.Keepers, now); err != nil {
 		n.leave(r)
 		return nil, err
 	}

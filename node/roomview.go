@@ -71,6 +71,9 @@ func (r *Room) View() RoomView {
 			v.Listed = append(v.Listed, r.names.view(p))
 		}
 	}
+	for _, p := range s.Keepers {
+		v.Keepers = append(v.Keepers, r.names.view(p))
+	}
 	v.Me.Invited = s.IsInvited(me.Person)
 	v.Me.Role = s.RoleOf(me.Person).String()
 	for _, seat := range s.Seats {

@@ -180,7 +180,7 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 	switch m.(type) {
 	case relay.Refuse, relay.Redirect, relay.Wait:
 		u.answered = true
-	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Successors, relay.Inside, relay.Papers, relay.Tip:
+	case relay.Event, relay.Charter, relay.Tail, relay.Lead, relay.Boxes, relay.Ask, relay.Successors, relay.Inside, relay.Papers, relay.Tip:
 		if r.guest.have.Load() == 0 {
 			return fmt.Errorf("a parent sent %T before a place", m) // we know no state that it could be about
 		}
@@ -242,6 +242,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.answerRecords(u.ctl, m)
 	case relay.Boxes:
 		return r.takeBoxes(u, m)
+	case relay.Ask:
+		r.takeAsked(u, m, now)
 	case relay.Successors:
 		r.takeSuccessors(u, m)
 	case relay.Tail:

@@ -113,12 +113,13 @@ type RoomView struct {
 	ChatClosed  bool         `json:"chat_closed"`
 	Slow        int          `json:"slow"` // seconds between two lines of one person; 0 for no wait
 	Pinned      *LineView    `json:"pinned,omitempty"`
-	Waiting     bool         `json:"waiting"`          // the doors are not open yet
-	Starts      int64        `json:"starts"`           // unix ms of a scheduled start, else 0
-	Recording   bool         `json:"recording"`        // the host says that the room is recorded
-	RecordAsks  bool         `json:"record_asks"`      // recording only while it does
-	Access      string       `json:"access"`           // who may come in: open, invite or ticket
-	Listed      []PersonView `json:"listed,omitempty"` // the guest list, told to host and co-hosts alone
+	Waiting     bool         `json:"waiting"`           // the doors are not open yet
+	Starts      int64        `json:"starts"`            // unix ms of a scheduled start, else 0
+	Recording   bool         `json:"recording"`         // the host says that the room is recorded
+	RecordAsks  bool         `json:"record_asks"`       // recording only while it does
+	Access      string       `json:"access"`            // who may come in: open, invite or ticket
+	Listed      []PersonView `json:"listed,omitempty"`  // the guest list, told to host and co-hosts alone
+	Keepers     []PersonView `json:"keepers,omitempty"` // who hand out a closed room's key while nobody leads
 
 	Leader    *PersonView `json:"leader,omitempty"`    // who leads the room while the host does not
 	Successor *PersonView `json:"successor,omitempty"` // who leads it on if who does now is gone, and is there; told where it is led

@@ -36,6 +36,7 @@ type children struct {
 	load     Load
 	loadTold time.Time
 	warmTold time.Time
+	holds    bool // see Hold
 	draining bool
 	drainBy  time.Time
 	evidence []Evidence // to go up
@@ -86,6 +87,10 @@ func (p *Place) Join(from Entry, j Join, slots uint32, rtt time.Duration, now ti
 	return p.joinFed(c, j, now)
 }
 
+// Hold says whether a listener who comes next gets a place though we have none, where we had one last: to wait there. Without
+// that, there is no place below who has none.
+func (p *Place) Hold(yes bool) { p.holds = yes }
+
 func (p *Place) refuse(code string) Refuse {
 	p.stats.Refused++
 	return Refuse{Code: code}
@@ -94,15 +99,23 @@ func (p *Place) refuse(code string) Refuse {
 func (p *Place) joinWarm(c *child, j Join) any {
 	warm := len(p.order) - p.fed
 	ok := p.placed() && !p.draining && !p.troubled && warm < 2*p.opt.Fanout
-	if p.opt.Root && slices.ContainsFunc(p.order, func(c *child) bool { return c.carry > 0 && c.fed }) {
-		ok = false // the root has few places, and feeds whoever loses a relay soon enough
+	if p.opt.Root {
+		// Those who lose a relay and go on here stay until there is another: there is a place for each, and for whoever makes
+		// places below itself some more.
+		most := p.opt.Fanout
+		if c.carry > 0 {
+			most = p.most()
+		}
+		fed, _ := p.crowd()
+		ok = ok && fed+warm < most
 	}
 	for _, raw := range j.Avoid {
 		ok = ok && Peer(raw) != p.opt.Self && !slices.Contains(p.path, Peer(raw))
 	}
 	here := len(p.path) + 1
 	if !ok || j.Depth > 0 && here < int(j.Depth) {
-		// Who is deep finds its second parent deep too: places up here are for those who would sink with all below them.
+		// Who is deep finds its second parent deep too: places up here are for those who would sink with all below them, and for
+		// those who have no other, below the only relay or after they asked in vain.
 		if to := p.places(c, j.Avoid, true, c.since); len(to) > 0 && (j.Depth == 0 || here < int(j.Depth)) {
 			p.stats.Redirects++
 			return Redirect{To: to}
@@ -120,7 +133,7 @@ func (p *Place) joinFed(c *child, j Join, now time.Time) any {
 	switch {
 	case j.Depth > 0 && (!p.placed() || p.troubled || p.draining || here >= int(j.Depth)):
 		return p.refuse("no_better")
-	case !p.placed() || p.troubled:
+	case (!p.placed() || p.troubled) && !(p.holds && j.Carry == 0 && len(p.path) > 0):
 		p.stats.Waits++
 		return Wait{Millis: uint32(lostWait.Milliseconds())}
 	case p.yields():
@@ -206,6 +219,9 @@ func (p *Place) Welcome(id Peer, now time.Time) {
 	}
 	c.welcome = true
 	p.Hears(id, c.hears, now)
+	if c.fed && (!p.placed() || p.troubled) {
+		p.out.Tell(c.id, Stall{}) // it is fed as soon as we are
+	}
 	p.tellOthers(c)
 }
 
@@ -272,7 +288,7 @@ func (p *Place) lofty(c *child) bool {
 // givesWay is the child that makes room for c, nil for none. Whoever carries few is worth that only if the places below are
 // so deep that it could carry nobody there.
 func (p *Place) givesWay(c *child, now time.Time) *child {
-	if fed, _ := p.crowd(); c.carry == 0 || fed >= p.mostWith(c) || len(p.path)+1 >= p.opt.Depth {
+	if fed, _ := p.crowd(); c.carry == 0 || fed >= p.most() || len(p.path)+1 >= p.opt.Depth {
 		return nil
 	}
 	if hops, ok := p.roomBelow(); ok && !p.lofty(c) && len(p.path)+2+hops < p.opt.Depth {
@@ -397,9 +413,13 @@ func (p *Place) hearChild(c *child, m any, now time.Time) {
 // hearResume feeds a warm child that lost its parent, even if there are too many children for the moment.
 func (p *Place) hearResume(c *child, m Resume, now time.Time) {
 	fed, _ := p.crowd()
+	most := p.most()
+	if p.opt.Root && c.carry == 0 {
+		most-- // for a relay that comes back
+	}
 	switch {
 	case c.fed:
-	case !p.placed() || p.draining || fed >= p.mostWith(c) && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
+	case !p.placed() || p.draining || fed >= most && !p.isHeir(c.id) || p.tree.AddChild(c.id, now) != nil:
 		p.stats.Refused++
 		p.out.Tell(c.id, Refuse{Code: "full"})
 		p.dropChild(c)

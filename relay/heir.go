@@ -55,15 +55,6 @@ func (p *Place) crowd() (fed, going int) {
 // most is how many children may be fed for a moment, heirs left out.
 func (p *Place) most() int { return p.opt.Fanout + (p.opt.Fanout+1)/2 }
 
-// mostWith is the same if c is among them. Whoever carries others may be one more still: else a node whose places are taken by
-// listeners, all of whom lost their relay, has nowhere to send them.
-func (p *Place) mostWith(c *child) int {
-	if n := p.most(); n == 0 || c.carry == 0 {
-		return n
-	}
-	return p.most() + 1
-}
-
 // isFar reports whether this node is an heir and hears the room through others.
 func (p *Place) isFar() bool {
 	return p.heir && p.hot != nil && p.source != "" && p.hot.id != p.source && len(p.path) > 1

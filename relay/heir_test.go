@@ -48,7 +48,7 @@ func TestAWarmChildTakesNoPlaceOfAnHeir(t *testing.T) {
 	for _, id := range warm {
 		p.hear(id, Resume{})
 	}
-	want(t, "fed", p.Feeds(), 3)
+	want(t, "fed", p.Feeds(), 2)
 	if _, ok := p.join("ann", Join{}).(Accept); !ok {
 		t.Error("no place for the heir")
 	}

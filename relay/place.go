@@ -10,7 +10,7 @@ import (
 type PlaceOptions struct {
 	Self   Peer          // this node
 	Root   bool          // it is the host: it has no parent and seeks none
-	Fanout int           // children it offers to feed; for a moment, while places are scarce, half as many more and a relay
+	Fanout int           // children it offers to feed; for a moment, while places are scarce, half as many more
 	Depth  int           // as deep as a child is wanted, in hops from the root; 0 means 4
 	Bundle int           // frames a packet that are expected from a parent; 0 means 3
 	Admit  time.Duration // between two children that are let in, on average; 0 means 5 ms
@@ -117,7 +117,7 @@ func NewPlace(opt PlaceOptions, t *Tree, out PlaceOut) *Place {
 // Offer says how many children the node offers to feed from now on, and the tree's limit with it.
 func (p *Place) Offer(fanout int) {
 	p.opt.Fanout = max(fanout, 0)
-	p.tree.opt.Fanout = p.most() + 1 + len(p.heirs)
+	p.tree.opt.Fanout = p.most() + len(p.heirs)
 }
 
 // Source says who makes the program. What that peer passes on itself is nobody else's doing: it is never banned.

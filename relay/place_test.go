@@ -677,26 +677,6 @@ func TestWhoCarriesManyTakesThePlaceOfWhoCarriesNone(t *testing.T) {
 	want(t, "fed", p.Feeds(), 2)
 }
 
-// TestARelayComesInWhereListenersTookEveryPlace: they all lost their relay at once, and it is the last to come.
-func TestARelayComesInWhereListenersTookEveryPlace(t *testing.T) {
-	p := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
-	for _, id := range []Peer{"ann", "bo"} {
-		p.join(id, Join{Warm: true})
-		p.hear(id, Resume{})
-	}
-	p.done()
-	want(t, "a listener", p.join("cyd", Join{}), any(Refuse{Code: "full"}))
-	if a, ok := p.join("relay", Join{Carry: 8}).(Accept); !ok {
-		t.Fatalf("the relay is told %+v", a)
-	}
-	want(t, "to the relay", p.told["ann"], []any{Drain{To: doors("relay")}})
-	p.hear("ann", Bye{Code: "moved"})
-	p.hear("relay", Load{Free: 7, All: 7})
-	p.done()
-	p.run(time.Second, "")
-	want(t, "then the other", p.told["bo"][len(p.told["bo"])-1], any(Drain{To: []Entry{{Peer: []byte("relay"), Free: 7}}}))
-}
-
 func TestWhoCarriesFewMakesNobodyMoveUnlessThePlacesBelowAreTooDeep(t *testing.T) {
 	full := func(path ...string) *testPlace {
 		p := newTestPlace(PlaceOptions{Fanout: 16, Admit: 1})
@@ -881,6 +861,82 @@ func TestAWarmChildCostsNothingUntilItResumes(t *testing.T) {
 	want(t, "fed", p.Feeds(), 1)
 	p.run(time.Second, "ann")
 	want(t, "not fed any more", p.tree.numbers("kid", Program), upTo(next, next+19))
+}
+
+// At the root a second parent is found by those who have no other, as long as there is a place for each of them.
+func TestTheRootIsTheSecondParentBelowTheOnlyRelay(t *testing.T) {
+	root := newTestPlace(PlaceOptions{Root: true, Fanout: 4, Admit: 1})
+	below := Join{Warm: true, Avoid: [][]byte{[]byte("relay")}, Depth: 2}
+	taken := Accept{Depth: 1, Path: [][]byte{[]byte("me")}}
+	root.join("relay", Join{Carry: 64})
+	for _, kid := range []Peer{"bo", "cyd", "dee"} {
+		want(t, "warm", root.join(kid, below), any(taken))
+	}
+	want(t, "without a place for it", root.join("eve", below), any(Refuse{Code: "full"}))
+	below.Carry = 6
+	want(t, "who makes places", root.join("fay", below), any(taken))
+	below.Carry = 0
+	want(t, "who comes for a place finds it", root.join("gus", Join{}), any(taken))
+	root.tree.sent = nil
+	root.Gone("relay", root.now())
+	for _, kid := range []Peer{"bo", "cyd", "dee", "fay"} {
+		root.hear(kid, Resume{})
+	}
+	want(t, "all go on", root.Feeds(), 5)
+	want(t, "a relay that comes back has a place", root.join("relay", Join{Carry: 64}), any(taken))
+
+	root = newTestPlace(PlaceOptions{Root: true, Fanout: 4, Admit: 1})
+	root.join("relay", Join{Carry: 64})
+	root.join("another", Join{Carry: 64})
+	want(t, "another relay is named first", root.join("bo", below), any(Redirect{To: []Entry{{Peer: []byte("another"), Free: 64}}}))
+	below.Depth = 0
+	want(t, "and when it was asked in vain", root.join("bo", below), any(taken))
+}
+
+// Whoever the root feeds has a second parent too, a hop deeper: the way from the root may break.
+func TestWhomTheRootFeedsFindsASecondParent(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Fanout: 4})
+	p.Seek(doors("root"), p.now())
+	p.hear("root", accept("root"))
+	p.join("kid", Join{})
+	p.Seek(doors("root", "ann", "bo"), p.now())
+	id := p.asksWarm("root")
+	if id != "ann" && id != "bo" {
+		t.Fatalf("asked %q", id)
+	}
+	want(t, "nobody is avoided", p.warmAsked, Join{Carry: 4, Warm: true, Depth: 2})
+	ann := newTestPlace(PlaceOptions{Fanout: 4, Self: id})
+	ann.Seek(doors("root"), ann.now())
+	ann.hear("root", accept("root"))
+	answer := ann.join("me", p.warmAsked)
+	want(t, "a relay beside it", answer, any(accept(string(id), "root")))
+	p.hear(id, answer)
+	p.done()
+	for range 12 {
+		p.tree.Receive(id, &Packet{Beacons: []Beacon{{Program, 1000}}}, p.now())
+		p.run(500*time.Millisecond, "root")
+	}
+	want(t, "no other is looked for, though a child would sink", []any{p.done(), p.Warm()}, []any{[]string(nil), id})
+}
+
+// A newcomer may wait with those who wait for the root already, where the caller says so; who carries others may not.
+func TestANewcomerWaitsBelowWhoHasNoParent(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 4})
+	p.Gone(p.Warm(), p.now())
+	p.Gone("ann", p.now())
+	wait := any(Wait{Millis: uint32(lostWait.Milliseconds())})
+	want(t, "without", p.join("bob", Join{}), wait)
+	p.Hold(true)
+	want(t, "who carries others", p.join("big", Join{Carry: 8}), wait)
+	want(t, "a newcomer", p.join("bob", Join{}), any(accept("me", "ann", "root")))
+	want(t, "is told", p.told["bob"], []any{Stall{}})
+	want(t, "as a second parent", p.join("else", Join{Warm: true}), any(Refuse{Code: "full"}))
+	p.Hold(false)
+	want(t, "without, again", p.join("eve", Join{}), wait)
+
+	p = newTestPlace(PlaceOptions{Fanout: 4})
+	p.Hold(true)
+	want(t, "where there was never a way to the root", p.join("bob", Join{}), wait)
 }
 
 func TestACrowdIsLetInOneByOne(t *testing.T) {

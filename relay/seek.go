@@ -125,14 +125,17 @@ func (p *Place) question(a aim) Join {
 	j := Join{Carry: uint32(p.opt.Fanout)}
 	switch a {
 	case toWarm:
-		j.Warm, j.Avoid = true, [][]byte{[]byte(p.hot.peer())}
-		if (p.warmTry < 3 || p.warm != nil) && len(p.path) > 1 {
-			for _, q := range p.path[1 : len(p.path)-1] { // the root is on every path
-				j.Avoid = append(j.Avoid, []byte(q))
+		j.Warm = true
+		if len(p.path) > 1 { // the root is on every path: who is fed by it goes round what lies between
+			j.Avoid = [][]byte{[]byte(p.hot.peer())}
+			if p.warmTry < 3 || p.warm != nil {
+				for _, q := range p.path[1 : len(p.path)-1] {
+					j.Avoid = append(j.Avoid, []byte(q))
+				}
 			}
 		}
 		if p.warmTry < 2 || p.warm != nil {
-			j.Depth = uint8(len(p.path))
+			j.Depth = uint8(max(len(p.path), 2)) // there is but one root
 		}
 	case toClimb:
 		j.Depth = uint8(len(p.path))
@@ -246,7 +249,7 @@ func (p *Place) seekWarm(now time.Time) {
 
 // warmIsDeep reports whether all below us would sink if the warm parent had to feed us: it is from before we rose.
 func (p *Place) warmIsDeep() bool {
-	return p.fed > 0 && p.warm.idle() && len(p.warm.path) > len(p.hot.path)
+	return p.fed > 0 && p.warm.idle() && len(p.warm.path) > max(len(p.hot.path), 1)
 }
 
 func (p *Place) warmFailed(now time.Time) {

@@ -345,6 +345,9 @@ func (s *State) rule(ev Event) (Event, error) {
 	case Admit, Strike, Relink, Rekey:
 		return s.ruleGate(ev, want)
 
+	case Entrust, Relieve:
+		return s.ruleKeeper(ev, want)
+
 	default:
 		return refuse(fmt.Errorf("%w: %v", ErrNotAllowed, ev.Kind))
 	}
@@ -383,6 +386,7 @@ func (s *State) change(ev Event) []Effect {
 		s.Removed = append(s.Removed, ev.To)
 		s.uninvite(ev.To)
 		s.strike(ev.To)
+		s.relieve(ev.To)
 		effects := s.unseat(ev.To, s.lower(ev.To, nil))
 		return append(s.withdraw(ev.To, effects), Drop{ev.To})
 
@@ -477,6 +481,14 @@ func (s *State) change(ev Event) []Effect {
 
 	case Admit, Strike, Relink, Rekey:
 		return s.changeGate(ev)
+
+	case Entrust:
+		s.Keepers = append(s.Keepers, ev.To)
+		return nil
+
+	case Relieve:
+		s.relieve(ev.To)
+		return nil
 	}
 	panic(fmt.Sprintf("room: rule allowed %v, which change does not know", ev.Kind))
 }

@@ -59,6 +59,8 @@ const (
 	Relink                     // Invitation is in the link from now on; where the room is led only
 	Rekey                      // a new room key holds From the program's frame of a number; where the room is led only
 	TookOver                   // an event only: a co-host, or another device of the host's, leads the room on
+	Entrust                    // To becomes keeper of a closed room; the host only, not co-hosts
+	Relieve                    // To is no keeper any more; the host only, not co-hosts
 	kinds
 )
 
@@ -68,7 +70,7 @@ func (k Kind) String() string {
 		"remove", "publish", "leave", "end", "mute all", "close hands", "open hands", "lock", "unlock", "readmit", "invite", "accept", "decline",
 		"appoint", "withdraw", "place hand", "stage only", "stage open", "stick out", "stick in", "pass stick", "lay stick",
 		"say", "erase", "close chat", "open chat", "slow", "pin", "unpin", "begin", "record on", "record off",
-		"away", "back", "resumed", "admit", "strike", "relink", "rekey", "took over"}, uint8(k))
+		"away", "back", "resumed", "admit", "strike", "relink", "rekey", "took over", "entrust", "relieve"}, uint8(k))
 }
 
 // A Command asks the host for a change. Its author is in the signature, not in here.
@@ -121,6 +123,7 @@ var fields = map[Kind]field{
 	Say: hasName | hasText, Erase: hasRef, CloseChat: 0, OpenChat: 0, Slow: hasSeconds, Pin: hasName | hasText | hasRef, Unpin: 0,
 	Begin: 0, RecordOn: 0, RecordOff: 0, Away: hasTo | needsTo, Back: hasTo | needsTo,
 	Admit: hasTo | needsTo, Strike: hasTo | needsTo, Relink: hasInvitation, Rekey: hasKey | hasSeconds,
+	Entrust: hasTo | needsTo, Relieve: hasTo | needsTo,
 }
 
 // check refuses what no sender with these rules would have made. Who may do it is the rule book's question.

@@ -8,8 +8,8 @@ import (
 	"salon/ledger/doc"
 )
 
-// In a room by invitation four kinds of people are let in: who leads it, who has a place in it already (a seat, a raised hand, an
-// invitation to the stage), who is on its guest list, and who shows an invitation or a pass.
+// In a room by invitation four kinds of people are let in: who leads it or keeps its key, who has a place in it already (a seat, a
+// raised hand, an invitation to the stage), who is on its guest list, and who shows an invitation or a pass.
 //
 //   - The invitation is an Ed25519 key. Its secret half is in the share link; the state holds the public half. Who knows the
 //     secret signs with it who they are, on which device and into which room: the signature shows the secret to nobody, and is
@@ -78,7 +78,7 @@ func (g byTicket) Admit(who doc.Author, _ Claim, _ time.Time) error {
 
 // Knows reports whether p may come into a closed room with nothing to show.
 func (s *State) Knows(p Person) bool {
-	return s.Leads(p) || s.IsListed(p) || s.seat(p) != nil || s.hand(p) >= 0 || s.IsInvited(p)
+	return s.Leads(p) || s.IsKeeper(p) || s.IsListed(p) || s.seat(p) != nil || s.hand(p) >= 0 || s.IsInvited(p)
 }
 
 // IsListed reports whether p is on the guest list.
@@ -152,6 +152,9 @@ func (s *State) strike(p Person) {
 // checkGate holds what is true of every state's guest list, invitation and key.
 func (s *State) checkGate() error {
 	bad := func(what string) error { return fmt.Errorf("%w: %s", ErrSnapshot, what) }
+	if !s.areKeepersRight() {
+		return bad("the keepers")
+	}
 	if !s.IsClosed() {
 		if len(s.Listed) > 0 || !s.Invitation.IsZero() || s.Check != [32]byte{} || s.OldCheck != [32]byte{} || s.From != 0 || s.Lead != 0 || s.KeyEpoch != 1 {
 			return bad("a closed room's part in an open one")

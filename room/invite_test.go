@@ -12,7 +12,7 @@ import (
 )
 
 // closed returns a room by invitation: bo speaks, cy has a hand up, eve was removed, ivy was invited to speak, jon is co-host,
-// gil is on the guest list.
+// gil is on the guest list, hal is keeper.
 func closed(t testing.TB) *State {
 	t.Helper()
 	c, err := NewCharter(anaA.person(), "Evening talk", "en", Talk, noon, [16]byte{7})
@@ -25,7 +25,7 @@ func closed(t testing.TB) *State {
 	raise(t, s, cyA)
 	for _, c := range []Command{
 		{Kind: Remove, To: eveA.person()}, {Kind: Invite, To: ivyA.person()}, {Kind: Appoint, To: jonA.person(), Name: "jon"},
-		{Kind: Admit, To: gilA.person()}, {Kind: Relink, Invitation: invitation.Public()},
+		{Kind: Admit, To: gilA.person()}, {Kind: Entrust, To: halA.person()}, {Kind: Relink, Invitation: invitation.Public()},
 		{Kind: Rekey, Check: KeyCheck(s.Charter.Room, 2, nextKey), From: 500, Seconds: 1}, {Kind: Publish, Program: true},
 	} {
 		do(t, s, anaA.first(), c)
@@ -174,8 +174,17 @@ func TestClosedSnapshotRefused(t *testing.T) {
 		"nobody listed":           func(s *State) { s.Listed[0] = Person{} },
 		"listed twice":            func(s *State) { s.Listed = append(s.Listed, s.Listed[0]) },
 		"the removed listed":      func(s *State) { s.Listed[0] = s.Removed[0] },
-		"open after all":          func(s *State) { s.Charter.Access = Anyone },
-		"access of the future":    func(s *State) { s.Charter.Access = accesses },
+		"too many keepers": func(s *State) {
+			for i := range byte(MaxKeepers) {
+				s.Keepers = append(s.Keepers, Person{100, i})
+			}
+		},
+		"nobody a keeper":      func(s *State) { s.Keepers[0] = Person{} },
+		"the host a keeper":    func(s *State) { s.Keepers[0] = s.Charter.Host },
+		"a keeper twice":       func(s *State) { s.Keepers = append(s.Keepers, s.Keepers[0]) },
+		"the removed a keeper": func(s *State) { s.Keepers[0] = s.Removed[0] },
+		"open after all":       func(s *State) { s.Charter.Access = Anyone },
+		"access of the future": func(s *State) { s.Charter.Access = accesses },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := closed(t)
@@ -195,9 +204,10 @@ func TestClosedSnapshotBytes(t *testing.T) {
 	s := opened(t)
 	plain := ok(s.Bytes())
 	s.Listed, s.Invitation, s.Check, s.OldCheck, s.From, s.Lead = []Person{{1}}, Person{2}, [32]byte{3}, [32]byte{4}, 5, 6
+	s.Keepers = []Person{{7}}
 	key := func(b byte) string { return fmt.Sprintf("5820 %x", append([]byte{b}, make([]byte, 31)...)) }
-	want := append(bytes.Clone(plain), unhex(t, "18 19 81 "+key(1)+" 18 1a "+key(2)+" 18 1b "+key(3)+" 18 1c "+key(4)+" 18 1d 05 18 1e 06")...)
-	want[0] += 6 // entries
+	want := append(bytes.Clone(plain), unhex(t, "18 19 81 "+key(1)+" 18 1a "+key(2)+" 18 1b "+key(3)+" 18 1c "+key(4)+" 18 1d 05 18 1e 06 18 1f 81 "+key(7))...)
+	want[0] += 7 // entries
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)
 	}

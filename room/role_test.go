@@ -26,8 +26,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 		nst // ErrNoStick
 		nln // ErrNoLine
 		ful // ErrFull
+		opn // ErrOpenRoom
 	)
-	errs := []error{nil, ErrNotAllowed, ErrNoChange, ErrRemoved, ErrNotSeated, ErrNoHand, ErrNotRemoved, ErrNotInvited, ErrNoStick, ErrNoLine, ErrFull}
+	errs := []error{nil, ErrNotAllowed, ErrNoChange, ErrRemoved, ErrNotSeated, ErrNoHand, ErrNotRemoved, ErrNotInvited, ErrNoStick, ErrNoLine, ErrFull, ErrOpenRoom}
 	to := func(k Kind, a actor) Command { return Command{Kind: k, To: a.person()} }
 	for _, row := range []struct {
 		name string
@@ -118,6 +119,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"note that the host is away", to(Away, anaA), [11]int{not, not, not, not, not, not, not, out, out, not, not}},
 		{"note that a listener is away", to(Away, danA), [11]int{off, not, not, not, not, not, not, out, out, not, not}},
 		{"note that a speaker who never left is back", to(Back, fayA), [11]int{non, not, not, not, not, not, not, out, out, not, not}},
+		{"make a keeper in an open room", to(Entrust, danA), [11]int{opn, opn, not, not, not, not, not, out, out, not, not}},
+		{"relieve a keeper in an open room", to(Relieve, danA), [11]int{opn, opn, not, not, not, not, not, out, out, not, not}},
 		{"end the room", Command{Kind: End}, [11]int{yes, yes, not, not, not, not, not, out, out, yes, yes}},
 	} {
 		for i, by := range columns {

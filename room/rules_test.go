@@ -113,6 +113,14 @@ func TestRulesHold(t *testing.T) {
 				t.Fatalf("after %v: %v", ev.Kind, err)
 			}
 			led := before.Leads(who.person())
+			plain := before.Clone()
+			plain.relieve(who.person())
+			if got, err := plain.Decide(by, cmd, now); ev.Kind != Resumed && (err != nil || got != ev) {
+				t.Fatalf("%v is %s's to do as a keeper, and else it is not: %v", ev.Kind, who.name, err)
+			}
+			if !slices.Equal(s.Keepers, before.Keepers) && who != anaA && !(ev.Kind == Remove && led) {
+				t.Fatalf("%v by %s made the keepers %v of %v", ev.Kind, who.name, s.Keepers, before.Keepers)
+			}
 			for _, p := range everyone {
 				was, is := standing(before, p.person()), standing(s, p.person())
 				if was != is && p != who && !led {

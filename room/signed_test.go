@@ -26,6 +26,7 @@ func TestCommandBytes(t *testing.T) {
 		{"slow", Command{Room: c.Room, Kind: Slow, Seconds: 30}, fmt.Sprintf("a5 01 50 %x 02 18 22 06 00 07 00 0b 18 1e", [16]byte(c.Room))},
 		{"relink", Command{Room: c.Room, Kind: Relink, Invitation: Person{9}}, fmt.Sprintf("a5 01 50 %x 02 18 2d 06 00 07 00 0c 5820 09%062x", [16]byte(c.Room), 0)},
 		{"rekey", Command{Room: c.Room, Kind: Rekey, Seconds: 2, Check: [32]byte{8}, From: 500}, fmt.Sprintf("a7 01 50 %x 02 18 2e 06 00 07 00 0b 02 0d 5820 08%062x 0e 19 01f4", [16]byte(c.Room), 0)},
+		{"entrust", Command{Room: c.Room, Kind: Entrust, To: c.To}, fmt.Sprintf("a5 01 50 %x 02 18 30 03 5820 %x 06 00 07 00", [16]byte(c.Room), [32]byte(c.To))},
 		{"publish the program", Command{Room: c.Room, Kind: Publish, Program: true}, fmt.Sprintf("a5 01 50 %x 02 09 05 f5 06 00 07 00", [16]byte(c.Room))},
 	} {
 		want := unhex(t, v.bytes)
@@ -293,6 +294,9 @@ func TestLargestSnapshotFits(t *testing.T) {
 	}
 	for i := range MaxListed {
 		do(t, s, anaA.first(), Command{Kind: Admit, To: many(15, i).Person})
+	}
+	for i := range MaxKeepers {
+		do(t, s, anaA.first(), Command{Kind: Entrust, To: many(18, i).Person})
 	}
 	do(t, s, anaA.first(), Command{Kind: Relink, Invitation: Person{16}})
 	do(t, s, anaA.first(), Command{Kind: Rekey, Check: [32]byte{17}, From: 1 << 60, Seconds: MaxSlow})

@@ -71,6 +71,7 @@ type State struct {
 	OldCheck   [32]byte      // of the key before; zero when there was none
 	From       uint64        // number of the program's first frame under the key of KeyEpoch
 	Lead       uint16        // seconds from the event that told of it until then, about
+	Keepers    []Person      // as appointed; at most MaxKeepers
 }
 
 const hostSlot = 1
@@ -110,6 +111,7 @@ func (s *State) Clone() *State {
 	c.Removed = slices.Clone(s.Removed)
 	c.Invited = slices.Clone(s.Invited)
 	c.Listed = slices.Clone(s.Listed)
+	c.Keepers = slices.Clone(s.Keepers)
 	c.Chat = slices.Clone(s.Chat)
 	c.Charter.CoHosts = slices.Clone(s.Charter.CoHosts)
 	c.Past = slices.Clone(s.Past)

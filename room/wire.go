@@ -254,6 +254,7 @@ type snapshotWire struct {
 	OldCheck   [32]byte      `cbor:"28,keyasint,omitzero"`
 	From       uint64        `cbor:"29,keyasint,omitempty"`
 	Lead       uint16        `cbor:"30,keyasint,omitempty"`
+	Keepers    []Person      `cbor:"31,keyasint,omitempty"`
 }
 
 type endWire struct {
@@ -294,7 +295,7 @@ func wireSnapshot(s *State) snapshotWire {
 		Removed: s.Removed, KeyEpoch: s.KeyEpoch, Key: s.Key, Incarnation: s.Incarnation, Ended: s.Ended,
 		HandsClosed: s.HandsClosed, Locked: s.Locked, Invited: s.Invited, StageOnly: s.StageOnly,
 		ChatClosed: s.ChatClosed, Slow: s.Slow, Waiting: s.Waiting, Recording: s.Recording,
-		Listed: s.Listed, Invitation: s.Invitation, Check: s.Check, OldCheck: s.OldCheck, From: s.From, Lead: s.Lead,
+		Listed: s.Listed, Invitation: s.Invitation, Check: s.Check, OldCheck: s.OldCheck, From: s.From, Lead: s.Lead, Keepers: s.Keepers,
 	}
 	if s.Stick != (Stick{}) {
 		w.Stick = &stickWire{Out: s.Stick.Out, Holder: s.Stick.Holder, Slot: s.Stick.Slot}
@@ -326,7 +327,7 @@ func (w snapshotWire) state() *State {
 		Removed: w.Removed, KeyEpoch: w.KeyEpoch, Key: w.Key, Incarnation: w.Incarnation, Ended: w.Ended,
 		HandsClosed: w.HandsClosed, Locked: w.Locked, Invited: w.Invited, StageOnly: w.StageOnly,
 		ChatClosed: w.ChatClosed, Slow: w.Slow, Waiting: w.Waiting, Recording: w.Recording,
-		Listed: w.Listed, Invitation: w.Invitation, Check: w.Check, OldCheck: w.OldCheck, From: w.From, Lead: w.Lead,
+		Listed: w.Listed, Invitation: w.Invitation, Check: w.Check, OldCheck: w.OldCheck, From: w.From, Lead: w.Lead, Keepers: w.Keepers,
 	}
 	if w.Stick != nil {
 		s.Stick = Stick{Out: w.Stick.Out, Holder: w.Stick.Holder, Slot: w.Stick.Slot}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"salon/ledger/doc"
 	"salon/node"
 	"salon/node/client"
 	"salon/node/media"
@@ -24,7 +25,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var lasts time.Duration
 	var starts, access, price, iouLimit string
 	var seats uint32
-	var coHosts []string
+	var coHosts, keepers []string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
 		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
@@ -43,6 +44,9 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			if iouLimit == "" {
 				iouLimit = price
+			}
+			if len(keepers) > 0 && access != "invite" {
+				return usagef("--keeper needs --access invite: everybody has the key of an open room, and tickets need somebody who leads")
 			}
 			if loop && play == "" {
 				return usagef("--loop needs --play FILE")
@@ -67,6 +71,10 @@ func hostCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			entrusted, err := s.successors(cmd.Context(), keepers)
+			if err != nil {
+				return err
+			}
 			v, again := s.takeUp(title, mode)
 			if !again {
 				if startErr != nil {
@@ -75,7 +83,7 @@ func hostCommand(f *flags) *cobra.Command {
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
 					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
-					CoHosts: successors, Price: price, Seats: seats, IOULimit: iouLimit,
+					CoHosts: successors, Keepers: keysOf(entrusted), Price: price, Seats: seats, IOULimit: iouLimit,
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -112,12 +120,22 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&iouLimit, "iou-limit", "", "how much a buyer may owe you in all, '0 EUR' for nothing (default the price)")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.StringArrayVar(&coHosts, "co-host", nil, "who leads the room on when this node is gone: a key, or the beginning of one or of a name that you know; in this order")
+	fl.StringArrayVar(&keepers, "keeper", nil, "who hands the key of a room by invitation to newcomers while nobody leads it: named as a co-host is; leads nothing")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	_ = cmd.RegisterFlagCompletionFunc("co-host", f.completePeople(false))
+	_ = cmd.RegisterFlagCompletionFunc("keeper", f.completePeople(false))
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
 	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite", "ticket")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
+}
+
+// keysOf are the keys of people.
+func keysOf(people []node.PersonView) (keys []doc.PublicKey) {
+	for _, p := range people {
+		keys = append(keys, p.Person)
+	}
+	return keys
 }
 
 // hostedJSON is the object that host --json prints at its start.

@@ -48,6 +48,8 @@ var roomActions = []roomAction{
 	{"strike", "strike", "Take somebody off the guest list; who is inside stays", "person", ""},
 	{"cohost", "cohost", "Make somebody co-host, or move a co-host in the order of succession; the host alone", "person", "[PLACE]"},
 	{"uncohost", "uncohost", "Make somebody a co-host no more; the host alone", "person", ""},
+	{"keeper", "keeper", "Have somebody hand out the key of a room by invitation while nobody leads; the host alone", "person", ""},
+	{"unkeeper", "unkeeper", "Make somebody a keeper no more; the host alone", "person", ""},
 	{"stick-out", "stick_out", "One speaks at a time: who holds the talking stick", "", ""},
 	{"pass-stick", "pass_stick", "Give the talking stick to somebody on stage, or to the next", "self", ""},
 	{"lay-stick", "lay_stick", "Be done speaking with the talking stick", "", ""},
@@ -329,7 +331,7 @@ func peopleIn(ctx context.Context, c *client.Client, v node.RoomView) ([]node.Pe
 			people = append(people, p)
 		}
 	}
-	for _, p := range slices.Concat(v.Removed, v.CoHosts, v.Listed) {
+	for _, p := range slices.Concat(v.Removed, v.CoHosts, v.Keepers, v.Listed) {
 		add(p)
 	}
 	inside, err := c.Inside(ctx, v.ID.String())

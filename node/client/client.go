@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"salon/ledger/doc"
 	"salon/node"
 )
 
@@ -145,6 +146,7 @@ type Start struct {
 	IOULimit   string `json:"iou_limit,omitempty"` // that a buyer may owe in all; empty leaves it
 
 	CoHosts []node.PersonView `json:"co_hosts,omitempty"` // in order of succession
+	Keepers []doc.PublicKey   `json:"keepers,omitempty"`  // of a closed room's key
 }
 
 // StartRoom opens a room with the node as its host.

@@ -3,7 +3,9 @@ package integration
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,4 +82,38 @@ func TestClosedRoom(t *testing.T) {
 		t.Errorf("heard at depth %d", s.Depth)
 	}
 	wantHeard(t, "the listener", said[samples(lead-2*time.Second):], recorded(t, records, 1)[0])
+}
+
+// TestKeeper: the host of a room by invitation is killed; below its relay a keeper, named at the start, has who comes with the
+// link wait inside, who is shut out where there is no keeper.
+func TestKeeper(t *testing.T) {
+	t.Parallel()
+	salon(t)
+	kim := up(t, append([]string{"--name", "Kim"}, overQUIC...)...)
+	st, err := kim.api().Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, t.TempDir(), "host", "--title", "Open", "--keeper", st.Person.String()).wantRefusal(2, "--keeper needs --access invite")
+	tr := relayed(t, []int{6}, "--access", "invite", "--keeper", st.Person.String())
+	if _, _, err := kim.api().Join(t.Context(), tr.link); err != nil {
+		t.Fatal(err)
+	}
+	phase := func(p *process, is node.Phase) {
+		t.Helper()
+		await(t, p.api(), "the phase "+string(is), patience, func() (bool, error) {
+			rooms, err := p.api().JoinedRooms(t.Context())
+			return slices.ContainsFunc(rooms, func(v node.RoomView) bool { return v.ID.String() == tr.id && v.Phase == is && len(v.Keepers) == 1 }), err
+		})
+	}
+	phase(kim, node.Live)
+	tr.host.signal(syscall.SIGKILL)
+	tr.host.wait(patience)
+	phase(tr.relays[0], node.Reconnecting)
+	phase(kim, node.Reconnecting)
+	dan := up(t, append([]string{"--name", "Dan"}, overQUIC...)...)
+	if v, _, err := dan.api().Join(t.Context(), tr.link); err != nil || v.Phase.Over() {
+		t.Fatalf("Dan joins: %v, %s, %s", err, v.Phase, v.Reason)
+	}
+	phase(dan, node.Reconnecting)
 }

@@ -208,6 +208,42 @@ func TestRelayIsKilledUnheard(t *testing.T) {
 	}
 }
 
+// TestOnlyRelayIsKilledUnheard: below the only relay of a host that has places left everybody goes on with the host when it is
+// killed.
+func TestOnlyRelayIsKilledUnheard(t *testing.T) {
+	tr := relayed(t, []int{64}, "--max-children", "24", "--play", voiceA, "--loop")
+	a, _ := seat(t, tr.link, 20)
+	a.until(t, "everybody to have a second parent", func(s node.HearStats) bool { return s.Warm != "" })
+	dead, id, fed := a.busiest(tr)
+	was := make([]node.HearStats, len(a.rooms))
+	for i, r := range a.rooms {
+		was[i] = r.Stats()
+	}
+	all := a.during(func() { dead.signal(syscall.SIGKILL) }, 4*time.Second)
+	dead.wait(patience)
+	var below []mended
+	resumed := uint64(0)
+	for i, m := range all {
+		if was[i].Parent == id {
+			below = append(below, m)
+			resumed += a.rooms[i].Stats().Resumes - was[i].Resumes
+		}
+	}
+	if fed == 0 {
+		t.Fatal("nobody was below the relay")
+	}
+	tell(t, fmt.Sprintf("the only relay is killed, which fed %d", fed), below)
+	a.until(t, "everybody to be fed by the host", func(s node.HearStats) bool { return s.Parent != "" && s.Parent != id })
+	most := uint64(0)
+	for _, r := range a.rooms {
+		most = max(most, r.Stats().Verified)
+	}
+	a.until(t, "everybody to hear on", func(s node.HearStats) bool { return s.Verified > most })
+	if resumed < uint64(fed) {
+		t.Errorf("%d moves of %d listeners: somebody did not go on with the second parent", resumed, fed)
+	}
+}
+
 // TestRelayEndsUnheard: a relay that is asked to end lets nobody below it miss a frame.
 func TestRelayEndsUnheard(t *testing.T) {
 	tr := relayed(t, []int{64, 64}, "--max-children", "2", "--play", voiceA, "--loop")

@@ -81,6 +81,20 @@ func TestSoundIsBackSoonAfterAThirdOfTheRelaysIsGone(t *testing.T) {
 	}
 }
 
+// Below the only relay everybody has a second parent, the host, as long as it has places, and goes on there.
+func TestTheOnlyRelayDiesUnheard(t *testing.T) {
+	for seed := range uint64(length(50, 10, 3)) {
+		r := run(t, Options{
+			Seed: 1 + seed, Peers: 20, Arrive: 20, Ready: 1, Fanout: 24, Relays: -1, Volunteers: -1, For: 14 * time.Second, Loss: 0.02, Kills: []Kill{{1, 10 * time.Second}},
+		})
+		if r.Killed != 1 || r.Moves.Resumed == 0 {
+			t.Errorf("seed %d: %d killed, %d went on with another", 1+seed, r.Killed, r.Moves.Resumed)
+		}
+		atMost(t, "ms until the sound is back, p99", r.BackMS.P99, 400)
+		atMost(t, "frames late or lost", float64(r.Due-r.OnTime), 0)
+	}
+}
+
 func TestACrowdIsLetIn(t *testing.T) {
 	r := run(t, Options{Seed: 1, Peers: length(1000, 1000, 200), Arrive: 200, For: 8 * time.Second, Settle: time.Second, Loss: 0.02})
 	if r.JoinMS.N != r.Joins {

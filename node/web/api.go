@@ -291,6 +291,7 @@ type startBody struct {
 	IOULimit   string `json:"iou_limit"` // that a buyer may owe in all; empty: as it was
 
 	CoHosts []node.PersonView `json:"co_hosts"` // in order of succession
+	Keepers []doc.PublicKey   `json:"keepers"`
 }
 
 func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {
@@ -314,7 +315,7 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 	if !ok {
 		return
 	}
-	start := node.Start{Sale: sale, Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts}
+	start := node.Start{Sale: sale, Title: body.Title, Mode: mode, Language: body.Language, StageOnly: body.StageOnly, RecordAsks: body.RecordAsks, Access: access, CoHosts: body.CoHosts, Keepers: body.Keepers}
 	if body.Starts != 0 {
 		start.Starts = time.UnixMilli(body.Starts)
 	}
