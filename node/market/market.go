@@ -51,17 +51,20 @@ type Market struct {
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	log    *slog.Logger
 
+	sold sales // of this node's rooms; they have a lock of their own
+
 	mu      sync.Mutex // guards the fields below
 	lists   lists
 	serving map[string]int                     // streams, by peer
 	holds   map[string]map[ledger.ID]time.Time // by peer: quotes that are not paid, and until when they hold
 	changed chan struct{}                      // closed at the next sale
+	open    map[ledger.ID]error                // by order: why the last try to end a purchase did not
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{})}
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), open: map[ledger.ID]error{}}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}
