@@ -25,6 +25,7 @@ const codeElsewhere = "ticket_elsewhere"
 type ticketDoor struct {
 	gate   *ledger.Gate // nil until the ledger was read, and at whoever leads the room in the host's place
 	height uint64       // of the ledger then
+	price  string       // of a ticket then; "" if none is on sale
 	seats  map[ticketSeat]session
 }
 
@@ -111,6 +112,10 @@ func (r *Room) renewTickets(now time.Time) {
 	if err != nil || known && at == height {
 		return
 	}
+	price := ""
+	if p, sells, err := m.Price(ledger.Room(r.id)); err == nil && sells {
+		price = p.String()
+	}
 	gate, err := m.Gate(ledger.Room(r.id), now)
 	if err != nil {
 		r.n.o.Log.Error("tickets cannot be checked", "room", r.id.String(), "err", err)
@@ -121,7 +126,7 @@ func (r *Room) renewTickets(now time.Time) {
 	if r.host == nil {
 		return
 	}
-	r.host.tickets.gate, r.host.tickets.height = gate, at
+	r.host.tickets.gate, r.host.tickets.height, r.host.tickets.price = gate, at, price // announced within seconds
 	for device, m := range r.host.keyholder.members {
 		if m.ticket != (ledger.Ticket{}) && gate.Standing(m.ticket) != nil && !r.state.Knows(m.author.Person) {
 			r.showOut(device, errTicketOnly.Code)
