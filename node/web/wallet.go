@@ -24,5 +24,5 @@ func (s *Server) ticketQR(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	drawQR(w, text, qr.M)
+	drawQR(w, text, qr.L)
 }

@@ -71,7 +71,7 @@ function OneOffer({ of, credit }: { of: OfferSales; credit: string }) {
       </p>
       <section class="stack tight">
         <h3>{t.sales.split}</h3>
-        <ul class="lines" data-test="sales-split">
+        <ul class="rows" data-test="sales-split">
           {(of.shares ?? []).map((share) => (
             <li key={share.to + (share.key ?? "")} class="line-row">
               <span class="line-what">{shareWords(share)}</span>
@@ -84,7 +84,7 @@ function OneOffer({ of, credit }: { of: OfferSales; credit: string }) {
       <section class="stack tight">
         <h3>{t.sales.list}</h3>
         {list.length === 0 && <p class="hint">{t.sales.none}</p>}
-        <ul class="lines" data-test="sales-list" aria-live="polite">
+        <ul class="rows" data-test="sales-list" aria-live="polite">
           {list.map((one) => (
             <Row key={one.receipt} one={one} />
           ))}

@@ -5,6 +5,7 @@ import type { Balance, Entry, Ledger, Pending, Ticket } from "../node/types";
 import { complain } from "../parts/action";
 import { Avatar } from "../parts/avatar";
 import { useNow } from "../parts/clock";
+import { Dialog } from "../parts/dialog";
 import { Icon, Sign } from "../parts/icon";
 import { useStore } from "../store";
 import { loadTickets, tickets } from "../tickets";
@@ -130,7 +131,7 @@ const nameOf = (names: Names, key: string): string => names.get(key) ?? t.wallet
 function PendingPart({ list }: { list: readonly Pending[] }) {
   return (
     <Part title={t.wallet.pending} test="pending">
-      <ul class="lines">
+      <ul class="rows">
         {list.map((one) => (
           <li key={one.order} class="line-row" data-test="pending" data-why={one.why}>
             <Icon name="clock" />
@@ -207,9 +208,10 @@ function TicketCard({ ticket }: { ticket: Ticket }) {
   );
 }
 
-/** An image cannot carry the key, so the code is fetched. */
+/** An image cannot carry the key, so the code is fetched. A click shows it as large as somebody needs to scan it. */
 function TicketCode({ id, title }: { id: string; title: string }) {
   const [address, setAddress] = useState("");
+  const [large, setLarge] = useState(false);
   useEffect(() => {
     let made = "";
     let gone = false;
@@ -224,8 +226,20 @@ function TicketCode({ id, title }: { id: string; title: string }) {
       if (made) URL.revokeObjectURL(made);
     };
   }, [id]);
-  if (!address) return <span class="qr ticket-qr" aria-hidden="true" />;
-  return <img class="qr ticket-qr" src={address} alt={t.wallet.qr(title)} width={120} height={120} data-test="ticket-qr" />;
+  if (!address) return <span class="ticket-code" aria-hidden="true" />;
+  return (
+    <>
+      <button type="button" class="ticket-code" aria-haspopup="dialog" aria-label={t.wallet.qr(title)} data-test="ticket-code" onClick={() => setLarge(true)}>
+        <img src={address} alt="" width={128} height={128} data-test="ticket-qr" />
+      </button>
+      {large && (
+        <Dialog title={title} test="code-dialog" onClose={() => setLarge(false)}>
+          <img class="code-large" src={address} alt={t.wallet.qr(title)} width={432} height={432} />
+          <p class="hint">{t.wallet.qrText}</p>
+        </Dialog>
+      )}
+    </>
+  );
 }
 
 // The accounts of a ledger, as people ask for them.
@@ -294,7 +308,7 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
   if (list.length === 0) return null;
   return (
     <Part title={t.wallet.receipts} test="receipts">
-      <ul class="lines">
+      <ul class="rows">
         {list.slice(0, most).map((e) => {
           const words = receiptWords(e, names);
           return (

@@ -789,6 +789,7 @@ export const en = {
     goodFrom: (when: string) => `good from ${when}`,
     goodUntil: (when: string) => `good until ${when}`,
     qr: (title: string) => `QR code of the ticket to ${title}`,
+    qrText: "It shows what you bought, to whoever scans it. To go in takes the key as well, which stays on this computer.",
     key: (short: string) => `key ${short}…`,
     pending: "On its way",
     buying: (n: number, seller: string) => `${many(n, "ticket", "tickets")} from ${seller}`,
@@ -834,7 +835,7 @@ export const en = {
 
   verified: {
     mark: "Verified",
-    open: (what: string) => `${what}: who signed it`,
+    open: (what: string) => `Verified: ${what}`,
     title: "Who vouches for this",
     checking: "Verifying every signature again…",
     good: (n: number) => `${many(n, "signature", "signatures")} verified just now: nothing was changed since.`,
@@ -845,7 +846,7 @@ export const en = {
         entry: "that this is in your books",
         order: "the order",
         quote: "the price and the seats",
-        iou: "that the buyer owes it",
+        iou: whose === "buyer" ? "that they owe it" : "that you owe it",
         receipt: "that it was received",
         ticket: "the ticket",
         certificate: "that this is their computer",
