@@ -304,6 +304,9 @@ func (r *Room) announcement(version uint64, ended bool) room.Announcement {
 		Time: now.UnixMilli(), Expires: now.Add(ttl).UnixMilli(), Ended: ended, Locked: r.state.Locked, StageOnly: r.state.StageOnly,
 		Entries: link.Addrs,
 	}
+	if r.host != nil {
+		a.Price = r.papers.price
+	}
 	if r.state.Waiting {
 		a.Starts = r.charter.Starts
 	}

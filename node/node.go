@@ -349,7 +349,7 @@ func (n *Node) Directory() []RoomCard {
 			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
 			Host: PersonView{a.Host, a.HostName}, Listeners: a.Listeners, Speakers: a.Speakers, Started: l.since.UnixMilli(),
 			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(), Locked: a.Locked, StageOnly: a.StageOnly, Starts: a.Starts,
-			Access: a.Access.String(),
+			Access: a.Access.String(), Price: a.Price,
 		})
 	}
 	return out

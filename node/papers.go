@@ -40,6 +40,7 @@ type papers struct {
 	read   bool
 	height uint64
 	stamp  market.Stamp
+	price  string // of the cheapest ticket then; "" if none is on sale
 	wrong  string // why it could not be
 }
 
@@ -84,13 +85,17 @@ func (r *Room) renewPapers(now time.Time) {
 		return
 	}
 	list, at, stamp, err := r.n.ownPapers(r.id, p, now)
+	price := p.price
+	if err == nil && !(p.read && p.height == at) {
+		price = r.n.ownPrice(r.id)
+	}
 	r.mu.Lock()
 	if r.papers.wrong = ""; err != nil {
 		if r.papers.wrong = err.Error(); r.papers.wrong != p.wrong {
 			r.n.o.Log.Error("tickets cannot be checked", "room", r.id.String(), "err", err)
 		}
 	} else {
-		r.papers.read, r.papers.height, r.papers.stamp = true, at, stamp
+		r.papers.read, r.papers.height, r.papers.stamp, r.papers.price = true, at, stamp, price
 	}
 	r.mu.Unlock()
 	for _, m := range list {
@@ -112,6 +117,16 @@ func (n *Node) ownPapers(id room.ID, p papers, now time.Time) (list []relay.Pape
 	}
 	listings, void, stamp, err := m.Papers(ledger.Room(id), p.stamp, now)
 	return paperMessages(listings, void), height, stamp, err
+}
+
+// ownPrice is what the cheapest ticket to a room of ours costs; "" if none is on sale.
+func (n *Node) ownPrice(id room.ID) string {
+	if m := n.shop.market.Load(); m != nil {
+		if p, sells, err := m.Price(ledger.Room(id)); err == nil && sells {
+			return p.String()
+		}
+	}
+	return ""
 }
 
 // paperMessages cuts papers into messages. The list of void tickets comes last: nobody is let in before the others are there.

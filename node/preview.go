@@ -29,7 +29,7 @@ func (n *Node) Preview(ctx context.Context, ref string) (PreviewView, error) {
 	return PreviewView{
 		ID: a.Room, Title: a.Title, Host: PersonView{a.Host, a.HostName}, Mode: a.Mode.String(), Language: a.Language,
 		Listeners: a.Listeners, Speakers: a.Speakers, Locked: a.Locked, StageOnly: a.StageOnly,
-		Waiting: a.Starts != 0, Starts: c.Starts, RecordAsks: c.RecordAsks,
+		Waiting: a.Starts != 0, Starts: c.Starts, RecordAsks: c.RecordAsks, Price: a.Price,
 		Access: a.Access.String(), Invited: a.Access == room.Anyone || link.Secret != [32]byte{} || n.passes.of(link.Room) != nil || ticket != nil,
 	}, nil
 }
@@ -37,9 +37,13 @@ func (n *Node) Preview(ctx context.Context, ref string) (PreviewView, error) {
 // preview is what a room that we are in is like.
 func (r *Room) preview() PreviewView {
 	v := r.View()
+	price := ""
+	if l, ok := r.n.dir.Get(r.id, time.Now()); ok { // those of our own are there too
+		price = l.ann.Price
+	}
 	return PreviewView{
 		ID: v.ID, Title: v.Title, Host: v.Host, Mode: v.Mode, Language: v.Language, Listeners: v.Listeners, Speakers: uint32(len(v.Stage)),
-		Locked: v.Locked, StageOnly: v.StageOnly, Waiting: v.Waiting, Starts: v.Starts, RecordAsks: v.RecordAsks, Access: v.Access, Invited: true, Joined: true,
+		Locked: v.Locked, StageOnly: v.StageOnly, Waiting: v.Waiting, Starts: v.Starts, RecordAsks: v.RecordAsks, Access: v.Access, Invited: true, Price: price, Joined: true,
 	}
 }
 

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -45,8 +47,11 @@ type TicketView struct {
 	Seller doc.PublicKey `json:"seller"` // the device that signed it
 	Starts int64         `json:"starts"` // unix ms, as far as is known here
 	Ends   int64         `json:"ends"`
-	Void   bool          `json:"void"` // so its seller has said
-	Text   string        `json:"text"` // what others read it as; only its holder comes in with it
+	Void   bool          `json:"void"`  // so its seller has said
+	Text   string        `json:"text"`  // what others read it as; only its holder comes in with it
+	Title  string        `json:"title"` // of the room; "" if this node does not know
+	Host   PersonView    `json:"host"`  // likewise
+	Link   string        `json:"link"`  // to the room; "" if this node has none
 }
 
 // A BoughtView is what a purchase has brought.
@@ -89,6 +94,9 @@ func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price l
 		return BoughtView{}, err
 	}
 	b, err := m.Buy(ctx, market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail})
+	if err == nil || begun(err) {
+		n.noteRoom(ctx, link, err == nil)
+	}
 	if err != nil {
 		return BoughtView{}, sellerError(err)
 	}
@@ -106,8 +114,10 @@ func sellerError(err error) error {
 			return err
 		}
 	}
-	return &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
+	return errNoSeller
 }
+
+var errNoSeller = &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
 
 // Tickets lists those that this node's person has bought or was given and that have not run out, by when they do.
 func (n *Node) Tickets() ([]TicketView, error) {
@@ -116,11 +126,16 @@ func (n *Node) Tickets() ([]TicketView, error) {
 	if m == nil {
 		return views, nil
 	}
-	list, err := m.Tickets(time.Now())
+	now := time.Now()
+	list, err := m.Tickets(now)
+	notes := n.home.roomNotes()
 	for _, h := range list {
 		t := h.Ticket
-		views = append(views, TicketView{ID: h.ID.String(), Room: room.ID(t.Room), Class: t.Class, Serial: t.Serial, Holder: t.Holder, Seller: t.By,
-			Starts: h.Starts, Ends: h.Ends, Void: h.Void, Text: market.Text(h.Raw)})
+		v := TicketView{ID: h.ID.String(), Room: room.ID(t.Room), Class: t.Class, Serial: t.Serial, Holder: t.Holder, Seller: t.By,
+			Starts: h.Starts, Ends: h.Ends, Void: h.Void, Text: market.Text(h.Raw)}
+		note := n.knownRoom(v.Room, notes, now)
+		v.Title, v.Host, v.Link = note.Title, note.Host, note.Link
+		views = append(views, v)
 	}
 	return views, err
 }
@@ -144,3 +159,25 @@ func (n *Node) seller(ref string) (room.Link, error) {
 
 // sellerAddrs is how long a seller's addresses are kept: until a purchase has been resumed, if need be.
 const sellerAddrs = time.Hour
+
+// ticketScheme is what a ticket as text begins with.
+const ticketScheme = "salon-ticket:"
+
+var errNoTicketHere = &UserError{Code: "no_ticket_here", Text: "You have no such ticket."}
+
+// TicketText is a ticket as text, for a code that somebody can scan. It shows what was bought; to go in takes its key, too.
+func (n *Node) TicketText(id string) (string, error) {
+	raw, err := hex.DecodeString(id)
+	m := n.shop.market.Load()
+	if m == nil || err != nil || len(raw) != len(ledger.ID{}) {
+		return "", errNoTicketHere
+	}
+	ticket, err := m.Raw(ledger.ID(raw))
+	if err != nil {
+		return "", err
+	}
+	if ticket == nil {
+		return "", errNoTicketHere
+	}
+	return ticketScheme + base64.RawURLEncoding.EncodeToString(ticket), nil
+}

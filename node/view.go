@@ -45,6 +45,7 @@ type RoomCard struct {
 	StageOnly bool       `json:"stage_only"`
 	Starts    int64      `json:"starts"` // unix ms, while the doors are not open yet; else 0
 	Access    string     `json:"access"` // who may come in: open, invite or ticket
+	Price     string     `json:"price"`  // of a ticket, as announced, such as "5.00 EUR"; "" if the room is free, or is not announced by its host
 }
 
 // A PreviewView is a room before one joins it.

@@ -3,6 +3,7 @@ package room
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"salon/ledger/doc"
@@ -18,6 +19,7 @@ const (
 	maxEntry    = 128 // bytes of one multiaddr
 	maxTag      = 24  // runes
 	maxTagBytes = 32
+	maxPrice    = 24 // bytes; the dearest ticket has 21
 
 	// expiryGrace lets a machine whose clock is a little fast see a room at all. With the 25 s that a host gives
 	// its announcements, a room is still gone 30 s after its host.
@@ -50,6 +52,9 @@ type Announcement struct {
 	// Successors are the co-hosts, who may announce the room when the host is gone. That the host named them shows in an
 	// announcement that the host signed.
 	Successors []Person
+
+	// Price is of a ticket, as people read it. What a buyer pays is in the offer, which the host has signed too.
+	Price string
 }
 
 const kindAnnouncement = "announcement"
@@ -175,6 +180,9 @@ func (a *Announcement) check(author doc.Author) error {
 	if err := isClean("name", a.HostName, CleanName); err != nil {
 		return err
 	}
+	if err := checkPrice(a.Price, a.Access); err != nil {
+		return err
+	}
 	for i, tag := range a.Tags {
 		if err := isClean("tag", tag, cleanTag); err != nil {
 			return err
@@ -182,6 +190,20 @@ func (a *Announcement) check(author doc.Author) error {
 		if slices.Contains(a.Tags[:i], tag) {
 			return fmt.Errorf("%w: tag %q twice", ErrField, tag)
 		}
+	}
+	return nil
+}
+
+// checkPrice takes a number and a unit, such as "5.00 EUR" or "2500 sat", of a room by ticket.
+func checkPrice(s string, access Access) error {
+	if s == "" {
+		return nil
+	}
+	number, unit, _ := strings.Cut(s, " ")
+	digits := strings.Trim(number, "0123456789.") == "" && strings.Trim(number, ".") != ""
+	letters := strings.Trim(strings.ToLower(unit), "abcdefghijklmnopqrstuvwxyz") == "" && unit != ""
+	if access != ByTicket || len(s) > maxPrice || !digits || !letters {
+		return fmt.Errorf("%w: price", ErrField)
 	}
 	return nil
 }

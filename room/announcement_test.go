@@ -24,10 +24,10 @@ func announcement(t testing.TB) Announcement {
 
 func TestAnnouncementBytes(t *testing.T) {
 	a := announcement(t)
-	a.Ended, a.Successors = true, []Person{{2}}
-	want := unhex(t, fmt.Sprintf("b0 01 50 %x 02 50 07000000000000000000000000000000 03 5820 %x "+
-		"04 63 416e61 05 6c 4576656e696e672074616c6b 06 62 656e 07 81 65 6e69676874 08 01 0a 19 012c 0b 02 "+
-		"0c 81 45 047f000001 0d 05 0e 1b 000001a3185c5000 0f 1b 000001a3185cb1a8 10 f5 14 81 5820 02"+strings.Repeat("00", 31),
+	a.Ended, a.Successors, a.Access, a.Price = true, []Person{{2}}, ByTicket, "5.00 EUR"
+	want := unhex(t, fmt.Sprintf("b2 01 50 %x 02 50 07000000000000000000000000000000 03 5820 %x "+
+		"04 63 416e61 05 6c 4576656e696e672074616c6b 06 62 656e 07 81 65 6e69676874 08 01 09 02 0a 19 012c 0b 02 "+
+		"0c 81 45 047f000001 0d 05 0e 1b 000001a3185c5000 0f 1b 000001a3185cb1a8 10 f5 14 81 5820 02"+strings.Repeat("00", 31)+" 15 68 352e303020455552",
 		[16]byte(a.Room), [32]byte(a.Host)))
 	if got := ok(doc.Marshal(announcementWire(a))); !bytes.Equal(got, want) {
 		t.Errorf("announcement\n%x, want\n%x", got, want)
@@ -80,6 +80,12 @@ func TestAnnouncementRefused(t *testing.T) {
 		{"a bad language", func(a *Announcement) { a.Language = "EN" }, ErrField},
 		{"no title", func(a *Announcement) { a.Title = "" }, ErrField},
 		{"a title with a bidi control", func(a *Announcement) { a.Title = "a\u202eb" }, doc.ErrText},
+		{"a price of an open room", func(a *Announcement) { a.Price = "5.00 EUR" }, ErrField},
+		{"a price in words", func(a *Announcement) { a.Access, a.Price = ByTicket, "five EUR" }, ErrField},
+		{"a price without a number", func(a *Announcement) { a.Access, a.Price = ByTicket, ". EUR" }, ErrField},
+		{"a price of nothing", func(a *Announcement) { a.Access, a.Price = ByTicket, "5" }, ErrField},
+		{"a price with more to read", func(a *Announcement) { a.Access, a.Price = ByTicket, "5 EUR or so" }, ErrField},
+		{"a long price", func(a *Announcement) { a.Access, a.Price = ByTicket, strings.Repeat("9", maxPrice)+" EUR" }, ErrField},
 		{"no name", func(a *Announcement) { a.HostName = "" }, ErrField},
 		{"a name with space around", func(a *Announcement) { a.HostName = "Ana " }, doc.ErrText},
 	} {
@@ -131,6 +137,7 @@ func TestAnnouncementAlwaysFits(t *testing.T) {
 	a.Title, a.HostName, a.Language = strings.Repeat("ش", MaxTitle), strings.Repeat("😀", 16), "abc-defghijk-lmn"
 	a.Listeners, a.Speakers, a.Version, a.Ended = 1<<32-1, MaxSeats, 1<<64-1, true
 	a.Tags = []string{strings.Repeat("😀", 8), strings.Repeat("é", 16)}
+	a.Access, a.Price = ByTicket, strings.Repeat("9", maxPrice-4)+" EUR"
 	for i := range MaxEntries {
 		a.Entries = append(a.Entries[:i:i], bytes.Repeat([]byte{byte(i)}, maxEntry))
 	}

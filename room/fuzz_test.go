@@ -102,6 +102,7 @@ func FuzzAnnouncement(f *testing.F) {
 	id := ana(f)
 	later := announcement(f)
 	later.Locked, later.StageOnly, later.Starts = true, true, noon.Add(time.Hour).UnixMilli()
+	later.Access, later.Price = ByTicket, "2500 sat"
 	for _, a := range []Announcement{announcement(f), later} {
 		f.Add(ok(doc.Marshal(announcementWire(a))))
 		f.Add(ok(SignAnnouncement(id, a)))

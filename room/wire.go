@@ -81,6 +81,7 @@ type announcementWire struct {
 	Starts    int64    `cbor:"19,keyasint,omitempty"`
 
 	Successors []Person `cbor:"20,keyasint,omitempty"`
+	Price      string   `cbor:"21,keyasint,omitempty"`
 }
 
 type offerWire struct {

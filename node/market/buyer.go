@@ -502,7 +502,9 @@ func (m *Market) Resume(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		if one := m.resume(ctx, e); one != nil {
+		one := m.resume(ctx, e)
+		m.tried(e, one)
+		if one != nil {
 			err = errors.Join(err, one)
 		}
 	}

@@ -59,6 +59,7 @@ type Market struct {
 
 	givingBack sync.Mutex // held while money goes back; before mu
 	revising   sync.Mutex // held while an offer is; likewise
+	sold       sales      // of this node's rooms; they have a lock of their own
 
 	mu      sync.Mutex // guards the fields below
 	lists   lists
@@ -67,12 +68,13 @@ type Market struct {
 	tips    map[string]pace                    // by peer
 	changed chan struct{}                      // closed at the next sale
 	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
+	open    map[ledger.ID]error                // by order: why the last try to end a purchase did not
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}}
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}, open: map[ledger.ID]error{}}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}

@@ -61,6 +61,7 @@ func (s *Server) calls() []call {
 		})},
 		{"GET /api/v1/rooms/{id}/tree", nil, s.inRoom(s.tree)},
 		{"GET /api/v1/rooms/{id}/records", nil, s.inRoom(s.records)},
+		{"GET /api/v1/rooms/{id}/sales", nil, s.inRoom(s.sales)},
 		{"GET /api/v1/rooms/{id}/people", nil, s.inRoom(s.inside)},
 		{"GET /api/v1/rooms/{id}/chat", nil, s.inRoom(s.chat)},
 		{"GET /api/v1/rooms/{id}/tips", nil, s.inRoom(s.tipsOf)},
@@ -95,6 +96,8 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tips", s.tip),
 		{"GET /api/v1/credit", nil, s.credit},
 		taking(s, "PUT /api/v1/credit", s.setCredit),
+		{"GET /api/v1/tickets/pending", nil, s.pending},
+		{"GET /api/v1/tickets/{ticket}/qr.svg", nil, s.ticketQR},
 		taking(s, "POST /api/v1/peers", s.addPeer),
 		{"POST /api/v1/passes", nil, s.issuePass},
 		taking(s, "POST "+redeemPath, s.redeemPass),
@@ -114,6 +117,7 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/ledger/entries", nil, s.withLedger(s.ledgerEntries)},
 		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
 		{"GET /api/v1/ledger/audit/{person}", nil, s.withLedger(s.auditLedger)},
+		{"GET /api/v1/ledger/evidence/{entry}", nil, s.withLedger(s.evidence)},
 		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
@@ -238,7 +242,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_entry", "no_ticket_here":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable
@@ -466,9 +470,14 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request, body where) {
 
 // qr draws the share link. Level L: a phone's camera is close to a bright screen, and fewer modules are larger ones.
 func (s *Server) qr(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
-	code, err := qr.Encode(rm.View().Link, qr.L)
+	drawQR(w, rm.View().Link, qr.L)
+}
+
+// drawQR answers with a QR code of a text.
+func drawQR(w http.ResponseWriter, text string, level qr.Level) {
+	code, err := qr.Encode(text, level)
 	if err != nil {
-		writeError(w, http.StatusInternalServerError, "qr", "The link is too long for a QR code.")
+		writeError(w, http.StatusInternalServerError, "qr", "This is too long for a QR code.")
 		return
 	}
 	w.Header().Set("Content-Type", "image/svg+xml")

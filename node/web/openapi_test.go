@@ -861,7 +861,13 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("POST", "/tickets/offers", jsonType, `{"link":"`+evening.View().Link+`"}`)
-	do("POST", "/tickets", jsonType, `{"link":"`+evening.View().Link+`","price":"5 EUR"}`)
+	var bought node.BoughtView
+	if err := json.Unmarshal([]byte(do("POST", "/tickets", jsonType, `{"link":"`+evening.View().Link+`","price":"5 EUR"}`)), &bought); err != nil || len(bought.Tickets) != 1 {
+		t.Fatalf("%+v, %v", bought, err)
+	}
+	do("GET", "/tickets/"+bought.Tickets[0]+"/qr.svg", "", "")
+	do("GET", "/ledger/evidence/"+bought.Receipt, "", "")
+	do("GET", "/tickets/pending", "", "")
 	var mine ticketList
 	if err := json.Unmarshal([]byte(do("GET", "/tickets", "", "")), &mine); err != nil || len(mine.Tickets) != 1 {
 		t.Fatalf("%+v, %v", mine, err)
@@ -926,7 +932,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("GET", "/joined", "", "")
 	do("POST", at+"/do", jsonType, `{"action":"say","text":"Hello"}`)
 	do("POST", at+"/do", jsonType, `{"action":"pin","text":"Welcome"}`)
-	for _, path := range []string{"", "/stats", "/tree", "/records", "/people?search=a", "/chat?after=1", "/tips", "/qr.svg"} {
+	for _, path := range []string{"", "/stats", "/tree", "/records", "/sales", "/people?search=a", "/chat?after=1", "/tips", "/qr.svg"} {
 		do("GET", at+path, "", "")
 	}
 	do("POST", at+"/do", jsonType, `{"action":"volume","person":"`+v.Me.Person.String()+`","volume":0.5}`)

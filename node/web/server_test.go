@@ -176,6 +176,10 @@ var allRoutes = []struct {
 	{"PUT", "/api/v1/people/" + stranger, `{"blocked":true}`, "application/json", node.Mark{}},
 	{"GET", "/api/v1/tickets", "", "", ticketList{}},
 	{"POST", "/api/v1/tickets", `{"room":"Kitchen","price":"5 EUR"}`, "application/json", node.BoughtView{}},
+	{"GET", "/api/v1/tickets/pending", "", "", pendingList{}},
+	{"GET", "/api/v1/tickets/TICKET/qr.svg", "", "", nil},
+	{"GET", "/api/v1/ledger/evidence/ENTRY", "", "", node.EvidenceView{}},
+	{"GET", "/api/v1/rooms/ROOM/sales", "", "", node.SalesView{}},
 	{"POST", "/api/v1/tickets/offers", `{"room":"Kitchen"}`, "application/json", offerList{}},
 	{"PUT", "/api/v1/tickets/offers", `{"room":"Kitchen","seats":5}`, "application/json", node.OfferView{}},
 	{"POST", "/api/v1/tickets/sold", `{"room":"Kitchen"}`, "application/json", soldList{}},
@@ -214,7 +218,7 @@ var allRoutes = []struct {
 }
 
 // inPath are what stands for the parts of a path that differ from one thing to the next.
-var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger)
+var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET")
 
 // What another site, another name of this machine, or another program sends does nothing, whichever call it is.
 func TestGuardLetsNothingForeignThrough(t *testing.T) {

@@ -13,6 +13,7 @@ import { RoomPage } from "./views/room";
 import { SettingsPage } from "./views/settings";
 import { StartPage } from "./views/start";
 import { StreamBanner } from "./views/streambanner";
+import { WalletPage } from "./views/wallet";
 import { Welcome } from "./views/welcome";
 import { t } from "./words";
 
@@ -50,6 +51,8 @@ function Page({ route }: { route: Route }) {
       return <CheckPage />;
     case "demo":
       return <DemoPage />;
+    case "wallet":
+      return <WalletPage />;
     case "settings":
       return <SettingsPage part={route.part ?? ""} />;
     case "link":

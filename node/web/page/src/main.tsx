@@ -10,6 +10,7 @@ import { showOverlay } from "./parts/overlay";
 import { watchRooms } from "./past";
 import { tellAccused, tidyRooms } from "./rooms";
 import { dressTheme } from "./theme";
+import { loadTickets } from "./tickets";
 import { dressDocument } from "./words";
 
 dressDocument();
@@ -23,6 +24,7 @@ void takeKey().then((key) => {
     watchRooms();
     tidyRooms();
     tellAccused();
+    loadTickets().catch(() => {}); // asked for again before one is bought
   }
   render(<App hasKey={key !== null} />, document.getElementById("app")!);
   showOverlay();

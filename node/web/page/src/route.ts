@@ -6,6 +6,7 @@ export type Route =
   | { view: "start" }
   | { view: "check" }
   | { view: "demo" }
+  | { view: "wallet" }
   | { view: "settings"; part?: string } // the part of it to begin at
   | { view: "link"; link: string } // of a room, to look at before going in
   | { view: "room"; id: string };
@@ -21,7 +22,7 @@ export function parseRoute(hash: string): Route {
   if (view === "room" && word) return { view, id: word };
   if (view === "link" && word) return { view, link: word };
   if (view === "settings") return word ? { view, part: word } : { view };
-  if (view === "start" || view === "check" || view === "demo") return { view };
+  if (view === "start" || view === "check" || view === "demo" || view === "wallet") return { view };
   return { view: "home" };
 }
 

@@ -1,6 +1,26 @@
 // Calls to the node on this machine. Every one carries the key; no cookie exists that another site could ride on.
 import { t } from "../words";
-import type { Action, Charter, ChatLine, Details, Face, Known, Preview, RoomView, Status, TipWish, Tree } from "./types";
+import type {
+  Action,
+  Bought,
+  Charter,
+  ChatLine,
+  Details,
+  Entry,
+  Evidence,
+  Face,
+  Known,
+  Ledger,
+  Pending,
+  Preview,
+  RoomView,
+  Sales,
+  Status,
+  Ticket,
+  TicketOffer,
+  TipWish,
+  Tree,
+} from "./types";
 
 /** Why the node did not do what it was asked. The text is made to be shown. */
 export class Refusal extends Error {
@@ -93,13 +113,22 @@ export const paths = {
   playCheck: (id: string) => playing(check(id)),
 };
 
+/** One JSON value a line. */
+const lines = <T>(text: string): T[] =>
+  text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as T);
+
+type Where = { room: string } | { link: string };
+
 export const api = {
   setName: (name: string) => json<Status>("/api/v1/name", { method: "PUT", json: { name } }),
   volunteer: (on: boolean, kbps: number) => json<Status>("/api/v1/volunteer", { method: "PUT", json: { on, kbps } }),
   start: (charter: Charter) => json<RoomView>("/api/v1/rooms", { json: charter }),
   preview: (link: string) => json<Preview>("/api/v1/preview", { json: { link } }),
   room: (id: string) => json<RoomView>(room(id)),
-  join: (where: { room: string } | { link: string }) => json<RoomView>("/api/v1/join", { json: where }),
+  join: (where: Where) => json<RoomView>("/api/v1/join", { json: where }),
   act: (id: string, action: Action, more: Details = {}) =>
     json<RoomView>(`${room(id)}/do`, { json: { action, ...more } }),
   chat: async (id: string, after = 0) => (await json<{ lines: ChatLine[] | null }>(`${room(id)}/chat?after=${after}`)).lines ?? [],
@@ -108,6 +137,15 @@ export const api = {
   tip: (wish: TipWish) => call("/api/v1/tips", { json: wish }),
   tree: (id: string) => json<Tree>(`${room(id)}/tree`),
   qr: async (id: string): Promise<Blob> => (await call(`${room(id)}/qr.svg`)).blob(),
+  tickets: async () => (await json<{ tickets: Ticket[] | null }>("/api/v1/tickets")).tickets ?? [],
+  pending: async () => (await json<{ pending: Pending[] | null }>("/api/v1/tickets/pending")).pending ?? [],
+  offers: async (where: Where) => (await json<{ offers: TicketOffer[] | null }>("/api/v1/tickets/offers", { json: where })).offers ?? [],
+  buy: (where: Where, price: string) => json<Bought>("/api/v1/tickets", { json: { ...where, price } }),
+  ticketQR: async (id: string): Promise<Blob> => (await call(`/api/v1/tickets/${encodeURIComponent(id)}/qr.svg`)).blob(),
+  sales: (id: string) => json<Sales>(`${room(id)}/sales`),
+  ledger: () => json<Ledger>("/api/v1/ledger"),
+  entries: async () => lines<Entry>(await (await call("/api/v1/ledger/entries")).text()),
+  evidence: (id: string) => json<Evidence>(`/api/v1/ledger/evidence/${encodeURIComponent(id)}`),
   addPeer: (addr: string) => json<{ peers: number }>("/api/v1/peers", { json: { addr } }),
   people: async () => (await json<{ people: Known[] | null }>("/api/v1/people")).people ?? [],
   keepPerson: ({ person, ...more }: Known) => call(`/api/v1/people/${encodeURIComponent(person)}`, { method: "PUT", json: more }),

@@ -30,8 +30,8 @@ export interface Volunteer {
   unreachable: boolean; // others cannot reach this node
 }
 
-/** Who may come in: everybody, or who has the link or is on the guest list. */
-export type Access = "open" | "invite";
+/** Who may come in: everybody; who has the link or is on the guest list; who holds a ticket or is on it. */
+export type Access = "open" | "invite" | "ticket";
 
 export interface RoomCard {
   id: string;
@@ -48,6 +48,7 @@ export interface RoomCard {
   stage_only: boolean; // everybody may come on stage
   starts: number; // unix ms, while the doors are not open yet; else 0
   access: Access;
+  price: string; // of a ticket; empty: free, or not known
 }
 
 /** Somebody in this person's own list, which nobody else sees. */
@@ -77,7 +78,140 @@ export interface Preview {
   joined: boolean;
 }
 
-/** What a room is started with; the last four may be left out. */
+/** A ticket that this person has bought. */
+export interface Ticket {
+  id: string;
+  room: string;
+  serial: number; // the seat, from 0
+  holder: string; // the key that holds it
+  seller: string; // the device that signed it
+  starts: number; // unix ms
+  ends: number;
+  title: string; // of the room; empty if it is not known
+  host: Named;
+  link: string;
+}
+
+/** What the host of a room sells: all of it is signed. */
+export interface TicketOffer {
+  id: string;
+  name: string;
+  class: number;
+  price: string; // of one
+  seats: number;
+  host: string;
+  payee: string; // who is paid
+  starts: number; // unix ms, as are the next two
+  ends: number;
+  refund_to: number; // 0: no money back
+}
+
+export interface Bought {
+  tickets: string[];
+  refunded: boolean; // the seats were gone, and the money went back
+}
+
+/** The books at a glance. */
+export interface Ledger {
+  entries: number;
+  witnessed: number; // so many of the entries were seen by others, who signed that
+  witnesses: number; // so many others
+  balances: Balance[] | null;
+}
+
+/** What is on an account: above zero is what the class says. */
+export interface Balance {
+  class: string;
+  with?: string; // a person, or a key made for one purchase
+  money: string;
+}
+
+/** A line of the books. What it does not say is left out. */
+export interface Entry {
+  number: number;
+  id: string;
+  time: number; // unix ms
+  kind: string;
+  purpose?: string;
+  with?: string;
+  rail?: string;
+  sum?: string;
+  count?: number;
+  gross?: string;
+  fee?: string;
+  shares?: string;
+  net?: string;
+  postings?: { account: string; money: string }[];
+}
+
+/** Who has signed what of an entry, verified again when it was asked for. */
+export interface Evidence {
+  entry: string;
+  time: number; // unix ms
+  log: string;
+  height: number; // in the log, from 0
+  good: boolean;
+  problem?: string;
+  signed: Signed[] | null;
+  witnesses: string[] | null;
+}
+
+export interface Signed {
+  what: string;
+  id?: string;
+  by: string;
+  whose: "you" | "purchase" | "buyer" | "seller" | "person";
+}
+
+/** How the tickets of a room of one's own sell. */
+export interface Sales {
+  offers: OfferSales[] | null;
+  credit: string; // that a buyer may owe
+}
+
+export interface OfferSales {
+  price: string; // of one
+  seats: number; // in all
+  sold: number;
+  held: number; // for who is buying just now
+  left: number;
+  refunded: number;
+  gross: string; // without what went back
+  back: string;
+  shares: Share[] | null; // the host's first
+  sales: SoldTickets[] | null; // the newest first
+}
+
+export interface Share {
+  to: string;
+  key?: string;
+  basis_points: number;
+  money: string;
+}
+
+export interface SoldTickets {
+  receipt: string;
+  buyer: string;
+  count: number;
+  sum: string;
+  rail: string;
+  time: number; // unix ms
+  refunded?: string;
+}
+
+/** A purchase that is not ended. */
+export interface Pending {
+  order: string;
+  seller: Named;
+  count: number;
+  sum: string;
+  rail: string;
+  since: number; // unix ms
+  expires: number; // until when the seats are held
+  why: "asked" | "on_its_way" | "unreachable";
+}
+
+/** What a room is started with. What may be left out is for few rooms. */
 export interface Charter {
   title: string;
   mode: Mode;
@@ -86,6 +220,9 @@ export interface Charter {
   stage_only?: boolean;
   record_asks?: boolean;
   access?: Access; // left out: open
+  price?: string; // of a ticket, as are the next two
+  seats?: number;
+  iou_limit?: string; // that a buyer may owe in all
 }
 
 export interface Me extends Named {

@@ -1,10 +1,11 @@
 // What kind of room it is, in a few small signs: the same on cards, in the preview, and where a room is spoken of.
 import type { Preview, RoomCard } from "../node/types";
 import { dateAndTime, howLong, languageName, t } from "../words";
+import { money } from "../words/money";
 import { useNow } from "./clock";
 import { Icon } from "./icon";
 
-type Kind = Pick<RoomCard | Preview, "mode" | "language" | "locked" | "stage_only" | "joined" | "access">;
+type Kind = Pick<RoomCard | Preview, "mode" | "language" | "locked" | "stage_only" | "joined" | "access"> & { price?: string };
 
 /** `opens` is when the doors open, in unix ms; 0 once they are open. */
 export function RoomTags({ room, opens }: { room: Kind; opens: number }) {
@@ -27,6 +28,12 @@ export function RoomTags({ room, opens }: { room: Kind; opens: number }) {
         <span class="tag" data-test="by-invitation">
           <Icon name="locked" />
           {t.home.byInvitation}
+        </span>
+      )}
+      {room.access === "ticket" && (
+        <span class="tag ticket" data-test="by-ticket">
+          <Icon name="ticket" />
+          {room.price ? t.home.ticketFor(money(room.price)) : t.home.byTicket}
         </span>
       )}
       {room.locked && (

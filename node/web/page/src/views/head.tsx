@@ -5,6 +5,7 @@ import { Icon } from "../parts/icon";
 import { RoomTags } from "../parts/roomtags";
 import { t } from "../words";
 import { QualityLine } from "./quality";
+import { SalesLine } from "./sales";
 import { AudienceLine } from "./tree";
 
 /** What the room is, and what holds in it just now. */
@@ -43,6 +44,7 @@ export function Head({ room }: { room: RoomView }) {
         </span>
         {room.phase === "live" && <QualityLine room={room.id} quality={room.quality} delayed={!room.me.seated} />}
         {room.phase === "live" && !room.demo && runsRoom(room.me) && <AudienceLine room={room} />}
+        {room.phase === "live" && room.access === "ticket" && runsRoom(room.me) && <SalesLine room={room} />}
       </p>
       {recording && (
         <Dialog title={t.recording.title} test="recording-dialog" onClose={() => setRecording(false)}>

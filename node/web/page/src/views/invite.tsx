@@ -12,6 +12,7 @@ import { t } from "../words";
 export function Invite({ room }: { room: RoomView }) {
   const guests = useStore(world, (w) => (w.status?.guests));
   const closed = room.access === "invite";
+  const sold = room.access === "ticket";
   if (closed && !runsRoom(room.me)) {
     // Theirs may be out of date, or lets nobody in: who comes is for the host to say.
     return (
@@ -24,10 +25,10 @@ export function Invite({ room }: { room: RoomView }) {
   return (
     <section class="panel" data-test="invite">
       <h2>{t.room.invite}</h2>
-      <p class="hint">{closed ? t.room.inviteClosed : t.room.inviteText}</p>
+      <p class="hint">{closed ? t.room.inviteClosed : sold ? t.room.inviteSold : t.room.inviteText}</p>
       <CopyField label={t.room.link} text={room.link} action={t.room.copy} test="share-link" buttonTest="copy-link" />
       {closed && <Renew room={room.id} />}
-      {guests && !closed && (
+      {guests && !closed && !sold && (
         <>
           <p class="hint">{t.room.inviteGuests}</p>
           <CopyField label={t.room.guestLink} text={`${guests}/r/${room.id}`} action={t.room.copy} test="guest-link" buttonTest="copy-guest-link" />

@@ -11,6 +11,8 @@ import { RoomTags } from "../parts/roomtags";
 import { go } from "../route";
 import { useStore } from "../store";
 import { dateAndTime, howLong, languageName, number, t } from "../words";
+import { money } from "../words/money";
+import { useBuy } from "./buy";
 import { useJoin } from "./join";
 import { Top } from "./top";
 
@@ -86,6 +88,7 @@ interface LookProperties {
 function Look({ room, link, asking, onAgain }: LookProperties) {
   const joined = useStore(world, (w) => (w.joined[room.id] ? !isOver(w.joined[room.id]!.phase) : false));
   const { join, busy, question } = useJoin();
+  const buy = useBuy({ ...room, link }, true);
   const own = useStore(world, (w) => w.status?.person === room.host.person);
   const enter = () => void join({ room: room.id, link });
   return (
@@ -119,6 +122,10 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
             {busy ? t.home.joining : t.link.lockedTry}
           </button>
         </Way>
+      ) : room.access === "ticket" && !room.invited ? (
+        <Way text={t.buy.how(room.host.name)}>
+          {buy.button}
+        </Way>
       ) : (
         <Way text={room.access === "invite" && !room.invited ? t.link.uninvited : room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
           <button type="button" class="button primary large" data-test="preview-listen" aria-disabled={busy} onClick={enter}>
@@ -128,6 +135,7 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
         </Way>
       )}
       {question}
+      {buy.dialog}
     </article>
   );
 }
@@ -160,8 +168,8 @@ function FactList({ room }: { room: Preview }) {
       {language && <Fact name={t.link.language}>{language}</Fact>}
       <Fact name={t.link.mode}>{room.mode === "concert" ? t.link.concert : t.link.talk}</Fact>
       <Fact name={t.link.captions}>{room.captions || t.link.noCaptions}</Fact>
-      <Fact name={t.link.price}>{room.price || t.link.free}</Fact>
-      <Fact name={t.link.access}>{room.access === "invite" ? t.link.invite : t.link.open}</Fact>
+      <Fact name={t.link.price}>{room.price ? money(room.price) : room.access === "ticket" ? t.link.unknown : t.link.free}</Fact>
+      <Fact name={t.link.access}>{t.link[room.access]}</Fact>
       <Fact name={t.link.recording}>{room.record_asks ? t.link.recordAsks : t.link.recordFree}</Fact>
     </dl>
   );

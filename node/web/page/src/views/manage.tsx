@@ -95,7 +95,7 @@ export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: 
         </div>
       </section>
       {(runsRoom(room.me) || (room.co_hosts?.length ?? 0) > 0) && <CoHosts room={room} />}
-      {room.access === "invite" && <GuestList room={room} />}
+      {room.access !== "open" && <GuestList room={room} />}
       {removed.length > 0 && (
         <section class="stack" data-test="removed">
           <h3>{t.manage.removed}</h3>

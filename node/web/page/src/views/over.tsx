@@ -10,6 +10,7 @@ import { go } from "../route";
 import { sound } from "../sound/room";
 import { useStore } from "../store";
 import { howLong, number, t } from "../words";
+import { useBuy } from "./buy";
 import { useJoin } from "./join";
 import { Top } from "./top";
 
@@ -24,6 +25,7 @@ export function Over({ room }: { room: RoomView }) {
       if (now && isOver(now.phase)) leave(now).catch(() => {}); // it comes again with the next full state
     };
   }, [room.id]);
+  const buy = useBuy({ ...room, price: "" }, true);
   const phase = room.phase === "removed" ? "removed" : room.phase === "failed" ? "failed" : "ended";
   const text = { ended: t.over.endedText, removed: t.over.removedText, failed: t.over.failedText }[phase];
   return (
@@ -34,13 +36,14 @@ export function Over({ room }: { room: RoomView }) {
         <p class="overline" dir="auto">
           {room.title}
         </p>
-        <h1 tabIndex={-1}>{room.refused === "invite_only" ? t.home.byInvitation : t.over[phase]}</h1>
+        <h1 tabIndex={-1}>{titles[room.refused ?? ""] ?? t.over[phase]}</h1>
         <p class="lead" data-test="reason">
           {room.reason || text}
         </p>
         {phase !== "failed" && <Summary room={room} />}
         <div class="row center apart">
-          <button type="button" class="button primary large" data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
+          {room.refused === "ticket_only" && buy.button}
+          <button type="button" class={room.refused === "ticket_only" ? "button large" : "button primary large"} data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
             {t.over.back}
           </button>
           <a class="button large" href="#/start" data-test="over-start">
@@ -48,11 +51,15 @@ export function Over({ room }: { room: RoomView }) {
             <span>{t.over.start}</span>
           </a>
         </div>
+        {buy.dialog}
         <LiveNow except={room.id} />
       </main>
     </div>
   );
 }
+
+/** Why one was not let in, by the node's word for it. */
+const titles: Record<string, string> = { invite_only: t.home.byInvitation, ticket_only: t.over.ticketOnly, ticket_elsewhere: t.over.elsewhere };
 
 /** What the room was, as far as this page saw it; the host is told more. */
 function Summary({ room }: { room: RoomView }) {

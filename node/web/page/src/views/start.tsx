@@ -11,8 +11,10 @@ import { TooLong } from "../parts/toolong";
 import { Microphone } from "../sound/microphone";
 import { useStore } from "../store";
 import { dateAndTime, howLong, languageChoices, languageName, t } from "../words";
+import { money } from "../words/money";
 import { SoundCheck } from "./check";
 import { useStart } from "./join";
+import { asked, nothingAsked, Price, wrongWith, type Asking, type Wrong } from "./price";
 import { Top } from "./top";
 import { furthest, When } from "./when";
 
@@ -26,12 +28,15 @@ export function StartPage() {
   const [stageOnly, setStageOnly] = useState(false);
   const [recordAsks, setRecordAsks] = useState(false);
   const [access, setAccess] = useState<Access>("open");
+  const [asking, setAsking] = useState<Asking>(nothingAsked);
+  const [wrong, setWrong] = useState<Wrong>({});
   const [missing, setMissing] = useState(false);
   const [untimely, setUntimely] = useState("");
   const { start, busy, question } = useStart();
   const tooLong = excess(title, titleLimit) > 0;
   const field = useRef<HTMLInputElement>(null);
   const when = useRef<HTMLInputElement>(null);
+  const price = useRef<HTMLDivElement>(null);
   const submit = (event: Event) => {
     event.preventDefault();
     if (!title.trim()) setMissing(true);
@@ -39,11 +44,19 @@ export function StartPage() {
     const wrong = starts === null ? "" : untimeliness(starts);
     setUntimely(wrong);
     if (wrong) return when.current?.focus();
+    const unsold = access === "ticket" ? wrongWith(asking) : {};
+    setWrong(unsold);
+    if (Object.keys(unsold).length > 0) {
+      price.current?.closest("details")?.setAttribute("open", "");
+      // The first that is wrong, once it is marked.
+      return void requestAnimationFrame(() => price.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    }
     const charter: Charter = { title: title.trim(), mode, language };
     if (starts !== null) charter.starts = starts;
     if (stageOnly) charter.stage_only = true;
     if (recordAsks) charter.record_asks = true;
     if (access !== "open") charter.access = access;
+    if (access === "ticket") Object.assign(charter, asked(asking));
     void start(charter);
   };
   return (
@@ -90,7 +103,7 @@ export function StartPage() {
           <details class="fold" data-test="more-options">
             <summary>
               <span>{t.start.more}</span>
-              <span class="hint">{summary(language, starts, access, stageOnly, recordAsks)}</span>
+              <span class="hint">{summary(language, starts, access, asking, stageOnly, recordAsks)}</span>
             </summary>
             <div class="labelled">
               <label for={`${id}-language`}>{t.start.language}</label>
@@ -122,7 +135,19 @@ export function StartPage() {
               <div class="options">
                 <Option name="access" test="access-open" title={t.start.open} text={t.start.openText} icon="unlocked" checked={access === "open"} onChoose={() => setAccess("open")} />
                 <Option name="access" test="access-invite" title={t.start.invite} text={t.start.inviteText} icon="locked" checked={access === "invite"} onChoose={() => setAccess("invite")} />
+                <Option name="access" test="access-ticket" title={t.start.ticket} text={t.start.ticketText} icon="ticket" checked={access === "ticket"} onChoose={() => setAccess("ticket")} />
               </div>
+              {access === "ticket" && (
+                <Price
+                  asking={asking}
+                  wrong={wrong}
+                  first={price}
+                  onChange={(next) => {
+                    setAsking(next);
+                    setWrong({});
+                  }}
+                />
+              )}
             </fieldset>
             <fieldset>
               <legend>{t.start.who}</legend>
@@ -154,10 +179,11 @@ export function StartPage() {
 }
 
 /** What is chosen in the folded part, if it is not the usual; the language always. */
-function summary(language: string, starts: number | null, access: Access, stageOnly: boolean, recordAsks: boolean): string {
+function summary(language: string, starts: number | null, access: Access, asking: Asking, stageOnly: boolean, recordAsks: boolean): string {
   const parts = [languageName(language)];
   if (starts) parts.push(t.home.startsAt(dateAndTime(starts)));
   if (access === "invite") parts.push(t.start.inviteShort);
+  if (access === "ticket") parts.push(asking.price ? t.home.ticketFor(money(`${asking.price} ${asking.unit}`)) : t.start.ticket);
   if (stageOnly) parts.push(t.home.stageOnly);
   if (recordAsks) parts.push(t.start.recordShort);
   return parts.filter(Boolean).join(" · ");

@@ -27,6 +27,11 @@ export function Top({ back, children }: { back?: string; children?: ComponentChi
       <div class="top-end">
         {children}
         {status && (
+          <a class="button plain round" href="#/wallet" aria-label={t.wallet.title} title={t.wallet.title} data-test="wallet-link">
+            <Icon name="wallet" />
+          </a>
+        )}
+        {status && (
           <button type="button" class="button plain who" data-test="profile" onClick={() => setOpen(true)}>
             <Avatar person={status.person} name={status.name} />
             <bdi>{status.name}</bdi>

@@ -24,6 +24,10 @@ export const seconds = (ms: number): string => tenths.format(ms / 1000);
 export const number = (n: number): string => whole.format(n);
 export const timeOfDay = (unixMs: number): string => clock.format(unixMs);
 
+const dates = new Intl.DateTimeFormat(region, { day: "numeric", month: "short" });
+
+export const dateOnly = (unixMs: number): string => dates.format(unixMs);
+
 /** "18:00" today, otherwise with the day. */
 export function dateAndTime(unixMs: number): string {
   return new Date(unixMs).toDateString() === new Date().toDateString() ? clock.format(unixMs) : calendar.format(unixMs);

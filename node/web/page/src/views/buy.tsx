@@ -1,0 +1,245 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, Refusal } from "../node/api";
+import type { Named, Pending, TicketOffer } from "../node/types";
+import { Avatar } from "../parts/avatar";
+import { Dialog } from "../parts/dialog";
+import { Icon } from "../parts/icon";
+import { holds, loadTickets } from "../tickets";
+import { dateAndTime, t } from "../words";
+import { money } from "../words/money";
+import { useJoin } from "./join";
+
+/** What one needs to know of a room to buy a ticket to it. */
+export interface ForSale {
+  id: string;
+  title: string;
+  host: Named;
+  price: string; // as announced; empty if it is not known
+  link?: string;
+}
+
+/**
+ * The way to a ticket: a button, the first of two clicks, which shows the terms and buys nothing; and the dialog, to be drawn
+ * wherever the button stood, for that goes as soon as there is a ticket.
+ */
+export function useBuy(room: ForSale, large?: boolean): { button: ComponentChildren; dialog: ComponentChildren } {
+  const [open, setOpen] = useState(false);
+  const { join, busy, question } = useJoin();
+  const goIn = () => {
+    setOpen(false);
+    void join(room.link ? { room: room.id, link: room.link } : { room: room.id });
+  };
+  const button = (
+    <button
+      type="button"
+      class={large ? "button primary large" : "button primary buy"}
+      aria-haspopup="dialog"
+      aria-disabled={busy}
+      data-test="buy-ticket"
+      onClick={() => setOpen(true)}
+    >
+      <Icon name="ticket" />
+      <span>{busy ? t.home.joining : room.price ? t.buy.for(money(room.price)) : t.buy.plain}</span>
+      {!large && <span class="unseen">{room.title}</span>}
+    </button>
+  );
+  const dialog = (
+    <>
+      {open && <BuyDialog room={room} onIn={goIn} onClose={() => setOpen(false)} />}
+      {question}
+    </>
+  );
+  return { button, dialog };
+}
+
+/** Where a purchase is. */
+type Stand =
+  | { at: "asking" }
+  | { at: "terms"; offer: TicketOffer; pending?: Pending; changed?: boolean }
+  | { at: "held" } // there is a ticket already
+  | { at: "pending"; pending: Pending }
+  | { at: "no"; title: string; text: string; there: boolean }; // whether the host answers
+
+function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; onClose: () => void }) {
+  const [stand, setStand] = useState<Stand>({ at: "asking" });
+  const [buying, setBuying] = useState(false);
+  const gone = useRef(false);
+  const where = room.link ? { link: room.link } : { room: room.id };
+  const put = (next: Stand) => void (gone.current || setStand(next));
+  const ask = async (changed?: boolean) => {
+    put({ at: "asking" });
+    try {
+      const [offers, held, pending] = await Promise.all([api.offers(where), loadTickets(), api.pending()]);
+      const offer = offers.find((one) => one.class === 0) ?? offers[0];
+      if (holds(held, room.id)) put({ at: "held" });
+      else if (!offer) put(refused(new Refusal(409, "not_on_sale", ""), room));
+      else put({ at: "terms", offer, ...own(pending, offer.payee), ...(changed && { changed }) });
+    } catch (error) {
+      put(refused(error, room));
+    }
+  };
+  useEffect(() => {
+    gone.current = false;
+    void ask();
+    return () => {
+      gone.current = true;
+    };
+  }, []);
+
+  /** The second click. Whatever the answer is, what it says of money is what the node knows. */
+  const buy = async (offer: TicketOffer) => {
+    if (buying) return;
+    setBuying(true);
+    const since = Date.now();
+    try {
+      const bought = await api.buy(where, offer.price);
+      await loadTickets();
+      if (bought.refunded) put({ at: "no", title: t.buy.soldOut, text: t.buy.moneyBack, there: true });
+      else if (!gone.current) onIn();
+    } catch (error) {
+      const code = error instanceof Refusal ? error.code : "";
+      // What was begun goes on by itself: only the node's list says whether anything was.
+      const pending = await api.pending().catch(() => []);
+      const mine = pending.find((one) => one.seller.person === offer.payee && one.since >= since - clockSlack);
+      if (mine) put({ at: "pending", pending: mine });
+      else if (code === "offer_changed") await ask(true);
+      else put(refused(error, room));
+    } finally {
+      if (!gone.current) setBuying(false);
+    }
+  };
+
+  return (
+    <Dialog title={t.buy.title} test="buy-dialog" onClose={onClose}>
+      <p class="buy-room" dir="auto">
+        {room.title}
+      </p>
+      <div aria-live="polite" class="stack" data-test="buy" data-at={stand.at}>
+        {stand.at === "asking" && (
+          <p class="waiting" aria-busy="true">
+            {t.buy.asking(room.host.name)}
+          </p>
+        )}
+        {stand.at === "terms" && (
+          <>
+            {stand.changed && <Note>{t.buy.changed}</Note>}
+            {stand.pending && <Note>{t.buy.another(room.host.name)}</Note>}
+            <Terms offer={stand.offer} seller={room.host} />
+            <p class="buy-word" data-test="buy-word">
+              {t.buy.willOwe(money(stand.offer.price), room.host.name)} <span class="hint">{t.buy.willOweText}</span>
+            </p>
+            <button
+              type="button"
+              class="button primary large"
+              autoFocus
+              data-test="buy-confirm"
+              aria-disabled={buying}
+              onClick={() => void buy(stand.offer)}
+            >
+              <Icon name="ticket" />
+              <span>{buying ? t.buy.buying : t.buy.confirm}</span>
+            </button>
+          </>
+        )}
+        {stand.at === "held" && (
+          <>
+            <p>{t.buy.held}</p>
+            <button type="button" class="button primary large" data-test="buy-go-in" onClick={onIn}>
+              <Icon name="play" turns />
+              <span>{t.buy.goIn}</span>
+            </button>
+          </>
+        )}
+        {stand.at === "pending" && (
+          <>
+            <h3>{t.buy.pendingTitle}</h3>
+            <p data-test="buy-pending">{t.wallet.why(stand.pending.why, room.host.name, dateAndTime(stand.pending.expires))}</p>
+            <a class="button primary" href="#/wallet" data-test="buy-to-wallet">
+              <Icon name="wallet" />
+              <span>{t.buy.toWallet}</span>
+            </a>
+          </>
+        )}
+        {stand.at === "no" && (
+          <>
+            <h3 data-test="buy-no">{stand.title}</h3>
+            <p>{stand.text}</p>
+            <button type="button" class="button primary" data-test="buy-again" onClick={() => void ask()}>
+              {t.link.again}
+            </button>
+          </>
+        )}
+      </div>
+      {(stand.at === "terms" || (stand.at === "no" && stand.there)) && (
+        <button type="button" class="button plain" data-test="buy-guest" onClick={onIn}>
+          {t.buy.guest}
+        </button>
+      )}
+    </Dialog>
+  );
+}
+
+const clockSlack = 2000; // ms; the node's entries are in order even where the clock steps
+
+/** A payment that was begun to the same person: of this room, perhaps. */
+function own(pending: readonly Pending[], payee: string): { pending?: Pending } {
+  const found = pending.find((one) => one.seller.person === payee);
+  return found ? { pending: found } : {};
+}
+
+/** Everything that one agrees to. */
+function Terms({ offer, seller }: { offer: TicketOffer; seller: Named }) {
+  const host = offer.payee === offer.host;
+  return (
+    <dl class="fact-list terms" data-test="buy-terms">
+      <Fact name={t.buy.ticket}>{money(offer.price)}</Fact>
+      <Fact name={t.buy.fees}>{t.buy.noFees}</Fact>
+      <Fact name={t.buy.total} strong>
+        {money(offer.price)}
+      </Fact>
+      <Fact name={t.buy.tax}>{t.buy.noTax}</Fact>
+      <Fact name={t.buy.seller}>
+        <Avatar person={offer.payee} name={host ? seller.name : ""} /> <bdi>{host ? seller.name : offer.payee.slice(0, 6)}</bdi>
+      </Fact>
+      <Fact name={t.buy.refund}>{offer.refund_to > Date.now() ? t.buy.refundUntil(dateAndTime(offer.refund_to)) : t.buy.refundNot(seller.name)}</Fact>
+      <Fact name={t.buy.good}>{t.buy.goodUntil(dateAndTime(offer.ends))}</Fact>
+      <Fact name={t.buy.way}>{t.buy.ways.iou}</Fact>
+    </dl>
+  );
+}
+
+function Fact({ name, strong, children }: { name: string; strong?: boolean; children: ComponentChildren }) {
+  return (
+    <div class={strong ? "strong" : undefined}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+const Note = ({ children }: { children: ComponentChildren }) => (
+  <p class="banner" role="alert" data-test="buy-note">
+    {children}
+  </p>
+);
+
+/** Why nothing comes of it, and what to do. */
+function refused(error: unknown, { host }: ForSale): Stand {
+  const no = (title: string, text: string, there = true): Stand => ({ at: "no", title, text, there });
+  if (!(error instanceof Refusal)) return no(t.buy.failed, t.error.unknown);
+  switch (error.code) {
+    case "sold_out":
+      return no(t.buy.soldOut, t.buy.soldOutText);
+    case "no_credit":
+      return no(t.buy.noCredit(host.name), t.buy.noCreditText(host.name));
+    case "not_on_sale":
+    case "sale_cancelled":
+      return no(t.buy.notOnSale, t.buy.notOnSaleText(host.name));
+    case "unreachable":
+    case "seller_busy":
+    case "seller_unwell":
+      return no(t.buy.away(host.name), t.buy.awayText, false);
+  }
+  return no(t.buy.failed, error.message);
+}

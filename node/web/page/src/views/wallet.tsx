@@ -1,0 +1,365 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api } from "../node/api";
+import type { Balance, Entry, Ledger, Pending, Ticket } from "../node/types";
+import { complain } from "../parts/action";
+import { Avatar } from "../parts/avatar";
+import { useNow } from "../parts/clock";
+import { Dialog } from "../parts/dialog";
+import { Icon, Sign } from "../parts/icon";
+import { useStore } from "../store";
+import { loadTickets, tickets } from "../tickets";
+import { dateAndTime, t } from "../words";
+import { money, parseMoney, sum } from "../words/money";
+import { saveCSV, saveJSON } from "./export";
+import { Income } from "./income";
+import { useJoin } from "./join";
+import { Top } from "./top";
+import { Verified } from "./verified";
+
+const every = 5000; // ms
+
+interface Books {
+  ledger: Ledger | null; // null until the node has said
+  entries: readonly Entry[];
+  pending: readonly Pending[];
+  problem: string;
+}
+
+/** What the node's books say, asked for again while one looks; all entries only when there are new ones. */
+function useBooks(): Books {
+  const [books, setBooks] = useState<Books>({ ledger: null, entries: [], pending: [], problem: "" });
+  const known = useRef<{ count: number; entries: readonly Entry[] }>({ count: -1, entries: [] });
+  useEffect(() => {
+    let gone = false;
+    let timer = 0;
+    const ask = async () => {
+      try {
+        const [ledger, pending] = await Promise.all([api.ledger(), api.pending(), loadTickets()]);
+        if (ledger.entries !== known.current.count) {
+          const entries = ledger.entries > 0 ? await api.entries() : [];
+          known.current = { count: ledger.entries, entries };
+        }
+        if (!gone) setBooks({ ledger, pending, entries: known.current.entries, problem: "" });
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : t.error.unknown;
+        if (!gone) setBooks((before) => ({ ...before, problem }));
+      }
+      if (!gone) timer = window.setTimeout(() => void ask(), every);
+    };
+    void ask();
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, []);
+  return books;
+}
+
+/** What this person has, owes and is owed, and what vouches for it. */
+export function WalletPage() {
+  const books = useBooks();
+  const { list } = useStore(tickets, (s) => s);
+  const { ledger, entries, pending, problem } = books;
+  const names = namesOf(list, pending);
+  const empty = ledger !== null && ledger.entries === 0;
+  return (
+    <div class="page">
+      <Top back="#/" />
+      <main class="wallet" data-test="wallet" data-state={ledger ? (empty ? "empty" : "shown") : problem ? "failed" : "asking"}>
+        <h1 tabIndex={-1}>{t.wallet.title}</h1>
+        {problem && (
+          <p class="wrong" role="alert">
+            {problem}
+          </p>
+        )}
+        {!ledger && !problem && (
+          <p class="waiting" aria-busy="true">
+            {t.wallet.asking}
+          </p>
+        )}
+        {empty && <Empty />}
+        {ledger && !empty && (
+          <>
+            {pending.length > 0 && <PendingPart list={pending} />}
+            <Tickets list={list} />
+            <Balances balances={ledger.balances ?? []} names={names} />
+            <Income entries={entries} />
+            <Receipts entries={entries} names={names} />
+            <Export entries={entries} ledger={ledger} />
+          </>
+        )}
+      </main>
+    </div>
+  );
+}
+
+function Empty() {
+  return (
+    <section class="alone inner" data-test="wallet-empty">
+      <Sign />
+      <h2>{t.wallet.emptyTitle}</h2>
+      <p class="lead">{t.wallet.emptyText}</p>
+      <a class="button primary large" href="#/" data-test="wallet-to-rooms">
+        {t.over.back}
+      </a>
+    </section>
+  );
+}
+
+function Part({ title, test, children }: { title: string; test: string; children: ComponentChildren }) {
+  return (
+    <section class="sheet part" aria-labelledby={`wallet-${test}`} data-test={`wallet-${test}`}>
+      <h2 id={`wallet-${test}`}>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+type Names = ReadonlyMap<string, string>;
+
+/** Whom this page knows by name. */
+function namesOf(list: readonly Ticket[], pending: readonly Pending[]): Names {
+  const names = new Map<string, string>();
+  for (const { host } of list) if (host.name) names.set(host.person, host.name);
+  for (const { seller } of pending) if (seller.name) names.set(seller.person, seller.name);
+  return names;
+}
+
+const nameOf = (names: Names, key: string): string => names.get(key) ?? t.wallet.key(key.slice(0, 6));
+
+function PendingPart({ list }: { list: readonly Pending[] }) {
+  return (
+    <Part title={t.wallet.pending} test="pending">
+      <ul class="rows">
+        {list.map((one) => (
+          <li key={one.order} class="line-row" data-test="pending" data-why={one.why}>
+            <Icon name="clock" />
+            <span class="line-what">
+              <strong>{t.wallet.buying(one.count, one.seller.name || t.wallet.key(one.seller.person.slice(0, 6)))}</strong>
+              <span class="hint">
+                {t.wallet.why(one.why, one.seller.name || t.wallet.theSeller, dateAndTime(one.expires))} {t.wallet.since(dateAndTime(one.since))}
+              </span>
+            </span>
+            <span class="line-sum">{money(one.sum)}</span>
+          </li>
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+function Tickets({ list }: { list: readonly Ticket[] }) {
+  return (
+    <section class="stack" aria-labelledby="wallet-tickets" data-test="wallet-tickets">
+      <h2 id="wallet-tickets">{t.wallet.tickets}</h2>
+      {list.length === 0 ? (
+        <p class="hint">{t.wallet.noTickets}</p>
+      ) : (
+        <ul class="cards">
+          {list.map((ticket) => (
+            <TicketCard key={ticket.id} ticket={ticket} />
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function TicketCard({ ticket }: { ticket: Ticket }) {
+  const { join, busy, question } = useJoin();
+  const now = useNow(60_000);
+  const title = ticket.title || t.wallet.roomBy(ticket.room.slice(0, 6));
+  return (
+    <li class="card ticket-card" data-test="ticket-card" data-room={ticket.room}>
+      <div class="ticket-head">
+        <div class="stack tight">
+          <h3 dir="auto">{title}</h3>
+          {ticket.host.name && (
+            <p class="host">
+              <Avatar person={ticket.host.person} name={ticket.host.name} />
+              <span>
+                {t.home.hostedBy} <bdi>{ticket.host.name}</bdi>
+              </span>
+            </p>
+          )}
+          <p class="hint">
+            {t.wallet.seat(ticket.serial + 1)} · {ticket.starts > now ? t.wallet.goodFrom(dateAndTime(ticket.starts)) : t.wallet.goodUntil(dateAndTime(ticket.ends))}
+          </p>
+        </div>
+        <TicketCode id={ticket.id} title={title} />
+      </div>
+      <div class="card-foot">
+        <Verified id={ticket.id} what={t.wallet.ticketTo(title)} />
+        <button
+          type="button"
+          class="button primary"
+          data-test="ticket-go-in"
+          aria-disabled={busy}
+          onClick={() => void join(ticket.link ? { room: ticket.room, link: ticket.link } : { room: ticket.room })}
+        >
+          <Icon name="play" turns />
+          <span>{busy ? t.home.joining : t.buy.goIn}</span>
+          <span class="unseen">{title}</span>
+        </button>
+      </div>
+      {question}
+    </li>
+  );
+}
+
+/** An image cannot carry the key, so the code is fetched. A click shows it as large as somebody needs to scan it. */
+function TicketCode({ id, title }: { id: string; title: string }) {
+  const [address, setAddress] = useState("");
+  const [large, setLarge] = useState(false);
+  useEffect(() => {
+    let made = "";
+    let gone = false;
+    api.ticketQR(id).then(
+      (image) => {
+        if (!gone) setAddress((made = URL.createObjectURL(image)));
+      },
+      () => {}, // the ticket is as good without
+    );
+    return () => {
+      gone = true;
+      if (made) URL.revokeObjectURL(made);
+    };
+  }, [id]);
+  if (!address) return <span class="ticket-code" aria-hidden="true" />;
+  return (
+    <>
+      <button type="button" class="ticket-code" aria-haspopup="dialog" aria-label={t.wallet.qr(title)} data-test="ticket-code" onClick={() => setLarge(true)}>
+        <img src={address} alt="" width={128} height={128} data-test="ticket-qr" />
+      </button>
+      {large && (
+        <Dialog title={title} test="code-dialog" onClose={() => setLarge(false)}>
+          <img class="code-large" src={address} alt={t.wallet.qr(title)} width={432} height={432} />
+          <p class="hint">{t.wallet.qrText}</p>
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+// The accounts of a ledger, as people ask for them.
+const shown = ["have", "owed", "owe", "held", "sent"] as const;
+type Shown = (typeof shown)[number];
+const isShown = (word: string): word is Shown => (shown as readonly string[]).includes(word);
+
+/** What is on the accounts: of each currency in all, and with whom. */
+function Balances({ balances, names }: { balances: readonly Balance[]; names: Names }) {
+  const units = new Map<string, Map<Shown, { total: number; digits: number; with: Balance[] }>>();
+  for (const one of balances) {
+    const m = parseMoney(one.money);
+    if (!m || m.value === 0 || !isShown(one.class)) continue;
+    const of = units.get(m.unit) ?? new Map<Shown, { total: number; digits: number; with: Balance[] }>();
+    units.set(m.unit, of);
+    const sums = of.get(one.class) ?? { total: 0, digits: m.digits, with: [] };
+    of.set(one.class, { total: sums.total + m.value, digits: Math.max(sums.digits, m.digits), with: [...sums.with, one] });
+  }
+  return (
+    <section class="stack" aria-labelledby="wallet-balances" data-test="wallet-balances">
+      <h2 id="wallet-balances">{t.wallet.balances}</h2>
+      {units.size === 0 && <p class="hint">{t.wallet.even}</p>}
+      <ul class="cards">
+        {[...units].sort().map(([unit, of]) => (
+          <li key={unit} class="card balance" data-test="balance" data-unit={unit}>
+            <h3>{unit}</h3>
+            <dl class="fact-list terms">
+              {shown.map((word) => {
+                const sums = of.get(word);
+                if (!sums) return null;
+                return (
+                  <div key={word} data-test={`balance-${word}`}>
+                    <dt>
+                      {t.wallet.classes[word]}
+                      <span class="hint">{withWhom(word, sums.with, names)}</span>
+                    </dt>
+                    <dd class={word === "owe" ? "owed" : undefined}>{sum(sums.total, unit, sums.digits)}</dd>
+                  </div>
+                );
+              })}
+            </dl>
+          </li>
+        ))}
+      </ul>
+      {units.size > 0 && <p class="hint">{t.wallet.balancesText}</p>}
+    </section>
+  );
+}
+
+const few = 3; // people who are named
+
+function withWhom(word: Shown, list: readonly Balance[], names: Names): string {
+  const people = list.filter((one) => one.with && (word === "owed" || word === "owe" || word === "sent"));
+  if (people.length === 0) return "";
+  if (word === "owed") return t.wallet.byBuyers(people.length); // keys made for one purchase tell nobody anything
+  const named = people.slice(0, few).map((one) => nameOf(names, one.with!));
+  return t.wallet.to(named.join(", "), people.length - named.length);
+}
+
+const atOnce = 20; // receipts
+
+/** The entries that are a receipt of something, the newest first. */
+function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names }) {
+  const [most, setMost] = useState(atOnce);
+  const list = entries.filter((e) => e.kind in t.wallet.kinds && (e.kind !== "got" || (e.count ?? 0) > 0)).reverse();
+  if (list.length === 0) return null;
+  return (
+    <Part title={t.wallet.receipts} test="receipts">
+      <ul class="rows">
+        {list.slice(0, most).map((e) => {
+          const words = receiptWords(e, names);
+          return (
+            <li key={e.id} class="line-row" data-test="receipt" data-kind={e.kind}>
+              <Icon name={e.kind === "refund" || e.kind === "refunded" ? "back" : e.kind === "got" ? "ticket" : "receipt"} />
+              <span class="line-what">
+                <strong>{words}</strong>
+                <span class="hint">{dateAndTime(e.time)}</span>
+              </span>
+              <span class="line-sum">{e.sum && money(e.sum)}</span>
+              <Verified id={e.id} what={words} />
+            </li>
+          );
+        })}
+      </ul>
+      {list.length > most && (
+        <button type="button" class="button" data-test="more-receipts" onClick={() => setMost(most + atOnce)}>
+          {t.home.showMore(Math.min(atOnce, list.length - most))}
+        </button>
+      )}
+    </Part>
+  );
+}
+
+function receiptWords(e: Entry, names: Names): string {
+  const who = e.with ? nameOf(names, e.with) : "";
+  return t.wallet.kinds[e.kind]!(who, e.count ?? 1, e.rail === "iou");
+}
+
+function Export({ entries, ledger }: { entries: readonly Entry[]; ledger: Ledger }) {
+  const save = (how: (entries: readonly Entry[]) => void) => {
+    try {
+      how(entries);
+    } catch (error) {
+      complain(error);
+    }
+  };
+  return (
+    <Part title={t.wallet.books} test="export">
+      <p data-test="wallet-witnessed">{t.wallet.witnessed(ledger.entries, ledger.witnesses)}</p>
+      <p class="hint">{t.wallet.exportText}</p>
+      <div class="row">
+        <button type="button" class="button" data-test="export-csv" onClick={() => save(saveCSV)}>
+          <Icon name="save" />
+          <span>{t.wallet.csv}</span>
+        </button>
+        <button type="button" class="button" data-test="export-json" onClick={() => save(saveJSON)}>
+          <Icon name="save" />
+          <span>{t.wallet.json}</span>
+        </button>
+      </div>
+    </Part>
+  );
+}
