@@ -14,11 +14,14 @@ TIMEOUT  ?= 20m# for the tests of one package
 PARALLEL ?= 3# tests of one package that may run at once, of those that mostly wait
 BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; single functions: go test -bench
 
+# Packages whose tests compute and hear no sound: two at a time.
+CALM = ./cmd/salon ./ledger/... ./node/market/... ./node/sim ./relay ./room/...
+
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
 
 .PHONY: build run test quick bench soak fuzz page clean help \
-	check-format check-vet check-staticcheck check-page check-types check-vulnerabilities test-pure test-race
+	check-format check-vet check-staticcheck check-page check-types check-vulnerabilities test-pure test-calm test-race
 .NOTPARALLEL:
 
 build: ## bin/salon
@@ -31,7 +34,7 @@ run: build ## a node, and its page in the browser (ARGS='--name Ana')
 test: ## everything: format, vet, staticcheck, page, types, all tests with the race detector (up to 25 minutes)
 	@.ci/install test
 	@$(MAKE) --no-print-directory --keep-going check-format check-vet check-staticcheck check-page check-types \
-		check-vulnerabilities test-pure test-race
+		check-vulnerabilities test-pure test-calm test-race
 	@echo '== all checks passed'
 
 # Six at a time: they mostly wait, and take little without the race detector.
@@ -92,11 +95,16 @@ test-pure:
 	@CGO_ENABLED=0 $(GO) build $(PURE)
 	@CGO_ENABLED=0 $(GO) test -timeout=$(TIMEOUT) $(PURE)
 
-# Building first, on every core, and then one package's tests at a time: the tests with real sound measure gaps and
-# delays, and would otherwise share the machine with a compiler. -count=1: a cached result says nothing about those.
+# Tests that compute, and hear no sound.
+test-calm:
+	@echo '== tests that need no quiet, race detector on'
+	$(GO) test -race -count=1 -p=2 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $(CALM)
+
+# Tests with real sound measure gaps and delays: one package at a time, and no compiler beside them. -count=1: a cached result
+# says nothing about those.
 test-race:
-	@echo '== all tests, race detector on'
+	@echo '== all other tests, race detector on'
 	@$(GO) build -race ./...
-	$(GO) test -race -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) ./...
+	$(GO) test -race -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CALM))")
 	@echo '== a full room, race detector off'
 	$(GO) test -count=1 -run='^TestFullRoom$$' ./node
