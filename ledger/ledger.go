@@ -47,6 +47,16 @@ func (id ID) IsZero() bool { return id == ID{} }
 // MarshalText makes an ID readable in JSON.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
+// UnmarshalText is the way back from MarshalText.
+func (id *ID) UnmarshalText(b []byte) error {
+	raw, err := hex.DecodeString(string(b))
+	if err != nil || len(raw) != len(id) {
+		return fieldError("an ID of %d characters", len(b))
+	}
+	*id = ID(raw)
+	return nil
+}
+
 // A Room is the ID of a room (room.ID, which this package does not know).
 type Room [16]byte
 

@@ -66,7 +66,7 @@ var vectors = []struct {
 	{&Settle{Debtor: fill32[Key](1), Creditor: fill32[Key](2), Money: eur(1000), Means: "car", Nonce: fill16[[16]byte](5), Time: 6},
 		"a6 01 #01 02 #02 03 82 1903e8 63455552 04 63636172 05 $05 06 06"},
 	{&Settled{Settle: fill32[ID](1), By: fill32[Key](2), Time: 3}, "a3 01 #01 02 #02 03 03"},
-	{&Return{Allot: fill32[ID](1), By: fill32[Key](2), From: 3, Time: 4}, "a4 01 #01 02 #02 03 03 04 04"},
+	{&Return{Allot: fill32[ID](1), By: fill32[Key](2), From: 3, Time: 4, Free: []uint32{0, 2}}, "a5 01 #01 02 #02 03 03 04 04 05 82 00 02"},
 	{&Revocations{Room: fill16[Room](1), Epoch: 2, Time: 3, By: fill32[Key](4), Gens: []byte{0, 5, 2}, Void: []byte{6}},
 		"a6 01 $01 02 02 03 03 04 #04 05 43 000502 06 41 06"},
 
