@@ -45,7 +45,8 @@ func (m *Market) Gate(room ledger.Room, now time.Time) (*ledger.Gate, error) {
 			}
 			firsts = append(firsts, first)
 			classes = append(classes, ledger.Class{Number: o.Class, Starts: time.UnixMilli(o.Starts), Ends: time.UnixMilli(o.Ends)})
-			for _, a := range l.allots[first] {
+			for _, id := range l.allots[first] {
+				a := l.lendings[id]
 				sellers = append(sellers, ledger.Seller{Device: a.Seller, Class: o.Class, From: a.From, To: a.To})
 			}
 		}

@@ -19,7 +19,13 @@ type lists struct {
 	orders   map[ledger.ID]ledger.ID      // quote -> order, of what we pay
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
-	allots   map[ledger.ID][]ledger.Allot // first version -> what others sell of it
+	allots   map[ledger.ID][]ledger.ID    // first version -> what others sell of it
+	lendings map[ledger.ID]*lending       // by allotment
+	stands   map[ledger.ID]*stand         // by allotment: those that this node sells from
+	quotes   map[ledger.ID]quoted         // of these: quote -> where it is
+	sales    map[ledger.ID]soldFrom       // likewise, by receipt
+	gone     map[ledger.ID]bool           // first versions of offers that are cancelled
+	wished   map[[16]byte]ledger.ID       // nonce of what we pay or have paid -> order
 }
 
 // held is a ticket of ours.
@@ -34,7 +40,8 @@ func newLists() lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
-		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{}}
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.ID{},
+		lendings: map[ledger.ID]*lending{}, stands: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]soldFrom{}, gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -44,6 +51,7 @@ func (m *Market) look(f func(l *lists)) error {
 	defer m.mu.Unlock()
 	err := m.store.Entries(m.lists.seen, func(n uint64, e ledger.Entry) bool {
 		m.lists.add(e, m.id.Cert())
+		m.lists.allotted(n, e)
 		m.lists.seen = n + 1
 		return true
 	})
@@ -75,8 +83,6 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			}
 			l.offered(first, of.ID, o.Room, listing)
 		}
-	case *ledger.Allot:
-		l.allots[b.Offer] = append(l.allots[b.Offer], *b)
 	case *ledger.Reserve:
 		l.reserved[b.Quote] = time.UnixMilli(e.Time)
 	case *ledger.Sale:
@@ -90,15 +96,18 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
 		if o, _, err := ledger.OpenDocument[ledger.Order](e.Docs[0]); err == nil {
 			l.paid[b.Order] = o
+			l.wished[o.Nonce] = b.Order
 		}
 	case *ledger.Void:
 		delete(l.paying, l.orders[b.Quote])
+		delete(l.wished, l.paid[l.orders[b.Quote]].Nonce)
 	case *ledger.Got:
 		r, _, err := ledger.OpenDocument[ledger.Receipt](e.Docs[0])
 		if err != nil {
 			return // the ledger has read it before
 		}
 		delete(l.paying, r.Order)
+		l.wished[l.paid[r.Order].Nonce] = r.Order // also if it had been given up
 		for _, raw := range e.Docs[1:] {
 			if t, id, err := ledger.OpenDocument[ledger.Ticket](raw); err == nil {
 				l.held[t.Room] = append(l.held[t.Room], held{raw, id, t, l.paid[r.Order]})

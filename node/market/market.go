@@ -39,7 +39,20 @@ type Options struct {
 	Dial func(ctx context.Context, device ledger.Key) (Stream, error)
 	// Credit is how much a buyer may owe in all; nil means nothing. It must not call the market.
 	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
-	Log    *slog.Logger // nil means discard
+	// Device is whose device the peer is that Serve was told of; nil or the zero Key: nobody's that is known.
+	Device func(from string) ledger.Key
+	// Sells says whether this node sells tickets to a room for its host, if that asks; its own person's it always does.
+	Sells func(host ledger.Key, room ledger.Room) bool
+	// Lent takes how much a buyer may owe the host that this node sells for.
+	Lent func(cur ledger.Currency, credit ledger.Amount) error
+	// Where are the addresses of a device, as multiaddrs, and Met takes those that somebody says it has.
+	Where func(device ledger.Key) [][]byte
+	Met   func(device ledger.Key, addrs [][]byte)
+	// Wishes are what KeepWishes was given last, which must keep it. Told hears of each wish that comes to something.
+	Wishes     []byte
+	KeepWishes func(raw []byte) error
+	Told       func(Wish)
+	Log        *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -50,18 +63,25 @@ type Market struct {
 	dial   func(ctx context.Context, device ledger.Key) (Stream, error)
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	log    *slog.Logger
+	o      Options
+
+	syncing sync.Mutex // held while sellers are asked; taken before mu, as is
+	wishing sync.Mutex // held while wishes are tried
 
 	mu      sync.Mutex // guards the fields below
 	lists   lists
 	serving map[string]int                     // streams, by peer
 	holds   map[string]map[ledger.ID]time.Time // by peer: quotes that are not paid, and until when they hold
 	changed chan struct{}                      // closed at the next sale
+	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
+	wishes  []Wish                             // at most maxWishes
+	trying  string                             // the wish that is being bought
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{})}
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), asked: map[ledger.ID]asking{}, o: o}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}
@@ -69,6 +89,10 @@ func New(o Options) *Market {
 	m.rails[ledger.IOURail] = Rail{Payee: iou, Payer: iou}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if m.wishes, err = readWishes(o.Wishes); err != nil {
+		m.log.Error("wishes are lost", "err", err)
 	}
 	if m.credit == nil {
 		m.credit = func(ledger.Key, ledger.Currency) ledger.Amount { return 0 }
@@ -102,6 +126,20 @@ func (m *Market) Run(ctx context.Context) {
 		})
 	}
 	if m.dial != nil {
+		all.Go(func() {
+			every(ctx, syncAgain, func() {
+				if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
+					m.log.Info("a seller was not heard", "err", err)
+				}
+			})
+		})
+		all.Go(func() {
+			every(ctx, wishAgain, func() {
+				if err := m.TryWishes(ctx); err != nil && ctx.Err() == nil {
+					m.log.Warn("a wish cannot be tried", "err", err)
+				}
+			})
+		})
 		all.Go(func() {
 			every(ctx, resumeAgain, func() {
 				if err := m.Resume(ctx); err != nil && ctx.Err() == nil {

@@ -82,6 +82,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.quote(ctx, from, q)
 		case pay:
 			answer, err = m.paid(ctx, q)
+		case others, lend, account, undo:
+			answer, err = m.allotted(ctx, from, q)
 		case ack:
 			return nil
 		default:

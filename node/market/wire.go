@@ -19,6 +19,14 @@ import (
 //	pay     quote      sold    receipt and tickets; or wait: nothing has come yet
 //	ack     receipt            nothing: they are on the buyer's disk
 //	        any        refuse  why not
+//
+// The seller tells a buyer who else sells, and a host's device talks to those that sell for it. What a host may ask, nobody else
+// may: the connection says who it is.
+//
+//	others  room       sellers     who sells there, and where they are
+//	lend    allotment  done        it is on the seller's disk
+//	account allotment  accounted   what was sold, refunded and given back, from a place on
+//	undo    receipt    done        the money went back
 const Protocol = "/salon/ticket/1"
 
 const (
@@ -27,6 +35,9 @@ const (
 	maxListings = 32        // of one room
 	maxShelf    = 64 << 10  // bytes of them
 	maxCode     = 32
+	maxSellers  = 16       // of one room
+	maxNews     = 64 << 10 // bytes of an answer to account, beyond which nothing more goes into it
+	maxAddrs    = 8        // of a seller
 )
 
 type message interface{ kind() byte }
@@ -81,6 +92,69 @@ type refuse struct {
 	Code string
 }
 
+type others struct {
+	_    struct{} `cbor:",toarray"`
+	Room ledger.Room
+}
+
+type sellers struct {
+	_    struct{} `cbor:",toarray"`
+	List []stall
+}
+
+// stall is a seller: the listing proves that it is one. The addresses, multiaddrs, prove nothing.
+type stall struct {
+	_       struct{} `cbor:",toarray"`
+	Listing ledger.Listing
+	Addrs   [][]byte
+}
+
+type lend struct {
+	_      struct{} `cbor:",toarray"`
+	Cert   []byte   // as in a ledger.Listing
+	Offer  []byte
+	Allot  []byte        // empty: would it be taken?
+	Credit ledger.Amount // by IOU, of each buyer, if the host is paid
+}
+
+type account struct {
+	_     struct{} `cbor:",toarray"`
+	Allot ledger.ID
+	After uint64 // so much the host has
+	End   bool   // nothing more is to be sold
+}
+
+type accounted struct {
+	_    struct{} `cbor:",toarray"`
+	News []news
+	More bool
+}
+
+// news is what a seller has done. What says what the documents are.
+type news struct {
+	_    struct{} `cbor:",toarray"`
+	What newsKind
+	Docs [][]byte
+}
+
+type newsKind uint8
+
+const (
+	newsSold     newsKind = iota + 1 // order, quote, receipt, tickets
+	newsRefunded                     // entry
+	newsReturned                     // ledger.Return
+)
+
+type undo struct {
+	_       struct{} `cbor:",toarray"`
+	Receipt ledger.ID
+	Reason  ledger.Reason
+}
+
+type done struct {
+	_ struct{} `cbor:",toarray"`
+}
+
 func (ask) kind() byte    { return 1 }
 func (shelf) kind() byte  { return 2 }
 func (order) kind() byte  { return 3 }
@@ -90,6 +164,14 @@ func (sold) kind() byte   { return 6 }
 func (wait) kind() byte   { return 7 }
 func (ack) kind() byte    { return 8 }
 func (refuse) kind() byte { return 9 }
+
+func (others) kind() byte    { return 30 }
+func (sellers) kind() byte   { return 31 }
+func (lend) kind() byte      { return 32 }
+func (account) kind() byte   { return 33 }
+func (accounted) kind() byte { return 34 }
+func (undo) kind() byte      { return 35 }
+func (done) kind() byte      { return 36 }
 
 // encode frames a message.
 func encode(m message) ([]byte, error) {
@@ -128,6 +210,20 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[ack](body)
 	case refuse{}.kind():
 		m, err = decoded[refuse](body)
+	case others{}.kind():
+		m, err = decoded[others](body)
+	case sellers{}.kind():
+		m, err = decoded[sellers](body)
+	case lend{}.kind():
+		m, err = decoded[lend](body)
+	case account{}.kind():
+		m, err = decoded[account](body)
+	case accounted{}.kind():
+		m, err = decoded[accounted](body)
+	case undo{}.kind():
+		m, err = decoded[undo](body)
+	case done{}.kind():
+		m, err = decoded[done](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}
@@ -161,6 +257,7 @@ var codes = []struct {
 	{"no_rail", ErrRail},
 	{"failed", ErrFailed},
 	{"busy", ErrBusy},
+	{"not_yours", ErrNotYours},
 	{"unwell", ErrSeller},
 }
 
@@ -170,6 +267,8 @@ var (
 	ErrFailed = errors.New("market: the payment failed, and no money has moved")
 	ErrBusy   = errors.New("market: too many at once; ask again in a moment")
 	ErrSeller = errors.New("market: the seller cannot sell just now")
+
+	ErrNotYours = errors.New("market: that is not for you to ask")
 )
 
 // coded is what a seller tells of an error: its reason, and nothing of its insides.
