@@ -18,7 +18,8 @@ import (
 
 // A shop is the node's ledger with its market. Most nodes never buy or sell: it begins with the first need.
 type shop struct {
-	market atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
+	market  atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
+	sellers *sellerBook
 
 	mu    sync.Mutex // guards the fields below; held while the ledger opens
 	store *ledger.Store
@@ -37,8 +38,12 @@ func (n *Node) Market() (*market.Market, error) {
 		n.shop.err = ledgerError(err)
 		return nil, n.shop.err
 	}
-	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
+	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
 		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }})
+	if err != nil {
+		n.o.Log.Error("wishes are lost", "err", err)
+	}
+	m := market.New(o)
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
 		return nil, errors.Join(err, store.Close())
 	}

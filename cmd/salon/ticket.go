@@ -18,7 +18,7 @@ func ticketCommand(f *flags) *cobra.Command {
 		Use: "ticket", Short: "Buy tickets to rooms, and see which one has", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f))
+	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketWishCommand(f), ticketAllotCommand(f))
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 func clock(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04") }
 
 func ticketBuyCommand(f *flags) *cobra.Command {
-	var asJSON, yes bool
+	var asJSON, yes, wait bool
 	var rail, price string
 	var count uint32
 	cmd := &cobra.Command{
@@ -85,6 +85,9 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 			}
 			return f.withSession(cmd, func(s *session) error {
 				total := price
+				if wait && price == "" {
+					return usagef("--wait needs --price: nobody may be there to say it")
+				}
 				if total == "" {
 					list, err := s.OnSale(cmd.Context(), args[0])
 					if err != nil {
@@ -105,6 +108,13 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 					}
 				}
 				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail)
+				if wait && isCode(err, "unreachable") {
+					wish, err := s.Wish(cmd.Context(), args[0], count, total, rail)
+					if err != nil {
+						return err
+					}
+					return printWish(cmd.OutOrStdout(), wish, asJSON)
+				}
 				if err != nil {
 					return err
 				}
@@ -120,6 +130,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
 	fl.Uint32Var(&count, "count", 1, "how many")
 	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")
+	fl.BoolVar(&wait, "wait", false, "keep a wish if no seller can be reached: it is bought at --price when one can, by 'salon up'")
 	fl.BoolVar(&asJSON, "json", false, "print an object with order, receipt and tickets")
 	return cmd
 }
@@ -155,8 +166,15 @@ func ticketListCommand(f *flags) *cobra.Command {
 				if asJSON {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
 				}
-				if len(list) == 0 {
+				wishes, err := s.Wishes(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if len(list)+len(wishes) == 0 {
 					_, err := fmt.Fprintln(cmd.OutOrStdout(), "You have no tickets.")
+					return err
+				}
+				if err := printWishes(cmd.OutOrStdout(), wishes); err != nil || len(list) == 0 {
 					return err
 				}
 				tab := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

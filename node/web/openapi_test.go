@@ -861,6 +861,27 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/offers", jsonType, `{"link":"`+evening.View().Link+`"}`)
 	do("POST", "/tickets", jsonType, `{"link":"`+evening.View().Link+`","price":"5 EUR"}`)
 	do("GET", "/tickets", "", "")
+	do("GET", "/tickets/wishes", "", "")
+	var wish node.WishView
+	if err := json.Unmarshal([]byte(do("POST", "/tickets/wishes", jsonType, `{"link":"`+evening.View().Link+`","price":"4 EUR"}`)), &wish); err != nil {
+		t.Fatal(err)
+	}
+	do("PUT", "/tickets/wishes/"+wish.ID, jsonType, `{"price":"`+wish.Asked+`"}`)
+	do("DELETE", "/tickets/wishes/"+wish.ID, "", "")
+	matinee, err := s.n.StartRoom(node.Start{Title: "Matinee", Access: room.ByTicket, Sale: node.Sale{Price: euros(5), Seats: 5, Credit: euros(5)},
+		CoHosts: []node.PersonView{{Person: other.n.Person(), Name: "Bo"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.n.Join(t.Context(), matinee.View().Link); err != nil {
+		t.Fatal(err)
+	}
+	box, err := room.ParseLink(evening.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/tickets/sellers", jsonType, `{"room":"Matinee","who":"`+box.Device.String()+`","seats":2}`)
+	do("DELETE", "/tickets/sellers/"+box.Device.String(), "", "")
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)
