@@ -20,6 +20,7 @@ import (
 type shop struct {
 	market  atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
 	sellers *sellerBook
+	asked   atomic.Bool // a stream is being read that may want this node to sell
 
 	mu    sync.Mutex // guards the fields below; held while the ledger opens
 	store *ledger.Store
@@ -81,13 +82,12 @@ func (n *Node) closeShop() error {
 
 // serveTicket answers a buyer.
 func (n *Node) serveTicket(s network.Stream) {
-	m := n.shop.market.Load()
+	m, from := n.shop.market.Load(), string(s.Conn().RemotePeer())
 	if m == nil {
-		n.counts.Add("ticket_without_ledger")
-		s.Reset()
+		n.openForHost(from, s)
 		return
 	}
-	m.Serve(n.ctx, string(s.Conn().RemotePeer()), s)
+	m.Serve(n.ctx, from, s)
 }
 
 // dialSeller opens a stream to a device whose addresses are known.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger"
@@ -118,6 +119,26 @@ func (n *Node) sellsFor(host ledger.Key, id ledger.Room) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state != nil && r.state.Charter.Host == host && r.state.IsCoHost(n.Person())
+}
+
+// openForHost opens the ledger of a node that never bought or sold, if its person's other device, or the host of a room in which it
+// is a co-host, wants it to sell.
+func (n *Node) openForHost(from string, s network.Stream) {
+	if !n.shop.asked.CompareAndSwap(false, true) {
+		n.counts.Add("ticket_without_ledger")
+		s.Reset()
+		return
+	}
+	host, id, again, err := market.Lends(s)
+	n.shop.asked.Store(false)
+	if err == nil && (host == n.Person() || n.sellsFor(host, id)) {
+		if m, err := n.Market(); err == nil {
+			m.Serve(n.ctx, from, again)
+			return
+		}
+	}
+	n.counts.Add("ticket_without_ledger")
+	s.Reset()
 }
 
 // knownAddrs is where a device was reached.

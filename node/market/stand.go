@@ -1,13 +1,17 @@
 package market
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"salon/ledger"
 	"salon/ledger/doc"
+	"salon/node/framed"
 )
 
 // A stand is an allotment of somebody's to this device: it sells while the host sleeps, and tells the host when that asks.
@@ -52,6 +56,40 @@ func (m *Market) allotted(ctx context.Context, from string, q message) (message,
 		return m.undo(ctx, from, q)
 	}
 	return nil, errMessage
+}
+
+// lendWait is how long a node without a market waits to hear why it is called.
+const lendWait = 5 * time.Second
+
+// reread is a stream whose beginning was read.
+type reread struct {
+	Stream
+	in io.Reader
+}
+
+func (r reread) Read(b []byte) (int, error) { return r.in.Read(b) }
+
+// Lends reads the first question of a stream, for a node that has no market yet: whose seats of what room it is asked to sell. The
+// stream that it returns is the whole one, for Serve. Whether the host is who it says, Serve finds out.
+func Lends(s Stream) (ledger.Key, ledger.Room, Stream, error) {
+	if err := s.SetDeadline(time.Now().Add(lendWait)); err != nil {
+		return ledger.Key{}, ledger.Room{}, nil, err
+	}
+	in := bufio.NewReaderSize(s, 1<<10)
+	raw, err := framed.Read(in, nil, maxQuestion)
+	if err != nil {
+		return ledger.Key{}, ledger.Room{}, nil, err
+	}
+	question, err := decode(raw)
+	if err != nil {
+		return ledger.Key{}, ledger.Room{}, nil, err
+	}
+	q, ok := question.(lend)
+	if !ok {
+		return ledger.Key{}, ledger.Room{}, nil, errMessage
+	}
+	listed, err := ledger.Listing{Cert: q.Cert, Offer: q.Offer, Allot: q.Allot}.Open(time.Now())
+	return listed.Host, listed.Offer.Room, reread{s, io.MultiReader(bytes.NewReader(framed.Append(nil, raw)), in)}, err
 }
 
 // isFrom holds a peer to a device.
