@@ -391,3 +391,64 @@ func TestRefundedSeatOfASeller(t *testing.T) {
 		t.Errorf("%+v", tk)
 	}
 }
+
+// Host and seller count log epochs of their own: what the seller sold before or after a restore of either is taken.
+func TestReportAcrossEpochs(t *testing.T) {
+	for _, restored := range []string{"host", "seller"} {
+		host, seller, offer, _ := allotted(t, Key{})
+		open := func(x *node) {
+			x.must(&Opened{Cert: x.cert(), Epoch: x.books.Epoch + 1, Before: x.books.Log})
+		}
+		sell := func(buyer uint32) (*Report, [][]byte) {
+			report, docs, err := seller.soldBy(t, host.person.Public(), offer, buyer, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return report, docs
+		}
+		report, docs := sell(10)
+		if restored == "host" {
+			open(host)
+		} else {
+			open(seller)
+		}
+		tk, _, _ := OpenDocument[Ticket](docs[3])
+		for _, gen := range []uint32{2, 1<<31 + 1} { // attack: a generation that leaves none for the next
+			tk.Gen = gen
+			raw, id, err := Sign(seller.key, tk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wrong := *report
+			wrong.Tickets = []ID{id}
+			host.refuses(ErrGeneration, &wrong, docs[0], docs[1], docs[2], raw)
+		}
+		host.must(report, docs...)
+	}
+}
+
+// On the host's account a seller has no debts in its books: it counts the seats of each buyer against the credit.
+func TestCreditOnTheHostsAccount(t *testing.T) {
+	host, seller, offer, _ := allotted(t, Key{})
+	buy := func(nonce byte) error {
+		order, _ := seller.order(seed(10), host.person.Public(), offer, 1, func(o *Order) { o.Nonce[0] = nonce })
+		_, quote, err := seller.quote(order, Terms{Rail: IOURail, Credit: 1000})
+		if err != nil {
+			return err
+		}
+		iou, _, err := Sign(seed(10), IOU{Quote: quote, Debtor: seed(10).Public(), Creditor: host.person.Public(), Money: eur(500), Time: noon.UnixMilli()})
+		if err != nil {
+			return err
+		}
+		_, err = seller.sell(Payment{Quote: quote, IOU: iou, Credit: 1000})
+		return err
+	}
+	for n := range byte(2) {
+		if err := buy(n); err != nil {
+			t.Fatalf("ticket %d: %v", n, err)
+		}
+	}
+	if err := buy(2); !errors.Is(err, ErrCredit) {
+		t.Errorf("beyond the credit: %v", err)
+	}
+}

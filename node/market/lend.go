@@ -27,6 +27,7 @@ type asking struct {
 const (
 	syncAgain   = 20 * time.Second
 	askedWithin = 20 * time.Second // one seller
+	maxLies     = 8                // heard of one at a time
 )
 
 // Lend lets a device sell so many seats of a class, until then, for a payee. It is asked first, for what was allotted to somebody
@@ -172,17 +173,24 @@ func (m *Market) hear(c *conversation, a lent, end bool) error {
 		at.version = a.version
 		m.heardTo(a.id, at)
 	}
+	lies := 0
 	for range maxQuestions / 2 {
 		answer, err := asked[accounted](c, account{Allot: a.id, After: at.after, End: end})
 		if err != nil {
 			return err
 		}
 		for _, n := range answer.News {
-			if err := m.bookNews(a, n); err != nil {
+			believed, err := m.bookNews(a, n)
+			if err != nil {
 				return err
 			}
 			at.after++
 			m.heardTo(a.id, at)
+			if !believed {
+				if lies++; lies == maxLies {
+					return fmt.Errorf("%w: too much of its account is not believed", ErrSeller)
+				}
+			}
 		}
 		if !answer.More || len(answer.News) == 0 {
 			return nil
@@ -198,19 +206,19 @@ func (m *Market) heardTo(allot ledger.ID, at asking) {
 }
 
 // bookNews takes into the books what a seller has done. What they refuse is not asked for again: it is for a person to see.
-func (m *Market) bookNews(a lent, n news) error {
+func (m *Market) bookNews(a lent, n news) (bool, error) {
 	draft, err := a.draft(n)
 	if err == nil {
 		_, err = m.store.Append(time.Now(), draft)
 	}
 	switch {
 	case err == nil, errors.Is(err, ledger.ErrDuplicate):
-		return nil
+		return true, nil
 	case errors.Is(err, ledger.ErrBroken), errors.Is(err, ledger.ErrClosed):
-		return err
+		return false, err
 	}
 	m.log.Error("a seller's account is not believed", "seller", a.Seller.Short(), "what", n.What, "err", err)
-	return nil
+	return false, nil
 }
 
 // draft is what a piece of news is in the books.
