@@ -160,12 +160,14 @@ type Shown struct {
 	Note   []byte
 }
 
-// A Return is signed by the seller of an allotment: from this serial on I have sold none, and will sell none.
+// A Return is signed by the seller of an allotment: from this serial on, and of these below, I have sold none, and will sell
+// none.
 type Return struct {
-	Allot ID     `cbor:"1,keyasint"`
-	By    Key    `cbor:"2,keyasint"`
-	From  uint32 `cbor:"3,keyasint"`
-	Time  int64  `cbor:"4,keyasint"`
+	Allot ID       `cbor:"1,keyasint"`
+	By    Key      `cbor:"2,keyasint"`
+	From  uint32   `cbor:"3,keyasint"`
+	Time  int64    `cbor:"4,keyasint"`
+	Free  []uint32 `cbor:"5,keyasint,omitempty"` // were held at times; ascending
 }
 
 // A Revocations is signed by the host's device: older generations than these are void.
@@ -464,7 +466,6 @@ type allotState struct {
 	Seller   Key
 	Payee    Key
 	From, To uint32 // To is where the seller returned the rest from, if it did
-	Returned bool
 }
 
 type quoteState struct {

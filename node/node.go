@@ -122,6 +122,7 @@ func (n *Node) start() error {
 	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
 		n.o.Log.Warn("list of people damaged", "err", err)
 	}
+	n.shop.sellers = openSellers(n.home)
 	if n.passes, err = openPasses(n.home); err != nil {
 		n.o.Log.Warn("passes damaged", "err", err)
 	}

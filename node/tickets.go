@@ -68,6 +68,17 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 		return nil, err
 	}
 	list, err := m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
+	if err == nil {
+		n.learnSellers(ctx, m, link)
+	}
+	for _, other := range n.otherSellers(link) {
+		if err == nil && len(list) > 0 {
+			break
+		}
+		if more, one := m.Shelf(ctx, other, link.Host, ledger.Room(link.Room)); one == nil {
+			list, err = more, nil
+		}
+	}
 	if err != nil {
 		return nil, sellerError(err)
 	}
@@ -88,7 +99,7 @@ func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price l
 	if err != nil {
 		return BoughtView{}, err
 	}
-	b, err := m.Buy(ctx, market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail})
+	b, err := m.Buy(ctx, n.wantOf(link, count, price, rail))
 	if err != nil {
 		return BoughtView{}, sellerError(err)
 	}
@@ -99,6 +110,8 @@ func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price l
 	return v, nil
 }
 
+var errUnreachable = &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
+
 // sellerError tells a seller's refusal, which is explained as it is, from one that cannot be reached.
 func sellerError(err error) error {
 	for i := range explained {
@@ -106,7 +119,7 @@ func sellerError(err error) error {
 			return err
 		}
 	}
-	return &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
+	return errUnreachable
 }
 
 // Tickets lists those that this node's person has bought or was given and that have not run out, by when they do.

@@ -24,6 +24,14 @@ import (
 //	tip     order      bid     so it can be paid; then as with a quote
 //	via     device             what follows is for that device, and so are the answers
 //	        any        refuse  why not
+//
+// The seller tells a buyer who else sells, and a host's device talks to those that sell for it. What a host may ask, nobody else
+// may: the connection says who it is.
+//
+//	others  room       sellers     who sells there, and where they are
+//	lend    allotment  done        it is on the seller's disk
+//	account allotment  accounted   what was sold, refunded and given back, from a place on
+//	undo    receipt    done        the money went back
 const Protocol = "/salon/ticket/1"
 
 const (
@@ -33,6 +41,9 @@ const (
 	maxShelf    = 64 << 10  // bytes of them
 	maxRails    = 16        // that are shown
 	maxCode     = 32
+	maxSellers  = 16       // of one room
+	maxNews     = 64 << 10 // bytes of an answer to account, beyond which nothing more goes into it
+	maxAddrs    = 8        // of a seller
 )
 
 type message interface{ kind() byte }
@@ -128,6 +139,69 @@ type cleared struct {
 	Settled []byte
 }
 
+type others struct {
+	_    struct{} `cbor:",toarray"`
+	Room ledger.Room
+}
+
+type sellers struct {
+	_    struct{} `cbor:",toarray"`
+	List []stall
+}
+
+// stall is a seller: the listing proves that it is one. The addresses, multiaddrs, prove nothing.
+type stall struct {
+	_       struct{} `cbor:",toarray"`
+	Listing ledger.Listing
+	Addrs   [][]byte
+}
+
+type lend struct {
+	_      struct{} `cbor:",toarray"`
+	Cert   []byte   // as in a ledger.Listing
+	Offer  []byte
+	Allot  []byte        // empty: would it be taken?
+	Credit ledger.Amount // by IOU, of each buyer, if the host is paid
+}
+
+type account struct {
+	_     struct{} `cbor:",toarray"`
+	Allot ledger.ID
+	After uint64 // so much the host has
+	End   bool   // nothing more is to be sold
+}
+
+type accounted struct {
+	_    struct{} `cbor:",toarray"`
+	News []deed
+	More bool
+}
+
+// deed is what a seller has done. What says what the documents are.
+type deed struct {
+	_    struct{} `cbor:",toarray"`
+	What deedKind
+	Docs [][]byte
+}
+
+type deedKind uint8
+
+const (
+	deedSold     deedKind = iota + 1 // order, quote, receipt, tickets
+	deedRefunded                     // entry
+	deedReturned                     // ledger.Return
+)
+
+type undo struct {
+	_       struct{} `cbor:",toarray"`
+	Receipt ledger.ID
+	Reason  ledger.Reason
+}
+
+type done struct {
+	_ struct{} `cbor:",toarray"`
+}
+
 func (ask) kind() byte    { return 1 }
 func (shelf) kind() byte  { return 2 }
 func (order) kind() byte  { return 3 }
@@ -144,6 +218,14 @@ func (moved) kind() byte  { return 13 }
 
 func (settle) kind() byte  { return 14 }
 func (settled) kind() byte { return 15 }
+
+func (others) kind() byte    { return 30 }
+func (sellers) kind() byte   { return 31 }
+func (lend) kind() byte      { return 32 }
+func (account) kind() byte   { return 33 }
+func (accounted) kind() byte { return 34 }
+func (undo) kind() byte      { return 35 }
+func (done) kind() byte      { return 36 }
 
 // encode frames a message.
 func encode(m message) ([]byte, error) {
@@ -200,6 +282,20 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[bid](body)
 	case via{}.kind():
 		m, err = decoded[via](body)
+	case others{}.kind():
+		m, err = decoded[others](body)
+	case sellers{}.kind():
+		m, err = decoded[sellers](body)
+	case lend{}.kind():
+		m, err = decoded[lend](body)
+	case account{}.kind():
+		m, err = decoded[account](body)
+	case accounted{}.kind():
+		m, err = decoded[accounted](body)
+	case undo{}.kind():
+		m, err = decoded[undo](body)
+	case done{}.kind():
+		m, err = decoded[done](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}
@@ -237,6 +333,7 @@ var codes = []struct {
 	{"given_away", ErrGivenAway},
 	{"too_much", ledger.ErrTooMuch},
 	{"elsewhere", ErrElsewhere},
+	{"not_yours", ErrNotYours},
 	{"unwell", ErrSeller},
 }
 
@@ -249,6 +346,7 @@ var (
 	ErrSeller   = errors.New("market: the seller cannot sell just now")
 	ErrSpending = errors.New("market: more than may be spent")            // the buyer's own limit
 	ErrByHand   = errors.New("market: money to be sent back by a person") // the rail cannot
+	ErrNotYours = errors.New("market: that is not for you to ask")
 )
 
 // coded is what a seller tells of an error: its reason, and nothing of its insides.

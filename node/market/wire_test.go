@@ -49,6 +49,14 @@ var vectors = []struct {
 	{"bid", bid{Quote: []byte{1, 2}, Cert: []byte{3}}, "07 15 82 42 0102 41 03"},
 	{"via", via{Device: ledger.Key{1}}, "24 16 81 5820 " + thirtyTwo},
 	{"refuse", refuse{Code: "sold_out"}, "0b 09 81 68 736f6c645f6f7574"},
+	{"others", others{Room: ledger.Room{0xaa}}, "13 1e 81 50 aa000000 00000000 00000000 00000000"},
+	{"sellers", sellers{List: []stall{{Listing: ledger.Listing{Cert: []byte{1}, Offer: []byte{2}, Allot: []byte{3}}, Addrs: [][]byte{{4}}}}},
+		"0e 1f 81 81 82 83 41 01 41 02 41 03 81 41 04"},
+	{"lend", lend{Cert: []byte{1}, Offer: []byte{2}, Allot: []byte{3}, Credit: 500}, "0b 20 84 41 01 41 02 41 03 19 01f4"},
+	{"account", account{Allot: ledger.ID{1}, After: 7, End: true}, "26 21 83 5820 " + thirtyTwo + " 07 f5"},
+	{"accounted", accounted{News: []deed{{What: deedRefunded, Docs: [][]byte{{1}}}}}, "09 22 82 81 82 02 81 41 01 f4"},
+	{"undo", undo{Receipt: ledger.ID{1}, Reason: ledger.ReasonHost}, "25 23 82 5820 " + thirtyTwo + " 02"},
+	{"done", done{}, "02 24 80"},
 }
 
 func TestMessages(t *testing.T) {

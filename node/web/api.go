@@ -95,6 +95,12 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tips", s.tip),
 		{"GET /api/v1/credit", nil, s.credit},
 		taking(s, "PUT /api/v1/credit", s.setCredit),
+		{"GET /api/v1/tickets/wishes", nil, s.wishes},
+		taking(s, "POST /api/v1/tickets/wishes", s.keepWish),
+		{"DELETE /api/v1/tickets/wishes/{id}", nil, s.dropWish},
+		taking(s, "PUT /api/v1/tickets/wishes/{id}", s.agreeWish),
+		taking(s, "POST /api/v1/tickets/sellers", s.lendSeats),
+		{"DELETE /api/v1/tickets/sellers/{device}", nil, s.takeBackSeats},
 		taking(s, "POST /api/v1/peers", s.addPeer),
 		{"POST /api/v1/passes", nil, s.issuePass},
 		taking(s, "POST "+redeemPath, s.redeemPass),
@@ -238,7 +244,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_wish", "no_seller":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

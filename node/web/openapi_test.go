@@ -868,6 +868,13 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("POST", "/tickets/transfer", jsonType, `{"ticket":"`+mine.Tickets[0].ID+`","to":"`+stranger+`"}`)
 	do("POST", "/tickets/news", "", "")
+	do("GET", "/tickets/wishes", "", "")
+	var wish node.WishView
+	if err := json.Unmarshal([]byte(do("POST", "/tickets/wishes", jsonType, `{"link":"`+evening.View().Link+`","price":"4 EUR"}`)), &wish); err != nil {
+		t.Fatal(err)
+	}
+	do("PUT", "/tickets/wishes/"+wish.ID, jsonType, `{"price":"`+wish.Asked+`"}`)
+	do("DELETE", "/tickets/wishes/"+wish.ID, "", "")
 	page := s
 	s = other
 	do("PUT", "/tickets/offers", jsonType, `{"room":"Evening","seats":6,"starts":`+fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())+`}`)
@@ -884,6 +891,20 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
 	s = page
 	do("GET", "/tickets", "", "")
+	matinee, err := s.n.StartRoom(node.Start{Title: "Matinee", Access: room.ByTicket, Sale: node.Sale{Price: euros(5), Seats: 5, Credit: euros(5)},
+		CoHosts: []node.PersonView{{Person: other.n.Person(), Name: "Bo"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.n.Join(t.Context(), matinee.View().Link); err != nil {
+		t.Fatal(err)
+	}
+	box, err := room.ParseLink(evening.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/tickets/sellers", jsonType, `{"room":"Matinee","who":"`+box.Device.String()+`","seats":2}`)
+	do("DELETE", "/tickets/sellers/"+box.Device.String(), "", "")
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
 	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
 	do("GET", "/credit", "", "")

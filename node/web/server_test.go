@@ -186,6 +186,12 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/tickets/accept", `{"text":"salon-ticket:AAAA"}`, "application/json", node.CheckView{}},
 	{"POST", "/api/v1/tickets/check", `{"text":"salon-ticket:AAAA"}`, "application/json", node.CheckView{}},
 	{"POST", "/api/v1/tickets/news", "", "", ticketList{}},
+	{"GET", "/api/v1/tickets/wishes", "", "", wishList{}},
+	{"POST", "/api/v1/tickets/wishes", `{"room":"Kitchen","price":"5 EUR"}`, "application/json", node.WishView{}},
+	{"PUT", "/api/v1/tickets/wishes/ROOM", `{"price":"5 EUR"}`, "application/json", node.WishView{}},
+	{"DELETE", "/api/v1/tickets/wishes/ROOM", "", "", nil},
+	{"POST", "/api/v1/tickets/sellers", `{"room":"Kitchen","who":"` + stranger + `","seats":1}`, "application/json", node.LendingView{}},
+	{"DELETE", "/api/v1/tickets/sellers/" + stranger, "", "", nil},
 	{"POST", "/api/v1/peers", `{"addr":"/ip4/127.0.0.1/tcp/1"}`, "application/json", peerCount{}},
 	{"POST", "/api/v1/passes", "", "", passIssued{}},
 	{"POST", "/api/v1/demo", "", "", demoStarted{}},
@@ -214,7 +220,7 @@ var allRoutes = []struct {
 }
 
 // inPath are what stands for the parts of a path that differ from one thing to the next.
-var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger)
+var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{device}", stranger, "/wishes/{id}", "/wishes/ROOM")
 
 // What another site, another name of this machine, or another program sends does nothing, whichever call it is.
 func TestGuardLetsNothingForeignThrough(t *testing.T) {
