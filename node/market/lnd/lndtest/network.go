@@ -167,6 +167,16 @@ func (n *Node) More(msat int64) { n.net.set(func() { n.more = msat }) }
 // Fee is what others take for each payment that this node sends.
 func (n *Node) Fee(msat int64) { n.net.set(func() { n.fee = msat }) }
 
+// Received is what its invoices brought, in msat.
+func (n *Node) Received() (sum int64) {
+	n.net.set(func() {
+		for _, v := range n.invoices {
+			sum += v.paid
+		}
+	})
+	return sum
+}
+
 // Calls is how often a call was made, such as "POST /v2/router/send".
 func (n *Node) Calls(what string) (count int) {
 	n.net.set(func() { count = n.calls[what] })
