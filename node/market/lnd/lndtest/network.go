@@ -334,7 +334,12 @@ func (n *Node) lookupInvoice(w http.ResponseWriter, hash string) {
 	if known {
 		view = v.view()
 	}
+	none := len(n.invoices) == 0
 	n.net.mu.Unlock()
+	if none {
+		answerError(w, http.StatusInternalServerError, 2, "there are no existing invoices")
+		return
+	}
 	if !known {
 		answerError(w, http.StatusNotFound, 5, "unable to locate invoice")
 		return
