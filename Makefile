@@ -17,7 +17,7 @@ BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; sing
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
 
-.PHONY: build run test quick bench soak fuzz page clean help \
+.PHONY: build run test test-lightning quick bench soak fuzz page clean help \
 	check-format check-vet check-staticcheck check-page check-types check-vulnerabilities test-pure test-race
 .NOTPARALLEL:
 
@@ -33,6 +33,11 @@ test: ## everything: format, vet, staticcheck, page, types, all tests with the r
 	@$(MAKE) --no-print-directory --keep-going check-format check-vet check-staticcheck check-page check-types \
 		check-vulnerabilities test-pure test-race
 	@echo '== all checks passed'
+
+# .ci/lightning says why if there is nothing to test with; the tests then skip.
+test-lightning: ## tickets paid by Lightning: btcd and lnd on loopback, built once into the user's cache (5 minutes the first time)
+	@.ci/install run
+	@SALON_LIGHTNING="$$(.ci/lightning)" $(GO) test -count=1 -p=1 -v -timeout=10m -tags=nolibopusfile,lnd -run='^Test(Lightning|RealLnd.*)$$' ./node/market ./node/integration
 
 # Six at a time: they mostly wait, and take little without the race detector.
 quick: ## go test -short: no browser, nothing long (under 3 minutes)
@@ -61,7 +66,7 @@ clean: ## what was built here; not Go's caches
 	rm -rf bin node/web/page/node_modules
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 check-format:
 	@echo '== gofmt'
