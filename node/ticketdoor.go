@@ -105,6 +105,9 @@ func (r *Room) turnOut(c *child, code string) {
 // turnOutVoid puts out whose ticket is void by now: of their place here, and where the room is led also of those who are told its
 // key. r.mu is held.
 func (r *Room) turnOutVoid() {
+	if r.papers.gate == nil || r.state == nil || r.phase.Over() {
+		return
+	}
 	void := func(t ledger.Ticket, p doc.PublicKey) bool {
 		return t != (ledger.Ticket{}) && r.papers.gate.Standing(t) != nil && !r.state.Knows(p)
 	}
