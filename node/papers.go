@@ -55,6 +55,7 @@ func (r *Room) keepPapers(ctx context.Context) {
 		r.mu.Lock()
 		needed := r.state == nil || r.charter.Access == room.ByTicket
 		r.tellPapers(nil)
+		r.askForChildren(looked)
 		r.turnOutVoid() // who was on stage then may not be now
 		r.mu.Unlock()
 		if !needed {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -100,6 +101,55 @@ func (r *Room) turnOut(c *child, code string) {
 	r.settleChild(c)
 	r.n.counts.Add("ticket_turned_out")
 	r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: code, Text: doorText(code)}) })
+}
+
+// askAfter is how long our children have to ask for the key themselves, where they are new to us or to who leads.
+const askAfter = keyAgain + time.Second
+
+// askForChildren asks for the key for those of our children who came in with a ticket and may not have asked: a node that was told the
+// key by another might have a place here and ask for nothing, so that nobody would know of it. r.mu is held.
+func (r *Room) askForChildren(now time.Time) {
+	if r.feeds == nil || r.state == nil || r.phase.Over() {
+		return
+	}
+	for _, c := range r.feeds.children {
+		switch {
+		case c.ticket == ledger.Ticket{} || c.warm || c.out || c.carry > 0 || c.asked == r.state.Term:
+			continue
+		case c.due.IsZero():
+			c.due = now.Add(askAfter)
+		}
+		if now.Before(c.due) || !r.askFor(c, now) {
+			continue
+		}
+		c.asked, c.due = r.state.Term, time.Time{}
+	}
+}
+
+// askFor asks for the key in a child's name. It reports whether it could. r.mu is held.
+func (r *Room) askFor(c *child, now time.Time) bool {
+	device, have := c.author.Device, r.state.KeyEpoch // the child says itself if it lacks it
+	if r.host == nil {
+		if r.guest.ctl == nil || r.carries == nil || !r.carries.asked.take(now, askRelayRate, askRelayBurst) {
+			return false
+		}
+		r.feeds.setWay(device, c)
+		r.guest.ctl.Send(relay.Ask{Device: device, Claim: c.claim, Key: have})
+		return true
+	}
+	if _, told := r.host.keyholder.members[device]; told {
+		return true
+	}
+	claim, author, err := room.OpenClaim(c.claim, now)
+	if err != nil {
+		r.turnOut(c, errTicketOnly.Code) // it was opened before: who showed it may not do so any more
+		return true
+	}
+	r.feeds.setWay(device, c)
+	if code, _ := r.decideAsk(author, claim, sha256.Sum256(c.claim), have, now); code != "" {
+		r.sendBoxes([]relay.Box{{Device: device, Code: code}})
+	}
+	return true
 }
 
 // turnOutVoid puts out whose ticket is void by now: of their place here, and where the room is led also of those who are told its

@@ -279,6 +279,43 @@ func TestRevokedOnStage(t *testing.T) {
 	}
 }
 
+// Attack: a friend of one who has the key takes a warm place with the same ticket, which asks for no key, and has itself fed. The relay asks
+// in its name, and it is out.
+func TestWarmPlaceIsNoSecondSession(t *testing.T) {
+	g := plantAs(t, byTicket, 2, 8, 8)
+	g.tone(g.host, 440)
+	ticket, holder := g.holding()
+	friend := newIntruder(t, g.relays[1].Room(g.host.id))
+	friend.warm = true
+	friend.claim = friend.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, friend.author())})
+	x := newIntruder(t, g.relays[0].Room(g.host.id))
+	x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
+	if m := x.joins(g.relays[0].Room(g.host.id)); !isAccept(m) {
+		t.Fatalf("with a ticket: %+v", m)
+	}
+	x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+	if m := friend.joins(g.relays[1].Room(g.host.id)); !isAccept(m) {
+		t.Fatalf("a warm place: %+v", m)
+	}
+	friend.ctl.Send(relay.Resume{Next: []relay.Next{}})
+	var p relay.Packet
+	for n := 0; n < 25; n += len(p.Frames) { // the attack goes as far as this
+		if err := friend.link.Receive(&p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go func() {
+		var p relay.Packet
+		for friend.link.Receive(&p) == nil {
+		}
+	}()
+	friend.awaitBox("to be put out", func(b relay.Box) bool { return b.Code == codeElsewhere })
+	friend.letGo("the friend")
+	if got := g.fed(); !slices.Equal(got, []doc.PublicKey{x.author().Device}) {
+		t.Errorf("%d devices have a place", len(got))
+	}
+}
+
 // Whose ticket is used on another device is told so, and does not go from relay to relay with it.
 func TestTicketUsedElsewhere(t *testing.T) {
 	g := plantAs(t, byTicket, 2, 8, 8)
