@@ -26,6 +26,11 @@ var errTicketOnly = &UserError{Code: "ticket_only", Text: "This room is for tick
 // codeElsewhere puts out who had the seat.
 const codeElsewhere = "ticket_elsewhere"
 
+// A ticketDoor is what who leads a room by ticket knows of the tickets that are in it. Room.mu guards the fields.
+type ticketDoor struct {
+	seats map[ticketSeat]session
+}
+
 type ticketSeat struct {
 	class  uint8
 	serial uint32
@@ -61,15 +66,18 @@ func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (led
 
 // takeSeat gives a ticket's seat to a device. It returns why not, if so. r.mu is held.
 func (r *Room) takeSeat(t ledger.Ticket, who doc.Author, claim room.Claim) (code string) {
-	seats := r.host.seats
-	old, taken := seats[seatOf(t)]
+	d := &r.host.tickets
+	if d.seats == nil {
+		d.seats = make(map[ticketSeat]session)
+	}
+	old, taken := d.seats[seatOf(t)]
 	switch {
 	case taken && old.device != who.Device && old.claim >= claim.Time:
 		return codeElsewhere // it was put out, and comes back with what it showed before
 	case taken && old.device != who.Device:
 		r.showOut(old.device, codeElsewhere)
 	}
-	seats[seatOf(t)] = session{who.Device, claim.Time}
+	d.seats[seatOf(t)] = session{who.Device, claim.Time}
 	return ""
 }
 
@@ -165,7 +173,7 @@ func (r *Room) turnOutVoid() {
 		for device, m := range r.host.keyholder.members {
 			if void(m.ticket, m.author.Person) {
 				r.showOut(device, errTicketOnly.Code)
-				delete(r.host.seats, seatOf(m.ticket))
+				delete(r.host.tickets.seats, seatOf(m.ticket))
 			}
 		}
 	}

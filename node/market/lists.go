@@ -19,7 +19,8 @@ type lists struct {
 	orders   map[ledger.ID]ledger.ID      // quote -> order, of what we pay
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
-	allots   map[ledger.ID][]ledger.Entry // first version -> what others sell of it
+	allots   map[ledger.ID][]ledger.Allot // first version -> what others sell of it
+	signed   map[ledger.ID][][]byte       // likewise, the entries
 }
 
 // held is a ticket of ours.
@@ -34,7 +35,8 @@ func newLists() lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
-		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Entry{}}
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{},
+		signed: map[ledger.ID][][]byte{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -76,7 +78,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			l.offered(first, of.ID, o.Room, listing)
 		}
 	case *ledger.Allot:
-		l.allots[b.Offer] = append(l.allots[b.Offer], e)
+		l.allots[b.Offer] = append(l.allots[b.Offer], *b)
+		l.signed[b.Offer] = append(l.signed[b.Offer], e.Raw())
 	case *ledger.Reserve:
 		l.reserved[b.Quote] = time.UnixMilli(e.Time)
 	case *ledger.Sale:

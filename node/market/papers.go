@@ -27,8 +27,8 @@ func (m *Market) Papers(room ledger.Room, have Stamp, now time.Time) (listings [
 			}
 			firsts = append(firsts, first)
 			listings = append(listings, listing)
-			for _, a := range l.allots[first] {
-				listings = append(listings, ledger.Listing{Cert: listing.Cert, Offer: listing.Offer, Allot: a.Raw()})
+			for _, raw := range l.signed[first] {
+				listings = append(listings, ledger.Listing{Cert: listing.Cert, Offer: listing.Offer, Allot: raw})
 				at.Allots++
 			}
 			if e, err := ledger.ParseEntry(listing.Offer); err == nil {
