@@ -29,8 +29,8 @@ type hosting struct {
 	news      chan struct{} // holds one: announce soon
 	keeper    keeper
 	keyholder keyholder
-	seats     map[ticketSeat]session // of tickets
-	asked     map[peer.ID]*asked     // relays
+	tickets   ticketDoor
+	asked     map[peer.ID]*asked // relays
 	accused   map[peer.ID]*accused
 	evidence  allowance
 	// volunteers are the listeners' devices that may carry the room for others, as long as it is open to everybody.
@@ -40,7 +40,7 @@ type hosting struct {
 func (r *Room) newHosting() *hosting {
 	return &hosting{
 		feeding: r.feeds, replay: &room.Replay{}, asked: make(map[peer.ID]*asked), accused: make(map[peer.ID]*accused), volunteers: make(map[doc.PublicKey]bool),
-		seats: make(map[ticketSeat]session), absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu), keyholder: newKeyholder(),
+		absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu), keyholder: newKeyholder(),
 	}
 }
 

@@ -288,6 +288,11 @@ var errInviteOnly = &UserError{Code: "invite_only", Text: "This room is by invit
 func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.Ticket, *relay.Refuse) {
 	err := r.state.Gate().Admit(who, shown, now)
 	if err == nil {
+		if s := r.state; s.Charter.Access == room.ByTicket && !s.Leads(who.Person) && !s.IsListed(who.Person) {
+			if ticket, err := r.shownTicket(who, shown, now); err == nil {
+				return ticket, nil // they need none while they are on stage, and stay on it no longer than they like
+			}
+		}
 		return ledger.Ticket{}, nil
 	}
 	no := errInviteOnly

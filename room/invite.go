@@ -76,9 +76,10 @@ func (g byTicket) Admit(who doc.Author, _ Claim, _ time.Time) error {
 	return ErrNoTicket
 }
 
-// Knows reports whether p may come into a closed room with nothing to show.
+// Knows reports whether p may come into a closed room with nothing to show. A raised hand, which takes nobody's leave, is not worth
+// a ticket.
 func (s *State) Knows(p Person) bool {
-	return s.Leads(p) || s.IsListed(p) || s.seat(p) != nil || s.hand(p) >= 0 || s.IsInvited(p)
+	return s.Leads(p) || s.IsListed(p) || s.seat(p) != nil || s.IsInvited(p) || s.Charter.Access != ByTicket && s.hand(p) >= 0
 }
 
 // IsListed reports whether p is on the guest list.

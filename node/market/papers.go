@@ -58,16 +58,3 @@ func (m *Market) Papers(room ledger.Room, have Stamp, now time.Time) (listings [
 	revocations, _, err = ledger.Sign(device, r)
 	return listings, revocations, at, err
 }
-
-// Gate is what checks tickets to a room of this node's person, by its own papers as of now.
-func (m *Market) Gate(room ledger.Room, now time.Time) (*ledger.Gate, error) {
-	listings, void, _, err := m.Papers(room, Stamp{}, now)
-	if err != nil {
-		return nil, err
-	}
-	p := ledger.NewPapers(room, m.id.Author().Person)
-	if err := p.Read(listings, void, now); err != nil {
-		return nil, err
-	}
-	return p.Gate(now)
-}
