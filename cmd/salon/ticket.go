@@ -74,7 +74,7 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 func clock(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04") }
 
 func ticketBuyCommand(f *flags) *cobra.Command {
-	var asJSON, yes bool
+	var asJSON, yes, known bool
 	var rail, price string
 	var count uint32
 	cmd := &cobra.Command{
@@ -105,7 +105,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 						return usagef("%d cost %s, by %s; say --yes to buy", count, total, rail)
 					}
 				}
-				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail)
+				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail, known)
 				if err != nil {
 					return err
 				}
@@ -120,6 +120,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it)")
 	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
 	fl.Uint32Var(&count, "count", 1, "how many")
+	fl.BoolVar(&known, "known", false, "show the host who you are, who may lend you more than anybody; else a key made for this purchase buys")
 	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")
 	fl.BoolVar(&asJSON, "json", false, "print an object with order, receipt and tickets")
 	return cmd

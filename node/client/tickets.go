@@ -14,9 +14,9 @@ func (c *Client) OnSale(ctx context.Context, ref string) ([]node.OfferView, erro
 	return list.Offers, err
 }
 
-// BuyTickets buys tickets to a room at a price that the buyer has seen.
-func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string) (v node.BoughtView, err error) {
-	body := map[string]any{"count": count, "price": price, "rail": rail}
+// BuyTickets buys tickets to a room at a price that the buyer has seen; if known, the host is shown who buys.
+func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.BoughtView, err error) {
+	body := map[string]any{"count": count, "price": price, "rail": rail, "known": known}
 	for k, what := range refBody(ref) {
 		body[k] = what
 	}

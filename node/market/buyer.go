@@ -34,7 +34,8 @@ type Want struct {
 	MaxFee ledger.Amount // that the rail may take on top
 	Rail   string
 	Refund string // where the rail may send money back to
-	// Known has the tickets made out to this device's key, so that the host knows who bought. Otherwise a fresh key buys.
+	// Known has the tickets made out to this device's key, so that the host knows who bought, and lends what it lends to that person.
+	// Otherwise a fresh key buys.
 	Known bool
 }
 
@@ -169,6 +170,11 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	listed, err := w.choose(list)
 	if err != nil {
 		return Bought{}, err
+	}
+	if w.Known && w.Rail == ledger.IOURail {
+		if _, err := asked[vouched](c, vouch{Cert: m.id.Cert()}); err != nil {
+			return Bought{}, err
+		}
 	}
 	now := time.Now()
 	o := ledger.Order{Purpose: ledger.ForTickets, Offer: listed.ID, Payee: listed.Payee, Count: w.Count, Price: w.Price,

@@ -107,6 +107,18 @@ func (d *debts) borrow(e ledger.Entry, p *ledger.Pay) {
 	d.quotes[p.Quote] = &iou{of: of, money: q.Total()}
 }
 
+// vouched takes in whose device somebody is. That it is theirs who ask, the signature of their order says.
+func (m *Market) vouched(q vouch) (message, error) {
+	cert, err := doc.OpenCert(q.Cert, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMessage, err)
+	}
+	if m.told == nil {
+		return vouched{}, nil
+	}
+	return vouched{}, m.told(doc.Author{Person: cert.Person, Device: cert.Device})
+}
+
 // A Claim is a debtor's word that a debt was paid, which waits for whom it was paid to.
 type Claim struct {
 	Number  [16]byte // of all keys of one settlement

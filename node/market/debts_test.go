@@ -15,8 +15,9 @@ func TestSettle(t *testing.T) {
 	w, ctx := newTown(t), within(t)
 	ana, bo := w.settle(1), w.settle(2)
 	ana.evening(9, eur(500))
+	var last market.Bought
 	for _, n := range []uint32{2, 1, 1} {
-		bo.buys(ctx, ana, ledger.IOURail, n)
+		last = bo.buys(ctx, ana, ledger.IOURail, n)
 	}
 	if err := bo.Settle(ctx, ana.person, eur(2001), "cash"); !errors.Is(err, ledger.ErrTooMuch) {
 		t.Errorf("more than he owes: %v", err)
@@ -71,6 +72,17 @@ func TestSettle(t *testing.T) {
 	}
 	if owes, owed := bo.debts(ana); owes != 0 || owed != 0 {
 		t.Errorf("in the end: owes %d, is owed %d", owes, owed)
+	}
+	w.books(ana, bo)
+	// A ticket that is paid goes back: now Ana owes, in both books.
+	if _, err := ana.Refund(ctx, last.Tickets, byHost); err != nil {
+		t.Fatal(err)
+	}
+	if err := bo.News(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if owes, owed := bo.debts(ana); owes != -500 || owed != -500 {
+		t.Errorf("after a refund: owes %d, is owed %d", owes, owed)
 	}
 	w.books(ana, bo)
 }

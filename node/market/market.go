@@ -39,7 +39,9 @@ type Options struct {
 	Dial func(ctx context.Context, device ledger.Key) (Stream, error)
 	// Credit is how much a buyer may owe in all; nil means nothing. It must not call the market.
 	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
-	Log    *slog.Logger // nil means discard
+	// Vouched is told whose a device is that orders, as it has shown; nil if nobody wants to know. It must not call the market.
+	Vouched func(doc.Author) error
+	Log     *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -49,6 +51,7 @@ type Market struct {
 	rails  map[string]Rail
 	dial   func(ctx context.Context, device ledger.Key) (Stream, error)
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	told   func(doc.Author) error
 	log    *slog.Logger
 
 	givingBack sync.Mutex // held while money goes back; before mu
@@ -64,7 +67,7 @@ type Market struct {
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, log: o.Log,
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, told: o.Vouched, log: o.Log,
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}}
 	for name, r := range o.Rails {
 		m.rails[name] = r

@@ -88,6 +88,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.move(q)
 		case settle:
 			answer, err = m.claimed(q)
+		case vouch:
+			answer, err = m.vouched(q)
 		case ack:
 			return nil
 		default:

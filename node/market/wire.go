@@ -21,6 +21,7 @@ import (
 //	news    of what    fate    money that went back, tickets that are void, the time of the room
 //	move    transfer   moved   the ticket of the next generation
 //	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
+//	vouch   whose      vouched so it is known whose the device is that orders: what its person may owe, it may
 //	        any        refuse  why not
 const Protocol = "/salon/ticket/1"
 
@@ -124,6 +125,15 @@ type cleared struct {
 	Settled []byte
 }
 
+type vouch struct {
+	_    struct{} `cbor:",toarray"`
+	Cert []byte
+}
+
+type vouched struct {
+	_ struct{} `cbor:",toarray"`
+}
+
 func (ask) kind() byte    { return 1 }
 func (shelf) kind() byte  { return 2 }
 func (order) kind() byte  { return 3 }
@@ -140,6 +150,8 @@ func (moved) kind() byte  { return 13 }
 
 func (settle) kind() byte  { return 14 }
 func (settled) kind() byte { return 15 }
+func (vouch) kind() byte   { return 16 }
+func (vouched) kind() byte { return 17 }
 
 // encode frames a message.
 func encode(m message) ([]byte, error) {
@@ -190,6 +202,10 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[settle](body)
 	case settled{}.kind():
 		m, err = decoded[settled](body)
+	case vouch{}.kind():
+		m, err = decoded[vouch](body)
+	case vouched{}.kind():
+		m, err = decoded[vouched](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}

@@ -45,6 +45,8 @@ var vectors = []struct {
 	{"moved", moved{Ticket: []byte{1, 2}}, "05 0d 81 42 0102"},
 	{"settle", settle{Debtor: ledger.Key{1}, Settle: []byte{2}}, "26 0e 82 5820 " + thirtyTwo + " 41 02"},
 	{"settled", settled{List: []cleared{{Settle: []byte{1}, Settled: []byte{2}}}}, "08 0f 81 81 82 41 01 41 02"},
+	{"vouch", vouch{Cert: []byte{1, 2}}, "05 10 81 42 0102"},
+	{"vouched", vouched{}, "02 11 80"},
 	{"refuse", refuse{Code: "sold_out"}, "0b 09 81 68 736f6c645f6f7574"},
 }
 

@@ -110,6 +110,11 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/ledger/entries", nil, s.withLedger(s.ledgerEntries)},
 		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
 		{"GET /api/v1/ledger/audit/{person}", nil, s.withLedger(s.auditLedger)},
+		taking(s, "POST /api/v1/ledger/settle", s.settleDebt),
+		{"GET /api/v1/ledger/claims", nil, s.claims},
+		taking(s, "POST /api/v1/ledger/received", s.moneyReceived),
+		{"GET /api/v1/ledger/credit", nil, s.credits},
+		taking(s, "PUT /api/v1/ledger/credit", s.setCredit),
 		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
@@ -234,7 +239,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_such_claim":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

@@ -879,6 +879,16 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/check", jsonType, `{"text":"`+given.Text+`"}`)
 	do("POST", "/tickets/accept", jsonType, `{"text":"`+given.Text+`"}`)
 	s = other
+	s = page
+	do("POST", "/ledger/settle", jsonType, `{"person":"`+other.n.Person().String()+`","money":"5 EUR"}`)
+	s = other
+	var said claimList
+	if err := json.Unmarshal([]byte(do("GET", "/ledger/claims", "", "")), &said); err != nil || len(said.Claims) != 1 {
+		t.Fatalf("%+v, %v", said, err)
+	}
+	do("POST", "/ledger/received", jsonType, `{"claim":"`+said.Claims[0].Claim[:8]+`"}`)
+	do("PUT", "/ledger/credit", jsonType, `{"person":"`+stranger+`","money":"20 EUR"}`)
+	do("GET", "/ledger/credit", "", "")
 	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
 	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
 	s = page
