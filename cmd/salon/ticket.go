@@ -19,7 +19,7 @@ func ticketCommand(f *flags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketTransferCommand(f), ticketAcceptCommand(f), ticketCheckCommand(f),
-		ticketOfferCommand(f), ticketSoldCommand(f), ticketGiveCommand(f), ticketRefundCommand(f), ticketRescheduleCommand(f), ticketCancelCommand(f))
+		ticketOfferCommand(f), ticketSoldCommand(f), ticketGiveCommand(f), ticketRefundCommand(f), ticketRescheduleCommand(f), ticketCancelCommand(f), ticketSalesCommand(f), ticketCloseCommand(f))
 	return cmd
 }
 

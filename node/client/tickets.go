@@ -65,6 +65,18 @@ func (c *Client) OfferTickets(ctx context.Context, ref string, terms map[string]
 	return v, c.Call(ctx, http.MethodPut, "/api/v1/tickets/offers", withRef(ref, terms), &v)
 }
 
+// Sales lists how the tickets to rooms of the node's person sell.
+func (c *Client) Sales(ctx context.Context) ([]node.SaleView, error) {
+	var list struct{ Sales []node.SaleView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets/sales", nil, &list)
+	return list.Sales, err
+}
+
+// CloseSale says that a room of the node's person is over.
+func (c *Client) CloseSale(ctx context.Context, ref string) (v node.OfferView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/close", refBody(ref), &v)
+}
+
 // GiveTicket makes a complimentary ticket.
 func (c *Client) GiveTicket(ctx context.Context, ref, to string) (v node.GivenView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/give", withRef(ref, map[string]any{"to": to}), &v)

@@ -86,6 +86,8 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/sold", s.soldTickets),
 		taking(s, "POST /api/v1/tickets/refund", s.refundTickets),
 		taking(s, "POST /api/v1/tickets/cancel", s.cancelTickets),
+		taking(s, "POST /api/v1/tickets/close", s.closeSale),
+		{"GET /api/v1/tickets/sales", nil, s.sales},
 		taking(s, "POST /api/v1/tickets/give", s.giveTicket),
 		taking(s, "POST /api/v1/tickets/transfer", s.transferTicket),
 		taking(s, "POST /api/v1/tickets/accept", s.acceptTicket),

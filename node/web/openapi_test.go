@@ -890,7 +890,10 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("PUT", "/ledger/credit", jsonType, `{"person":"`+stranger+`","money":"20 EUR"}`)
 	do("GET", "/ledger/credit", "", "")
 	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
-	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
+	do("GET", "/tickets/sales", "", "")
+	do("POST", "/rooms/"+evening.View().ID.String()+"/do", jsonType, `{"action":"leave"}`)
+	do("POST", "/tickets/close", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
+	do("POST", "/tickets/cancel", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
 	s = page
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {

@@ -177,6 +177,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/tickets/sold", `{"room":"Kitchen"}`, "application/json", soldList{}},
 	{"POST", "/api/v1/tickets/refund", `{"room":"Kitchen","all":true}`, "application/json", node.RefundView{}},
 	{"POST", "/api/v1/tickets/cancel", `{"room":"Kitchen"}`, "application/json", node.RefundView{}},
+	{"POST", "/api/v1/tickets/close", `{"room":"Kitchen"}`, "application/json", node.OfferView{}},
+	{"GET", "/api/v1/tickets/sales", "", "", saleList{}},
 	{"POST", "/api/v1/tickets/give", `{"room":"Kitchen","to":"` + stranger + `"}`, "application/json", node.GivenView{}},
 	{"POST", "/api/v1/tickets/transfer", `{"ticket":"abcd","to":"` + stranger + `"}`, "application/json", node.GivenView{}},
 	{"POST", "/api/v1/tickets/accept", `{"text":"salon-ticket:AAAA"}`, "application/json", node.CheckView{}},
