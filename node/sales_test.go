@@ -262,6 +262,9 @@ func TestSaleBreaksOff(t *testing.T) {
 			if s := sale(); s.State != saleBrokeOff || !s.Asks || s.Issued != 1 {
 				t.Errorf("after it broke off: %+v", s)
 			}
+			if _, err := bo.BuyTickets(t.Context(), g.host.View().Link, 1, fiveEuro, ledger.IOURail); code(err) != "not_on_sale" {
+				t.Errorf("a ticket to a room that has ended: %v", err)
+			}
 			if texts := ana.Notices(); len(texts) != 1 || !strings.Contains(texts[0], ref[:10]) || !strings.Contains(texts[0], ": 1.") {
 				t.Errorf("the host reads %q", texts)
 			}

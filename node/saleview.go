@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -86,6 +87,27 @@ func (n *Node) brokenOff() (texts []string) {
 		}
 	}
 	return texts
+}
+
+// endSale sells no more tickets to a room that has ended. Those that are good stay good, until the host decides.
+func (n *Node) endSale(id room.ID) {
+	m := n.shop.market.Load()
+	if m == nil {
+		return
+	}
+	now := time.Now()
+	list, err := m.Sales(ledger.Room(id), now)
+	for _, s := range list {
+		o := &s.Listed.Offer
+		if s.Cancelled || o.SaleFrom >= now.UnixMilli() || o.SaleTo != 0 && o.SaleTo <= now.UnixMilli() {
+			continue
+		}
+		_, one := m.Revise(o.Room, o.Class, func(o *ledger.Offer) { o.SaleTo = now.UnixMilli() })
+		err = errors.Join(err, one)
+	}
+	if err != nil {
+		n.o.Log.Error("sale not ended", "room", id.String(), "err", err)
+	}
 }
 
 // CloseSale says that a room of this node's person is over: nothing more is sold, and its tickets have been good.
