@@ -136,11 +136,16 @@ func TestSettlementsThatAreLies(t *testing.T) {
 		}
 		return raw
 	}
+	at := ana.device()
+	sig := func(k doc.PrivateKey, to ledger.Key) [64]byte { return k.Sign("salon/market-debt/1", to[:]) }
 	for name, q := range map[string][]any{
-		"a debt of nobody":        {seed(9).Public(), word(seed(9), ana.person, 100, 1)},
-		"to somebody else":        {bos.Public(), word(bos, eve.person, 100, 1)},
-		"more than there is":      {bos.Public(), word(bos, ana.person, 501, 1)},
-		"another's, by one's own": {bos.Public(), word(seed(9), ana.person, 100, 1)},
+		"a debt of nobody":        {seed(9).Public(), word(seed(9), ana.person, 100, 1), sig(seed(9), at)},
+		"to somebody else":        {bos.Public(), word(bos, eve.person, 100, 1), sig(bos, at)},
+		"more than there is":      {bos.Public(), word(bos, ana.person, 501, 1), sig(bos, at)},
+		"another's, by one's own": {bos.Public(), word(seed(9), ana.person, 100, 1), sig(bos, at)},
+		"his word, sent by her":   {bos.Public(), word(bos, ana.person, 100, 1), sig(seed(9), at)},
+		"asked, and not by him":   {bos.Public(), []byte{}, sig(seed(9), at)},
+		"what he asked of her":    {bos.Public(), []byte{}, sig(bos, eve.device())},
 	} {
 		if s, err := eve.dialAs(eve.name)(ctx, ana.device()); err != nil {
 			t.Fatal(err)
@@ -156,7 +161,7 @@ func TestSettlementsThatAreLies(t *testing.T) {
 		if i >= 4 {
 			want = 9 // busy
 		}
-		if answer := bo.asks(ctx, ana, 14, []any{bos.Public(), word(bos, ana.person, 100, i)}); answer[0] != want {
+		if answer := bo.asks(ctx, ana, 14, []any{bos.Public(), word(bos, ana.person, 100, i), sig(bos, at)}); answer[0] != want {
 			t.Errorf("word %d: the answer is %x", i, answer)
 		}
 	}

@@ -111,7 +111,8 @@ type moved struct {
 type settle struct {
 	_      struct{} `cbor:",toarray"`
 	Debtor ledger.Key
-	Settle []byte // empty: only asks
+	Settle []byte   // empty: only asks
+	Sig    [64]byte // of the debtor, under who is asked: what is owed between two is nobody else's business
 }
 
 type settled struct {

@@ -43,7 +43,7 @@ var vectors = []struct {
 	{"fate", fate{Refunds: [][]byte{{1}}, Void: []ledger.ID{{1}}, Starts: 2, Ends: 1000}, "2c 0b 84 81 41 01 81 5820 " + thirtyTwo + " 02 1903e8"},
 	{"move", move{Transfer: []byte{1}}, "04 0c 81 41 01"},
 	{"moved", moved{Ticket: []byte{1, 2}}, "05 0d 81 42 0102"},
-	{"settle", settle{Debtor: ledger.Key{1}, Settle: []byte{2}}, "26 0e 82 5820 " + thirtyTwo + " 41 02"},
+	{"settle", settle{Debtor: ledger.Key{1}, Settle: []byte{2}, Sig: [64]byte{1}}, "68 0e 83 5820 " + thirtyTwo + " 41 02 5840 " + thirtyTwo + strings.Repeat("00", 32)},
 	{"settled", settled{List: []cleared{{Settle: []byte{1}, Settled: []byte{2}}}}, "08 0f 81 81 82 41 01 41 02"},
 	{"vouch", vouch{Cert: []byte{1, 2}}, "05 10 81 42 0102"},
 	{"vouched", vouched{}, "02 11 80"},
