@@ -56,7 +56,7 @@ var explained = []struct {
 	{market.ErrOthers, UserError{"sold_by_other", "Somebody else sold this ticket and has the money. They have to give it back."}},
 	{market.ErrGivenAway, UserError{"given_away", "This ticket was given to somebody else. It is not good any more."}},
 	{market.ErrElsewhere, UserError{"ask_host", "The host has to do that: who sold the ticket cannot."}},
-	{market.ErrNoKey, UserError{"no_person_key", "Your own key holds this ticket, and is not on this device."}},
+	{market.ErrNoKey, UserError{"no_person_key", "The key for that is not on this device."}},
 	{market.ErrText, UserError{"bad_ticket", "This is not a ticket, or only a part of one."}},
 	{ledger.ErrSeat, UserError{"seats_sold", "More seats than that were given out already."}},
 	{ledger.ErrTooMuch, UserError{"too_much", "That is more than there is."}},

@@ -683,6 +683,9 @@ func (n *Node) leave(r *Room) {
 		r.abandon()
 	}
 	r.close()
+	if leads && n.Person() == r.hostPerson() {
+		n.endSale(r.id)
+	}
 	if err := n.home.forgetRoom(r.id); err != nil {
 		n.o.Log.Error("room not forgotten", "room", r.id.String(), "err", err)
 	}

@@ -11,7 +11,7 @@ import (
 // else waits with a wish, which costs nothing, and has a ticket when the host is back.
 func TestSalesWhileTheHostSleeps(t *testing.T) {
 	home := t.TempDir()
-	ana, di := startNode(t, "Ana", func(o *Options) { o.Home = home }), startNode(t, "Di", nil)
+	ana, di := startMortal(t, home, "Ana", anywhere), startNode(t, "Di", nil)
 	s := byTicket
 	s.Title, s.CoHosts = "Evening", []PersonView{{Person: di.Person(), Name: "Di"}}
 	hosted, err := ana.StartRoom(s)
@@ -40,9 +40,7 @@ func TestSalesWhileTheHostSleeps(t *testing.T) {
 	if list, err := bo.OnSale(t.Context(), link); err != nil || len(list) != 1 {
 		t.Fatalf("on sale: %v, %v", list, err)
 	}
-	if err := ana.Close(); err != nil {
-		t.Fatal(err)
-	}
+	ana.crash(t) // who closes a node ends its rooms, and their sale
 	if list, err := bo.OnSale(t.Context(), link); err != nil || len(list) != 1 || list[0].Host != hosted.View().Host.Person {
 		t.Errorf("while the host sleeps: %v, %v", list, err)
 	}
@@ -55,12 +53,17 @@ func TestSalesWhileTheHostSleeps(t *testing.T) {
 	if _, err := cy.BuyTickets(t.Context(), link, 1, fiveEuro, ledger.IOURail); !errors.Is(err, errUnreachable) {
 		t.Errorf("who knows nobody else: %v", err)
 	}
-	wish, err := cy.Wish(t.Context(), link, 1, fiveEuro, ledger.IOURail)
+	wish, err := cy.Wish(t.Context(), link, 1, fiveEuro, ledger.IOURail, false)
 	if err != nil || wish.State != "waiting" || len(cy.Wishes()) != 1 {
 		t.Fatalf("%+v, %v", wish, err)
 	}
 
-	ana = startNode(t, "Ana", func(o *Options) { o.Home = home })
+	ana = startMortal(t, home, "Ana", anywhere)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	m, err := ana.Market()
 	if err != nil {
 		t.Fatal(err)

@@ -89,8 +89,13 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 	return views, nil
 }
 
-// BuyTickets buys tickets to a room at a price, of all of them, that the buyer has seen.
+// BuyTickets buys tickets to a room at a price, of all of them, that the buyer has seen, with a key made for this.
 func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price ledger.Money, rail string) (BoughtView, error) {
+	return n.BuyTicketsAs(ctx, ref, count, price, rail, false)
+}
+
+// BuyTicketsAs is BuyTickets which, if known, shows the host who buys: what the host lends to that person, it lends.
+func (n *Node) BuyTicketsAs(ctx context.Context, ref string, count uint32, price ledger.Money, rail string, known bool) (BoughtView, error) {
 	link, err := n.seller(ref)
 	if err != nil {
 		return BoughtView{}, err
@@ -99,7 +104,7 @@ func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price l
 	if err != nil {
 		return BoughtView{}, err
 	}
-	b, err := m.Buy(ctx, n.wantOf(link, count, price, rail))
+	b, err := m.Buy(ctx, n.wantOf(link, count, price, rail, known))
 	if err != nil {
 		return BoughtView{}, sellerError(err)
 	}

@@ -18,7 +18,7 @@ var twoEuro = ledger.Money{Amount: 200, Cur: "EUR"}
 func tipping(t *testing.T, g *gathering, payees ...*Room) {
 	t.Helper()
 	for _, r := range payees {
-		if err := r.n.SetCredit(ledger.Money{Amount: 2000, Cur: "EUR"}); err != nil {
+		if err := r.n.SetCredit(ledger.Key{}, ledger.Money{Amount: 2000, Cur: "EUR"}); err != nil {
 			t.Fatal(err)
 		}
 	}

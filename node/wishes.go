@@ -41,7 +41,7 @@ func wishView(w market.Wish) WishView {
 
 // Wish keeps that somebody wants to buy tickets at a price, of all of them. It asks the sellers once, and again whenever one can be
 // reached.
-func (n *Node) Wish(ctx context.Context, ref string, count uint32, price ledger.Money, rail string) (WishView, error) {
+func (n *Node) Wish(ctx context.Context, ref string, count uint32, price ledger.Money, rail string, known bool) (WishView, error) {
 	link, err := n.seller(ref)
 	if err != nil {
 		return WishView{}, err
@@ -50,7 +50,7 @@ func (n *Node) Wish(ctx context.Context, ref string, count uint32, price ledger.
 	if err != nil {
 		return WishView{}, err
 	}
-	w, err := m.Wish(n.wantOf(link, count, price, rail), time.Now(), wishesFor)
+	w, err := m.Wish(n.wantOf(link, count, price, rail, known), time.Now(), wishesFor)
 	if err != nil {
 		return WishView{}, err
 	}
@@ -71,8 +71,8 @@ func (n *Node) tryWish(ctx context.Context, m *market.Market, w market.Wish) (Wi
 }
 
 // wantOf is what to buy, and at whom.
-func (n *Node) wantOf(link room.Link, count uint32, price ledger.Money, rail string) market.Want {
-	return market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail, Others: n.otherSellers(link)}
+func (n *Node) wantOf(link room.Link, count uint32, price ledger.Money, rail string, known bool) market.Want {
+	return market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail, Known: known, Others: n.otherSellers(link)}
 }
 
 // Wishes lists what this node's person waits to buy.

@@ -76,32 +76,3 @@ func printTipped(w io.Writer, g node.TippedView) error {
 	_, err := fmt.Fprintln(w, how)
 	return err
 }
-
-func ledgerCreditCommand(f *flags, asJSON *bool) *cobra.Command {
-	return &cobra.Command{
-		Use: "credit [AMOUNT]", Short: "Show or say how much one person may owe you",
-		Long: "credit shows how much one person may owe you in all, for tickets and tips, or changes it: '20 EUR', or '0 EUR' for nothing.",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.withSession(cmd, func(s *session) error {
-				limits, err := s.Credit(cmd.Context())
-				if len(args) > 0 {
-					limits, err = s.SetCredit(cmd.Context(), strings.Join(args, " "))
-				}
-				if err != nil {
-					return err
-				}
-				if *asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
-						Limits []string `json:"limits"`
-					}{limits})
-				}
-				if len(limits) == 0 {
-					_, err := fmt.Fprintln(cmd.OutOrStdout(), "Nobody may owe you anything.")
-					return err
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "One person may owe you %s.\n", strings.Join(limits, " and "))
-				return err
-			})
-		},
-	}
-}

@@ -15,9 +15,9 @@ func (c *Client) OnSale(ctx context.Context, ref string) ([]node.OfferView, erro
 	return list.Offers, err
 }
 
-// BuyTickets buys tickets to a room at a price that the buyer has seen.
-func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string) (v node.BoughtView, err error) {
-	body := map[string]any{"count": count, "price": price, "rail": rail}
+// BuyTickets buys tickets to a room at a price that the buyer has seen; if known, the host is shown who buys.
+func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.BoughtView, err error) {
+	body := map[string]any{"count": count, "price": price, "rail": rail, "known": known}
 	for k, what := range refBody(ref) {
 		body[k] = what
 	}
@@ -66,6 +66,18 @@ func (c *Client) OfferTickets(ctx context.Context, ref string, terms map[string]
 	return v, c.Call(ctx, http.MethodPut, "/api/v1/tickets/offers", withRef(ref, terms), &v)
 }
 
+// Sales lists how the tickets to rooms of the node's person sell.
+func (c *Client) Sales(ctx context.Context) ([]node.SaleView, error) {
+	var list struct{ Sales []node.SaleView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets/sales", nil, &list)
+	return list.Sales, err
+}
+
+// CloseSale says that a room of the node's person is over.
+func (c *Client) CloseSale(ctx context.Context, ref string) (v node.OfferView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/close", refBody(ref), &v)
+}
+
 // GiveTicket makes a complimentary ticket.
 func (c *Client) GiveTicket(ctx context.Context, ref, to string) (v node.GivenView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/give", withRef(ref, map[string]any{"to": to}), &v)
@@ -87,8 +99,8 @@ func (c *Client) CheckTicket(ctx context.Context, text string) (v node.CheckView
 }
 
 // Wish keeps what to buy at a price until a seller can be reached. It is tried at once.
-func (c *Client) Wish(ctx context.Context, ref string, count uint32, price, rail string) (v node.WishView, err error) {
-	body := map[string]any{"count": count, "price": price, "rail": rail}
+func (c *Client) Wish(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.WishView, err error) {
+	body := map[string]any{"count": count, "price": price, "rail": rail, "known": known}
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/wishes", withRef(ref, body), &v)
 }
 

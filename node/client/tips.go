@@ -31,17 +31,3 @@ func (c *Client) Tips(ctx context.Context, id room.ID) ([]node.TipView, error) {
 	err := c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id.String()+"/tips", nil, &list)
 	return list.Tips, err
 }
-
-// Credit lists how much one person may owe in all.
-func (c *Client) Credit(ctx context.Context) ([]string, error) {
-	var list struct{ Limits []string }
-	err := c.Call(ctx, http.MethodGet, "/api/v1/credit", nil, &list)
-	return list.Limits, err
-}
-
-// SetCredit changes it for the currency of the limit.
-func (c *Client) SetCredit(ctx context.Context, limit string) ([]string, error) {
-	var list struct{ Limits []string }
-	err := c.Call(ctx, http.MethodPut, "/api/v1/credit", map[string]string{"limit": limit}, &list)
-	return list.Limits, err
-}

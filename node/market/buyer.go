@@ -34,7 +34,8 @@ type Want struct {
 	MaxFee ledger.Amount // that the rail may take on top
 	Rail   string
 	Refund string // where the rail may send money back to
-	// Known has the tickets made out to this device's key, so that the host knows who bought. Otherwise a fresh key buys.
+	// Known has the tickets made out to this device's key, so that the host knows who bought, and lends what it lends to that person.
+	// Otherwise a fresh key buys.
 	Known bool
 	Offer ledger.ID // the version that the buyer saw: another is refused; zero: any of that price
 	// Others are devices that may sell the same, in the order in which they are asked when the seller cannot.
@@ -246,6 +247,11 @@ func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller led
 	listed, err := w.choose(list)
 	if err != nil {
 		return ledger.Entry{}, ledger.ID{}, err
+	}
+	if w.Known && w.Rail == ledger.IOURail {
+		if _, err := asked[vouched](c, vouch{Cert: m.id.Cert()}); err != nil {
+			return ledger.Entry{}, ledger.ID{}, unreached(err)
+		}
 	}
 	if b, can := m.rails[w.Rail].Payer.(Backer); can && w.Refund == "" {
 		if w.Refund, err = b.Back(ctx); err != nil {

@@ -39,6 +39,8 @@ type Options struct {
 	Dial func(ctx context.Context, device ledger.Key) (Stream, error)
 	// Credit is how much a buyer may owe in all; nil means nothing. It must not call the market.
 	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	// Vouched is told whose a device is that orders, as it has shown; nil if nobody wants to know. It must not call the market.
+	Vouched func(doc.Author) error
 	// Via opens a stream to a device that the peer cannot reach itself; nil means to none.
 	Via func(ctx context.Context, device ledger.Key) (Stream, error)
 	// Tipped hears what a room may see of a tip that has come, at least once; nil means nobody does. It must not call the market.
@@ -68,6 +70,7 @@ type Market struct {
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	via    func(ctx context.Context, device ledger.Key) (Stream, error)
 	tipped func(ledger.Shown)
+	vouch  func(doc.Author) error
 	log    *slog.Logger
 	o      Options
 
@@ -91,7 +94,7 @@ type Market struct {
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
 		asked: map[ledger.ID]asking{}, o: o}
 	for name, r := range o.Rails {

@@ -93,6 +93,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.move(q)
 		case settle:
 			answer, err = m.claimed(q)
+		case vouch:
+			answer, err = m.vouched(q)
 		case others, lend, account, undo:
 			answer, err = m.allotted(ctx, from, q)
 		case ack:

@@ -21,6 +21,7 @@ import (
 //	news    of what    fate    money that went back, tickets that are void, the time of the room
 //	move    transfer   moved   the ticket of the next generation
 //	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
+//	vouch   whose      vouched so it is known whose the device is that orders: what its person may owe, it may
 //	tip     order      bid     so it can be paid; then as with a quote
 //	via     device             what follows is for that device, and so are the answers
 //	        any        refuse  why not
@@ -125,7 +126,8 @@ type moved struct {
 type settle struct {
 	_      struct{} `cbor:",toarray"`
 	Debtor ledger.Key
-	Settle []byte // empty: only asks
+	Settle []byte   // empty: only asks
+	Sig    [64]byte // of the debtor, under who is asked: what is owed between two is nobody else's business
 }
 
 type settled struct {
@@ -137,6 +139,15 @@ type cleared struct {
 	_       struct{} `cbor:",toarray"`
 	Settle  []byte
 	Settled []byte
+}
+
+type vouch struct {
+	_    struct{} `cbor:",toarray"`
+	Cert []byte
+}
+
+type vouched struct {
+	_ struct{} `cbor:",toarray"`
 }
 
 type others struct {
@@ -218,6 +229,8 @@ func (moved) kind() byte  { return 13 }
 
 func (settle) kind() byte  { return 14 }
 func (settled) kind() byte { return 15 }
+func (vouch) kind() byte   { return 16 }
+func (vouched) kind() byte { return 17 }
 
 func (others) kind() byte    { return 30 }
 func (sellers) kind() byte   { return 31 }
@@ -276,6 +289,10 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[settle](body)
 	case settled{}.kind():
 		m, err = decoded[settled](body)
+	case vouch{}.kind():
+		m, err = decoded[vouch](body)
+	case vouched{}.kind():
+		m, err = decoded[vouched](body)
 	case tip{}.kind():
 		m, err = decoded[tip](body)
 	case bid{}.kind():

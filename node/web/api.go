@@ -87,14 +87,14 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/sold", s.soldTickets),
 		taking(s, "POST /api/v1/tickets/refund", s.refundTickets),
 		taking(s, "POST /api/v1/tickets/cancel", s.cancelTickets),
+		taking(s, "POST /api/v1/tickets/close", s.closeSale),
+		{"GET /api/v1/tickets/sales", nil, s.sales},
 		taking(s, "POST /api/v1/tickets/give", s.giveTicket),
 		taking(s, "POST /api/v1/tickets/transfer", s.transferTicket),
 		taking(s, "POST /api/v1/tickets/accept", s.acceptTicket),
 		taking(s, "POST /api/v1/tickets/check", s.checkTicket),
 		{"POST /api/v1/tickets/news", nil, s.newsOfTickets},
 		taking(s, "POST /api/v1/tips", s.tip),
-		{"GET /api/v1/credit", nil, s.credit},
-		taking(s, "PUT /api/v1/credit", s.setCredit),
 		{"GET /api/v1/tickets/wishes", nil, s.wishes},
 		taking(s, "POST /api/v1/tickets/wishes", s.keepWish),
 		{"DELETE /api/v1/tickets/wishes/{id}", nil, s.dropWish},
@@ -120,6 +120,11 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/ledger/entries", nil, s.withLedger(s.ledgerEntries)},
 		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
 		{"GET /api/v1/ledger/audit/{person}", nil, s.withLedger(s.auditLedger)},
+		taking(s, "POST /api/v1/ledger/settle", s.settleDebt),
+		{"GET /api/v1/ledger/claims", nil, s.claims},
+		taking(s, "POST /api/v1/ledger/received", s.moneyReceived),
+		{"GET /api/v1/ledger/credit", nil, s.credits},
+		taking(s, "PUT /api/v1/ledger/credit", s.setCredit),
 		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
@@ -244,7 +249,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_wish", "no_seller":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_wish", "no_seller", "no_such_claim":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

@@ -887,8 +887,21 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/check", jsonType, `{"text":"`+given.Text+`"}`)
 	do("POST", "/tickets/accept", jsonType, `{"text":"`+given.Text+`"}`)
 	s = other
+	s = page
+	do("POST", "/ledger/settle", jsonType, `{"person":"`+other.n.Person().String()+`","money":"5 EUR"}`)
+	s = other
+	var said claimList
+	if err := json.Unmarshal([]byte(do("GET", "/ledger/claims", "", "")), &said); err != nil || len(said.Claims) != 1 {
+		t.Fatalf("%+v, %v", said, err)
+	}
+	do("POST", "/ledger/received", jsonType, `{"claim":"`+said.Claims[0].Claim[:8]+`"}`)
+	do("PUT", "/ledger/credit", jsonType, `{"person":"`+stranger+`","money":"20 EUR"}`)
+	do("GET", "/ledger/credit", "", "")
 	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
-	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
+	do("GET", "/tickets/sales", "", "")
+	do("POST", "/rooms/"+evening.View().ID.String()+"/do", jsonType, `{"action":"leave"}`)
+	do("POST", "/tickets/close", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
+	do("POST", "/tickets/cancel", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
 	s = page
 	do("GET", "/tickets", "", "")
 	matinee, err := s.n.StartRoom(node.Start{Title: "Matinee", Access: room.ByTicket, Sale: node.Sale{Price: euros(5), Seats: 5, Credit: euros(5)},
@@ -906,8 +919,6 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/sellers", jsonType, `{"room":"Matinee","who":"`+box.Device.String()+`","seats":2}`)
 	do("DELETE", "/tickets/sellers/"+box.Device.String(), "", "")
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
-	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
-	do("GET", "/credit", "", "")
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)

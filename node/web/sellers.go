@@ -28,7 +28,7 @@ func (s *Server) keepWish(w http.ResponseWriter, r *http.Request, body buyBody) 
 	if !ok {
 		return
 	}
-	v, err := s.n.Wish(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail))
+	v, err := s.n.Wish(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail), body.Known)
 	if err != nil {
 		fail(w, err)
 		return

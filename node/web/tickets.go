@@ -31,6 +31,7 @@ type buyBody struct {
 	Count uint32 `json:"count"` // 0 means 1
 	Price string `json:"price"` // of all of them, as the buyer saw it
 	Rail  string `json:"rail"`  // empty: iou
+	Known bool   `json:"known"` // show the host who buys
 }
 
 // buyTickets waits until the tickets are there or will not come; a payment that is on its way goes on without.
@@ -43,7 +44,7 @@ func (s *Server) buyTickets(w http.ResponseWriter, r *http.Request, body buyBody
 	if !ok {
 		return
 	}
-	v, err := s.n.BuyTickets(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail))
+	v, err := s.n.BuyTicketsAs(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail), body.Known)
 	if err != nil {
 		fail(w, err)
 		return

@@ -71,28 +71,3 @@ type tipEvent struct {
 	Room room.ID `json:"room"`
 	node.TipView
 }
-
-type creditList struct {
-	Limits []string `json:"limits"` // one for each currency
-}
-
-func (s *Server) credit(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, creditList{s.n.CreditLimits()})
-}
-
-type creditBody struct {
-	Limit string `json:"limit"`
-}
-
-// setCredit says how much one person may owe in all, in one currency.
-func (s *Server) setCredit(w http.ResponseWriter, r *http.Request, body creditBody) {
-	var limit ledger.Money
-	if !readMoney(w, body.Limit, &limit) {
-		return
-	}
-	if err := s.n.SetCredit(limit); err != nil {
-		fail(w, err)
-		return
-	}
-	s.credit(w, r)
-}
