@@ -125,6 +125,13 @@ type Settled struct {
 	Time   int64 `cbor:"3,keyasint"`
 }
 
+// A Leave is signed by a subscriber: what is paid is used up, and nothing follows.
+type Leave struct {
+	Offer   ID    `cbor:"1,keyasint"` // as in the order
+	By      Key   `cbor:"2,keyasint"` // the buyer
+	Through int64 `cbor:"3,keyasint"` // until when is paid: after a renewal this says nothing
+}
+
 // A Card is signed by who gives a tip: this a room may see of it.
 type Card struct {
 	Order   ID     `cbor:"1,keyasint"`

@@ -67,6 +67,7 @@ var vectors = []struct {
 		"a6 01 #01 02 #02 03 82 1903e8 63455552 04 63636172 05 $05 06 06"},
 	{&Settled{Settle: fill32[ID](1), By: fill32[Key](2), Time: 3}, "a3 01 #01 02 #02 03 03"},
 	{&Return{Allot: fill32[ID](1), By: fill32[Key](2), From: 3, Time: 4}, "a4 01 #01 02 #02 03 03 04 04"},
+	{&Leave{Offer: fill32[ID](1), By: fill32[Key](2), Through: 1000}, "a3 01 #01 02 #02 03 1903e8"},
 	{&Card{Order: fill32[ID](1), Payee: fill32[Key](2), By: fill32[Key](3), Cert: []byte{4}, Name: "car", Room: fill16[Room](6), Money: eur(1000), Note: fill32[ID](8), Charity: fill32[Key](9)},
 		"a9 01 #01 02 #02 03 #03 04 41 04 05 63636172 06 $06 07 82 1903e8 63455552 08 #08 09 #09"},
 	{&Banner{Order: fill32[ID](1), Receipt: fill32[ID](2), By: fill32[Key](3), Cert: []byte{4}, Room: fill16[Room](5), Money: eur(1000), Note: fill32[ID](7), Charity: fill32[Key](8), Time: 1000},

@@ -25,10 +25,11 @@ const (
 
 // A Want is what to buy, and on what terms.
 type Want struct {
-	Seller ledger.Key // the device to ask
-	Host   ledger.Key // the person whose room it is
-	Room   ledger.Room
+	Seller ledger.Key  // the device to ask
+	Host   ledger.Key  // the person whose room it is
+	Room   ledger.Room // zero for a subscription
 	Class  uint8
+	Tier   string // of a subscription, by name
 	Count  uint32
 	Price  ledger.Money  // of all of them, as the buyer saw it: another is refused
 	MaxFee ledger.Amount // that the rail may take on top
@@ -173,8 +174,11 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	now := time.Now()
 	o := ledger.Order{Purpose: ledger.ForTickets, Offer: listed.ID, Payee: listed.Payee, Count: w.Count, Price: w.Price,
 		Time: now.UnixMilli(), Expires: now.Add(orderFor).UnixMilli(), Refund: w.Refund}
+	if w.Room.IsZero() {
+		o.Purpose = ledger.ForSubscription
+	}
 	rand.Read(o.Nonce[:])
-	buyer := m.buyerKey(o.Nonce, w.Known)
+	buyer := m.buyerKey(o.Nonce, w.Known || w.Room.IsZero()) // one subscribes again and again, and comes in as oneself
 	o.Buyer = buyer.Public()
 	rawOrder, id, err := ledger.Sign(buyer, o)
 	if err != nil {
@@ -195,7 +199,9 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 
 // choose finds what is wanted among what is on sale.
 func (w Want) choose(list []onSale) (onSale, error) {
-	i := slices.IndexFunc(list, func(l onSale) bool { return l.Offer.Class == w.Class })
+	i := slices.IndexFunc(list, func(l onSale) bool {
+		return l.Offer.Class == w.Class && (!w.Room.IsZero() || l.Offer.Name == w.Tier)
+	})
 	if i < 0 {
 		return onSale{}, ledger.ErrNotOnSale
 	}

@@ -20,6 +20,8 @@ type lists struct {
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
 	allots   map[ledger.ID][]ledger.Allot // first version -> what others sell of it
+
+	subscribed map[ledger.ID]subscribed // offer -> ours
 }
 
 // held is a ticket of ours.
@@ -34,7 +36,8 @@ func newLists() lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
-		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{}}
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{},
+		subscribed: map[ledger.ID]subscribed{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -99,6 +102,9 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			return // the ledger has read it before
 		}
 		delete(l.paying, r.Order)
+		if o := l.paid[r.Order]; o.Purpose == ledger.ForSubscription {
+			l.subscribed[o.Offer] = subscribed{o, r.By}
+		}
 		for _, raw := range e.Docs[1:] {
 			if t, id, err := ledger.OpenDocument[ledger.Ticket](raw); err == nil {
 				l.held[t.Room] = append(l.held[t.Room], held{raw, id, t, l.paid[r.Order]})

@@ -20,6 +20,7 @@ import (
 //	ack     receipt            nothing: they are on the buyer's disk
 //	tip     order      bid     so it can be paid; then as with a quote
 //	via     device             what follows is for that device, and so are the answers
+//	leave   leave      left    the subscription ends with what is paid
 //	        any        refuse  why not
 const Protocol = "/salon/ticket/1"
 
@@ -136,6 +137,10 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[bid](body)
 	case via{}.kind():
 		m, err = decoded[via](body)
+	case leave{}.kind():
+		m, err = decoded[leave](body)
+	case left{}.kind():
+		m, err = decoded[left](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}

@@ -42,6 +42,8 @@ var vectors = []struct {
 	{"tip", tip{Order: []byte{1}, Note: []byte{2}, Card: []byte{3}, Rail: "iou"}, "0c 14 84 41 01 41 02 41 03 63 696f75"},
 	{"bid", bid{Quote: []byte{1, 2}, Cert: []byte{3}}, "07 15 82 42 0102 41 03"},
 	{"via", via{Device: ledger.Key{1}}, "24 16 81 5820 " + thirtyTwo},
+	{"leave", leave{Leave: []byte{1, 2}}, "05 17 81 42 0102"},
+	{"left", left{}, "02 18 80"},
 	{"refuse", refuse{Code: "sold_out"}, "0b 09 81 68 736f6c645f6f7574"},
 }
 
