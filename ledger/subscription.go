@@ -101,6 +101,12 @@ func (b *Books) Unsubscribe(raw []byte) ([]Draft, error) {
 	return []Draft{{Body: &Unsubscribe{Offer: v.First, Buyer: l.By}}}, nil
 }
 
+// Cancelled reports whether an offer is over.
+func (b *Books) Cancelled(first ID) bool {
+	s, _ := load[offerState](b, keyOffer+first.key())
+	return s.Cancelled
+}
+
 // A Subscriber is one of an offer of this node.
 type Subscriber struct {
 	Offer ID // first version

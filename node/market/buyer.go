@@ -44,6 +44,7 @@ type Bought struct {
 	Order   ledger.ID
 	Receipt ledger.ID   // zero while the payment is pending
 	Tickets []ledger.ID // none if it is refunded
+	Offer   ledger.ID   // in the version that was ordered
 	Back    bool        // the seats were gone: the money went back
 }
 
@@ -193,7 +194,7 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 		return Bought{}, err
 	}
 	b, err := m.collect(ctx, c, paying)
-	b.Order = id
+	b.Order, b.Offer = id, o.Offer
 	return b, err
 }
 

@@ -130,3 +130,32 @@ func (m *Market) Cancel(offer ledger.ID) error {
 	}
 	return err
 }
+
+// Offered lists what this node itself sells of a room; of no room, the subscriptions to its person.
+func (m *Market) Offered(room ledger.Room) (list []ledger.Listed, err error) {
+	now := time.Now()
+	var all []ledger.Listed
+	err = m.look(func(l *lists) {
+		for _, first := range l.rooms[room] {
+			if listed, err := l.versions[l.newest[first]].Open(now); err == nil {
+				all = append(all, listed)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = m.store.View(func(b *ledger.Books) error {
+		for _, l := range all {
+			first := l.Offer.First
+			if l.Offer.Version == 1 {
+				first = l.ID
+			}
+			if !b.Cancelled(first) {
+				list = append(list, l)
+			}
+		}
+		return nil
+	})
+	return list, err
+}

@@ -84,6 +84,11 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets", s.buyTickets),
 		taking(s, "POST /api/v1/tickets/offers", s.onSale),
 		taking(s, "POST /api/v1/tips", s.tip),
+		{"GET /api/v1/subscriptions", nil, s.subscriptions},
+		taking(s, "POST /api/v1/subscriptions", s.subscribe),
+		taking(s, "POST /api/v1/subscriptions/tiers", s.tiers),
+		taking(s, "POST /api/v1/subscriptions/offers", s.offerSubscription),
+		taking(s, "POST /api/v1/subscriptions/end", s.endSubscription),
 		{"GET /api/v1/credit", nil, s.credit},
 		taking(s, "PUT /api/v1/credit", s.setCredit),
 		taking(s, "POST /api/v1/peers", s.addPeer),
@@ -229,7 +234,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_subscription":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -865,6 +866,17 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
 	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
 	do("GET", "/credit", "", "")
+	if _, err := other.n.OfferSubscription("Friends", euros(3), 30*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/subscriptions/tiers", jsonType, `{"to":"`+evening.View().Link+`"}`)
+	var mine node.SubscriptionView
+	if err := json.Unmarshal([]byte(do("POST", "/subscriptions", jsonType, `{"to":"`+evening.View().Link+`","tier":"Friends","price":"3 EUR"}`)), &mine); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/subscriptions/offers", jsonType, `{"name":"Fans","price":"3 EUR","period":86400}`)
+	do("GET", "/subscriptions", "", "")
+	do("POST", "/subscriptions/end", jsonType, `{"offer":"`+mine.Offer[:8]+`"}`)
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)

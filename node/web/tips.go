@@ -23,8 +23,7 @@ type tipBody struct {
 
 // tip waits until the receipt is there or will not come; a payment that is on its way goes on without.
 func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
-	if body.To == "" {
-		writeError(w, http.StatusBadRequest, "no_person", "Say to whom: a person's ID, or a room, for its host.")
+	if !named(w, body.To) {
 		return
 	}
 	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount}
