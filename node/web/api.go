@@ -302,7 +302,7 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 	if body.Access != "" {
 		var err error
 		if access, err = room.ParseAccess(body.Access); err != nil {
-			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite" or "ticket".`)
+			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite", "ticket" or "subscribers".`)
 			return
 		}
 	}
