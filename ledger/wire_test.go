@@ -72,7 +72,8 @@ var vectors = []struct {
 		"a9 01 #01 02 #02 03 #03 04 41 04 05 63636172 06 $06 07 82 1903e8 63455552 08 #08 09 #09"},
 	{&Banner{Order: fill32[ID](1), Receipt: fill32[ID](2), By: fill32[Key](3), Cert: []byte{4}, Room: fill16[Room](5), Money: eur(1000), Note: fill32[ID](7), Charity: fill32[Key](8), Time: 1000},
 		"a9 01 #01 02 #02 03 #03 04 41 04 05 $05 06 82 1903e8 63455552 07 #07 08 #08 09 1903e8"},
-	{&Shown{Banner: []byte{1}, Card: []byte{2}, Note: []byte{3}}, "83 41 01 41 02 41 03"},
+	{&Shown{Banner: []byte{1}, Card: []byte{2}, Note: []byte{3}, Place: []byte{4}}, "84 41 01 41 02 41 03 41 04"},
+	{&Place{Cert: []byte{1}, Entry: []byte{2}}, "82 41 01 41 02"},
 	{&Revocations{Room: fill16[Room](1), Epoch: 2, Time: 3, By: fill32[Key](4), Gens: []byte{0, 5, 2}, Void: []byte{6}},
 		"a6 01 $01 02 02 03 03 04 #04 05 43 000502 06 41 06"},
 

@@ -38,7 +38,7 @@ func (n *Node) Market() (*market.Market, error) {
 		return nil, n.shop.err
 	}
 	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller,
-		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }, Via: n.dialOnStage, Tipped: n.tipped})
+		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }, Via: n.dialOnStage, Tipped: n.tipped, Place: n.home.charity})
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
 		return nil, errors.Join(err, store.Close())
 	}

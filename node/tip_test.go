@@ -103,7 +103,7 @@ func TestTipInRoom(t *testing.T) {
 		t.Errorf("%+v, %v", pledge, err)
 	}
 	for _, r := range []*Room{g.host, bo, cy, di} {
-		if v := g.tips(r, 4); v.Pledge == nil || *v.Pledge != charity {
+		if v := g.tips(r, 4); !v.Pledge || v.Charity == nil || *v.Charity != charity {
 			t.Errorf("at %s: %+v", r.n.displayName(), v)
 		}
 	}

@@ -41,6 +41,8 @@ type Options struct {
 	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	// Via opens a stream to a device that the peer cannot reach itself; nil means to none.
 	Via func(ctx context.Context, device ledger.Key) (Stream, error)
+	// Place is what a charity itself has signed on where it is paid, as ledger.Place has it; nil means that nothing is known.
+	Place func(charity ledger.Key) []byte
 	// Tipped hears what a room may see of a tip that has come, at least once; nil means nobody does. It must not call the market.
 	Tipped func(ledger.Shown)
 	Log    *slog.Logger // nil means discard
@@ -55,6 +57,7 @@ type Market struct {
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	via    func(ctx context.Context, device ledger.Key) (Stream, error)
 	tipped func(ledger.Shown)
+	place  func(charity ledger.Key) []byte
 	log    *slog.Logger
 
 	mu      sync.Mutex // guards the fields below
@@ -67,7 +70,7 @@ type Market struct {
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{})}
 	for name, r := range o.Rails {
 		m.rails[name] = r

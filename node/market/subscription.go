@@ -109,17 +109,6 @@ func (m *Market) leaves(q leave) (message, error) {
 	return left{}, err
 }
 
-// Drop ends somebody's subscription to an offer of this node: nobody is asked, and they keep what they have paid for.
-func (m *Market) Drop(offer ledger.ID, buyer ledger.Key) error {
-	_, err := m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
-		if b.Subscription(offer, buyer).Ended {
-			return nil, nil
-		}
-		return []ledger.Draft{{Body: &ledger.Unsubscribe{Offer: offer, Buyer: buyer}}}, nil
-	})
-	return err
-}
-
 // Cancel ends an offer: nothing more of it is sold.
 func (m *Market) Cancel(offer ledger.ID) error {
 	_, err := m.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {

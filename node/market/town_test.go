@@ -55,6 +55,7 @@ type party struct {
 	through *party // passes on what this node asks; nil: it dials itself
 	serving sync.WaitGroup
 	shown   chan ledger.Shown
+	places  map[ledger.Key][]byte
 	ctx     context.Context
 	stop    context.CancelFunc
 }
@@ -95,7 +96,8 @@ func (p *party) open() {
 	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name),
 		Rails:  map[string]market.Rail{"bank": {Payee: p.town.bank, Payer: p.town.bank}},
 		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit },
-		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s }})
+		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s },
+		Place: func(charity ledger.Key) []byte { return p.places[charity] }})
 }
 
 func (p *party) close() {

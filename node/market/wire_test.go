@@ -40,7 +40,7 @@ var vectors = []struct {
 	{"wait", wait{}, "02 07 80"},
 	{"ack", ack{Receipt: ledger.ID{1}}, "24 08 81 5820 " + thirtyTwo},
 	{"tip", tip{Order: []byte{1}, Note: []byte{2}, Card: []byte{3}, Rail: "iou"}, "0c 14 84 41 01 41 02 41 03 63 696f75"},
-	{"bid", bid{Quote: []byte{1, 2}, Cert: []byte{3}}, "07 15 82 42 0102 41 03"},
+	{"bid", bid{Quote: []byte{1, 2}, Cert: []byte{3}, Place: []byte{4}}, "09 15 83 42 0102 41 03 41 04"},
 	{"via", via{Device: ledger.Key{1}}, "24 16 81 5820 " + thirtyTwo},
 	{"leave", leave{Leave: []byte{1, 2}}, "05 17 81 42 0102"},
 	{"left", left{}, "02 18 80"},

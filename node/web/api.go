@@ -89,6 +89,8 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/subscriptions/tiers", s.tiers),
 		taking(s, "POST /api/v1/subscriptions/offers", s.offerSubscription),
 		taking(s, "POST /api/v1/subscriptions/end", s.endSubscription),
+		taking(s, "POST /api/v1/address", s.address),
+		taking(s, "POST /api/v1/charities", s.keepCharity),
 		{"GET /api/v1/credit", nil, s.credit},
 		taking(s, "PUT /api/v1/credit", s.setCredit),
 		taking(s, "POST /api/v1/peers", s.addPeer),

@@ -866,6 +866,11 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
 	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
 	do("GET", "/credit", "", "")
+	var place node.PlaceView
+	if err := json.Unmarshal([]byte(do("POST", "/address", jsonType, `{"rail":"lnd","address":"node"}`)), &place); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/charities", jsonType, `{"word":"`+place.Word+`"}`)
 	if _, err := other.n.OfferSubscription("Friends", euros(3), 30*24*time.Hour); err != nil {
 		t.Fatal(err)
 	}

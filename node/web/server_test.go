@@ -161,6 +161,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/subscriptions/tiers", `{"to":"Kitchen"}`, "application/json", tierList{}},
 	{"POST", "/api/v1/subscriptions/offers", `{"name":"Friends","price":"3 EUR"}`, "application/json", node.TierView{}},
 	{"POST", "/api/v1/subscriptions/end", `{"offer":"abcdef"}`, "application/json", node.SubscriptionsView{}},
+	{"POST", "/api/v1/address", `{"rail":"lnd","address":"node"}`, "application/json", node.PlaceView{}},
+	{"POST", "/api/v1/charities", `{"word":"AAAA"}`, "application/json", node.PlaceView{}},
 	{"GET", "/api/v1/credit", "", "", creditList{}},
 	{"PUT", "/api/v1/credit", `{"limit":"0 EUR"}`, "application/json", creditList{}},
 	{"POST", "/api/v1/preview", `{"room":"Kitchen"}`, "application/json", node.PreviewView{}},

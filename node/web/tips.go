@@ -71,6 +71,35 @@ type tipEvent struct {
 	node.TipView
 }
 
+type addressBody struct {
+	Rail    string `json:"rail"`
+	Address string `json:"address"`
+}
+
+// address puts on record where this person is paid.
+func (s *Server) address(w http.ResponseWriter, _ *http.Request, body addressBody) {
+	v, err := s.n.Address(body.Rail, body.Address)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
+}
+
+type wordBody struct {
+	Word string `json:"word"`
+}
+
+// keepCharity keeps what a charity has signed on where it is paid.
+func (s *Server) keepCharity(w http.ResponseWriter, _ *http.Request, body wordBody) {
+	v, err := s.n.KeepCharity(body.Word)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
+}
+
 type creditList struct {
 	Limits []string `json:"limits"` // one for each currency
 }
