@@ -29,7 +29,8 @@ type bid struct {
 	Place []byte // where the charity is paid that it is for, by its own word; empty if there is none, or no such word
 }
 
-// via asks a host to pass on what follows to somebody on its stage: few of those can be dialled by everybody.
+// via asks a host to pass on what follows to somebody on its stage: few of those can be dialled by everybody. The host reads along,
+// what is hidden from the room too, and can change nothing: all of it is signed.
 type via struct {
 	_      struct{} `cbor:",toarray"`
 	Device ledger.Key
