@@ -37,6 +37,7 @@ var explained = []struct {
 	{room.ErrNotInvited, UserError{"not_invited", "The host has not invited you to speak, or has taken it back."}},
 	{room.ErrNoInvitation, *errInviteOnly},
 	{room.ErrNoTicket, *errTicketOnly},
+	{room.ErrNoSubscriber, *errSubscribersOnly},
 	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list."}},
 	{ledger.ErrSoldOut, UserError{"sold_out", "The tickets are sold out."}},
 	{ledger.ErrLimit, UserError{"ticket_limit", "One buyer may not have so many."}},

@@ -269,6 +269,8 @@ func doorText(code string) string {
 		return errInviteOnly.Text
 	case errTicketOnly.Code:
 		return errTicketOnly.Text
+	case errSubscribersOnly.Code:
+		return errSubscribersOnly.Text
 	case codeElsewhere:
 		return "Somebody came in with this ticket on another device. If that was you, go on there."
 	case "removed":
@@ -296,6 +298,12 @@ func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.T
 		return ledger.Ticket{}, nil
 	}
 	no := errInviteOnly
+	if errors.Is(err, room.ErrNoSubscriber) {
+		if r.subscribes(who, now) {
+			return ledger.Ticket{}, nil
+		}
+		no = errSubscribersOnly
+	}
 	if errors.Is(err, room.ErrNoTicket) {
 		ticket, err := r.shownTicket(who, shown, now)
 		switch {

@@ -41,7 +41,7 @@ func (n *Node) Market() (*market.Market, error) {
 		return nil, n.shop.err
 	}
 	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.rails(store),
-		Credit: n.credit(store), Vouched: n.vouched, Via: n.dialOnStage, Tipped: n.tipped})
+		Credit: n.credit(store), Vouched: n.vouched, Via: n.dialOnStage, Tipped: n.tipped, Place: n.home.charity})
 	if err != nil {
 		n.o.Log.Error("wishes are lost", "err", err)
 	}

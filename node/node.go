@@ -456,6 +456,11 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 			return nil, err
 		}
 	}
+	if s.Access == room.BySubscription {
+		if err := n.offersSubscription(); err != nil {
+			return nil, err
+		}
+	}
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
@@ -492,6 +497,7 @@ func (r *Room) appoint(list []PersonView, now time.Time) error {
 // the room.
 func (r *Room) begin(stageOnly bool, now time.Time, parts ...func(context.Context)) error {
 	r.renewPapers(now)
+	r.renewSubscribers(now)
 	var err error
 	r.mu.Lock()
 	if stageOnly {

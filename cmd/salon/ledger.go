@@ -39,7 +39,7 @@ func ledgerCommand(f *flags) *cobra.Command {
 	cmd.AddCommand(ledgerListCommand(f, &asJSON), ledgerBalanceCommand(f, &asJSON), ledgerVerifyCommand(f, &asJSON), ledgerAuditCommand(f, &asJSON),
 		ledgerExportCommand(f, &asJSON), ledgerBackupCommand(f, &asJSON), ledgerRestoreCommand(f, &asJSON), ledgerFsckCommand(f, &asJSON),
 		ledgerSettleCommand(f, &asJSON), ledgerClaimsCommand(f, &asJSON), ledgerReceivedCommand(f, &asJSON), ledgerCreditCommand(f, &asJSON),
-		railCommand(f, &asJSON))
+		ledgerAddressCommand(f, &asJSON), ledgerCharityCommand(f, &asJSON), railCommand(f, &asJSON))
 	return cmd
 }
 

@@ -31,3 +31,13 @@ func (c *Client) Tips(ctx context.Context, id room.ID) ([]node.TipView, error) {
 	err := c.Call(ctx, http.MethodGet, "/api/v1/rooms/"+id.String()+"/tips", nil, &list)
 	return list.Tips, err
 }
+
+// Address signs where the node's person is paid.
+func (c *Client) Address(ctx context.Context, rail, address string) (v node.PlaceView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/address", map[string]string{"rail": rail, "address": address}, &v)
+}
+
+// KeepCharity keeps what a charity has signed on that.
+func (c *Client) KeepCharity(ctx context.Context, word string) (v node.PlaceView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/charities", map[string]string{"word": word}, &v)
+}

@@ -25,10 +25,11 @@ const (
 
 // A Want is what to buy, and on what terms.
 type Want struct {
-	Seller ledger.Key // the device to ask
-	Host   ledger.Key // the person whose room it is
-	Room   ledger.Room
+	Seller ledger.Key  // the device to ask
+	Host   ledger.Key  // the person whose room it is
+	Room   ledger.Room // zero for a subscription
 	Class  uint8
+	Tier   string // of a subscription, by name
 	Count  uint32
 	Price  ledger.Money  // of all of them, as the buyer saw it: another is refused
 	MaxFee ledger.Amount // that the rail may take on top
@@ -49,6 +50,7 @@ type Bought struct {
 	Order   ledger.ID
 	Receipt ledger.ID   // zero while the payment is pending
 	Tickets []ledger.ID // none if it is refunded
+	Offer   ledger.ID   // in the version that was ordered
 	Back    bool        // the seats were gone: the money went back
 }
 
@@ -248,7 +250,8 @@ func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller led
 	if err != nil {
 		return ledger.Entry{}, ledger.ID{}, err
 	}
-	if w.Known && w.Rail == ledger.IOURail {
+	known := w.Known || w.Room.IsZero() // one subscribes again and again, and comes in as oneself
+	if known && w.Rail == ledger.IOURail {
 		if _, err := asked[vouched](c, vouch{Cert: m.id.Cert()}); err != nil {
 			return ledger.Entry{}, ledger.ID{}, unreached(err)
 		}
@@ -260,7 +263,10 @@ func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller led
 	}
 	o := ledger.Order{Purpose: ledger.ForTickets, Offer: listed.ID, Payee: listed.Payee, Count: w.Count, Price: w.Price, Nonce: w.Nonce,
 		Time: now.UnixMilli(), Expires: now.Add(orderFor).UnixMilli(), Refund: w.Refund}
-	buyer := m.buyerKey(o.Nonce, w.Known)
+	if w.Room.IsZero() {
+		o.Purpose = ledger.ForSubscription
+	}
+	buyer := m.buyerKey(o.Nonce, known)
 	o.Buyer = buyer.Public()
 	rawOrder, id, err := ledger.Sign(buyer, o)
 	if err != nil {
@@ -284,7 +290,9 @@ func unreached(err error) error {
 
 // choose finds what is wanted among what is on sale.
 func (w Want) choose(list []onSale) (onSale, error) {
-	i := slices.IndexFunc(list, func(l onSale) bool { return l.Offer.Class == w.Class })
+	i := slices.IndexFunc(list, func(l onSale) bool {
+		return l.Offer.Class == w.Class && (!w.Room.IsZero() || l.Offer.Name == w.Tier)
+	})
 	if i < 0 {
 		return onSale{}, ledger.ErrNotOnSale
 	}
@@ -404,7 +412,7 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 	if err != nil {
 		return Bought{}, err
 	}
-	b := Bought{Order: body.Order}
+	b := Bought{Order: body.Order, Offer: o.Offer}
 	question := pay{Quote: body.Quote}
 	var sent Event
 	if q.Rail == ledger.IOURail {
@@ -495,7 +503,7 @@ func (m *Market) void(quote ledger.ID) error {
 
 // takeHome checks what a payment brought, and puts it on disk. That receipt, quote and order agree, the books say.
 func (m *Market) takeHome(c *conversation, o ledger.Order, id ledger.ID, cost ledger.Amount, s sold) (Bought, error) {
-	b := Bought{Order: id, Back: len(s.Refunds) > 0}
+	b := Bought{Order: id, Offer: o.Offer, Back: len(s.Refunds) > 0}
 	var err error
 	if _, b.Receipt, err = ledger.OpenDocument[ledger.Receipt](s.Receipt); err != nil {
 		return b, err

@@ -37,6 +37,8 @@ type lists struct {
 	sales    map[ledger.ID]soldFrom    // likewise, by receipt
 	gone     map[ledger.ID]bool        // first versions of offers that are cancelled
 	wished   map[[16]byte]ledger.ID    // nonce of what we pay or have paid -> order
+
+	subscribed map[ledger.ID]subscribed // offer -> ours
 }
 
 // owned is a receipt of ours.
@@ -64,7 +66,7 @@ func newLists(who doc.Author) lists {
 		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
 		railKeys: map[string]ledger.RailKey{}, own: map[ledger.Key]bool{who.Person: true, who.Device: true},
 		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]soldFrom{},
-		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}}
+		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -141,6 +143,9 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		delete(l.certs, r.Order)
 		l.got[b.Receipt] = owned{seller: r.By, paid: r.Paid}
 		l.wished[l.paid[r.Order].Nonce] = r.Order // also if it had been given up
+		if o := l.paid[r.Order]; o.Purpose == ledger.ForSubscription {
+			l.subscribed[o.Offer] = subscribed{o, r.By}
+		}
 		for _, raw := range e.Docs[1:] {
 			if t, id, err := ledger.ReadDocument[ledger.Ticket](raw); err == nil {
 				l.hold(held{raw, id, t, l.paid[r.Order], b.Receipt, host})

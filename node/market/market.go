@@ -43,6 +43,8 @@ type Options struct {
 	Vouched func(doc.Author) error
 	// Via opens a stream to a device that the peer cannot reach itself; nil means to none.
 	Via func(ctx context.Context, device ledger.Key) (Stream, error)
+	// Place is what a charity itself has signed on where it is paid, as ledger.Place has it; nil means that nothing is known.
+	Place func(charity ledger.Key) []byte
 	// Tipped hears what a room may see of a tip that has come, at least once; nil means nobody does. It must not call the market.
 	Tipped func(ledger.Shown)
 	// Device is whose device the peer is that Serve was told of; nil or the zero Key: nobody's that is known.
@@ -71,6 +73,7 @@ type Market struct {
 	via    func(ctx context.Context, device ledger.Key) (Stream, error)
 	tipped func(ledger.Shown)
 	vouch  func(doc.Author) error
+	place  func(charity ledger.Key) []byte
 	log    *slog.Logger
 	o      Options
 
@@ -94,7 +97,7 @@ type Market struct {
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
 		asked: map[ledger.ID]asking{}, o: o}
 	for name, r := range o.Rails {

@@ -67,6 +67,7 @@ type party struct {
 	moving  sync.RWMutex // held while the node ends and begins; guards the fields below, and Market
 	serving sync.WaitGroup
 	shown   chan ledger.Shown
+	places  map[ledger.Key][]byte
 	ctx     context.Context
 	stop    context.CancelFunc
 }
@@ -118,6 +119,7 @@ func (p *party) open() {
 	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name), Rails: rails,
 		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit },
 		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s },
+		Place:  func(charity ledger.Key) []byte { return p.places[charity] },
 		Device: p.town.deviceOf,
 		Sells:  func(host ledger.Key, _ ledger.Room) bool { return p.sells[host] },
 		Lent:   func(_ ledger.Currency, credit ledger.Amount) error { p.credit = max(p.credit, credit); return nil },

@@ -24,6 +24,7 @@ import (
 //	vouch   whose      vouched so it is known whose the device is that orders: what its person may owe, it may
 //	tip     order      bid     so it can be paid; then as with a quote
 //	via     device             what follows is for that device, and so are the answers
+//	leave   leave      left    the subscription ends with what is paid
 //	        any        refuse  why not
 //
 // The seller tells a buyer who else sells, and a host's device talks to those that sell for it. What a host may ask, nobody else
@@ -299,6 +300,10 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[bid](body)
 	case via{}.kind():
 		m, err = decoded[via](body)
+	case leave{}.kind():
+		m, err = decoded[leave](body)
+	case left{}.kind():
+		m, err = decoded[left](body)
 	case others{}.kind():
 		m, err = decoded[others](body)
 	case sellers{}.kind():

@@ -101,6 +101,13 @@ func (s *Server) calls() []call {
 		taking(s, "PUT /api/v1/tickets/wishes/{id}", s.agreeWish),
 		taking(s, "POST /api/v1/tickets/sellers", s.lendSeats),
 		{"DELETE /api/v1/tickets/sellers/{device}", nil, s.takeBackSeats},
+		{"GET /api/v1/subscriptions", nil, s.subscriptions},
+		taking(s, "POST /api/v1/subscriptions", s.subscribe),
+		taking(s, "POST /api/v1/subscriptions/tiers", s.tiers),
+		taking(s, "POST /api/v1/subscriptions/offers", s.offerSubscription),
+		taking(s, "POST /api/v1/subscriptions/end", s.endSubscription),
+		taking(s, "POST /api/v1/address", s.address),
+		taking(s, "POST /api/v1/charities", s.keepCharity),
 		taking(s, "POST /api/v1/peers", s.addPeer),
 		{"POST /api/v1/passes", nil, s.issuePass},
 		taking(s, "POST "+redeemPath, s.redeemPass),
@@ -249,7 +256,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_wish", "no_seller", "no_such_claim":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_wish", "no_seller", "no_such_claim", "no_subscription":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable
@@ -317,7 +324,7 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 	if body.Access != "" {
 		var err error
 		if access, err = room.ParseAccess(body.Access); err != nil {
-			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite" or "ticket".`)
+			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite", "ticket" or "subscribers".`)
 			return
 		}
 	}

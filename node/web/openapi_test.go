@@ -919,6 +919,22 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/sellers", jsonType, `{"room":"Matinee","who":"`+box.Device.String()+`","seats":2}`)
 	do("DELETE", "/tickets/sellers/"+box.Device.String(), "", "")
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
+	var place node.PlaceView
+	if err := json.Unmarshal([]byte(do("POST", "/address", jsonType, `{"rail":"lnd","address":"node"}`)), &place); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/charities", jsonType, `{"word":"`+place.Word+`"}`)
+	if _, err := other.n.OfferSubscription("Friends", euros(3), 30*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/subscriptions/tiers", jsonType, `{"to":"`+evening.View().Link+`"}`)
+	var sub node.SubscriptionView
+	if err := json.Unmarshal([]byte(do("POST", "/subscriptions", jsonType, `{"to":"`+evening.View().Link+`","tier":"Friends","price":"3 EUR"}`)), &sub); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/subscriptions/offers", jsonType, `{"name":"Fans","price":"3 EUR","period":86400}`)
+	do("GET", "/subscriptions", "", "")
+	do("POST", "/subscriptions/end", jsonType, `{"offer":"`+sub.Offer[:8]+`"}`)
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)

@@ -23,8 +23,7 @@ type tipBody struct {
 
 // tip waits until the receipt is there or will not come; a payment that is on its way goes on without.
 func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
-	if body.To == "" {
-		writeError(w, http.StatusBadRequest, "no_person", "Say to whom: a person's ID, or a room, for its host.")
+	if !named(w, body.To) {
 		return
 	}
 	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount}
@@ -70,4 +69,33 @@ func (s *Server) tipsOf(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
 type tipEvent struct {
 	Room room.ID `json:"room"`
 	node.TipView
+}
+
+type addressBody struct {
+	Rail    string `json:"rail"`
+	Address string `json:"address"`
+}
+
+// address puts on record where this person is paid.
+func (s *Server) address(w http.ResponseWriter, _ *http.Request, body addressBody) {
+	v, err := s.n.Address(body.Rail, body.Address)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
+}
+
+type wordBody struct {
+	Word string `json:"word"`
+}
+
+// keepCharity keeps what a charity has signed on where it is paid.
+func (s *Server) keepCharity(w http.ResponseWriter, _ *http.Request, body wordBody) {
+	v, err := s.n.KeepCharity(body.Word)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
 }
