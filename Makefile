@@ -50,10 +50,11 @@ bench: build ## costs and delays beside their aims, about 5 minutes (BENCH='comm
 	@echo 'click: click on a room to its first sound in Chromium, beside the aim of 400 ms (11 rounds; skipped without Chromium)'
 	@$(GO) test -run='^$$' -bench=ClickToSound -benchtime=11x ./node/browser
 
-soak: ## rooms at full length: ten minutes of real nodes; simulated, 10,000 peers, 10,000 rooms with liars, two virtual hours (over an hour)
+soak: ## rooms at full length: ten minutes of real nodes; simulated, 10,000 peers, 10,000 rooms with liars, two virtual hours; 100 rushes for tickets (over an hour)
 	@.ci/install run
 	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=30m -run='^TestNothingGrows$$' ./node/integration
 	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=2h ./node/sim
+	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=1h -run='^(TestRushInParallel|TestRushAtThreeSellers)$$' ./ledger ./node/market
 
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/install run

@@ -111,6 +111,7 @@ func TestRushInParallel(t *testing.T) {
 	}
 	for run := range runs {
 		rushOnce(t, uint64(run), buyers)
+		t.Logf("seed %d: fifty of %d", run, buyers)
 	}
 }
 

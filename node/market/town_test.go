@@ -124,9 +124,16 @@ func (p *party) open() {
 		Sells:  func(host ledger.Key, _ ledger.Room) bool { return p.sells[host] },
 		Lent:   func(_ ledger.Currency, credit ledger.Amount) error { p.credit = max(p.credit, credit); return nil },
 		Where:  func(device ledger.Key) [][]byte { return [][]byte{device[:4]} },
-		Met:    func(device ledger.Key, addrs [][]byte) { p.met[device] = addrs },
+		Met:    p.meets,
 		Wishes: p.wishes, KeepWishes: func(raw []byte) error { p.wishes = raw; return nil },
 		Told: func(w market.Wish) { p.told = append(p.told, w) }})
+}
+
+// meets takes where a seller is: a node that buys several things at once hears of it at once, too.
+func (p *party) meets(device ledger.Key, addrs [][]byte) {
+	p.town.mu.Lock()
+	defer p.town.mu.Unlock()
+	p.met[device] = addrs
 }
 
 // deviceOf is whose node it is that dialled.
