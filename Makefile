@@ -20,7 +20,7 @@ CALM = ./cmd/salon ./ledger/... ./node/market/... ./node/sim ./relay ./room/...
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
 
-.PHONY: build run test quick bench soak fuzz page clean help \
+.PHONY: build run test test-lightning quick bench soak fuzz page clean help \
 	check-format check-vet check-staticcheck check-page check-types check-vulnerabilities test-pure test-calm test-race
 .NOTPARALLEL:
 
@@ -37,6 +37,11 @@ test: ## everything: format, vet, staticcheck, page, types, all tests with the r
 		check-vulnerabilities test-pure test-calm test-race
 	@echo '== all checks passed'
 
+# .ci/lightning says why if there is nothing to test with; the tests then skip.
+test-lightning: ## tickets paid by Lightning: btcd and lnd on loopback, built once into the user's cache (5 minutes the first time)
+	@.ci/install run
+	@SALON_LIGHTNING="$$(.ci/lightning)" $(GO) test -count=1 -p=1 -v -timeout=10m -tags=nolibopusfile,lnd -run='^Test(Lightning|RealLnd.*)$$' ./node/market ./node/integration
+
 # Six at a time: they mostly wait, and take little without the race detector.
 quick: ## go test -short: no browser, nothing long (under 3 minutes)
 	@.ci/install run
@@ -48,10 +53,11 @@ bench: build ## costs and delays beside their aims, about 5 minutes (BENCH='comm
 	@echo 'click: click on a room to its first sound in Chromium, beside the aim of 400 ms (11 rounds; skipped without Chromium)'
 	@$(GO) test -run='^$$' -bench=ClickToSound -benchtime=11x ./node/browser
 
-soak: ## rooms at full length: ten minutes of real nodes; simulated, 10,000 peers, 10,000 rooms with liars, two virtual hours (over an hour)
+soak: ## rooms at full length: ten minutes of real nodes; simulated, 10,000 peers, 10,000 rooms with liars, two virtual hours; 100 rushes for tickets (over an hour)
 	@.ci/install run
 	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=30m -run='^TestNothingGrows$$' ./node/integration
 	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=2h ./node/sim
+	SALON_SOAK=1 $(GO) test -count=1 -v -timeout=1h -run='^(TestRushInParallel|TestRushAtThreeSellers)$$' ./ledger ./node/market
 
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/install run
@@ -64,7 +70,7 @@ clean: ## what was built here; not Go's caches
 	rm -rf bin node/web/page/node_modules
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 check-format:
 	@echo '== gofmt'

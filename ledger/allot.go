@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"salon/ledger/doc"
@@ -106,7 +107,10 @@ func (a *Adopt) apply(b *Books, e Entry) error {
 	case !known:
 		s = offerState{Host: cert.Person, Payee: allot.Payee, To: allot.To, Next: allot.From, Epoch: b.Epoch, Allot: a.Allot, Expires: allot.Expires}
 	case s.Allot != a.Allot:
-		return fmt.Errorf("%w: an allotment of this offer", ErrDuplicate)
+		if s.lapse(b, first); s.Reserved > 0 || s.left() > 0 || offer.Version < s.Version {
+			return fmt.Errorf("%w: an allotment of this offer", ErrDuplicate)
+		}
+		s.Payee, s.To, s.Next, s.Allot, s.Expires = allot.Payee, allot.To, allot.From, a.Allot, allot.Expires
 	case offer.Version <= s.Version:
 		return fmt.Errorf("%w: version %d", ErrDuplicate, offer.Version)
 	}
@@ -124,6 +128,12 @@ func (r Return) check() error {
 	if r.Allot.IsZero() || r.By.IsZero() || r.From > MaxSeats {
 		return fieldError("allotment, signer or serial")
 	}
+	if err := checkSerials(r.Free); err != nil {
+		return err
+	}
+	if n := len(r.Free); n > 0 && r.Free[n-1] >= r.From {
+		return fieldError("serial %d is given back twice", r.Free[n-1])
+	}
 	return checkTimes(r.Time)
 }
 
@@ -139,7 +149,8 @@ func (r *Reclaim) check() error {
 }
 
 // apply takes serials back. Only the seller can say that it has not sold them: after an allotment's end alone, the host
-// cannot know, and lets them be rather than sell one seat twice. In the seller's own log it ends the allotment.
+// cannot know, and lets them be rather than sell one seat twice. In the seller's own log it ends the allotment. What was held
+// then, and is not bought in the end, a later Return gives back.
 func (r *Reclaim) apply(b *Books, _ Entry) error {
 	ret, err := document[Return](b, r.Return)
 	if err != nil {
@@ -155,38 +166,111 @@ func (r *Reclaim) apply(b *Books, _ Entry) error {
 		return fmt.Errorf("%w: allotment %s", ErrUnknown, ret.Allot.Short())
 	case ret.By != a.Seller:
 		return ErrSigner
-	case a.Returned:
+	case ret.From == a.To && len(ret.Free) == 0:
 		return ErrDuplicate
-	case ret.From < a.From || ret.From > a.To:
-		return fmt.Errorf("%w: serial %d is not of %d to %d", ErrSeat, ret.From, a.From, a.To)
+	case ret.From < a.From || ret.From > a.To || len(ret.Free) > 0 && ret.Free[0] < a.From:
+		return fmt.Errorf("%w: serials given back are not all of %d to %d", ErrSeat, a.From, a.To)
 	}
 	s, err := b.ownOffer(a.Offer)
 	if err != nil {
 		return err
 	}
+	back := ret.Free
 	for serial := ret.From; serial < a.To; serial++ {
-		if _, used := load[seatState](b, keySeat+a.Offer.key()+be32(serial)); used {
+		back = append(back, serial)
+	}
+	for _, serial := range back {
+		key := keySeat + a.Offer.key() + be32(serial)
+		if at, used := load[seatState](b, key); used {
+			if at.Gen == 0 {
+				return ErrDuplicate
+			}
 			return fmt.Errorf("%w: serial %d was reported as sold", ErrSeat, serial)
 		}
+		b.save(key, seatState{}) // it cannot be given back again
 		s.free(b, a.Offer, serial)
 	}
-	a.To, a.Returned = ret.From, true
+	a.To = ret.From
 	b.save(key, a)
 	b.save(keyOffer+a.Offer.key(), s)
 	return b.err
 }
 
-// end is the seller's side of a return: no serial from there on was used, and none will be.
+// end is the seller's side of a return: what it gives back was not used, and nothing more is sold.
 func (r Return) end(b *Books) error {
 	first, ok := load[ID](b, keyAdopted+r.Allot.key())
 	if !ok {
 		return fmt.Errorf("%w: allotment %s", ErrUnknown, r.Allot.Short())
 	}
 	s, _ := load[offerState](b, keyOffer+first.key())
-	if r.From < s.Next || r.From > s.To {
+	s.lapse(b, first)
+	if s.Allot != r.Allot || r.From < s.Next || r.From > s.To {
 		return fmt.Errorf("%w: serials below %d may be sold", ErrSeat, s.Next)
 	}
-	s.To = r.From
+	free := s.drain(b, first)
+	for _, serial := range r.Free {
+		i := slices.Index(free, serial)
+		if i < 0 {
+			return fmt.Errorf("%w: serial %d is not free", ErrSeat, serial)
+		}
+		free = slices.Delete(free, i, i+1)
+	}
+	for _, serial := range free {
+		s.free(b, first, serial)
+	}
+	if s.To = r.From; s.Expires == 0 || b.Now < s.Expires {
+		s.Expires = b.Now
+	}
 	b.save(keyOffer+first.key(), s)
 	return b.err
+}
+
+// drain empties the queue of serials to be sold again.
+func (s *offerState) drain(b *Books, first ID) []uint32 {
+	var free []uint32
+	for ; s.FreeHead < s.FreeTail; s.FreeHead++ {
+		key := keyFree + first.key() + be64(s.FreeHead)
+		serial, _ := load[uint32](b, key)
+		b.drop(key)
+		free = append(free, serial)
+	}
+	return free
+}
+
+// GiveUp ends an allotment that this node sells from: what is neither sold nor held goes back to the host. It returns the
+// signed return, and nothing if there is nothing to give back.
+func (b *Books) GiveUp(k doc.PrivateKey, allot ID) ([]byte, []Draft, error) {
+	first, ok := load[ID](b, keyAdopted+allot.key())
+	if !ok {
+		return nil, nil, fmt.Errorf("%w: allotment %s", ErrUnknown, allot.Short())
+	}
+	s, _ := load[offerState](b, keyOffer+first.key())
+	if s.Allot != allot {
+		return nil, nil, b.err // another has taken its place, which takes that nothing was left of it
+	}
+	seen := Books{ix: newDraft(b.ix, b.Total), Now: b.Now}
+	s.lapse(&seen, first)
+	left := s.left()
+	free := s.drain(&seen, first)
+	slices.Sort(free)
+	if err := seen.err; err != nil || left == 0 {
+		return nil, nil, err
+	}
+	raw, id, err := Sign(k, Return{Allot: allot, By: k.Public(), From: s.Next, Free: free[:min(len(free), maxCount)], Time: b.Now})
+	if err != nil {
+		return nil, nil, err
+	}
+	return raw, []Draft{{Body: &Reclaim{Return: id}, Docs: [][]byte{raw}}}, nil
+}
+
+// Lend lets another device sell n seats of an offer, until then, for a payee.
+func (b *Books) Lend(first ID, seller, payee Key, n uint32, expires time.Time) ([]Draft, error) {
+	s, err := b.sellable(first)
+	if err != nil {
+		return nil, err
+	}
+	if left := s.To - s.Next; n > left {
+		return nil, fmt.Errorf("%w: %d to be allotted, %d left", ErrSoldOut, n, left)
+	}
+	return []Draft{{Body: &Allot{Offer: first, Seller: seller, Payee: payee, From: s.To - n, To: s.To, Expires: expires.UnixMilli()}}}, nil
 }

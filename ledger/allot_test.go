@@ -233,7 +233,7 @@ func TestReturn(t *testing.T) {
 	seller.refuses(ErrSeat, reclaimAll, all)
 	rest, reclaim := back(7)
 	seller.must(reclaim, rest)
-	if _, _, err := seller.soldBy(t, host.person.Public(), offer, 11, 1); !errors.Is(err, ErrSoldOut) {
+	if _, _, err := seller.soldBy(t, host.person.Public(), offer, 11, 1); !errors.Is(err, ErrExpired) {
 		t.Errorf("sold after giving back: %v", err)
 	}
 	host.must(reclaim, rest)
@@ -243,4 +243,212 @@ func TestReturn(t *testing.T) {
 	}
 	forged, forgedID, _ := Sign(seed(9), Return{Allot: allot.ID, By: seed(9).Public(), From: 6})
 	host.refuses(ErrSigner, &Reclaim{Return: forgedID}, forged)
+}
+
+// What was held when an allotment was given up, and then not bought, comes back too: each seat once, and none that is sold.
+func TestReturnOfWhatWasHeld(t *testing.T) {
+	host, seller, offer, allot := allotted(t, Key{})
+	me := host.person.Public()
+	giveUp := func() []byte {
+		t.Helper()
+		var raw []byte
+		if _, err := seller.try(func(b *Books) (d []Draft, err error) { raw, d, err = b.GiveUp(seller.key, allot.ID); return d, err }); err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	back := func(raw []byte) (*Reclaim, []byte) {
+		_, id, err := OpenDocument[Return](raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &Reclaim{Return: id}, raw
+	}
+	var quotes []ID
+	for n := range uint32(3) {
+		order, _ := seller.order(seed(20+n), me, offer, 1)
+		_, quote, err := seller.quote(order, byCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		quotes = append(quotes, quote)
+	}
+	first := giveUp() // of serials 6 to 8 none is free yet
+	reclaim, raw := back(first)
+	host.must(reclaim, raw)
+	if n := host.left(offer.ID); n != 7 {
+		t.Errorf("%d seats after one came back", n)
+	}
+	sold, err := seller.sell(Payment{Quote: quotes[1], Proof: []byte("1")}) // paid in time, though the sale is over
+	if err != nil || len(sold.Tickets) != 1 {
+		t.Fatalf("a seat that was held: %v", err)
+	}
+	if again := giveUp(); again != nil {
+		t.Error("what is held is given back")
+	}
+	seller.now = seller.now.Add(HoldFor)
+	rest := giveUp()
+	ret, _, err := OpenDocument[Return](rest)
+	if err != nil || !slices.Equal(ret.Free, []uint32{6, 8}) {
+		t.Fatalf("%+v, %v", ret, err)
+	}
+	reclaim, raw = back(rest)
+	host.must(reclaim, raw)
+	host.refuses(ErrDuplicate, reclaim, raw)
+	if n := host.left(offer.ID); n != 9 {
+		t.Errorf("%d seats after two more", n)
+	}
+	if again := giveUp(); again != nil {
+		t.Error("it is given back again")
+	}
+	// Attack: what was given back is sold and reported, or given back once more.
+	tk := offer.Body.(*Offer).TicketFor(6, 1, seed(20).Public(), seller.key.Public())
+	sign := func(d Document) ([]byte, ID) {
+		raw, id, err := Sign(seller.key, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw, id
+	}
+	order, orderID := seller.order(seed(20), me, offer, 1)
+	quote, quoteID := sign(Quote{Order: orderID, By: seller.key.Public(), Rail: "card", Price: eur(500), Serials: []uint32{6}, Time: noon.UnixMilli(), Expires: noon.Add(HoldFor).UnixMilli()})
+	receipt, receiptID := sign(Receipt{Order: orderID, Quote: quoteID, By: seller.key.Public(), Rail: "card", Proof: []byte("2"), Paid: eur(500), Time: noon.UnixMilli()})
+	ticket, ticketID := sign(tk)
+	host.refuses(ErrSeat, &Report{Order: orderID, Quote: quoteID, Receipt: receiptID, Tickets: []ID{ticketID}}, order, quote, receipt, ticket)
+	twice, twiceID := sign(Return{Allot: allot.ID, By: seller.key.Public(), From: ret.From, Free: []uint32{6}, Time: 1})
+	host.refuses(ErrDuplicate, &Reclaim{Return: twiceID}, twice)
+	seller.refuses(ErrSeat, &Reclaim{Return: twiceID}, twice)
+	if _, err := host.buy(seed(30), offer, 9); err != nil {
+		t.Errorf("the seats that came back: %v", err)
+	}
+}
+
+// A device may be allotted more once nothing is left of what it had.
+func TestAllottedAgain(t *testing.T) {
+	host, seller, offer, allot := allotted(t, Key{})
+	more := host.must(&Allot{Offer: offer.ID, Seller: seller.key.Public(), Payee: host.person.Public(), From: 3, To: 6, Expires: noon.Add(2 * time.Hour).UnixMilli()})
+	adopt := &Adopt{Offer: offer.ID, Allot: more.ID, Cert: host.cert()}
+	seller.refuses(ErrDuplicate, adopt, offer.Raw(), more.Raw())
+	if _, _, err := seller.soldBy(t, host.person.Public(), offer, 10, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := seller.try(func(b *Books) (d []Draft, err error) { _, d, err = b.GiveUp(seller.key, allot.ID); return d, err }); err != nil {
+		t.Fatal(err)
+	}
+	seller.must(adopt, offer.Raw(), more.Raw())
+	_, docs, err := seller.soldBy(t, host.person.Public(), offer, 11, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tk, _, _ := OpenDocument[Ticket](docs[3]); tk.Serial != 3 {
+		t.Errorf("sold serial %d", tk.Serial)
+	}
+	if _, err := seller.try(func(b *Books) (d []Draft, err error) { _, d, err = b.GiveUp(seller.key, allot.ID); return d, err }); err != nil {
+		t.Errorf("the first once more: %v", err)
+	}
+}
+
+// A refunded seat is the host's to sell again, whoever sold it first: two may not.
+func TestRefundedSeatOfASeller(t *testing.T) {
+	cohost := seed(3).Public()
+	host, seller, offer, _ := allotted(t, cohost)
+	var docs [][][]byte
+	var reports []*Report
+	for n := range uint32(4) {
+		report, d, err := seller.soldBy(t, cohost, offer, 10+n, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports, docs = append(reports, report), append(docs, d)
+	}
+	giveBack := func(x *node) {
+		t.Helper()
+		if _, err := x.try(func(b *Books) ([]Draft, error) {
+			return b.GiveBack(reports[0].Receipt, "card", []byte("back"), ReasonAsked)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	giveBack(seller)
+	if _, _, err := seller.soldBy(t, cohost, offer, 20, 1); !errors.Is(err, ErrSoldOut) {
+		t.Errorf("the seller sells it again: %v", err)
+	}
+	for i := range reports {
+		host.must(reports[i], docs[i]...)
+	}
+	giveBack(host)
+	if n := host.left(offer.ID); n != 7 {
+		t.Errorf("%d seats", n)
+	}
+	if a, b := seller.balance(Payable(host.person.Public())), host.balance(Receivable(cohost)); a != -1500 || b != 1500 {
+		t.Errorf("the seller owes %d, the host is owed %d", -a, b)
+	}
+	sold, err := host.buy(seed(30), offer, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tk, _, _ := OpenDocument[Ticket](sold.Tickets[6]); tk.Serial != 6 || tk.Gen != 2 || tk.By != host.key.Public() {
+		t.Errorf("%+v", tk)
+	}
+}
+
+// Host and seller count log epochs of their own: what the seller sold before or after a restore of either is taken.
+func TestReportAcrossEpochs(t *testing.T) {
+	for _, restored := range []string{"host", "seller"} {
+		host, seller, offer, _ := allotted(t, Key{})
+		open := func(x *node) {
+			x.must(&Opened{Cert: x.cert(), Epoch: x.books.Epoch + 1, Before: x.books.Log})
+		}
+		sell := func(buyer uint32) (*Report, [][]byte) {
+			report, docs, err := seller.soldBy(t, host.person.Public(), offer, buyer, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return report, docs
+		}
+		report, docs := sell(10)
+		if restored == "host" {
+			open(host)
+		} else {
+			open(seller)
+		}
+		tk, _, _ := OpenDocument[Ticket](docs[3])
+		for _, gen := range []uint32{2, 1<<31 + 1} { // attack: a generation that leaves none for the next
+			tk.Gen = gen
+			raw, id, err := Sign(seller.key, tk)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wrong := *report
+			wrong.Tickets = []ID{id}
+			host.refuses(ErrGeneration, &wrong, docs[0], docs[1], docs[2], raw)
+		}
+		host.must(report, docs...)
+	}
+}
+
+// On the host's account a seller has no debts in its books: it counts the seats of each buyer against the credit.
+func TestCreditOnTheHostsAccount(t *testing.T) {
+	host, seller, offer, _ := allotted(t, Key{})
+	buy := func(nonce byte) error {
+		order, _ := seller.order(seed(10), host.person.Public(), offer, 1, func(o *Order) { o.Nonce[0] = nonce })
+		_, quote, err := seller.quote(order, Terms{Rail: IOURail, Credit: 1000})
+		if err != nil {
+			return err
+		}
+		iou, _, err := Sign(seed(10), IOU{Quote: quote, Debtor: seed(10).Public(), Creditor: host.person.Public(), Money: eur(500), Time: noon.UnixMilli()})
+		if err != nil {
+			return err
+		}
+		_, err = seller.sell(Payment{Quote: quote, IOU: iou, Credit: 1000})
+		return err
+	}
+	for n := range byte(2) {
+		if err := buy(n); err != nil {
+			t.Fatalf("ticket %d: %v", n, err)
+		}
+	}
+	if err := buy(2); !errors.Is(err, ErrCredit) {
+		t.Errorf("beyond the credit: %v", err)
+	}
 }

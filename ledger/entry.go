@@ -264,7 +264,7 @@ var documents = map[string]func(raw []byte) (statement, Key, error){
 	"order": peekSigner[Order], "quote": peekSigner[Quote], "receipt": peekSigner[Receipt], "ticket": peekSigner[Ticket],
 	"transfer": peekSigner[Transfer], "iou": peekSigner[IOU], "settle": peekSigner[Settle],
 	"settled": peekSigner[Settled], "return": peekSigner[Return], "revocations": peekSigner[Revocations],
-	"card": peekSigner[Card], "banner": peekSigner[Banner],
+	"card": peekSigner[Card], "leave": peekSigner[Leave], "banner": peekSigner[Banner],
 }
 
 func peekSigner[D Document](raw []byte) (statement, Key, error) {

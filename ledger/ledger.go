@@ -56,6 +56,15 @@ func (id ID) IsZero() bool { return id == ID{} }
 // MarshalText makes an ID readable in JSON.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
+// UnmarshalText is the way back from MarshalText.
+func (id *ID) UnmarshalText(b []byte) error {
+	parsed, err := ParseID(string(b))
+	if err == nil {
+		*id = parsed
+	}
+	return err
+}
+
 // A Room is the ID of a room (room.ID, which this package does not know).
 type Room [16]byte
 

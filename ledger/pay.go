@@ -180,6 +180,9 @@ func (g *Got) apply(b *Books, _ Entry) error {
 	if p.receipt.Rail != IOURail {
 		b.posted.move(Asset(p.receipt.Rail), ExpenseRail, g.Cost)
 	}
+	if p.order.Purpose == ForSubscription {
+		b.subscribed(p)
+	}
 	pay.State, pay.Receipt = Done, g.Receipt
 	b.save(key, pay)
 	return b.err

@@ -64,6 +64,10 @@ func (r *Report) apply(b *Books, _ Entry) error {
 			return ErrSigner
 		}
 		payee = a.Payee
+		// The seller sells a seat once. What it gave back, or what was revoked, is the host's to sell.
+		if _, used := load[seatState](b, keySeat+v.First.key()+be32(t.Serial)); used {
+			return fmt.Errorf("%w: serial %d is not the seller's any more", ErrSeat, t.Serial)
+		}
 		if err := s.issue(b, v.First, o, t, id, r.Receipt, p.order.Buyer); err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func (r *Revoke) check() error {
 	return r.Reason.check()
 }
 
-// apply voids tickets, and gives their seats back to be sold.
+// apply voids tickets, and gives their seats back to be sold: by the host, whoever sold them first, for two must not.
 func (r *Revoke) apply(b *Books, _ Entry) error {
 	s, ok := load[offerState](b, keyOffer+r.Offer.key())
 	if !ok {
@@ -107,7 +107,9 @@ func (r *Revoke) apply(b *Books, _ Entry) error {
 		}
 		b.save(key, seatState{Gen: at.Gen})
 		s.Issued--
-		s.free(b, r.Offer, serial)
+		if s.Allot.IsZero() {
+			s.free(b, r.Offer, serial)
+		}
 	}
 	s.Revokes++
 	b.save(keyOffer+r.Offer.key(), s)

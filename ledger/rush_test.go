@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -110,6 +111,7 @@ func TestRushInParallel(t *testing.T) {
 	}
 	for run := range runs {
 		rushOnce(t, uint64(run), buyers)
+		t.Logf("seed %d: fifty of %d", run, buyers)
 	}
 }
 
@@ -167,10 +169,23 @@ func rushOnce(t *testing.T, seedOf uint64, buyers int) {
 	if issued.Load() != 50 || refused.Load() != int64(buyers-50) {
 		t.Errorf("run %d: %d issued, %d refused", seedOf, issued.Load(), refused.Load())
 	}
+	owed := Amount(0)
 	for _, s := range shops {
+		balances, err := s.store.Balances()
+		if err != nil {
+			t.Error(err)
+		}
+		for _, b := range balances {
+			if strings.HasPrefix(string(b.Account), "recv:") {
+				owed += b.Money.Amount
+			}
+		}
 		if err := s.store.Close(); err != nil {
 			t.Error(err)
 		}
 		healthy(t, s.o.Dir)
+	}
+	if owed != 50*500 {
+		t.Errorf("run %d: buyers owe %d for 50 tickets", seedOf, owed)
 	}
 }

@@ -128,7 +128,7 @@ func (s *offerState) issue(b *Books, first ID, o Offer, t Ticket, id ID, receipt
 	switch {
 	case !at.Ticket.IsZero():
 		return fmt.Errorf("%w: serial %d is taken", ErrSeat, t.Serial)
-	case t.Gen != b.nextGen(at):
+	case t.By == b.Device && t.Gen != b.nextGen(at) || t.By != b.Device && !t.isFirst():
 		return fmt.Errorf("%w: %d after %d", ErrGeneration, t.Gen, at.Gen)
 	case !t.isOf(o):
 		return mismatch("the ticket is to another room, class or time")
@@ -142,6 +142,11 @@ func (s *offerState) issue(b *Books, first ID, o Offer, t Ticket, id ID, receipt
 // nextGen is the generation of a seat's next ticket: one more than the newest. After a restore it is beyond all that the
 // lost end of the log may have signed, so that no two tickets are ever of one seat and generation.
 func (b *Books) nextGen(at seatState) uint32 { return max(at.Gen, b.Epoch<<epochBits) + 1 }
+
+// isFirst reports whether a ticket is the first of its seat in some epoch of its signer: another device's is not ours.
+func (t Ticket) isFirst() bool {
+	return t.Gen&(1<<epochBits-1) == 1 && t.Gen>>epochBits < 1<<(31-epochBits)
+}
 
 const epochBits = 20 // below them, generations count within a log epoch
 

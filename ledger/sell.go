@@ -30,7 +30,7 @@ func (b *Books) Quote(k doc.PrivateKey, rawOrder, note []byte, t Terms) ([]byte,
 		return raw, nil, err
 	}
 	if t.Rail == IOURail {
-		if err := b.credit(order, t.Fee, t.Credit); err != nil {
+		if err := b.credit(order, t.Fee, t.Credit, 0); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -101,9 +101,19 @@ func (b *Books) raw(id ID) ([]byte, error) {
 	return e.Docs[at.Index], nil
 }
 
-// credit refuses an IOU of somebody who would then owe too much.
-func (b *Books) credit(order Order, fee, limit Amount) error {
+// credit refuses an IOU of somebody who would then owe too much. What is sold on a host's account is in the host's books alone: a
+// seller of it goes by how many seats the buyer has from it, but for the counted ones, which are this order's.
+func (b *Books) credit(order Order, fee, limit Amount, counted uint32) error {
 	owes := b.Balance(order.Price.Cur, Receivable(order.Buyer))
+	if v, ok := load[versionState](b, keyVersion+order.Offer.key()); ok {
+		if s, _ := load[offerState](b, keyOffer+v.First.key()); !s.Allot.IsZero() && s.Payee == s.Host {
+			var err error
+			has := b.count(v.First, order.Buyer, 0)
+			if owes, err = (order.Price.Amount / Amount(order.Count)).Times(has - min(has, counted)); err != nil {
+				return err
+			}
+		}
+	}
 	sum, err := owes.Plus(order.Price.Amount)
 	if err != nil || sum > limit-fee {
 		return fmt.Errorf("%w: %s of %s", ErrCredit, Money{Amount: sum, Cur: order.Price.Cur}, Money{Amount: limit, Cur: order.Price.Cur})
@@ -149,7 +159,11 @@ func (b *Books) Sell(k doc.PrivateKey, pay Payment) (Sold, []Draft, error) {
 	sale := &Sale{}
 	d := Draft{Body: sale}
 	if q.Rail == IOURail {
-		if err := b.credit(order, q.Fee, pay.Credit); err != nil {
+		counted := uint32(0)
+		if s, _ := load[offerState](b, keyOffer+st.Offer.key()); s.held(b, st.Offer, st.Hold) {
+			counted = uint32(len(q.Serials))
+		}
+		if err := b.credit(order, q.Fee, pay.Credit, counted); err != nil {
 			return Sold{}, nil, err
 		}
 		_, iou, err := OpenDocument[IOU](pay.IOU)

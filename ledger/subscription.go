@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Grace is how long a subscription still opens rooms after what is paid has run out: a renewal may be on its way.
 const Grace = 3 * 24 * time.Hour
@@ -26,6 +29,13 @@ func (b *Books) renew(p paid, st quoteState) {
 	sub, _ := load[subscriptionState](b, key)
 	length := p.quote.Through - p.quote.From
 	b.save(key, subscriptionState{Through: max(sub.Through, p.quote.From) + length})
+}
+
+// subscribed notes a period at who has paid it: under the version of the offer that was ordered, since the payer has no other.
+func (b *Books) subscribed(p paid) {
+	key := keySubscription + p.order.Offer.key() + bytesOf(p.order.Buyer)
+	sub, _ := load[subscriptionState](b, key)
+	b.save(key, subscriptionState{Through: max(sub.Through, p.quote.Through)})
 }
 
 // withdraw takes a refunded period off again.
@@ -58,6 +68,66 @@ func (b *Books) Subscription(first ID, buyer Key) Subscription {
 		return Subscription{Ended: true}
 	}
 	return Subscription{Through: time.UnixMilli(s.Through), Ended: s.Ended}
+}
+
+func (Leave) kind() string  { return "leave" }
+func (l Leave) signer() Key { return l.By }
+
+func (l Leave) check() error {
+	if l.Offer.IsZero() || l.By.IsZero() || l.Through == 0 {
+		return fieldError("offer, buyer or end")
+	}
+	return checkTimes(l.Through)
+}
+
+// Unsubscribe ends what a subscriber wants to end. Ending it twice is ending it once: then nothing is to be appended.
+func (b *Books) Unsubscribe(raw []byte) ([]Draft, error) {
+	l, _, err := OpenDocument[Leave](raw)
+	if err != nil {
+		return nil, err
+	}
+	v, ok := load[versionState](b, keyVersion+l.Offer.key())
+	if !ok {
+		return nil, fmt.Errorf("%w: offer %s", ErrUnknown, l.Offer.Short())
+	}
+	switch s, ok := load[subscriptionState](b, keySubscription+v.First.key()+bytesOf(l.By)); {
+	case !ok:
+		return nil, fmt.Errorf("%w: no subscription", ErrUnknown)
+	case s.Through != l.Through:
+		return nil, mismatch("it was renewed since")
+	case s.Ended:
+		return nil, nil
+	}
+	return []Draft{{Body: &Unsubscribe{Offer: v.First, Buyer: l.By}}}, nil
+}
+
+// Cancelled reports whether an offer is over.
+func (b *Books) Cancelled(first ID) bool {
+	s, _ := load[offerState](b, keyOffer+first.key())
+	return s.Cancelled
+}
+
+// A Subscriber is one of an offer of this node.
+type Subscriber struct {
+	Offer ID // first version
+	Buyer Key
+	Subscription
+}
+
+// Subscribers lists all that there ever were.
+func (s *Store) Subscribers() (list []Subscriber, err error) {
+	_, err = s.scan(keySubscription, func(b *Books, rest string) {
+		if len(rest) != len(ID{})+len(Key{}) {
+			b.fail(fmt.Errorf("%w: a subscription", ErrCorrupt))
+			return
+		}
+		one := Subscriber{Offer: ID([]byte(rest[:len(ID{})])), Buyer: Key([]byte(rest[len(ID{}):]))}
+		if _, own := load[offerState](b, keyOffer+one.Offer.key()); own {
+			one.Subscription = b.Subscription(one.Offer, one.Buyer)
+			list = append(list, one)
+		}
+	})
+	return list, err
 }
 
 func (*Unsubscribe) Kind() Kind    { return KindUnsubscribe }

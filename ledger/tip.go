@@ -11,8 +11,8 @@ import (
 // (Banner), and who gave it what may be seen of it (Card). A card goes with the order. It is left out where the giver's
 // name is hidden, and then the tip is the payee's word alone; where the amount is hidden neither statement has it.
 
-// MaxShown is the length of a Shown in bytes: the longest that there can be is 1.5 KiB.
-const MaxShown = 2 << 10
+// MaxShown is the length of a Shown in bytes: the longest that there can be is 3.5 KiB.
+const MaxShown = 4 << 10
 
 func (Card) kind() string  { return "card" }
 func (c Card) signer() Key { return c.By }
@@ -76,6 +76,7 @@ type Tip struct {
 	Name    string // by which From wants to be thanked
 	Money   Money  // none if it is hidden
 	Charity Key    // whom To takes it for; zero if it is To's own
+	Pledge  bool   // that it gets to the charity is To's word alone
 	Note    string // empty if there is none, or it was erased
 	Time    time.Time
 }
@@ -94,7 +95,7 @@ func (s Shown) Open(now time.Time) (Tip, error) {
 	if payee.Device != n.By {
 		return Tip{}, fmt.Errorf("%w: the banner is of somebody else", ErrSigner)
 	}
-	t := Tip{Order: n.Order, Room: n.Room, To: payee.Person, Money: n.Money, Charity: n.Charity, Time: time.UnixMilli(n.Time)}
+	t := Tip{Order: n.Order, Room: n.Room, To: payee.Person, Money: n.Money, Charity: n.Charity, Pledge: isPledge(n.Charity, s.Place, now), Time: time.UnixMilli(n.Time)}
 	if len(s.Note) > 0 {
 		if noteID(s.Note) != n.Note {
 			return Tip{}, mismatch("another note")
@@ -144,7 +145,7 @@ func ParseShown(raw []byte) (Shown, error) {
 	return s, doc.Unmarshal(raw, &s)
 }
 
-// Show makes what a room may see of a tip that is paid, but for the note, which is not in the log. It is the same each time.
+// Show makes what a room may see of a tip that is paid, but for note and place, which are not in the log. It is the same each time.
 func (b *Books) Show(k doc.PrivateKey, cert []byte, quote ID) (s Shown, note ID, err error) {
 	d, err := b.Deal(quote)
 	if err != nil {

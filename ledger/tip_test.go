@@ -247,15 +247,55 @@ func TestLongestShown(t *testing.T) {
 		Card:   ok2(Sign(device, Card{Order: fill32[ID](1), Payee: fill32[Key](2), By: device.Public(), Cert: cert, Name: strings.Repeat("𐀀", maxName), Room: fill16[Room](3), Money: most, Note: noteID, Charity: fill32[Key](4)})),
 		Note:   note,
 	}
-	raw, err := s.Encode()
-	t.Logf("%d bytes", len(raw))
+	e, err := signEntry(device, Head{Log: ID{1}, Size: 1 << 40, Last: ID{2}, Time: maxMilli}, maxMilli, &RailKey{Rail: strings.Repeat("a", maxRail), Address: strings.Repeat("a", maxAddress), To: maxMilli}, nil)
 	if err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	if s.Place, err = (Place{Cert: cert, Entry: e.Raw()}).Encode(); err != nil || len(s.Place) > maxPlace {
+		t.Error(len(s.Place), err)
+	}
+	if raw, err := s.Encode(); err != nil || len(raw) < MaxShown/2 {
+		t.Error(len(raw), err)
+	}
+}
+
+// A charity's own word on where it is paid tells a gift from a pledge. Attack: that of somebody else, of another time, or none.
+func TestPledge(t *testing.T) {
+	charity, eve := newNode(t, 5), newNode(t, 9)
+	x := tip(t, func(o *Order) { o.Purpose, o.Charity = ForCharity, charity.person.Public() })
+	place := func(n *node, k *RailKey) []byte {
+		return ok(Place{Cert: n.cert(), Entry: n.must(k).Raw()}.Encode())
+	}
+	address := RailKey{Rail: "lnd", Address: "node", From: noon.UnixMilli(), To: noon.Add(time.Hour).UnixMilli()}
+	forged := ok(Place{Cert: charity.cert(), Entry: eve.must(&address).Raw()}.Encode())
+	offer := ok(Place{Cert: charity.cert(), Entry: charity.must(evening(1, eur(1))).Raw()}.Encode())
+	for _, c := range []struct {
+		name   string
+		place  []byte
+		at     time.Time
+		pledge bool
+	}{
+		{"its own", place(charity, &address), noon, false},
+		{"none", nil, noon, true},
+		{"of another time", place(charity, &address), noon.Add(time.Hour), true},
+		{"somebody else's", place(eve, &address), noon, true},
+		{"in its name", forged, noon, true},
+		{"another statement of its own", offer, noon, true},
+		{"rubbish", []byte("rubbish"), noon, true},
+	} {
+		x.shown.Place = c.place
+		got, err := x.shown.Open(c.at)
+		if err != nil || got.Pledge != c.pledge || got.Charity != charity.person.Public() || x.order.IsPledge(c.place, c.at) != c.pledge {
+			t.Errorf("%s: %+v, %v", c.name, got, err)
+		}
+	}
+	if own := tip(t); own.order.IsPledge(nil, noon) {
+		t.Error("a tip for no charity is a pledge")
 	}
 }
 
 func FuzzShown(f *testing.F) {
-	f.Add(unhex(f, "83 41 01 41 02 41 03"))
+	f.Add(unhex(f, "84 41 01 41 02 41 03 41 04"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := ParseShown(b)
 		if err != nil {

@@ -125,6 +125,13 @@ type Settled struct {
 	Time   int64 `cbor:"3,keyasint"`
 }
 
+// A Leave is signed by a subscriber: what is paid is used up, and nothing follows.
+type Leave struct {
+	Offer   ID    `cbor:"1,keyasint"` // as in the order
+	By      Key   `cbor:"2,keyasint"` // the buyer
+	Through int64 `cbor:"3,keyasint"` // until when is paid: after a renewal this says nothing
+}
+
 // A Card is signed by who gives a tip: this a room may see of it.
 type Card struct {
 	Order   ID     `cbor:"1,keyasint"`
@@ -151,21 +158,31 @@ type Banner struct {
 	Time    int64  `cbor:"9,keyasint"` // of the receipt
 }
 
-// A Shown is what a room shows of a tip: the array [banner, card, note]. The card is empty where the giver's name is hidden,
-// the note where there is none.
+// A Shown is what a room shows of a tip: the array [banner, card, note, place]. The card is empty where the giver's name is hidden,
+// the note where there is none, the place if the tip is for no charity, or for one of which nothing signed is at hand.
 type Shown struct {
 	_      struct{} `cbor:",toarray"`
 	Banner []byte
 	Card   []byte
 	Note   []byte
+	Place  []byte
 }
 
-// A Return is signed by the seller of an allotment: from this serial on I have sold none, and will sell none.
+// A Place is somebody's own word on where they are paid: the array [certificate of their device, its RailKey entry].
+type Place struct {
+	_     struct{} `cbor:",toarray"`
+	Cert  []byte
+	Entry []byte
+}
+
+// A Return is signed by the seller of an allotment: from this serial on, and of these below, I have sold none, and will sell
+// none.
 type Return struct {
-	Allot ID     `cbor:"1,keyasint"`
-	By    Key    `cbor:"2,keyasint"`
-	From  uint32 `cbor:"3,keyasint"`
-	Time  int64  `cbor:"4,keyasint"`
+	Allot ID       `cbor:"1,keyasint"`
+	By    Key      `cbor:"2,keyasint"`
+	From  uint32   `cbor:"3,keyasint"`
+	Time  int64    `cbor:"4,keyasint"`
+	Free  []uint32 `cbor:"5,keyasint,omitempty"` // were held at times; ascending
 }
 
 // A Revocations is signed by the host's device: older generations than these are void.
@@ -464,7 +481,6 @@ type allotState struct {
 	Seller   Key
 	Payee    Key
 	From, To uint32 // To is where the seller returned the rest from, if it did
-	Returned bool
 }
 
 type quoteState struct {

@@ -202,6 +202,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
 	c = &child{id: id, author: author, name: name, at: conn.RemoteMultiaddr(), ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person), ticket: ticket}
+	if c.claim = j.Claim; !c.warm {
+		c.asked = r.state.Term // welcome sees to it
+	}
 	if old != nil {
 		old.ctl.Close() // the same device came back before its old connection was given up
 		r.goneBelow(r.feeds.below.dropVia(old))

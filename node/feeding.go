@@ -63,6 +63,9 @@ type child struct {
 	report relay.Report
 
 	ticket ledger.Ticket // that it came in with, if it did
+	claim  []byte        // with which it showed it
+	asked  room.Term     // under which the key was asked for with that, by us if not by itself
+	due    time.Time     // when we ask; zero if there is nothing to ask
 	out    bool          // it is about to go, and hears nothing more
 	papers uint64        // version of those that it was told of, 0 for none
 
@@ -339,6 +342,7 @@ func (r *Room) tellPlaceBelow(c *child, m any) {
 		c.listeners = 0
 	}
 	if !c.warm {
+		c.asked = room.Term{}
 		r.noteMove(c)
 		r.tellPapers(nil)
 	}

@@ -130,7 +130,8 @@ type settings struct {
 	Volunteer     bool   `json:"volunteer,omitempty"`      // carries rooms that it hears for others,
 	VolunteerKBPS int    `json:"volunteer_kbps,omitempty"` // with so much upload
 
-	Credit map[ledger.Currency]ledger.Amount `json:"credit,omitempty"` // that a buyer may owe in all
+	Credit  map[ledger.Currency]ledger.Amount `json:"credit,omitempty"`  // that a buyer may owe in all,
+	Lending map[doc.PublicKey]creditLine      `json:"lending,omitempty"` // and people with limits of their own
 }
 
 // settings reads what there is; a damaged file is none.

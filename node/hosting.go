@@ -19,20 +19,21 @@ import (
 // hosting is what only the host of a room has. Room.mu guards the fields.
 type hosting struct {
 	*feeding
-	replay    *room.Replay
-	absent    absences
-	recalls   recalls
-	roster    roster
-	notice    notice // what the last announcement said
-	sight     sight
-	door      door
-	news      chan struct{} // holds one: announce soon
-	keeper    keeper
-	keyholder keyholder
-	seats     map[ticketSeat]session // of tickets
-	asked     map[peer.ID]*asked     // relays
-	accused   map[peer.ID]*accused
-	evidence  allowance
+	replay      *room.Replay
+	absent      absences
+	recalls     recalls
+	roster      roster
+	notice      notice // what the last announcement said
+	sight       sight
+	door        door
+	news        chan struct{} // holds one: announce soon
+	keeper      keeper
+	keyholder   keyholder
+	tickets     ticketDoor
+	subscribers subscriberDoor
+	asked       map[peer.ID]*asked // relays
+	accused     map[peer.ID]*accused
+	evidence    allowance
 	// volunteers are the listeners' devices that may carry the room for others, as long as it is open to everybody.
 	volunteers map[doc.PublicKey]bool
 }
@@ -40,7 +41,7 @@ type hosting struct {
 func (r *Room) newHosting() *hosting {
 	return &hosting{
 		feeding: r.feeds, replay: &room.Replay{}, asked: make(map[peer.ID]*asked), accused: make(map[peer.ID]*accused), volunteers: make(map[doc.PublicKey]bool),
-		seats: make(map[ticketSeat]session), absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu), keyholder: newKeyholder(),
+		absent: make(absences), recalls: make(recalls), door: newDoor(holdTime(r.charter)), news: make(chan struct{}, 1), keeper: newKeeper(&r.mu), keyholder: newKeyholder(),
 	}
 }
 
@@ -183,6 +184,7 @@ func (r *Room) tend(ctx context.Context) {
 			return
 		case <-second.C:
 			now := time.Now()
+			r.renewSubscribers(now)
 			r.everySecond(now)
 			r.sweep(now)
 			r.recall(ctx, now)

@@ -271,6 +271,8 @@ func doorText(code string) string {
 		return errInviteOnly.Text
 	case errTicketOnly.Code:
 		return errTicketOnly.Text
+	case errSubscribersOnly.Code:
+		return errSubscribersOnly.Text
 	case codeElsewhere:
 		return "Somebody came in with this ticket on another device. If that was you, go on there."
 	case "removed":
@@ -290,9 +292,20 @@ var errInviteOnly = &UserError{Code: "invite_only", Text: "This room is by invit
 func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.Ticket, *relay.Refuse) {
 	err := r.state.Gate().Admit(who, shown, now)
 	if err == nil {
+		if s := r.state; s.Charter.Access == room.ByTicket && !s.Leads(who.Person) && !s.IsListed(who.Person) {
+			if ticket, err := r.shownTicket(who, shown, now); err == nil {
+				return ticket, nil // they need none while they are on stage, and stay on it no longer than they like
+			}
+		}
 		return ledger.Ticket{}, nil
 	}
 	no := errInviteOnly
+	if errors.Is(err, room.ErrNoSubscriber) {
+		if r.subscribes(who, now) {
+			return ledger.Ticket{}, nil
+		}
+		no = errSubscribersOnly
+	}
 	if errors.Is(err, room.ErrNoTicket) {
 		ticket, err := r.shownTicket(who, shown, now)
 		switch {

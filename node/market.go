@@ -19,7 +19,9 @@ import (
 
 // A shop is the node's ledger with its market. Most nodes never buy or sell: it begins with the first need.
 type shop struct {
-	market atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
+	market  atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
+	sellers *sellerBook
+	asked   atomic.Bool // a stream is being read that may want this node to sell
 
 	mu    sync.Mutex // guards the fields below; held while the ledger opens
 	store *ledger.Store
@@ -38,8 +40,12 @@ func (n *Node) Market() (*market.Market, error) {
 		n.shop.err = ledgerError(err)
 		return nil, n.shop.err
 	}
-	m := market.New(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.rails(store),
-		Credit: func(_ ledger.Key, cur ledger.Currency) ledger.Amount { return n.home.Credit(cur) }, Via: n.dialOnStage, Tipped: n.tipped})
+	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.rails(store),
+		Credit: n.credit(store), Vouched: n.vouched, Via: n.dialOnStage, Tipped: n.tipped, Place: n.home.charity})
+	if err != nil {
+		n.o.Log.Error("wishes are lost", "err", err)
+	}
+	m := market.New(o)
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
 		return nil, errors.Join(err, store.Close())
 	}
@@ -80,13 +86,12 @@ func (n *Node) closeShop() error {
 
 // serveTicket answers a buyer.
 func (n *Node) serveTicket(s network.Stream) {
-	m := n.shop.market.Load()
+	m, from := n.shop.market.Load(), string(s.Conn().RemotePeer())
 	if m == nil {
-		n.counts.Add("ticket_without_ledger")
-		s.Reset()
+		n.openForHost(from, s)
 		return
 	}
-	m.Serve(n.ctx, string(s.Conn().RemotePeer()), s)
+	m.Serve(n.ctx, from, s)
 }
 
 // findSeller puts in the peerstore what is known of where a device is: from rooms that we are in and that are announced, and from when

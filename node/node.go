@@ -122,6 +122,7 @@ func (n *Node) start() error {
 	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
 		n.o.Log.Warn("list of people damaged", "err", err)
 	}
+	n.shop.sellers = openSellers(n.home)
 	if n.passes, err = openPasses(n.home); err != nil {
 		n.o.Log.Warn("passes damaged", "err", err)
 	}
@@ -456,6 +457,11 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 			return nil, err
 		}
 	}
+	if s.Access == room.BySubscription {
+		if err := n.offersSubscription(); err != nil {
+			return nil, err
+		}
+	}
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
@@ -496,6 +502,7 @@ func (r *Room) appoint(list []PersonView, now time.Time) error {
 // the room.
 func (r *Room) begin(stageOnly bool, now time.Time, parts ...func(context.Context)) error {
 	r.renewPapers(now)
+	r.renewSubscribers(now)
 	var err error
 	r.mu.Lock()
 	if stageOnly {
@@ -687,6 +694,9 @@ func (n *Node) leave(r *Room) {
 		r.abandon()
 	}
 	r.close()
+	if leads && n.Person() == r.hostPerson() {
+		n.endSale(r.id)
+	}
 	if err := n.home.forgetRoom(r.id); err != nil {
 		n.o.Log.Error("room not forgotten", "room", r.id.String(), "err", err)
 	}

@@ -56,6 +56,8 @@ func (r *Room) keepPapers(ctx context.Context) {
 		r.mu.Lock()
 		needed := r.state == nil || r.charter.Access == room.ByTicket
 		r.tellPapers(nil)
+		r.askForChildren(looked)
+		r.turnOutVoid() // who was on stage then may not be now
 		r.mu.Unlock()
 		if !needed {
 			return
@@ -202,9 +204,7 @@ func (r *Room) takePapers(m relay.Papers, via *controlConn, now time.Time) error
 	}
 	p.version, p.last = p.version+1, m
 	r.tellPapers(via)
-	if p.gate != nil {
-		r.turnOutVoid()
-	}
+	r.turnOutVoid()
 	r.changed()
 	return nil
 }

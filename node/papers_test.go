@@ -127,7 +127,7 @@ func TestPapersOfAStranger(t *testing.T) {
 	ticket, holder := g.holding()
 	x := newIntruder(t, relayed)
 	x.claim = x.claimOf(room.Claim{Ticket: ticket, Held: room.Held(holder, g.host.id, x.author())})
-	if m := x.join(); !isAccept(m) {
+	if m := x.joins(relayed); !isAccept(m) {
 		t.Fatalf("%+v", m)
 	}
 	relayed.mu.Lock()

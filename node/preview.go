@@ -30,7 +30,7 @@ func (n *Node) Preview(ctx context.Context, ref string) (PreviewView, error) {
 		ID: a.Room, Title: a.Title, Host: PersonView{a.Host, a.HostName}, Mode: a.Mode.String(), Language: a.Language,
 		Listeners: a.Listeners, Speakers: a.Speakers, Locked: a.Locked, StageOnly: a.StageOnly,
 		Waiting: a.Starts != 0, Starts: c.Starts, RecordAsks: c.RecordAsks, Price: a.Price,
-		Access: a.Access.String(), Invited: a.Access == room.Anyone || link.Secret != [32]byte{} || n.passes.of(link.Room) != nil || ticket != nil,
+		Access: a.Access.String(), Invited: a.Access == room.Anyone || link.Secret != [32]byte{} || n.passes.of(link.Room) != nil || ticket != nil || a.Access == room.BySubscription && n.subscribesTo(link.Host, time.Now()),
 	}, nil
 }
 

@@ -25,11 +25,12 @@ func (n *Node) findKept(now time.Time) {
 	}
 }
 
-// Notices is what a person should know of the start of the node, in sentences.
+// Notices is what a person should know of the start of the node, and of rooms with tickets that broke off, in sentences.
 func (n *Node) Notices() []string {
+	broken := n.brokenOff()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return slices.Clone(n.notices)
+	return append(slices.Clone(n.notices), broken...)
 }
 
 func (n *Node) notice(text string) {

@@ -50,7 +50,7 @@ func (h *Home) keepRoomNote(note roomNote) error {
 
 // begun reports whether a purchase that did not end well may still bring tickets: the seller has not refused it.
 func begun(err error) bool {
-	return errors.Is(err, market.ErrPending) || explain(sellerError(err)).Code == errNoSeller.Code
+	return errors.Is(err, market.ErrPending) || explain(sellerError(err)).Code == errUnreachable.Code
 }
 
 // noteRoom keeps what is known of a room that one has bought tickets to, and may ask its host. Where that fails the tickets are

@@ -232,3 +232,51 @@ func TestCancelTickets(t *testing.T) {
 		t.Errorf("put off after it was cancelled: %v", err)
 	}
 }
+
+// A room that breaks off asks its host, as long as anybody has a ticket that is good: it says so until the host has decided.
+func TestSaleBreaksOff(t *testing.T) {
+	for name, decide := range map[string]func(n *Node, ref string) error{
+		saleCancelled: func(n *Node, ref string) error { _, err := n.CancelTickets(t.Context(), ref, false); return err },
+		saleOver:      func(n *Node, ref string) error { _, err := n.CloseSale(ref); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := plantAs(t, byTicket, 4)
+			ana, bo := g.host.n, startNode(t, "Bo", nil)
+			ref := g.host.id.String()
+			sale := func() SaleView {
+				t.Helper()
+				list, err := ana.Sales()
+				if err != nil || len(list) != 1 || list[0].Room != g.host.id {
+					t.Fatalf("%+v, %v", list, err)
+				}
+				return list[0]
+			}
+			g.buys(bo)
+			if s := sale(); s.State != saleRuns || s.Asks || s.Issued != 1 || s.Left != 19 || s.Title != "Grove" || len(ana.Notices()) != 0 {
+				t.Errorf("while it runs: %+v", s)
+			}
+			if _, err := ana.CloseSale(ref); code(err) != "still_open" {
+				t.Errorf("closed while it runs: %v", err)
+			}
+			ana.leave(g.host)
+			if s := sale(); s.State != saleBrokeOff || !s.Asks || s.Issued != 1 {
+				t.Errorf("after it broke off: %+v", s)
+			}
+			if _, err := bo.BuyTickets(t.Context(), g.host.View().Link, 1, fiveEuro, ledger.IOURail); code(err) != "not_on_sale" {
+				t.Errorf("a ticket to a room that has ended: %v", err)
+			}
+			if texts := ana.Notices(); len(texts) != 1 || !strings.Contains(texts[0], ref[:10]) || !strings.Contains(texts[0], ": 1.") {
+				t.Errorf("the host reads %q", texts)
+			}
+			if err := decide(ana, ref); err != nil {
+				t.Fatal(err)
+			}
+			if s := sale(); s.State != name || s.Asks || len(s.Due) != 0 || len(ana.Notices()) != 0 {
+				t.Errorf("once it is decided: %+v, %q", s, ana.Notices())
+			}
+			if _, err := bo.BuyTickets(t.Context(), g.host.View().Link, 1, fiveEuro, ledger.IOURail); err == nil {
+				t.Error("tickets are sold to it")
+			}
+		})
+	}
+}

@@ -8,14 +8,14 @@ import (
 	"salon/room"
 )
 
-// A SalesView is how the tickets of a room sell, as its host sees it.
-type SalesView struct {
-	Offers []OfferSales `json:"offers"`
+// A TakingsView is how the tickets of a room sell, as its host sees it.
+type TakingsView struct {
+	Offers []OfferTakings `json:"offers"`
 	Credit string       `json:"credit"` // how much a buyer may owe in all, in the currency of the first offer; "" without one
 }
 
-// OfferSales are those of one offer.
-type OfferSales struct {
+// OfferTakings are those of one offer.
+type OfferTakings struct {
 	Name     string      `json:"name"`
 	Price    string      `json:"price"`
 	Seats    uint32      `json:"seats"` // in all
@@ -26,7 +26,7 @@ type OfferSales struct {
 	Gross    string      `json:"gross"`    // taken, without what went back
 	Back     string      `json:"back"`     // what went back
 	Shares   []ShareView `json:"shares"`   // who gets how much of gross, the host first
-	Sales    []SaleView  `json:"sales"`    // the newest first, at most 100
+	Sales    []TakingView  `json:"sales"`    // the newest first, at most 100
 }
 
 // A ShareView is somebody's part of the income.
@@ -37,8 +37,8 @@ type ShareView struct {
 	Money       string        `json:"money"`
 }
 
-// A SaleView is one sale.
-type SaleView struct {
+// A TakingView is one sale.
+type TakingView struct {
 	Receipt  string        `json:"receipt"`
 	Buyer    doc.PublicKey `json:"buyer"` // as a rule a key made for this purchase
 	Count    uint32        `json:"count"`
@@ -51,8 +51,8 @@ type SaleView struct {
 var cutNames = map[ledger.Cut]string{ledger.CutCoHost: "co-host", ledger.CutRelays: "relays", ledger.CutCharity: "charity", ledger.CutFund: "fund"}
 
 // Sales says how the tickets of a room sell. It is the host's to know.
-func (r *Room) Sales() (SalesView, error) {
-	v := SalesView{Offers: []OfferSales{}}
+func (r *Room) Sales() (TakingsView, error) {
+	v := TakingsView{Offers: []OfferTakings{}}
 	r.mu.Lock()
 	host := r.charter.Host
 	r.mu.Unlock()
@@ -73,8 +73,8 @@ func (r *Room) Sales() (SalesView, error) {
 		if v.Credit == "" {
 			v.Credit = money(r.n.home.Credit(cur))
 		}
-		o := OfferSales{Name: s.Offer.Name, Price: s.Offer.Price.String(), Seats: s.Offer.Seats, Sold: s.Issued, Held: s.Held, Left: s.Left,
-			Refunded: s.Refunded, Gross: money(s.Gross), Back: money(s.Back), Sales: []SaleView{}}
+		o := OfferTakings{Name: s.Offer.Name, Price: s.Offer.Price.String(), Seats: s.Offer.Seats, Sold: s.Issued, Held: s.Held, Left: s.Left,
+			Refunded: s.Refunded, Gross: money(s.Gross), Back: money(s.Back), Sales: []TakingView{}}
 		own := ShareView{To: "host", BasisPoints: ledger.Whole}
 		rest := s.Gross
 		for i, share := range s.Offer.Split {
@@ -86,7 +86,7 @@ func (r *Room) Sales() (SalesView, error) {
 		o.Shares = append([]ShareView{own}, o.Shares...)
 		for i := len(s.Last) - 1; i >= 0; i-- {
 			one := s.Last[i]
-			sold := SaleView{Receipt: one.Receipt.String(), Buyer: one.Buyer, Count: one.Count, Sum: one.Money.String(), Rail: one.Rail, Time: one.Time.UnixMilli()}
+			sold := TakingView{Receipt: one.Receipt.String(), Buyer: one.Buyer, Count: one.Count, Sum: one.Money.String(), Rail: one.Rail, Time: one.Time.UnixMilli()}
 			if one.Back > 0 {
 				sold.Refunded = money(one.Back)
 			}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -25,6 +26,11 @@ var errTicketOnly = &UserError{Code: "ticket_only", Text: "This room is for tick
 
 // codeElsewhere puts out who had the seat.
 const codeElsewhere = "ticket_elsewhere"
+
+// A ticketDoor is what who leads a room by ticket knows of the tickets that are in it. Room.mu guards the fields.
+type ticketDoor struct {
+	seats map[ticketSeat]session
+}
 
 type ticketSeat struct {
 	class  uint8
@@ -61,15 +67,18 @@ func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (led
 
 // takeSeat gives a ticket's seat to a device. It returns why not, if so. r.mu is held.
 func (r *Room) takeSeat(t ledger.Ticket, who doc.Author, claim room.Claim) (code string) {
-	seats := r.host.seats
-	old, taken := seats[seatOf(t)]
+	d := &r.host.tickets
+	if d.seats == nil {
+		d.seats = make(map[ticketSeat]session)
+	}
+	old, taken := d.seats[seatOf(t)]
 	switch {
 	case taken && old.device != who.Device && old.claim >= claim.Time:
 		return codeElsewhere // it was put out, and comes back with what it showed before
 	case taken && old.device != who.Device:
 		r.showOut(old.device, codeElsewhere)
 	}
-	seats[seatOf(t)] = session{who.Device, claim.Time}
+	d.seats[seatOf(t)] = session{who.Device, claim.Time}
 	return ""
 }
 
@@ -103,9 +112,61 @@ func (r *Room) turnOut(c *child, code string) {
 	r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: code, Text: doorText(code)}) })
 }
 
+// askAfter is how long our children have to ask for the key themselves, where they are new to us or to who leads.
+const askAfter = keyAgain + time.Second
+
+// askForChildren asks for the key for those of our children who came in with a ticket and may not have asked: a node that was told the
+// key by another might have a place here and ask for nothing, so that nobody would know of it. r.mu is held.
+func (r *Room) askForChildren(now time.Time) {
+	if r.feeds == nil || r.state == nil || r.phase.Over() {
+		return
+	}
+	for _, c := range r.feeds.children {
+		switch {
+		case c.ticket == ledger.Ticket{} || c.warm || c.out || c.carry > 0 || c.asked == r.state.Term:
+			continue
+		case c.due.IsZero():
+			c.due = now.Add(askAfter)
+		}
+		if now.Before(c.due) || !r.askFor(c, now) {
+			continue
+		}
+		c.asked, c.due = r.state.Term, time.Time{}
+	}
+}
+
+// askFor asks for the key in a child's name. It reports whether it could. r.mu is held.
+func (r *Room) askFor(c *child, now time.Time) bool {
+	device, have := c.author.Device, r.state.KeyEpoch // the child says itself if it lacks it
+	if r.host == nil {
+		if r.guest.ctl == nil || r.carries == nil || !r.carries.asked.take(now, askRelayRate, askRelayBurst) {
+			return false
+		}
+		r.feeds.setWay(device, c)
+		r.guest.ctl.Send(relay.Ask{Device: device, Claim: c.claim, Key: have})
+		return true
+	}
+	if _, told := r.host.keyholder.members[device]; told {
+		return true
+	}
+	claim, author, err := room.OpenClaim(c.claim, now)
+	if err != nil {
+		r.turnOut(c, errTicketOnly.Code) // it was opened before: who showed it may not do so any more
+		return true
+	}
+	r.feeds.setWay(device, c)
+	if code, _ := r.decideAsk(author, claim, sha256.Sum256(c.claim), have, now); code != "" {
+		r.sendBoxes([]relay.Box{{Device: device, Code: code}})
+	}
+	return true
+}
+
 // turnOutVoid puts out whose ticket is void by now: of their place here, and where the room is led also of those who are told its
 // key. r.mu is held.
 func (r *Room) turnOutVoid() {
+	if r.papers.gate == nil || r.state == nil || r.phase.Over() {
+		return
+	}
 	void := func(t ledger.Ticket, p doc.PublicKey) bool {
 		return t != (ledger.Ticket{}) && r.papers.gate.Standing(t) != nil && !r.state.Knows(p)
 	}
@@ -113,7 +174,7 @@ func (r *Room) turnOutVoid() {
 		for device, m := range r.host.keyholder.members {
 			if void(m.ticket, m.author.Person) {
 				r.showOut(device, errTicketOnly.Code)
-				delete(r.host.seats, seatOf(m.ticket))
+				delete(r.host.tickets.seats, seatOf(m.ticket))
 			}
 		}
 	}

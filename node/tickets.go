@@ -73,6 +73,17 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 		return nil, err
 	}
 	list, err := m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
+	if err == nil {
+		n.learnSellers(ctx, m, link)
+	}
+	for _, other := range n.otherSellers(link) {
+		if err == nil && len(list) > 0 {
+			break
+		}
+		if more, one := m.Shelf(ctx, other, link.Host, ledger.Room(link.Room)); one == nil {
+			list, err = more, nil
+		}
+	}
 	if err != nil {
 		return nil, sellerError(err)
 	}
@@ -83,8 +94,13 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 	return views, nil
 }
 
-// BuyTickets buys tickets to a room at a price, of all of them, that the buyer has seen.
+// BuyTickets buys tickets to a room at a price, of all of them, that the buyer has seen, with a key made for this.
 func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price ledger.Money, rail string) (BoughtView, error) {
+	return n.BuyTicketsAs(ctx, ref, count, price, rail, false)
+}
+
+// BuyTicketsAs is BuyTickets which, if known, shows the host who buys: what the host lends to that person, it lends.
+func (n *Node) BuyTicketsAs(ctx context.Context, ref string, count uint32, price ledger.Money, rail string, known bool) (BoughtView, error) {
 	link, err := n.seller(ref)
 	if err != nil {
 		return BoughtView{}, err
@@ -93,7 +109,7 @@ func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price l
 	if err != nil {
 		return BoughtView{}, err
 	}
-	b, err := m.Buy(ctx, market.Want{Seller: link.Device, Host: link.Host, Room: ledger.Room(link.Room), Count: count, Price: price, Rail: rail})
+	b, err := m.Buy(ctx, n.wantOf(link, count, price, rail, known))
 	if err == nil || begun(err) {
 		n.noteRoom(ctx, link, err == nil)
 	}
@@ -107,6 +123,8 @@ func (n *Node) BuyTickets(ctx context.Context, ref string, count uint32, price l
 	return v, nil
 }
 
+var errUnreachable = &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
+
 // sellerError tells a seller's refusal, which is explained as it is, from one that cannot be reached.
 func sellerError(err error) error {
 	for i := range explained {
@@ -114,10 +132,8 @@ func sellerError(err error) error {
 			return err
 		}
 	}
-	return errNoSeller
+	return errUnreachable
 }
-
-var errNoSeller = &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
 
 // Tickets lists those that this node's person has bought or was given and that have not run out, by when they do.
 func (n *Node) Tickets() ([]TicketView, error) {

@@ -45,8 +45,8 @@ type TipView struct {
 	Note   string      `json:"note"`           // "" for none
 	Time   int64       `json:"time"`           // unix ms
 
-	// Pledge is the charity for which To takes it, if so: that they pass it on is their word alone.
-	Pledge *doc.PublicKey `json:"pledge,omitempty"`
+	Charity *doc.PublicKey `json:"charity,omitempty"` // for which To takes it, if so
+	Pledge  bool           `json:"pledge"`            // that it gets there is To's word alone: the charity has signed nothing
 }
 
 // A TipWish is a tip to give.
@@ -71,8 +71,9 @@ type TippedView struct {
 	Fee     string        `json:"fee"`  // the rail's, on top; "" for none
 	Owed    bool          `json:"owed"` // nothing is paid yet: this person owes it
 
-	// Pledge means that who is given it says to pass it on to a charity. Nothing that the charity has signed is at hand.
-	Pledge bool `json:"pledge"`
+	// Pledge means that it gets to the charity by the word of who is given it alone. Nothing that the charity has signed is at hand.
+	Pledge  bool `json:"pledge"`
+	Charity bool `json:"charity"` // it is for one
 }
 
 var (
@@ -111,7 +112,7 @@ func (n *Node) Tip(ctx context.Context, w TipWish) (TippedView, error) {
 	if err != nil {
 		return TippedView{}, tipError(err)
 	}
-	v := TippedView{Order: given.Order.String(), Receipt: given.Receipt.String(), To: to.person, Amount: w.Money.String(), Owed: w.Rail == ledger.IOURail, Pledge: !w.Charity.IsZero()}
+	v := TippedView{Order: given.Order.String(), Receipt: given.Receipt.String(), To: to.person, Amount: w.Money.String(), Owed: w.Rail == ledger.IOURail, Pledge: given.Pledge, Charity: !w.Charity.IsZero()}
 	if given.Fee.Amount != 0 {
 		v.Fee = given.Fee.String()
 	}
@@ -338,7 +339,7 @@ func (r *Room) takeTip(t ledger.Tip, now time.Time) bool {
 		v.From = &PersonView{t.From, t.Name}
 	}
 	if !t.Charity.IsZero() {
-		v.Pledge = &t.Charity
+		v.Charity, v.Pledge = &t.Charity, t.Pledge
 	}
 	if !t.Money.IsZero() {
 		v.Amount = t.Money.String()

@@ -44,7 +44,7 @@ type RoomCard struct {
 	Locked    bool       `json:"locked"`
 	StageOnly bool       `json:"stage_only"`
 	Starts    int64      `json:"starts"` // unix ms, while the doors are not open yet; else 0
-	Access    string     `json:"access"` // who may come in: open, invite or ticket
+	Access    string     `json:"access"` // who may come in: open, invite, ticket or subscribers
 	Price     string     `json:"price"`  // of a ticket, as announced, such as "5.00 EUR"; "" if the room is free, or is not announced by its host
 }
 
@@ -62,7 +62,7 @@ type PreviewView struct {
 	Waiting    bool       `json:"waiting"`
 	Starts     int64      `json:"starts"`      // unix ms of a scheduled start, else 0
 	RecordAsks bool       `json:"record_asks"` // recording only while the host says that the room is recorded
-	Access     string     `json:"access"`      // who may come in: open, invite or ticket
+	Access     string     `json:"access"`      // who may come in: open, invite, ticket or subscribers
 	Invited    bool       `json:"invited"`     // what this node has for it, its link, a pass or a ticket, lets one in, as far as it knows
 	Captions   string     `json:"captions"`    // languages; "" for none
 	Price      string     `json:"price"`       // "" for free
@@ -118,7 +118,7 @@ type RoomView struct {
 	Starts      int64        `json:"starts"`            // unix ms of a scheduled start, else 0
 	Recording   bool         `json:"recording"`         // the host says that the room is recorded
 	RecordAsks  bool         `json:"record_asks"`       // recording only while it does
-	Access      string       `json:"access"`            // who may come in: open, invite or ticket
+	Access      string       `json:"access"`            // who may come in: open, invite, ticket or subscribers
 	Listed      []PersonView `json:"listed,omitempty"`  // the guest list, told to host and co-hosts alone
 	Keepers     []PersonView `json:"keepers,omitempty"` // who hand out a closed room's key while nobody leads
 

@@ -189,7 +189,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity", "locked", "devices", "blocked", errInviteOnly.Code, errTicketOnly.Code, codeElsewhere:
+	case "full", "identity", "locked", "devices", "blocked", errInviteOnly.Code, errTicketOnly.Code, errSubscribersOnly.Code, codeElsewhere:
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)

@@ -30,14 +30,16 @@ type Gate interface {
 	Admit(who doc.Author, shown Claim, now time.Time) error
 }
 
-// Gate is what the room's access says: for a closed room, the guest list and the invitation in the state. Tickets it does not
-// know: whom it refuses with ErrNoTicket may come in with one.
+// Gate is what the room's access says: for a closed room, the guest list and the invitation in the state. Tickets and
+// subscriptions it does not know: whom it refuses with ErrNoTicket or ErrNoSubscriber may come in with one.
 func (s *State) Gate() Gate {
 	switch s.Charter.Access {
 	case Anyone:
 		return everybody{}
 	case ByTicket:
-		return byTicket{s}
+		return listed{s, ErrNoTicket}
+	case BySubscription:
+		return listed{s, ErrNoSubscriber}
 	}
 	return byInvitation{s}
 }
@@ -66,19 +68,23 @@ func (g byInvitation) Admit(who doc.Author, shown Claim, now time.Time) error {
 	return ErrNoInvitation
 }
 
-// byTicket takes no passes: a ticket may be given away, or its money back.
-type byTicket struct{ s *State }
+// listed takes no passes: a ticket may be given away, or its money back, and a subscription ends.
+type listed struct {
+	s  *State
+	no error
+}
 
-func (g byTicket) Admit(who doc.Author, _ Claim, _ time.Time) error {
+func (g listed) Admit(who doc.Author, _ Claim, _ time.Time) error {
 	if g.s.Knows(who.Person) {
 		return nil
 	}
-	return ErrNoTicket
+	return g.no
 }
 
-// Knows reports whether p may come into a closed room with nothing to show.
+// Knows reports whether p may come into a closed room with nothing to show. A raised hand, which takes nobody's leave, is not worth
+// a ticket.
 func (s *State) Knows(p Person) bool {
-	return s.Leads(p) || s.IsKeeper(p) || s.IsListed(p) || s.seat(p) != nil || s.hand(p) >= 0 || s.IsInvited(p)
+	return s.Leads(p) || s.IsKeeper(p) || s.IsListed(p) || s.seat(p) != nil || s.IsInvited(p) || s.Charter.Access != ByTicket && s.hand(p) >= 0
 }
 
 // IsListed reports whether p is on the guest list.
@@ -164,8 +170,8 @@ func (s *State) checkGate() error {
 	switch {
 	case s.Key != [32]byte{}:
 		return bad("the key of a closed room")
-	case s.Charter.Access == ByTicket && !s.Invitation.IsZero():
-		return bad("an invitation into a room by ticket")
+	case s.Charter.Access != ByInvitation && !s.Invitation.IsZero():
+		return bad("an invitation into a room by ticket or subscription")
 	case s.KeyEpoch == 0, s.Check == [32]byte{}, (s.KeyEpoch == 1) != (s.OldCheck == [32]byte{}):
 		return bad("the key's epoch")
 	case len(s.Listed) > MaxListed:

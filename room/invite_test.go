@@ -290,6 +290,7 @@ func TestTicketGate(t *testing.T) {
 		{"who is on the guest list", gilA.second(), Claim{}, true},
 		{"a speaker", boA.first(), Claim{}, true},
 		{"a stranger", dan, Claim{Room: id}, false},
+		{"who has raised a hand", cyA.first(), Claim{}, false},
 		{"the link", dan, Claim{Room: id, Invited: Invited(invitation.Seed(), id, dan)}, false},
 		{"a pass of the host", dan, Claim{Room: id, Pass: ok(SignPass(ana(t), Pass{id, dan.Person, 1}))}, false},
 		{"what may be a ticket", dan, Claim{Room: id, Ticket: []byte{1}, Held: Held(key(70), id, dan)}, false},

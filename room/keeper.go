@@ -21,8 +21,8 @@ func (s *State) ruleKeeper(ev, want Event) (Event, error) {
 		return refuse(ErrNotAllowed)
 	case !s.IsClosed():
 		return refuse(ErrOpenRoom) // everybody has the key
-	case s.Charter.Access == ByTicket:
-		return refuse(ErrNotAllowed) // who leads knows alone that a ticket is not used twice
+	case s.Charter.Access != ByInvitation:
+		return refuse(ErrNotAllowed) // who leads knows alone who has paid, and that a ticket is not used twice
 	case ev.Kind == Relieve && !s.IsKeeper(ev.To):
 		return refuse(ErrNoChange)
 	case ev.Kind == Relieve:

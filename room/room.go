@@ -61,6 +61,7 @@ var (
 	ErrNotRemoved   = errors.New("room: was not removed")
 	ErrNoInvitation = errors.New("room: by invitation only")
 	ErrNoTicket     = errors.New("room: for ticket holders only")
+	ErrNoSubscriber = errors.New("room: for subscribers only")
 	ErrOpenRoom     = errors.New("room: everybody may come in")
 	ErrRemoved      = errors.New("room: removed from the room")
 	ErrEnded        = errors.New("room: has ended")
@@ -158,14 +159,17 @@ func ParseMode(s string) (Mode, error) {
 type Access uint8
 
 const (
-	Anyone       Access = iota // the room's key is public
-	ByInvitation               // who has its link, or is on its guest list
-	ByTicket                   // who holds a ticket, or is on its guest list
+	Anyone         Access = iota // the room's key is public
+	ByInvitation                 // who has its link, or is on its guest list
+	ByTicket                     // who holds a ticket, or is on its guest list
+	BySubscription               // who subscribes to its host, or is on its guest list
 	accesses
 )
 
 // String returns the word that ParseAccess takes.
-func (a Access) String() string { return word([]string{"open", "invite", "ticket"}, uint8(a)) }
+func (a Access) String() string {
+	return word([]string{"open", "invite", "ticket", "subscribers"}, uint8(a))
+}
 
 // ParseAccess reads what String wrote.
 func ParseAccess(s string) (Access, error) {
@@ -174,7 +178,7 @@ func ParseAccess(s string) (Access, error) {
 			return a, nil
 		}
 	}
-	return 0, fmt.Errorf(`%w: access %q; use "open", "invite" or "ticket"`, ErrField, s)
+	return 0, fmt.Errorf(`%w: access %q; use "open", "invite", "ticket" or "subscribers"`, ErrField, s)
 }
 
 // A Role is what somebody is in a room. Larger roles may do more.

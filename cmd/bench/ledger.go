@@ -159,7 +159,10 @@ func (l *ledgerBench) appends(ctx context.Context) ([]row, error) {
 			c.r.values, c.r.raw = append(c.r.values, used[0].Seconds()*1e3/c.n), append(c.r.raw, used[1].Seconds()*1e3/c.n)
 		}
 	}
-	return []row{single, ratio("  as many times the raw cost", single, ledgerAim), batch, ratio("  as many times the raw cost", batch, ledgerAim)}, nil
+	return []row{
+		single, ratio("  as many times the raw cost", single, ledgerAim), aSecond("  a second (raw: bbolt.Update)", single),
+		batch, ratio("  as many times the raw cost", batch, ledgerAim), aSecond("  a second (raw: bbolt.Batch)", batch),
+	}, nil
 }
 
 // inTurn runs both, whoever goes first taking turns, and says how long each took, and how much CPU.
@@ -180,6 +183,16 @@ func ratio(what string, r row, aim float64) row {
 	out := row{what: what, unit: "x", aim: aim}
 	for i, v := range r.values {
 		out.values = append(out.values, v/r.raw[i])
+	}
+	return out
+}
+
+// aSecond is how many of a row, whose unit is ms or µs, go into a second.
+func aSecond(what string, r row) row {
+	in := map[string]float64{"ms": 1e3, "µs": 1e6}[r.unit]
+	out := row{what: what, unit: "1/s"}
+	for i, v := range r.values {
+		out.values, out.raw = append(out.values, in/v), append(out.raw, in/r.raw[i])
 	}
 	return out
 }
@@ -370,7 +383,7 @@ func (l *ledgerBench) sales(ctx context.Context) ([]row, error) {
 	}
 	size, err := l.bytes("sales", ledgerSales)
 	size.what = "database, a sale: 2 entries, 5 documents"
-	return []row{kept, size, checking}, err
+	return []row{kept, size, checking, aSecond("  a second and core (raw: Ed25519)", checking)}, err
 }
 
 // buy goes from an order to its ticket.

@@ -43,6 +43,7 @@ var parts = []part{
 	{"guests", "one stream to 250 browsers by WHEP, beside pion's own way and a loop that only calls sendto (a process each; 11 rounds)", guestCost},
 	{"listeners", "what one more real listener costs a real node ('salon bench', up to 25 s)", listenerCost},
 	{"ledger", "writing, verifying and opening a ledger; selling and checking tickets", ledgerCost},
+	{"sale", "order to ticket by IOU, real nodes on loopback (11 rounds of 20)", saleTime},
 	{"start", "'salon up': process start to page served, and leaving", startTime},
 	{"idle", "'salon up', nothing going on (5 rounds of 2 s)", idleCost},
 }

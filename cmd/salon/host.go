@@ -36,8 +36,8 @@ func hostCommand(f *flags) *cobra.Command {
 			if mode != "talk" && mode != "concert" {
 				return usagef("--mode %s: it is talk or concert", mode)
 			}
-			if access != "open" && access != "invite" && access != "ticket" {
-				return usagef("--access %s: it is open, invite or ticket", access)
+			if access != "open" && access != "invite" && access != "ticket" && access != "subscribers" {
+				return usagef("--access %s: it is open, invite, ticket or subscribers", access)
 			}
 			if sells := access == "ticket"; sells != (price != "") || sells != (seats != 0) || !sells && iouLimit != "" {
 				return usagef("--access ticket, --price and --seats go together, and --iou-limit only with them")
@@ -114,7 +114,7 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&starts, "starts", "", "when the doors open: a time such as 2026-12-24T18:00 or a wait such as 90s; until then people wait")
 	fl.BoolVar(&stageOnly, "stage-only", false, "everybody may come on stage, nobody raises a hand")
 	fl.BoolVar(&recordAsks, "record-asks", false, "listeners record only while you say that the room is recorded")
-	fl.StringVar(&access, "access", "open", "who may come in: open (everybody), invite (who has the link, or is on the guest list) or ticket (who bought one, or is on the guest list)")
+	fl.StringVar(&access, "access", "open", "who may come in: open (everybody), invite (who has the link, or is on the guest list) or ticket (who bought one, or is on the guest list), subscribers (who subscribes to you, or is on the guest list)")
 	fl.StringVar(&price, "price", "", "of a ticket, with --access ticket: money such as '5 EUR' or '2500 sat'")
 	fl.Uint32Var(&seats, "seats", 0, "how many tickets there are")
 	fl.StringVar(&iouLimit, "iou-limit", "", "how much a buyer may owe you in all, '0 EUR' for nothing (default the price)")
@@ -125,7 +125,7 @@ func hostCommand(f *flags) *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("co-host", f.completePeople(false))
 	_ = cmd.RegisterFlagCompletionFunc("keeper", f.completePeople(false))
 	completesTo(cmd, "mode", cobra.ShellCompDirectiveNoFileComp, "talk", "concert")
-	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite", "ticket")
+	completesTo(cmd, "access", cobra.ShellCompDirectiveNoFileComp, "open", "invite", "ticket", "subscribers")
 	completesTo(cmd, "play", cobra.ShellCompDirectiveFilterFileExt, soundFiles...)
 	return cmd
 }

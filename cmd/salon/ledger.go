@@ -38,7 +38,8 @@ func ledgerCommand(f *flags) *cobra.Command {
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print it as JSON: of list and export an array, else an object")
 	cmd.AddCommand(ledgerListCommand(f, &asJSON), ledgerBalanceCommand(f, &asJSON), ledgerVerifyCommand(f, &asJSON), ledgerAuditCommand(f, &asJSON),
 		ledgerExportCommand(f, &asJSON), ledgerBackupCommand(f, &asJSON), ledgerRestoreCommand(f, &asJSON), ledgerFsckCommand(f, &asJSON),
-		ledgerCreditCommand(f, &asJSON), railCommand(f, &asJSON))
+		ledgerSettleCommand(f, &asJSON), ledgerClaimsCommand(f, &asJSON), ledgerReceivedCommand(f, &asJSON), ledgerCreditCommand(f, &asJSON),
+		ledgerAddressCommand(f, &asJSON), ledgerCharityCommand(f, &asJSON), railCommand(f, &asJSON))
 	return cmd
 }
 

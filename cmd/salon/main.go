@@ -107,7 +107,7 @@ func newCommand() *cobra.Command {
 	p.BoolVar(&f.verbose, "verbose", false, "log to standard error, in full detail")
 	p.Var(&f.log, "log", "log to standard error what the node does: text, or json with an object a line")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), ledgerCommand(f), keysCommand(f), hostCommand(f), cohostCommand(f), ticketCommand(f), tipCommand(f), listenCommand(f), speakCommand(f), relayCommand(f), demoCommand(f), simCommand(), openCommand(f))
+	root.AddCommand(up, idCommand(f), versionCommand(), roomsCommand(f), roomCommand(f), peopleCommand(f), ledgerCommand(f), keysCommand(f), hostCommand(f), cohostCommand(f), ticketCommand(f), tipCommand(f), subscribeCommand(f), subscriptionCommand(f), listenCommand(f), speakCommand(f), relayCommand(f), demoCommand(f), simCommand(), openCommand(f))
 	completesTo(root, "home", cobra.ShellCompDirectiveFilterDirs)
 	completesTo(root, "volunteer", cobra.ShellCompDirectiveNoFileComp, "on", "off")
 	completesTo(root, "log", cobra.ShellCompDirectiveNoFileComp, "text", "json")

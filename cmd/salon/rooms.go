@@ -81,6 +81,9 @@ func printRooms(out io.Writer, list []node.RoomCard, asJSON bool) error {
 		if r.Access == "invite" {
 			mode += ", by invitation"
 		}
+		if r.Access == "subscribers" {
+			mode += ", for subscribers"
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%d\n", r.ID.String()[:10], r.Title, r.Host.Name, mode, r.Speakers, r.Listeners)
 	}
 	return w.Flush()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -57,6 +58,69 @@ func printSold(w io.Writer, list []node.SoldView) error {
 		fmt.Fprintf(tab, "%s\t%d\t%s\t%s\t%s\t%s\n", t.Ticket[:8], t.Serial+1, t.Holder.Short(), buyer, rail, t.State)
 	}
 	return tab.Flush()
+}
+
+func ticketSalesCommand(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "sales", Short: "List how the tickets to your rooms sell, and which rooms wait for you to decide", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.withSession(cmd, func(s *session) error {
+				list, err := s.Sales(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
+				}
+				return printSales(cmd.OutOrStdout(), list)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return cmd
+}
+
+func printSales(w io.Writer, list []node.SaleView) error {
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(w, "You sell no tickets.")
+		return err
+	}
+	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tab, "ROOM\tTITLE\tPRICE\tSOLD\tHELD\tLEFT\tGOOD UNTIL\tSTATE")
+	for _, s := range list {
+		state := strings.ReplaceAll(s.State, "_", " ")
+		if s.Asks {
+			state += ": take it up again, put it off, cancel or close it"
+		}
+		for _, due := range s.Due {
+			state += "; still to go back: " + due
+		}
+		fmt.Fprintf(tab, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", s.Room.String()[:10], s.Title, s.Offer.Price, s.Issued, s.Held, s.Left, clock(s.Offer.Ends), state)
+	}
+	return tab.Flush()
+}
+
+func ticketCloseCommand(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "close ROOM", Short: "Say that a room of yours is over: its tickets have been good, and no more are sold",
+		Args: oneArg("room"), ValidArgsFunction: f.completeLive(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.withSession(cmd, func(s *session) error {
+				o, err := s.CloseSale(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(o)
+				}
+				return printOffers(cmd.OutOrStdout(), []node.OfferView{o})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the offer as an object")
+	return cmd
 }
 
 func ticketRefundCommand(f *flags) *cobra.Command {

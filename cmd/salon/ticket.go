@@ -21,8 +21,9 @@ func ticketCommand(f *flags) *cobra.Command {
 		Use: "ticket", Short: "Buy tickets to rooms, give them away, and run the sale of your own", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketTransferCommand(f), ticketAcceptCommand(f), ticketCheckCommand(f),
-		ticketOfferCommand(f), ticketSoldCommand(f), ticketGiveCommand(f), ticketRefundCommand(f), ticketRescheduleCommand(f), ticketCancelCommand(f))
+	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketWishCommand(f), ticketTransferCommand(f), ticketAcceptCommand(f),
+		ticketCheckCommand(f), ticketOfferCommand(f), ticketSoldCommand(f), ticketAllotCommand(f), ticketGiveCommand(f), ticketRefundCommand(f),
+		ticketRescheduleCommand(f), ticketCancelCommand(f), ticketSalesCommand(f), ticketCloseCommand(f))
 	return cmd
 }
 
@@ -77,7 +78,7 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 func clock(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04") }
 
 func ticketBuyCommand(f *flags) *cobra.Command {
-	var asJSON, yes bool
+	var asJSON, yes, known, wait bool
 	var rail, price string
 	var count uint32
 	cmd := &cobra.Command{
@@ -89,6 +90,9 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 			}
 			return f.withSession(cmd, func(s *session) error {
 				total := price
+				if wait && price == "" {
+					return usagef("--wait needs --price: nobody may be there to say it")
+				}
 				if total == "" {
 					list, err := s.OnSale(cmd.Context(), args[0])
 					if err != nil {
@@ -113,7 +117,14 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 						return usagef("%d cost %s, by %s; say --yes to buy", count, total, rail)
 					}
 				}
-				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail)
+				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail, known)
+				if wait && isCode(err, "unreachable") {
+					wish, err := s.Wish(cmd.Context(), args[0], count, total, rail, known)
+					if err != nil {
+						return err
+					}
+					return printWish(cmd.OutOrStdout(), wish, asJSON)
+				}
 				if err != nil {
 					return err
 				}
@@ -128,7 +139,9 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it), lnd (Lightning), lnaddress (Lightning, to a wallet)")
 	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
 	fl.Uint32Var(&count, "count", 1, "how many")
+	fl.BoolVar(&known, "known", false, "show the host who you are, who may lend you more than anybody; else a key made for this purchase buys")
 	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")
+	fl.BoolVar(&wait, "wait", false, "keep a wish if no seller can be reached: it is bought at --price when one can, by 'salon up'")
 	fl.BoolVar(&asJSON, "json", false, "print an object with order, receipt and tickets")
 	return cmd
 }
@@ -169,8 +182,15 @@ func ticketListCommand(f *flags) *cobra.Command {
 				if asJSON {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
 				}
-				if len(list) == 0 {
+				wishes, err := s.Wishes(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if len(list)+len(wishes) == 0 {
 					_, err := fmt.Fprintln(cmd.OutOrStdout(), "You have no tickets.")
+					return err
+				}
+				if err := printWishes(cmd.OutOrStdout(), wishes); err != nil || len(list) == 0 {
 					return err
 				}
 				tab := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)

@@ -54,7 +54,7 @@ func tipCommand(f *flags) *cobra.Command {
 	fl.StringVar(&t.Note, "note", "", fmt.Sprintf("a few words, at most %d characters", ledger.MaxNote))
 	fl.BoolVar(&t.HideName, "hide-name", false, "the room does not see who gave it")
 	fl.BoolVar(&t.HideAmount, "hide-amount", false, "the room does not see how much it is")
-	fl.StringVar(&t.Charity, "charity", "", "the ID of a charity that they take it for: a pledge, which they have to keep")
+	fl.StringVar(&t.Charity, "charity", "", "the ID of a charity that they take it for; a pledge, unless they keep its own word (salon ledger charity)")
 	fl.BoolVar(&yes, "yes", false, "give it")
 	fl.BoolVar(&asJSON, "json", false, "print an object with order and receipt")
 	return cmd
@@ -67,6 +67,8 @@ func printTipped(w io.Writer, g node.TippedView) error {
 	}
 	if g.Pledge {
 		how += ", as a pledge: that it reaches the charity is their word, and the charity has signed nothing."
+	} else if g.Charity {
+		how += ": all of it is for the charity, which has signed where it is paid."
 	} else {
 		how += ": all of it is theirs."
 	}
@@ -77,31 +79,45 @@ func printTipped(w io.Writer, g node.TippedView) error {
 	return err
 }
 
-func ledgerCreditCommand(f *flags, asJSON *bool) *cobra.Command {
+func ledgerAddressCommand(f *flags, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
-		Use: "credit [AMOUNT]", Short: "Show or say how much one person may owe you",
-		Long: "credit shows how much one person may owe you in all, for tickets and tips, or changes it: '20 EUR', or '0 EUR' for nothing.",
+		Use: "address RAIL ADDRESS", Short: "Sign where you are paid, for others to show",
+		Long: "address signs where you are paid, and prints that as one word. Who collects for you keeps it with 'salon ledger charity WORD':\n" +
+			"tips for you are mere pledges without.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usagef("say the way of paying, such as lnd, and the address")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withSession(cmd, func(s *session) error {
-				limits, err := s.Credit(cmd.Context())
-				if len(args) > 0 {
-					limits, err = s.SetCredit(cmd.Context(), strings.Join(args, " "))
-				}
-				if err != nil {
-					return err
-				}
-				if *asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
-						Limits []string `json:"limits"`
-					}{limits})
-				}
-				if len(limits) == 0 {
-					_, err := fmt.Fprintln(cmd.OutOrStdout(), "Nobody may owe you anything.")
-					return err
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "One person may owe you %s.\n", strings.Join(limits, " and "))
-				return err
+				v, err := s.Address(cmd.Context(), args[0], args[1])
+				return printPlace(cmd.OutOrStdout(), v, err, *asJSON, v.Word)
 			})
 		},
 	}
+}
+
+func ledgerCharityCommand(f *flags, asJSON *bool) *cobra.Command {
+	return &cobra.Command{
+		Use: "charity WORD", Short: "Keep what a charity has signed on where it is paid", Args: oneArg("word that the charity's 'salon ledger address' printed"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.withSession(cmd, func(s *session) error {
+				v, err := s.KeepCharity(cmd.Context(), args[0])
+				return printPlace(cmd.OutOrStdout(), v, err, *asJSON, fmt.Sprintf("%s is paid by %s at %s.", v.Person, v.Rail, v.Address))
+			})
+		},
+	}
+}
+
+func printPlace(w io.Writer, v node.PlaceView, err error, asJSON bool, text string) error {
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(w).Encode(v)
+	}
+	_, err = fmt.Fprintln(w, text)
+	return err
 }

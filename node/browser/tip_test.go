@@ -11,7 +11,7 @@ func TestTipInThePage(t *testing.T) {
 	silence := microphone(t, make([]float32, rate))
 	ana, bo := meet(t, silence, silence)
 	ana.startsRoom("Busking", "talk")
-	if _, err := client.New(ana.node.Origin(), ana.node.Key()).SetCredit(t.Context(), "20 EUR"); err != nil {
+	if _, err := client.New(ana.node.Origin(), ana.node.Key()).SetCredit(t.Context(), "", "20 EUR"); err != nil {
 		t.Fatal(err)
 	}
 	bo.clicks("listen")

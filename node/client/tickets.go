@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"salon/node"
 )
@@ -14,9 +15,9 @@ func (c *Client) OnSale(ctx context.Context, ref string) ([]node.OfferView, erro
 	return list.Offers, err
 }
 
-// BuyTickets buys tickets to a room at a price that the buyer has seen.
-func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string) (v node.BoughtView, err error) {
-	body := map[string]any{"count": count, "price": price, "rail": rail}
+// BuyTickets buys tickets to a room at a price that the buyer has seen; if known, the host is shown who buys.
+func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.BoughtView, err error) {
+	body := map[string]any{"count": count, "price": price, "rail": rail, "known": known}
 	for k, what := range refBody(ref) {
 		body[k] = what
 	}
@@ -65,6 +66,18 @@ func (c *Client) OfferTickets(ctx context.Context, ref string, terms map[string]
 	return v, c.Call(ctx, http.MethodPut, "/api/v1/tickets/offers", withRef(ref, terms), &v)
 }
 
+// Sales lists how the tickets to rooms of the node's person sell.
+func (c *Client) Sales(ctx context.Context) ([]node.SaleView, error) {
+	var list struct{ Sales []node.SaleView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets/sales", nil, &list)
+	return list.Sales, err
+}
+
+// CloseSale says that a room of the node's person is over.
+func (c *Client) CloseSale(ctx context.Context, ref string) (v node.OfferView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/close", refBody(ref), &v)
+}
+
 // GiveTicket makes a complimentary ticket.
 func (c *Client) GiveTicket(ctx context.Context, ref, to string) (v node.GivenView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/give", withRef(ref, map[string]any{"to": to}), &v)
@@ -83,4 +96,38 @@ func (c *Client) AcceptTicket(ctx context.Context, text string) (v node.CheckVie
 // CheckTicket reads a ticket.
 func (c *Client) CheckTicket(ctx context.Context, text string) (v node.CheckView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/check", map[string]string{"text": text}, &v)
+}
+
+// Wish keeps what to buy at a price until a seller can be reached. It is tried at once.
+func (c *Client) Wish(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.WishView, err error) {
+	body := map[string]any{"count": count, "price": price, "rail": rail, "known": known}
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/wishes", withRef(ref, body), &v)
+}
+
+// Wishes lists what the node's person waits to buy.
+func (c *Client) Wishes(ctx context.Context) ([]node.WishView, error) {
+	var list struct{ Wishes []node.WishView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets/wishes", nil, &list)
+	return list.Wishes, err
+}
+
+// DropWish forgets a wish.
+func (c *Client) DropWish(ctx context.Context, id string) error {
+	return c.Call(ctx, http.MethodDelete, "/api/v1/tickets/wishes/"+url.PathEscape(id), nil, nil)
+}
+
+// AgreeWish lets a wish be bought at the price that is asked now.
+func (c *Client) AgreeWish(ctx context.Context, id, price string) (v node.WishView, err error) {
+	return v, c.Call(ctx, http.MethodPut, "/api/v1/tickets/wishes/"+url.PathEscape(id), map[string]any{"price": price}, &v)
+}
+
+// LendSeats lets another device sell seats of a room of the node's person.
+func (c *Client) LendSeats(ctx context.Context, room, who string, seats uint32, sellerIsPaid bool, hours uint32) (v node.LendingView, err error) {
+	body := map[string]any{"room": room, "who": who, "seats": seats, "seller_is_paid": sellerIsPaid, "hours": hours}
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/sellers", body, &v)
+}
+
+// TakeBackSeats ends what a device sells.
+func (c *Client) TakeBackSeats(ctx context.Context, device string) error {
+	return c.Call(ctx, http.MethodDelete, "/api/v1/tickets/sellers/"+url.PathEscape(device), nil, nil)
 }

@@ -32,16 +32,12 @@ func (c *Client) Tips(ctx context.Context, id room.ID) ([]node.TipView, error) {
 	return list.Tips, err
 }
 
-// Credit lists how much one person may owe in all.
-func (c *Client) Credit(ctx context.Context) ([]string, error) {
-	var list struct{ Limits []string }
-	err := c.Call(ctx, http.MethodGet, "/api/v1/credit", nil, &list)
-	return list.Limits, err
+// Address signs where the node's person is paid.
+func (c *Client) Address(ctx context.Context, rail, address string) (v node.PlaceView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/address", map[string]string{"rail": rail, "address": address}, &v)
 }
 
-// SetCredit changes it for the currency of the limit.
-func (c *Client) SetCredit(ctx context.Context, limit string) ([]string, error) {
-	var list struct{ Limits []string }
-	err := c.Call(ctx, http.MethodPut, "/api/v1/credit", map[string]string{"limit": limit}, &list)
-	return list.Limits, err
+// KeepCharity keeps what a charity has signed on that.
+func (c *Client) KeepCharity(ctx context.Context, word string) (v node.PlaceView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/charities", map[string]string{"word": word}, &v)
 }

@@ -20,11 +20,15 @@ func TestTicketCommand(t *testing.T) {
 	if err := ana.api().Call(t.Context(), http.MethodPost, "/api/v1/rooms", map[string]any{"title": "Evening", "mode": "talk", "access": "ticket", "price": "5 EUR", "seats": 3, "iou_limit": "10 EUR"}, &v); err != nil {
 		t.Fatal(err)
 	}
-	do := func(who *process, args ...string) string {
+	run := func(who *process, args ...string) string {
 		t.Helper()
-		p := start(t, who.home, append([]string{"ticket"}, args...)...)
+		p := start(t, who.home, args...)
 		p.wantExit(0, patience)
 		return p.out()
+	}
+	do := func(who *process, args ...string) string {
+		t.Helper()
+		return run(who, append([]string{"ticket"}, args...)...)
 	}
 	refused := func(who *process, code int, says string, args ...string) {
 		t.Helper()
@@ -76,6 +80,22 @@ func TestTicketCommand(t *testing.T) {
 	do(ana, "give", "Evening", me(bo))
 	refused(bo, 1, "no such room of yours", "give", v.Link, me(bo))
 
+	// Bo pays one in cash.
+	start(t, bo.home, "ledger", "settle", me(ana), "11 EUR").wantRefusal(1, "more than there is")
+	run(bo, "ledger", "settle", me(ana), "5 EUR", "--means", "cash")
+	var claims []node.ClaimView
+	if err := json.Unmarshal([]byte(run(ana, "ledger", "claims", "--json")), &claims); err != nil || len(claims) != 1 || claims[0].Money != "5.00 EUR" {
+		t.Fatalf("%+v, %v", claims, err)
+	}
+	says(run(ana, "ledger", "received", claims[0].Claim[:6]), "5.00 EUR is not owed any more")
+	start(t, ana.home, "ledger", "received", claims[0].Claim).wantRefusal(1, "Nobody says")
+	says(run(ana, "ledger", "claims"), "Nobody says")
+	do(bo, "list", "--news")
+	says(run(bo, "ledger", "balance"), "cash", "-5.00 EUR")
+	says(run(ana, "ledger", "credit", me(cy), "20 EUR"), "20.00 EUR", "anybody", "10.00 EUR")
+	start(t, ana.home, "ledger", "credit", "anybody").wantRefusal(2, "wants a person")
+	do(cy, "buy", v.Link, "--known", "--yes")
+
 	var back node.RefundView
 	if err := json.Unmarshal([]byte(do(ana, "refund", "Evening", mine[1].ID[:8], "--json")), &back); err != nil || len(back.Backs) != 1 || back.Backs[0].Money != "5.00 EUR" {
 		t.Errorf("%+v, %v", back, err)
@@ -89,7 +109,6 @@ func TestTicketCommand(t *testing.T) {
 	says(do(cy, "list", "--news"), "void")
 	refused(cy, 1, "cancelled", "buy", v.Link, "--price", "7 EUR")
 	for _, p := range []*process{ana, bo, cy} {
-		verify := start(t, p.home, "ledger", "verify")
-		verify.wantExit(0, patience)
+		run(p, "ledger", "verify")
 	}
 }

@@ -25,17 +25,24 @@ const (
 
 // A Want is what to buy, and on what terms.
 type Want struct {
-	Seller ledger.Key // the device to ask
-	Host   ledger.Key // the person whose room it is
-	Room   ledger.Room
+	Seller ledger.Key  // the device to ask
+	Host   ledger.Key  // the person whose room it is
+	Room   ledger.Room // zero for a subscription
 	Class  uint8
+	Tier   string // of a subscription, by name
 	Count  uint32
 	Price  ledger.Money  // of all of them, as the buyer saw it: another is refused
 	MaxFee ledger.Amount // that the rail may take on top
 	Rail   string
 	Refund string // where the rail may send money back to
-	// Known has the tickets made out to this device's key, so that the host knows who bought. Otherwise a fresh key buys.
+	// Known has the tickets made out to this device's key, so that the host knows who bought, and lends what it lends to that person.
+	// Otherwise a fresh key buys.
 	Known bool
+	Offer ledger.ID // the version that the buyer saw: another is refused; zero: any of that price
+	// Others are devices that may sell the same, in the order in which they are asked when the seller cannot.
+	Others []ledger.Key
+	// Nonce is of the order, whoever it is sent to: the zero one is made anew.
+	Nonce [16]byte
 }
 
 // Bought is what a purchase has brought so far.
@@ -43,6 +50,7 @@ type Bought struct {
 	Order   ledger.ID
 	Receipt ledger.ID   // zero while the payment is pending
 	Tickets []ledger.ID // none if it is refunded
+	Offer   ledger.ID   // in the version that was ordered
 	Back    bool        // the seats were gone: the money went back
 }
 
@@ -62,7 +70,7 @@ func (m *Market) call(ctx context.Context, device ledger.Key) (*conversation, fu
 	}
 	s, err := m.dial(ctx, device)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%w: %w", ErrUnreached, err)
 	}
 	stop := context.AfterFunc(ctx, func() { s.Reset() })
 	return &conversation{s: s, in: bufio.NewReaderSize(s, 4<<10)}, func() { stop(); s.Close() }, nil
@@ -161,8 +169,12 @@ func (c *conversation) shelf(device, host ledger.Key, room ledger.Room) ([]onSal
 	return list, nil
 }
 
+// ErrUnreached means that no stream to a seller came about, or that it broke before anything was to be paid.
+var ErrUnreached = errors.New("market: the seller cannot be reached")
+
 // Buy orders, pays and takes home. Once the payment has begun it is kept, whatever happens: after ErrPending or a broken stream,
-// Run goes on with it.
+// Run goes on with it. Until then another seller is asked if the first cannot sell, and who that may be the first is asked: it is
+// one order, whoever has it, and nobody is asked after a payment was begun.
 func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	rail, known := m.rails[w.Rail]
 	if !known || rail.Payer == nil {
@@ -171,50 +183,116 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	if rail.Cur != "" && rail.Cur != w.Price.Cur {
 		return Bought{}, ErrCurrency
 	}
-	c, done, err := m.call(ctx, w.Seller)
+	if w.Nonce == [16]byte{} {
+		rand.Read(w.Nonce[:])
+	}
+	now := time.Now()
+	sellers := append([]ledger.Key{w.Seller}, w.Others...)
+	var no, away error
+	for i := 0; i < len(sellers) && i < maxSellers; i++ {
+		if slices.Contains(sellers[:i], sellers[i]) {
+			continue
+		}
+		b, more, err := m.buyAt(ctx, &w, sellers[i], now)
+		if err == nil || !b.Order.IsZero() || !elsewhere(err) || ctx.Err() != nil {
+			return b, err
+		}
+		sellers = append(sellers, more...)
+		switch {
+		case errors.Is(err, ErrUnreached):
+			away = cmp.Or(away, err)
+		default:
+			no = cmp.Or(no, err)
+		}
+	}
+	return Bought{}, errors.Join(no, away)
+}
+
+// elsewhere reports whether somebody else may still sell. Other terms are no reason to look further.
+func elsewhere(err error) bool {
+	for _, one := range []error{ErrUnreached, ErrRail, ErrCurrency, ErrBusy, ErrSeller, ledger.ErrSoldOut, ledger.ErrNotOnSale, ledger.ErrExpired, ledger.ErrRestored, ledger.ErrCredit, ledger.ErrUnknown} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
+}
+
+// buyAt buys at one seller. The order is in what it returns once the payment was begun. Who refuses is asked who else sells.
+func (m *Market) buyAt(ctx context.Context, w *Want, seller ledger.Key, now time.Time) (Bought, []ledger.Key, error) {
+	c, done, err := m.call(ctx, seller)
 	if err != nil {
-		return Bought{}, err
+		return Bought{}, nil, err
 	}
 	defer done()
-	list, err := c.shelf(w.Seller, w.Host, w.Room)
-	if err != nil {
-		return Bought{}, err
+	paying, id, err := m.order(ctx, c, w, seller, now)
+	var no refusal
+	switch {
+	case err == nil:
+	case errors.As(err, &no), errors.Is(err, ledger.ErrNotOnSale):
+		more, _ := m.sellers(c, seller, w.Host, w.Room) // it need not know of any
+		return Bought{}, more, err
+	default:
+		return Bought{}, nil, err
 	}
-	if b, can := rail.Payer.(Backer); can && w.Refund == "" {
+	b, err := m.collect(ctx, c, paying)
+	b.Order = id
+	return b, nil, err
+}
+
+// order orders, and puts on disk that it will be paid. Where money can be sent back to is found out once, for all sellers.
+func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller ledger.Key, now time.Time) (ledger.Entry, ledger.ID, error) {
+	list, err := c.shelf(seller, w.Host, w.Room)
+	if err != nil {
+		return ledger.Entry{}, ledger.ID{}, unreached(err)
+	}
+	listed, err := w.choose(list)
+	if err != nil {
+		return ledger.Entry{}, ledger.ID{}, err
+	}
+	known := w.Known || w.Room.IsZero() // one subscribes again and again, and comes in as oneself
+	if known && w.Rail == ledger.IOURail {
+		if _, err := asked[vouched](c, vouch{Cert: m.id.Cert()}); err != nil {
+			return ledger.Entry{}, ledger.ID{}, unreached(err)
+		}
+	}
+	if b, can := m.rails[w.Rail].Payer.(Backer); can && w.Refund == "" {
 		if w.Refund, err = b.Back(ctx); err != nil {
 			m.log.Warn("bought without an address for refunds", "rail", w.Rail, "err", err)
 		}
 	}
-	listed, err := w.choose(list)
-	if err != nil {
-		return Bought{}, err
-	}
-	now := time.Now()
-	o := ledger.Order{Purpose: ledger.ForTickets, Offer: listed.ID, Payee: listed.Payee, Count: w.Count, Price: w.Price,
+	o := ledger.Order{Purpose: ledger.ForTickets, Offer: listed.ID, Payee: listed.Payee, Count: w.Count, Price: w.Price, Nonce: w.Nonce,
 		Time: now.UnixMilli(), Expires: now.Add(orderFor).UnixMilli(), Refund: w.Refund}
-	rand.Read(o.Nonce[:])
-	buyer := m.buyerKey(o.Nonce, w.Known)
+	if w.Room.IsZero() {
+		o.Purpose = ledger.ForSubscription
+	}
+	buyer := m.buyerKey(o.Nonce, known)
 	o.Buyer = buyer.Public()
 	rawOrder, id, err := ledger.Sign(buyer, o)
 	if err != nil {
-		return Bought{}, err
+		return ledger.Entry{}, id, err
 	}
 	q, err := asked[quote](c, order{Order: rawOrder, Rail: w.Rail})
 	if err != nil {
-		return Bought{}, err
+		return ledger.Entry{}, id, unreached(err)
 	}
-	paying, err := m.commit(ctx, w, listed.raw, rawOrder, q.Quote, nil, buyer)
-	if err != nil {
-		return Bought{}, err
+	paying, err := m.commit(ctx, *w, listed.raw, rawOrder, q.Quote, nil, buyer)
+	return paying, id, err
+}
+
+// unreached tells a stream that broke from a refusal.
+func unreached(err error) error {
+	if err == nil || errors.As(err, new(refusal)) || errors.Is(err, errMessage) {
+		return err
 	}
-	b, err := m.collect(ctx, c, paying)
-	b.Order = id
-	return b, err
+	return fmt.Errorf("%w: %w", ErrUnreached, err)
 }
 
 // choose finds what is wanted among what is on sale.
 func (w Want) choose(list []onSale) (onSale, error) {
-	i := slices.IndexFunc(list, func(l onSale) bool { return l.Offer.Class == w.Class })
+	i := slices.IndexFunc(list, func(l onSale) bool {
+		return l.Offer.Class == w.Class && (!w.Room.IsZero() || l.Offer.Name == w.Tier)
+	})
 	if i < 0 {
 		return onSale{}, ledger.ErrNotOnSale
 	}
@@ -222,11 +300,25 @@ func (w Want) choose(list []onSale) (onSale, error) {
 	if err != nil {
 		return onSale{}, err
 	}
-	if money := (ledger.Money{Amount: price, Cur: list[i].Offer.Price.Cur}); money != w.Price {
-		return onSale{}, fmt.Errorf("%w: the price is %s", ledger.ErrMismatch, money)
+	money := ledger.Money{Amount: price, Cur: list[i].Offer.Price.Cur}
+	if money != w.Price || !w.Offer.IsZero() && list[i].ID != w.Offer {
+		return onSale{}, &TermsError{Now: money, Offer: list[i].ID}
 	}
 	return list[i], nil
 }
+
+// A TermsError says that price or terms are others than what the buyer agreed to.
+type TermsError struct {
+	Now   ledger.Money
+	Offer ledger.ID // the version that says so
+}
+
+func (e *TermsError) Error() string {
+	return fmt.Sprintf("market: the offer is another; the price is %s now", e.Now)
+}
+
+// Unwrap makes it what the ledger calls it.
+func (e *TermsError) Unwrap() error { return ledger.ErrMismatch }
 
 // buyerKey is what signs an order: this device's key, or one made from it and the order's nonce, so that it is on no disk
 // and is there after every crash.
@@ -320,7 +412,7 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 	if err != nil {
 		return Bought{}, err
 	}
-	b := Bought{Order: body.Order}
+	b := Bought{Order: body.Order, Offer: o.Offer}
 	question := pay{Quote: body.Quote}
 	var sent Event
 	if q.Rail == ledger.IOURail {
@@ -411,7 +503,7 @@ func (m *Market) void(quote ledger.ID) error {
 
 // takeHome checks what a payment brought, and puts it on disk. That receipt, quote and order agree, the books say.
 func (m *Market) takeHome(c *conversation, o ledger.Order, id ledger.ID, cost ledger.Amount, s sold) (Bought, error) {
-	b := Bought{Order: id, Back: len(s.Refunds) > 0}
+	b := Bought{Order: id, Offer: o.Offer, Back: len(s.Refunds) > 0}
 	var err error
 	if _, b.Receipt, err = ledger.OpenDocument[ledger.Receipt](s.Receipt); err != nil {
 		return b, err

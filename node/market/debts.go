@@ -107,6 +107,27 @@ func (d *debts) borrow(e ledger.Entry, p *ledger.Pay) {
 	d.quotes[p.Quote] = &iou{of: of, money: q.Total()}
 }
 
+// vouched takes in whose device somebody is. That it is theirs who ask, the signature of their order says.
+func (m *Market) vouched(q vouch) (message, error) {
+	cert, err := doc.OpenCert(q.Cert, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMessage, err)
+	}
+	if m.vouch == nil {
+		return vouched{}, nil
+	}
+	return vouched{}, m.vouch(doc.Author{Person: cert.Person, Device: cert.Device})
+}
+
+func (d *debt) owesAny() bool {
+	for _, a := range d.owes {
+		if a > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // A Claim is a debtor's word that a debt was paid, which waits for whom it was paid to.
 type Claim struct {
 	Number  [16]byte // of all keys of one settlement
@@ -121,8 +142,14 @@ type claim struct {
 	settle ledger.Settle
 }
 
-// claimed takes a debtor's word, if there is a debt, and answers with what is cleared between the two. Who knows the key asks.
+// debtDomain is what a debtor signs in to ask: the device that is asked.
+const debtDomain = "salon/market-debt/1"
+
+// claimed takes a debtor's word, if there is a debt, and answers with what is cleared between the two.
 func (m *Market) claimed(q settle) (message, error) {
+	if asked := m.id.Author().Device; !q.Debtor.Verify(debtDomain, asked[:], q.Sig) {
+		return nil, fmt.Errorf("%w: %w", errMessage, doc.ErrSignature)
+	}
 	if len(q.Settle) > 0 {
 		s, id, err := ledger.OpenDocument[ledger.Settle](q.Settle)
 		if err != nil || s.Debtor != q.Debtor {
@@ -253,12 +280,15 @@ func (m *Market) Settle(ctx context.Context, creditor ledger.Key, money ledger.M
 		if left == 0 {
 			break
 		}
+		if p.key.IsZero() { // of a device before a restore
+			return ErrNoKey
+		}
 		s.Money = ledger.Money{Amount: min(left, p.owes), Cur: money.Cur}
 		raw, err := NewIOU(m.store, m.id.Device()).Settle(p.key, s)
 		if err != nil {
 			return err
 		}
-		say[p.device] = append(say[p.device], settle{Debtor: p.debtor, Settle: raw})
+		say[p.device] = append(say[p.device], settle{Debtor: p.debtor, Settle: raw, Sig: p.key.Sign(debtDomain, p.device[:])})
 		left -= s.Money.Amount
 	}
 	return m.tellAll(ctx, say)
@@ -318,11 +348,8 @@ func (m *Market) askDebts(ctx context.Context) error {
 	say := map[ledger.Key][]settle{}
 	err := m.look(func(l *lists) {
 		for _, of := range l.debts.keys {
-			for _, a := range of.owes {
-				if a > 0 {
-					say[of.device] = append(say[of.device], settle{Debtor: of.debtor})
-					break
-				}
+			if key := m.KeyOf(of.order); !key.IsZero() && of.owesAny() {
+				say[of.device] = append(say[of.device], settle{Debtor: of.debtor, Sig: key.Sign(debtDomain, of.device[:])})
 			}
 		}
 	})

@@ -15,8 +15,9 @@ func TestSettle(t *testing.T) {
 	w, ctx := newTown(t), within(t)
 	ana, bo := w.settle(1), w.settle(2)
 	ana.evening(9, eur(500))
+	var last market.Bought
 	for _, n := range []uint32{2, 1, 1} {
-		bo.buys(ctx, ana, ledger.IOURail, n)
+		last = bo.buys(ctx, ana, ledger.IOURail, n)
 	}
 	if err := bo.Settle(ctx, ana.person, eur(2001), "cash"); !errors.Is(err, ledger.ErrTooMuch) {
 		t.Errorf("more than he owes: %v", err)
@@ -73,6 +74,17 @@ func TestSettle(t *testing.T) {
 		t.Errorf("in the end: owes %d, is owed %d", owes, owed)
 	}
 	w.books(ana, bo)
+	// A ticket that is paid goes back: now Ana owes, in both books.
+	if _, err := ana.Refund(ctx, last.Tickets, byHost); err != nil {
+		t.Fatal(err)
+	}
+	if err := bo.News(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if owes, owed := bo.debts(ana); owes != -500 || owed != -500 {
+		t.Errorf("after a refund: owes %d, is owed %d", owes, owed)
+	}
+	w.books(ana, bo)
 }
 
 // What is refunded or was never booked is not owed: it cannot be settled.
@@ -124,11 +136,16 @@ func TestSettlementsThatAreLies(t *testing.T) {
 		}
 		return raw
 	}
+	at := ana.device()
+	sig := func(k doc.PrivateKey, to ledger.Key) [64]byte { return k.Sign("salon/market-debt/1", to[:]) }
 	for name, q := range map[string][]any{
-		"a debt of nobody":        {seed(9).Public(), word(seed(9), ana.person, 100, 1)},
-		"to somebody else":        {bos.Public(), word(bos, eve.person, 100, 1)},
-		"more than there is":      {bos.Public(), word(bos, ana.person, 501, 1)},
-		"another's, by one's own": {bos.Public(), word(seed(9), ana.person, 100, 1)},
+		"a debt of nobody":        {seed(9).Public(), word(seed(9), ana.person, 100, 1), sig(seed(9), at)},
+		"to somebody else":        {bos.Public(), word(bos, eve.person, 100, 1), sig(bos, at)},
+		"more than there is":      {bos.Public(), word(bos, ana.person, 501, 1), sig(bos, at)},
+		"another's, by one's own": {bos.Public(), word(seed(9), ana.person, 100, 1), sig(bos, at)},
+		"his word, sent by her":   {bos.Public(), word(bos, ana.person, 100, 1), sig(seed(9), at)},
+		"asked, and not by him":   {bos.Public(), []byte{}, sig(seed(9), at)},
+		"what he asked of her":    {bos.Public(), []byte{}, sig(bos, eve.device())},
 	} {
 		if s, err := eve.dialAs(eve.name)(ctx, ana.device()); err != nil {
 			t.Fatal(err)
@@ -144,7 +161,7 @@ func TestSettlementsThatAreLies(t *testing.T) {
 		if i >= 4 {
 			want = 9 // busy
 		}
-		if answer := bo.asks(ctx, ana, 14, []any{bos.Public(), word(bos, ana.person, 100, i)}); answer[0] != want {
+		if answer := bo.asks(ctx, ana, 14, []any{bos.Public(), word(bos, ana.person, 100, i), sig(bos, at)}); answer[0] != want {
 			t.Errorf("word %d: the answer is %x", i, answer)
 		}
 	}

@@ -114,7 +114,7 @@ func TestDishonestPayee(t *testing.T) {
 					q := quoteOf(o, id, c.by)
 					c.quote(&q)
 					raw, quote := sign(t, c.by, q)
-					say(bid{Quote: raw, Cert: c.cert.Cert()})
+					say(bid{Quote: raw, Cert: c.cert.Cert(), Place: []byte{}})
 					payment, ok := hear().(pay)
 					if !ok || c.receipt == nil {
 						return

@@ -21,10 +21,54 @@ func (m *Market) Offer(o ledger.Offer) (ledger.ID, error) {
 	return entries[0].ID, nil
 }
 
-// Height is how many entries the ledger has: while it stays, so does what Papers says.
+// Height is how many entries the ledger has: while it stays, so does what a Gate says.
 func (m *Market) Height() (n uint64, err error) {
 	err = m.store.View(func(b *ledger.Books) error { n = b.Total; return nil })
 	return n, err
+}
+
+// Gate makes what checks tickets to a room of this node's person, as of now.
+func (m *Market) Gate(room ledger.Room, now time.Time) (*ledger.Gate, error) {
+	var firsts []ledger.ID
+	var classes []ledger.Class
+	var sellers []ledger.Seller
+	err := m.look(func(l *lists) {
+		for _, first := range l.rooms[room] {
+			listing := l.versions[l.newest[first]]
+			e, err := ledger.ParseEntry(listing.Offer)
+			if err != nil || len(listing.Allot) > 0 { // we only sell it
+				continue
+			}
+			o, ok := e.Body.(*ledger.Offer)
+			if !ok {
+				continue
+			}
+			firsts = append(firsts, first)
+			classes = append(classes, ledger.Class{Number: o.Class, Starts: time.UnixMilli(o.Starts), Ends: time.UnixMilli(o.Ends)})
+			for _, id := range l.allots[first] {
+				a := l.lendings[id]
+				sellers = append(sellers, ledger.Seller{Device: a.Seller, Class: o.Class, From: a.From, To: a.To})
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	device := m.id.Device()
+	var r ledger.Revocations
+	err = m.store.View(func(b *ledger.Books) (err error) {
+		r, err = b.Revocations(now, room, firsts...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	raw, _, err := ledger.Sign(device, r)
+	if err != nil {
+		return nil, err
+	}
+	g := ledger.NewGate(room, device.Public(), classes, sellers, now)
+	return g, g.Update(raw)
 }
 
 // Ticket is a ticket to a room that this node has, and the key that holds it: the newest that is good, as far as is known here, or

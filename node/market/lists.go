@@ -21,7 +21,6 @@ type lists struct {
 	orders   map[ledger.ID]ledger.ID      // quote -> order, of what we pay
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
-	allots   map[ledger.ID][]ledger.Entry // first version -> what others sell of it
 	seating  seating
 	debts    debts
 	cleared  map[ledger.Key][]cleared  // debtor of ours -> what we have confirmed
@@ -31,6 +30,15 @@ type lists struct {
 	given    map[ledger.ID][]byte      // ticket that was ours -> the one that somebody has for it
 	railKeys map[string]ledger.RailKey // the newest of each rail
 	fates    map[ledger.ID]fate        // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
+	allots   map[ledger.ID][]ledger.ID // first version -> what others sell of it
+	lendings map[ledger.ID]*lending    // by allotment
+	selling  map[ledger.ID]*stand      // by allotment: those that this node sells from
+	quotes   map[ledger.ID]quoted      // of these: quote -> where it is
+	sales    map[ledger.ID]soldFrom    // likewise, by receipt
+	gone     map[ledger.ID]bool        // first versions of offers that are cancelled
+	wished   map[[16]byte]ledger.ID    // nonce of what we pay or have paid -> order
+
+	subscribed map[ledger.ID]subscribed // offer -> ours
 }
 
 // owned is a receipt of ours.
@@ -54,9 +62,11 @@ func newLists(who doc.Author) lists {
 	return lists{versions: map[ledger.ID]ledger.Listing{}, newest: map[ledger.ID]ledger.ID{}, rooms: map[ledger.Room][]ledger.ID{},
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
-		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Entry{},
+		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.ID{},
 		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
-		railKeys: map[string]ledger.RailKey{}, own: map[ledger.Key]bool{who.Person: true, who.Device: true}}
+		railKeys: map[string]ledger.RailKey{}, own: map[ledger.Key]bool{who.Person: true, who.Device: true},
+		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]soldFrom{},
+		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -68,6 +78,7 @@ func (m *Market) look(f func(l *lists)) error {
 		m.lists.add(e, m.id.Cert())
 		m.lists.seating.add(e, m.id.Author().Person)
 		m.lists.debts.add(e)
+		m.lists.allotted(n, e)
 		m.lists.seen = n + 1
 		return true
 	})
@@ -101,8 +112,6 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		}
 	case *ledger.RailKey:
 		l.railKeys[b.Rail] = *b
-	case *ledger.Allot:
-		l.allots[b.Offer] = append(l.allots[b.Offer], e)
 	case *ledger.Reserve:
 		l.reserved[b.Quote] = time.UnixMilli(e.Time)
 	case *ledger.Sale:
@@ -116,9 +125,11 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
 		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil {
 			l.paid[b.Order], l.certs[b.Order] = o, b.Cert
+			l.wished[o.Nonce] = b.Order
 		}
 	case *ledger.Void:
 		delete(l.paying, l.orders[b.Quote])
+		delete(l.wished, l.paid[l.orders[b.Quote]].Nonce)
 	case *ledger.Got:
 		r, _, err := ledger.ReadDocument[ledger.Receipt](e.Docs[0])
 		if err != nil {
@@ -131,6 +142,10 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		delete(l.paying, r.Order)
 		delete(l.certs, r.Order)
 		l.got[b.Receipt] = owned{seller: r.By, paid: r.Paid}
+		l.wished[l.paid[r.Order].Nonce] = r.Order // also if it had been given up
+		if o := l.paid[r.Order]; o.Purpose == ledger.ForSubscription {
+			l.subscribed[o.Offer] = subscribed{o, r.By}
+		}
 		for _, raw := range e.Docs[1:] {
 			if t, id, err := ledger.ReadDocument[ledger.Ticket](raw); err == nil {
 				l.hold(held{raw, id, t, l.paid[r.Order], b.Receipt, host})

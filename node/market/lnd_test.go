@@ -161,3 +161,23 @@ func TestLightningThatIsHeld(t *testing.T) {
 		t.Errorf("%d tickets, money moved %d times, %v", n, net.Moved(), bo.kinds())
 	}
 }
+
+// What comes beyond the price goes back to the buyer's node, from a host whose node may pay. The address for it came with the order.
+func TestLightningThatIsTooMuch(t *testing.T) {
+	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
+	ana, bo := w.settle(1), w.settle(2)
+	alice, bob := net.New(t), net.New(t)
+	alice.More(500_000)
+	ana.withLightning(alice, true)
+	bo.withLightning(bob, true)
+	ana.evening(50, sat(2500))
+	want := bo.wants(ana, lnd.Name)
+	want.Price = sat(2500)
+	got, err := bo.Buy(ctx, want)
+	if err != nil || len(got.Tickets) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if back := bob.Received(); back != 500_000 || net.Moved() != 2 {
+		t.Errorf("%d msat came back, and money moved %d times", back, net.Moved())
+	}
+}

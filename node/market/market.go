@@ -39,11 +39,28 @@ type Options struct {
 	Dial func(ctx context.Context, device ledger.Key) (Stream, error)
 	// Credit is how much a buyer may owe in all; nil means nothing. It must not call the market.
 	Credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
+	// Vouched is told whose a device is that orders, as it has shown; nil if nobody wants to know. It must not call the market.
+	Vouched func(doc.Author) error
 	// Via opens a stream to a device that the peer cannot reach itself; nil means to none.
 	Via func(ctx context.Context, device ledger.Key) (Stream, error)
+	// Place is what a charity itself has signed on where it is paid, as ledger.Place has it; nil means that nothing is known.
+	Place func(charity ledger.Key) []byte
 	// Tipped hears what a room may see of a tip that has come, at least once; nil means nobody does. It must not call the market.
 	Tipped func(ledger.Shown)
-	Log    *slog.Logger // nil means discard
+	// Device is whose device the peer is that Serve was told of; nil or the zero Key: nobody's that is known.
+	Device func(from string) ledger.Key
+	// Sells says whether this node sells tickets to a room for its host, if that asks; its own person's it always does.
+	Sells func(host ledger.Key, room ledger.Room) bool
+	// Lent takes how much a buyer may owe the host that this node sells for.
+	Lent func(cur ledger.Currency, credit ledger.Amount) error
+	// Where are the addresses of a device, as multiaddrs, and Met takes those that somebody says it has.
+	Where func(device ledger.Key) [][]byte
+	Met   func(device ledger.Key, addrs [][]byte)
+	// Wishes are what KeepWishes was given last, which must keep it. Told hears of each wish that comes to something.
+	Wishes     []byte
+	KeepWishes func(raw []byte) error
+	Told       func(Wish)
+	Log        *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -55,7 +72,13 @@ type Market struct {
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	via    func(ctx context.Context, device ledger.Key) (Stream, error)
 	tipped func(ledger.Shown)
+	vouch  func(doc.Author) error
+	place  func(charity ledger.Key) []byte
 	log    *slog.Logger
+	o      Options
+
+	syncing sync.Mutex // held while sellers are asked; taken before mu, as is
+	wishing sync.Mutex // held while wishes are tried
 
 	givingBack sync.Mutex // held while money goes back; before mu
 	revising   sync.Mutex // held while an offer is; likewise
@@ -69,12 +92,16 @@ type Market struct {
 	changed chan struct{}                      // closed at the next sale
 	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 	open    map[ledger.ID]error                // by order: why the last try to end a purchase did not
+	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
+	wishes  []Wish                             // at most maxWishes
+	trying  string                             // the wish that is being bought
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, via: o.Via, tipped: o.Tipped, log: o.Log, tips: map[string]pace{},
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{}, open: map[ledger.ID]error{}}
+	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
+		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
+		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, o: o}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}
@@ -82,6 +109,10 @@ func New(o Options) *Market {
 	m.rails[ledger.IOURail] = Rail{Payee: iou, Payer: iou}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	if m.wishes, err = readWishes(o.Wishes); err != nil {
+		m.log.Error("wishes are lost", "err", err)
 	}
 	if m.credit == nil {
 		m.credit = func(ledger.Key, ledger.Currency) ledger.Amount { return 0 }
@@ -126,6 +157,20 @@ func (m *Market) Run(ctx context.Context) {
 			every(ctx, newsAgain, func() {
 				if err := m.News(ctx); err != nil && ctx.Err() == nil {
 					m.log.Info("a seller was not asked for news", "err", err)
+				}
+			})
+		})
+		all.Go(func() {
+			every(ctx, syncAgain, func() {
+				if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
+					m.log.Info("a seller was not heard", "err", err)
+				}
+			})
+		})
+		all.Go(func() {
+			every(ctx, wishAgain, func() {
+				if err := m.TryWishes(ctx); err != nil && ctx.Err() == nil {
+					m.log.Warn("a wish cannot be tried", "err", err)
 				}
 			})
 		})

@@ -653,9 +653,15 @@ func TestGate(t *testing.T) {
 		return g, at
 	}
 	g, at := gate(market.Stamp{})
+	host, err := ana.Gate(hall, now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for seller, want := range map[*party]error{ana: nil, di: nil, eve: ledger.ErrSigner} {
-		if _, err := g.Check(bought[seller], now); !errors.Is(err, want) {
-			t.Errorf("of %s: %v, want %v", seller.name, err, want)
+		for name, g := range map[string]*ledger.Gate{"the host's gate": host, "that of its papers": g} {
+			if _, err := g.Check(bought[seller], now); !errors.Is(err, want) {
+				t.Errorf("%s, of %s: %v, want %v", name, seller.name, err, want)
+			}
 		}
 	}
 	if g, same := gate(at); g != nil || same != at {
@@ -683,9 +689,14 @@ func TestGate(t *testing.T) {
 	if g, _ = gate(at); g == nil {
 		t.Fatal("no new papers where one was revoked")
 	}
+	if host, err = ana.Gate(hall, now); err != nil {
+		t.Fatal(err)
+	}
 	for seller, want := range map[*party]error{ana: ledger.ErrRevoked, di: nil} {
-		if _, err := g.Check(bought[seller], now); !errors.Is(err, want) {
-			t.Errorf("once one is revoked, of %s: %v, want %v", seller.name, err, want)
+		for name, g := range map[string]*ledger.Gate{"the host's gate": host, "that of its papers": g} {
+			if _, err := g.Check(bought[seller], now); !errors.Is(err, want) {
+				t.Errorf("once one is revoked, %s, of %s: %v, want %v", name, seller.name, err, want)
+			}
 		}
 	}
 	// One that has run out is shown for a while, for the room may have been put off; and never in the place of one that is good.

@@ -45,7 +45,7 @@ func (m *Market) Seats(room ledger.Room) (list []Seat, err error) {
 
 // A Sales is how the tickets of one class of a room sell.
 type Sales struct {
-	Listed    ledger.Listed // the newest version
+	Listed    OnSale // the newest version
 	Seats     ledger.Seats
 	Cancelled bool
 	Due       map[string]ledger.Money // that is still to go back, by rail
@@ -61,7 +61,7 @@ func (m *Market) Sales(room ledger.Room, now time.Time) (list []Sales, err error
 			}
 			s := Sales{Cancelled: l.seating.ended[first], Due: map[string]ledger.Money{}}
 			who := m.id.Author()
-			s.Listed = ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}
+			s.Listed = OnSale{ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}, m.railsFor(o.Price.Cur)}
 			for _, receipt := range l.seating.sales[first] {
 				p := l.seating.receipts[receipt]
 				if n := len(p.dues); n > 0 && p.next() != nil && !p.others {

@@ -83,6 +83,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.quote(ctx, from, q, nil)
 		case tip:
 			answer, err = m.bid(ctx, from, q)
+		case leave:
+			answer, err = m.leaves(q)
 		case via:
 			return m.forward(ctx, q.Device, s, in)
 		case pay:
@@ -93,6 +95,10 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.move(q)
 		case settle:
 			answer, err = m.claimed(q)
+		case vouch:
+			answer, err = m.vouched(q)
+		case others, lend, account, undo:
+			answer, err = m.allotted(ctx, from, q)
 		case ack:
 			return nil
 		default:

@@ -73,11 +73,11 @@ type sales struct {
 	seen     uint64
 	all      []sale
 	receipts map[ledger.ID]int // place in all
-	quoted   map[ledger.ID]quoted
+	quoted   map[ledger.ID]ordered
 }
 
-// quoted is an order for tickets that was not paid yet.
-type quoted struct {
+// ordered is an order for tickets that was not paid yet.
+type ordered struct {
 	order ledger.Order
 	quote ledger.Quote
 }
@@ -85,9 +85,9 @@ type quoted struct {
 // read brings the sales up to the ledger's end. s.mu is held.
 func (s *sales) read(store *ledger.Store, now time.Time) error {
 	if s.receipts == nil {
-		s.receipts, s.quoted = map[ledger.ID]int{}, map[ledger.ID]quoted{}
+		s.receipts, s.quoted = map[ledger.ID]int{}, map[ledger.ID]ordered{}
 	}
-	maps.DeleteFunc(s.quoted, func(_ ledger.ID, q quoted) bool { return now.After(time.UnixMilli(q.quote.Expires).Add(lateFor)) })
+	maps.DeleteFunc(s.quoted, func(_ ledger.ID, q ordered) bool { return now.After(time.UnixMilli(q.quote.Expires).Add(lateFor)) })
 	return store.Entries(s.seen, func(n uint64, e ledger.Entry) bool {
 		s.add(e)
 		s.seen = n + 1
@@ -104,7 +104,7 @@ func (s *sales) add(e ledger.Entry) {
 			return
 		}
 		if q, id, err := ledger.OpenDocument[ledger.Quote](e.Docs[1]); err == nil {
-			s.quoted[id] = quoted{o, q}
+			s.quoted[id] = ordered{o, q}
 		}
 	case *ledger.Sale:
 		if r, id, err := ledger.OpenDocument[ledger.Receipt](e.Docs[0]); err == nil {
@@ -118,7 +118,7 @@ func (s *sales) add(e ledger.Entry) {
 		q, _, err2 := ledger.OpenDocument[ledger.Quote](e.Docs[1])
 		r, id, err3 := ledger.OpenDocument[ledger.Receipt](e.Docs[2])
 		if errors.Join(err1, err2, err3) == nil {
-			s.put(id, r, quoted{o, q}, e.Time)
+			s.put(id, r, ordered{o, q}, e.Time)
 		}
 	case *ledger.Refund:
 		if i, known := s.receipts[b.Receipt]; known {
@@ -127,7 +127,7 @@ func (s *sales) add(e ledger.Entry) {
 	}
 }
 
-func (s *sales) put(id ledger.ID, r ledger.Receipt, q quoted, at int64) {
+func (s *sales) put(id ledger.ID, r ledger.Receipt, q ordered, at int64) {
 	s.receipts[id] = len(s.all)
 	s.all = append(s.all, sale{Sold{Receipt: id, Buyer: q.order.Buyer, Count: q.order.Count, Money: q.quote.Price, Rail: r.Rail, Time: time.UnixMilli(at)}, q.order.Offer})
 }

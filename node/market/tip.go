@@ -26,9 +26,11 @@ type bid struct {
 	_     struct{} `cbor:",toarray"`
 	Quote []byte
 	Cert  []byte // of the device that signed it: it speaks for the payee
+	Place []byte // where the charity is paid that it is for, by its own word; empty if there is none, or no such word
 }
 
-// via asks a host to pass on what follows to somebody on its stage: few of those can be dialled by everybody.
+// via asks a host to pass on what follows to somebody on its stage: few of those can be dialled by everybody. The host reads along,
+// what is hidden from the room too, and can change nothing: all of it is signed.
 type via struct {
 	_      struct{} `cbor:",toarray"`
 	Device ledger.Key
@@ -58,6 +60,7 @@ type Given struct {
 	Order   ledger.ID
 	Receipt ledger.ID // zero while the payment is pending
 	Fee     ledger.Money
+	Pledge  bool // that it gets to the charity is the payee's word alone
 }
 
 // Tip gives a tip. It is signed with this device's key: a debt is somebody's, and the payee knows whose. Once the payment has begun
@@ -88,6 +91,9 @@ func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
 		return Given{}, err
 	}
 	given := Given{Order: order}
+	if o, _, err := ledger.OpenDocument[ledger.Order](q.Order); err == nil {
+		given.Pledge = o.IsPledge(b.Place, time.Now())
+	}
 	if quoted, _, err := ledger.OpenDocument[ledger.Quote](b.Quote); err == nil {
 		given.Fee = ledger.Money{Amount: quoted.Fee, Cur: quoted.Price.Cur}
 	}
@@ -137,7 +143,28 @@ func (m *Market) bid(ctx context.Context, from string, q tip) (message, error) {
 	if !ok {
 		return nil, errMessage
 	}
-	return bid{Quote: quoted.Quote, Cert: m.id.Cert()}, nil
+	o, _, err := ledger.OpenDocument[ledger.Order](q.Order)
+	return bid{Quote: quoted.Quote, Cert: m.id.Cert(), Place: m.placeOf(o)}, err
+}
+
+// placeOf is what the charity says that an order is for; empty if that is none, or has said nothing.
+func (m *Market) placeOf(o ledger.Order) []byte {
+	if o.Charity.IsZero() || m.place == nil {
+		return []byte{}
+	}
+	return append([]byte{}, m.place(o.Charity)...)
+}
+
+// Address puts on record where this node's person is paid, and returns their word on it.
+func (m *Market) Address(rail, address string, until time.Time) (ledger.Place, error) {
+	now := time.Now()
+	entries, err := m.store.Append(now, func(*ledger.Books) ([]ledger.Draft, error) {
+		return []ledger.Draft{{Body: &ledger.RailKey{Rail: rail, Address: address, From: now.UnixMilli(), To: until.UnixMilli()}}}, nil
+	})
+	if err != nil {
+		return ledger.Place{}, err
+	}
+	return ledger.Place{Cert: m.id.Cert(), Entry: entries[0].Raw()}, nil
 }
 
 // Each tip is two writes to the disk of who gets it, however small it is.
@@ -192,6 +219,7 @@ func (m *Market) showTip(d ledger.Deal) error {
 	if err != nil {
 		return err
 	}
+	shown.Place = m.placeOf(d.Order)
 	if !note.IsZero() {
 		if shown.Note, err = m.store.RawNote(note); err != nil {
 			return err

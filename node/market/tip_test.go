@@ -148,22 +148,35 @@ func TestTipWithFee(t *testing.T) {
 // What is given for a charity is no income of who takes it: they hold it, and owe it on.
 func TestTipForCharity(t *testing.T) {
 	w, ctx := newTown(t), within(t)
-	ana, bo := w.settle(1), w.settle(2)
-	charity := seed(50).Public()
-	g := bo.gift(ana, ledger.IOURail)
-	g.Charity = charity
-	if _, err := bo.Tip(ctx, g); err != nil {
+	ana, bo, aid := w.settle(1), w.settle(2), w.settle(5)
+	charity := aid.person
+	place, err := aid.Address("lnd", "node", time.Now().Add(time.Hour))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if tip := ana.seen(ctx); tip.Charity != charity || tip.To != ana.person || tip.Money != eur(250) {
-		t.Errorf("shown: %+v", tip)
+	raw, err := place.Encode()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for account, want := range map[ledger.Account]ledger.Amount{ledger.IncomeTips: 0, ledger.Charity(charity): -250} {
+	g := bo.gift(ana, ledger.IOURail)
+	g.Charity = charity
+	// Without a word of the charity's own on where it is paid, it is a pledge.
+	for _, ana.places = range []map[ledger.Key][]byte{nil, {charity: raw}} {
+		pledge := ana.places == nil
+		got, err := bo.Tip(ctx, g)
+		if err != nil || got.Pledge != pledge {
+			t.Errorf("%+v, %v, want a pledge: %v", got, err, pledge)
+		}
+		if tip := ana.seen(ctx); tip.Charity != charity || tip.To != ana.person || tip.Money != eur(250) || tip.Pledge != pledge {
+			t.Errorf("shown: %+v", tip)
+		}
+	}
+	for account, want := range map[ledger.Account]ledger.Amount{ledger.IncomeTips: 0, ledger.Charity(charity): -500} {
 		if a := ana.balance(account); a != want {
 			t.Errorf("%s is %d, want %d", account, a, want)
 		}
 	}
-	if owes, owed := bo.debts(ana); owes != 250 || owed != 250 || bo.balance(ledger.ExpenseCharity) != 250 {
+	if owes, owed := bo.debts(ana); owes != 500 || owed != 500 || bo.balance(ledger.ExpenseCharity) != 500 {
 		t.Errorf("owes %d, is owed %d", owes, owed)
 	}
 }

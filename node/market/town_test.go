@@ -59,9 +59,15 @@ type party struct {
 	rails  func() map[string]market.Rail // beside the bank; nil for none
 	store  *ledger.Store
 	*market.Market
-	through *party // passes on what this node asks; nil: it dials itself
+	through *party              // passes on what this node asks; nil: it dials itself
+	sells   map[ledger.Key]bool // hosts that it sells for
+	met     map[ledger.Key][][]byte
+	wishes  []byte
+	told    []market.Wish
+	moving  sync.RWMutex // held while the node ends and begins; guards the fields below, and Market
 	serving sync.WaitGroup
 	shown   chan ledger.Shown
+	places  map[ledger.Key][]byte
 	ctx     context.Context
 	stop    context.CancelFunc
 }
@@ -71,9 +77,12 @@ func newTown(t *testing.T) *town {
 }
 
 // settle begins the node of person number n.
-func (w *town) settle(n uint32) *party {
+func (w *town) settle(n uint32) *party { return w.settleAt(n, 1000+n) }
+
+// settleAt is settle on a device of that number.
+func (w *town) settleAt(n, at uint32) *party {
 	w.t.Helper()
-	person, device, now := seed(n), seed(1000+n), time.Now()
+	person, device, now := seed(n), seed(at), time.Now()
 	cert, err := doc.SignCert(person, doc.Cert{Person: person.Public(), Device: device.Public(), NotBefore: now.Add(-time.Hour).Unix(), NotAfter: now.Add(365 * 24 * time.Hour).Unix()})
 	if err != nil {
 		w.t.Fatal(err)
@@ -82,7 +91,8 @@ func (w *town) settle(n uint32) *party {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := &party{town: w, name: fmt.Sprint("node ", n), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000, shown: make(chan ledger.Shown, 100)}
+	p := &party{town: w, name: fmt.Sprint("node ", at), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000,
+		shown: make(chan ledger.Shown, 100), sells: map[ledger.Key]bool{}, met: map[ledger.Key][][]byte{}}
 	p.open()
 	w.mu.Lock()
 	w.nodes[device.Public()] = p
@@ -108,7 +118,34 @@ func (p *party) open() {
 	}
 	p.Market = market.New(market.Options{Store: store, Identity: p.id, Dial: p.dialAs(p.name), Rails: rails,
 		Credit: func(ledger.Key, ledger.Currency) ledger.Amount { return p.credit },
-		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s }})
+		Via:    p.dialAs(p.name), Tipped: func(s ledger.Shown) { p.shown <- s },
+		Place:  func(charity ledger.Key) []byte { return p.places[charity] },
+		Device: p.town.deviceOf,
+		Sells:  func(host ledger.Key, _ ledger.Room) bool { return p.sells[host] },
+		Lent:   func(_ ledger.Currency, credit ledger.Amount) error { p.credit = max(p.credit, credit); return nil },
+		Where:  func(device ledger.Key) [][]byte { return [][]byte{device[:4]} },
+		Met:    p.meets,
+		Wishes: p.wishes, KeepWishes: func(raw []byte) error { p.wishes = raw; return nil },
+		Told: func(w market.Wish) { p.told = append(p.told, w) }})
+}
+
+// meets takes where a seller is: a node that buys several things at once hears of it at once, too.
+func (p *party) meets(device ledger.Key, addrs [][]byte) {
+	p.town.mu.Lock()
+	defer p.town.mu.Unlock()
+	p.met[device] = addrs
+}
+
+// deviceOf is whose node it is that dialled.
+func (w *town) deviceOf(name string) ledger.Key {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for device, p := range w.nodes {
+		if p.name == name {
+			return device
+		}
+	}
+	return ledger.Key{}
 }
 
 func (p *party) close() {
@@ -121,6 +158,8 @@ func (p *party) close() {
 
 // crash ends the node in the middle of what it does, and begins it again from its disk.
 func (p *party) crash() {
+	p.moving.Lock()
+	defer p.moving.Unlock()
 	p.close()
 	p.open()
 }
@@ -140,6 +179,11 @@ func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.St
 		w.mu.Lock()
 		to, lie := w.nodes[asked], w.liars[device]
 		w.mu.Unlock()
+		if to == nil {
+			return nil, errNobody
+		}
+		to.moving.RLock()
+		defer to.moving.RUnlock()
 		if lie != nil {
 			a, b := net.Pipe()
 			to.serving.Go(func() {
@@ -161,11 +205,12 @@ func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.St
 			})
 			return &end{Conn: a, town: w}, nil
 		}
-		if to == nil || to.ctx.Err() != nil {
+		if to.ctx.Err() != nil {
 			return nil, errNobody
 		}
 		a, b := net.Pipe()
-		to.serving.Go(func() { to.Serve(to.ctx, name, &end{Conn: b, town: w}) })
+		ctx, seller := to.ctx, to.Market
+		to.serving.Go(func() { seller.Serve(ctx, name, &end{Conn: b, town: w}) })
 		s := &end{Conn: a, town: w}
 		if p.through != nil {
 			return s, market.Forwarded(s, device)

@@ -15,7 +15,7 @@ import (
 // Why a ticket does not change hands.
 var (
 	ErrElsewhere = errors.New("market: this seller cannot do that for the ticket: the host can")
-	ErrNoKey     = errors.New("market: the key that holds this ticket is not on this device")
+	ErrNoKey     = errors.New("market: the key for that is not on this device")
 	ErrText      = errors.New("market: this is not a ticket")
 )
 

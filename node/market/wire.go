@@ -21,9 +21,19 @@ import (
 //	news    of what    fate    money that went back, tickets that are void, the time of the room
 //	move    transfer   moved   the ticket of the next generation
 //	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
+//	vouch   whose      vouched so it is known whose the device is that orders: what its person may owe, it may
 //	tip     order      bid     so it can be paid; then as with a quote
 //	via     device             what follows is for that device, and so are the answers
+//	leave   leave      left    the subscription ends with what is paid
 //	        any        refuse  why not
+//
+// The seller tells a buyer who else sells, and a host's device talks to those that sell for it. What a host may ask, nobody else
+// may: the connection says who it is.
+//
+//	others  room       sellers     who sells there, and where they are
+//	lend    allotment  done        it is on the seller's disk
+//	account allotment  accounted   what was sold, refunded and given back, from a place on
+//	undo    receipt    done        the money went back
 const Protocol = "/salon/ticket/1"
 
 const (
@@ -33,6 +43,9 @@ const (
 	maxShelf    = 64 << 10  // bytes of them
 	maxRails    = 16        // that are shown
 	maxCode     = 32
+	maxSellers  = 16       // of one room
+	maxNews     = 64 << 10 // bytes of an answer to account, beyond which nothing more goes into it
+	maxAddrs    = 8        // of a seller
 )
 
 type message interface{ kind() byte }
@@ -114,7 +127,8 @@ type moved struct {
 type settle struct {
 	_      struct{} `cbor:",toarray"`
 	Debtor ledger.Key
-	Settle []byte // empty: only asks
+	Settle []byte   // empty: only asks
+	Sig    [64]byte // of the debtor, under who is asked: what is owed between two is nobody else's business
 }
 
 type settled struct {
@@ -126,6 +140,78 @@ type cleared struct {
 	_       struct{} `cbor:",toarray"`
 	Settle  []byte
 	Settled []byte
+}
+
+type vouch struct {
+	_    struct{} `cbor:",toarray"`
+	Cert []byte
+}
+
+type vouched struct {
+	_ struct{} `cbor:",toarray"`
+}
+
+type others struct {
+	_    struct{} `cbor:",toarray"`
+	Room ledger.Room
+}
+
+type sellers struct {
+	_    struct{} `cbor:",toarray"`
+	List []stall
+}
+
+// stall is a seller: the listing proves that it is one. The addresses, multiaddrs, prove nothing.
+type stall struct {
+	_       struct{} `cbor:",toarray"`
+	Listing ledger.Listing
+	Addrs   [][]byte
+}
+
+type lend struct {
+	_      struct{} `cbor:",toarray"`
+	Cert   []byte   // as in a ledger.Listing
+	Offer  []byte
+	Allot  []byte        // empty: would it be taken?
+	Credit ledger.Amount // by IOU, of each buyer, if the host is paid
+}
+
+type account struct {
+	_     struct{} `cbor:",toarray"`
+	Allot ledger.ID
+	After uint64 // so much the host has
+	End   bool   // nothing more is to be sold
+}
+
+type accounted struct {
+	_    struct{} `cbor:",toarray"`
+	News []deed
+	More bool
+}
+
+// deed is what a seller has done. What says what the documents are.
+type deed struct {
+	_    struct{} `cbor:",toarray"`
+	What deedKind
+	Docs [][]byte
+}
+
+type deedKind uint8
+
+const (
+	deedSold     deedKind = iota + 1 // order, quote, receipt, tickets
+	deedRefunded                     // entry
+	deedReturned                     // ledger.Return
+)
+
+type undo struct {
+	_       struct{} `cbor:",toarray"`
+	Receipt ledger.ID
+	Reason  ledger.Reason
+}
+
+type done struct {
+	_ struct{} `cbor:",toarray"`
 }
 
 func (ask) kind() byte    { return 1 }
@@ -144,6 +230,16 @@ func (moved) kind() byte  { return 13 }
 
 func (settle) kind() byte  { return 14 }
 func (settled) kind() byte { return 15 }
+func (vouch) kind() byte   { return 16 }
+func (vouched) kind() byte { return 17 }
+
+func (others) kind() byte    { return 30 }
+func (sellers) kind() byte   { return 31 }
+func (lend) kind() byte      { return 32 }
+func (account) kind() byte   { return 33 }
+func (accounted) kind() byte { return 34 }
+func (undo) kind() byte      { return 35 }
+func (done) kind() byte      { return 36 }
 
 // encode frames a message.
 func encode(m message) ([]byte, error) {
@@ -194,12 +290,34 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[settle](body)
 	case settled{}.kind():
 		m, err = decoded[settled](body)
+	case vouch{}.kind():
+		m, err = decoded[vouch](body)
+	case vouched{}.kind():
+		m, err = decoded[vouched](body)
 	case tip{}.kind():
 		m, err = decoded[tip](body)
 	case bid{}.kind():
 		m, err = decoded[bid](body)
 	case via{}.kind():
 		m, err = decoded[via](body)
+	case leave{}.kind():
+		m, err = decoded[leave](body)
+	case left{}.kind():
+		m, err = decoded[left](body)
+	case others{}.kind():
+		m, err = decoded[others](body)
+	case sellers{}.kind():
+		m, err = decoded[sellers](body)
+	case lend{}.kind():
+		m, err = decoded[lend](body)
+	case account{}.kind():
+		m, err = decoded[account](body)
+	case accounted{}.kind():
+		m, err = decoded[accounted](body)
+	case undo{}.kind():
+		m, err = decoded[undo](body)
+	case done{}.kind():
+		m, err = decoded[done](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}
@@ -237,6 +355,7 @@ var codes = []struct {
 	{"given_away", ErrGivenAway},
 	{"too_much", ledger.ErrTooMuch},
 	{"elsewhere", ErrElsewhere},
+	{"not_yours", ErrNotYours},
 	{"unwell", ErrSeller},
 }
 
@@ -249,6 +368,7 @@ var (
 	ErrSeller   = errors.New("market: the seller cannot sell just now")
 	ErrSpending = errors.New("market: more than may be spent")            // the buyer's own limit
 	ErrByHand   = errors.New("market: money to be sent back by a person") // the rail cannot
+	ErrNotYours = errors.New("market: that is not for you to ask")
 )
 
 // coded is what a seller tells of an error: its reason, and nothing of its insides.

@@ -61,7 +61,7 @@ func (s *Server) calls() []call {
 		})},
 		{"GET /api/v1/rooms/{id}/tree", nil, s.inRoom(s.tree)},
 		{"GET /api/v1/rooms/{id}/records", nil, s.inRoom(s.records)},
-		{"GET /api/v1/rooms/{id}/sales", nil, s.inRoom(s.sales)},
+		{"GET /api/v1/rooms/{id}/sales", nil, s.inRoom(s.takings)},
 		{"GET /api/v1/rooms/{id}/people", nil, s.inRoom(s.inside)},
 		{"GET /api/v1/rooms/{id}/chat", nil, s.inRoom(s.chat)},
 		{"GET /api/v1/rooms/{id}/tips", nil, s.inRoom(s.tipsOf)},
@@ -88,16 +88,29 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/sold", s.soldTickets),
 		taking(s, "POST /api/v1/tickets/refund", s.refundTickets),
 		taking(s, "POST /api/v1/tickets/cancel", s.cancelTickets),
+		taking(s, "POST /api/v1/tickets/close", s.closeSale),
+		{"GET /api/v1/tickets/sales", nil, s.sales},
 		taking(s, "POST /api/v1/tickets/give", s.giveTicket),
 		taking(s, "POST /api/v1/tickets/transfer", s.transferTicket),
 		taking(s, "POST /api/v1/tickets/accept", s.acceptTicket),
 		taking(s, "POST /api/v1/tickets/check", s.checkTicket),
 		{"POST /api/v1/tickets/news", nil, s.newsOfTickets},
 		taking(s, "POST /api/v1/tips", s.tip),
-		{"GET /api/v1/credit", nil, s.credit},
-		taking(s, "PUT /api/v1/credit", s.setCredit),
 		{"GET /api/v1/tickets/pending", nil, s.pending},
 		{"GET /api/v1/tickets/{ticket}/qr.svg", nil, s.ticketQR},
+		{"GET /api/v1/tickets/wishes", nil, s.wishes},
+		taking(s, "POST /api/v1/tickets/wishes", s.keepWish),
+		{"DELETE /api/v1/tickets/wishes/{id}", nil, s.dropWish},
+		taking(s, "PUT /api/v1/tickets/wishes/{id}", s.agreeWish),
+		taking(s, "POST /api/v1/tickets/sellers", s.lendSeats),
+		{"DELETE /api/v1/tickets/sellers/{device}", nil, s.takeBackSeats},
+		{"GET /api/v1/subscriptions", nil, s.subscriptions},
+		taking(s, "POST /api/v1/subscriptions", s.subscribe),
+		taking(s, "POST /api/v1/subscriptions/tiers", s.tiers),
+		taking(s, "POST /api/v1/subscriptions/offers", s.offerSubscription),
+		taking(s, "POST /api/v1/subscriptions/end", s.endSubscription),
+		taking(s, "POST /api/v1/address", s.address),
+		taking(s, "POST /api/v1/charities", s.keepCharity),
 		taking(s, "POST /api/v1/peers", s.addPeer),
 		{"POST /api/v1/passes", nil, s.issuePass},
 		taking(s, "POST "+redeemPath, s.redeemPass),
@@ -118,6 +131,11 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
 		{"GET /api/v1/ledger/audit/{person}", nil, s.withLedger(s.auditLedger)},
 		{"GET /api/v1/ledger/evidence/{entry}", nil, s.withLedger(s.evidence)},
+		taking(s, "POST /api/v1/ledger/settle", s.settleDebt),
+		{"GET /api/v1/ledger/claims", nil, s.claims},
+		taking(s, "POST /api/v1/ledger/received", s.moneyReceived),
+		{"GET /api/v1/ledger/credit", nil, s.credits},
+		taking(s, "PUT /api/v1/ledger/credit", s.setCredit),
 		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
@@ -242,7 +260,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_entry", "no_ticket_here":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_entry", "no_ticket_here", "no_wish", "no_seller", "no_such_claim", "no_subscription":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable
@@ -311,7 +329,7 @@ func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBod
 	if body.Access != "" {
 		var err error
 		if access, err = room.ParseAccess(body.Access); err != nil {
-			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite" or "ticket".`)
+			writeError(w, http.StatusBadRequest, "bad_access", `A room's access is "open", "invite", "ticket" or "subscribers".`)
 			return
 		}
 	}

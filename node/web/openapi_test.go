@@ -874,6 +874,13 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("POST", "/tickets/transfer", jsonType, `{"ticket":"`+mine.Tickets[0].ID+`","to":"`+stranger+`"}`)
 	do("POST", "/tickets/news", "", "")
+	do("GET", "/tickets/wishes", "", "")
+	var wish node.WishView
+	if err := json.Unmarshal([]byte(do("POST", "/tickets/wishes", jsonType, `{"link":"`+evening.View().Link+`","price":"4 EUR"}`)), &wish); err != nil {
+		t.Fatal(err)
+	}
+	do("PUT", "/tickets/wishes/"+wish.ID, jsonType, `{"price":"`+wish.Asked+`"}`)
+	do("DELETE", "/tickets/wishes/"+wish.ID, "", "")
 	page := s
 	s = other
 	do("PUT", "/tickets/offers", jsonType, `{"room":"Evening","seats":6,"starts":`+fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())+`}`)
@@ -886,13 +893,54 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("POST", "/tickets/check", jsonType, `{"text":"`+given.Text+`"}`)
 	do("POST", "/tickets/accept", jsonType, `{"text":"`+given.Text+`"}`)
 	s = other
+	s = page
+	do("POST", "/ledger/settle", jsonType, `{"person":"`+other.n.Person().String()+`","money":"5 EUR"}`)
+	s = other
+	var said claimList
+	if err := json.Unmarshal([]byte(do("GET", "/ledger/claims", "", "")), &said); err != nil || len(said.Claims) != 1 {
+		t.Fatalf("%+v, %v", said, err)
+	}
+	do("POST", "/ledger/received", jsonType, `{"claim":"`+said.Claims[0].Claim[:8]+`"}`)
+	do("PUT", "/ledger/credit", jsonType, `{"person":"`+stranger+`","money":"20 EUR"}`)
+	do("GET", "/ledger/credit", "", "")
 	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
-	do("POST", "/tickets/cancel", jsonType, `{"room":"Evening"}`)
+	do("GET", "/tickets/sales", "", "")
+	do("POST", "/rooms/"+evening.View().ID.String()+"/do", jsonType, `{"action":"leave"}`)
+	do("POST", "/tickets/close", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
+	do("POST", "/tickets/cancel", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
 	s = page
 	do("GET", "/tickets", "", "")
+	matinee, err := s.n.StartRoom(node.Start{Title: "Matinee", Access: room.ByTicket, Sale: node.Sale{Price: euros(5), Seats: 5, Credit: euros(5)},
+		CoHosts: []node.PersonView{{Person: other.n.Person(), Name: "Bo"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.n.Join(t.Context(), matinee.View().Link); err != nil {
+		t.Fatal(err)
+	}
+	box, err := room.ParseLink(evening.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/tickets/sellers", jsonType, `{"room":"Matinee","who":"`+box.Device.String()+`","seats":2}`)
+	do("DELETE", "/tickets/sellers/"+box.Device.String(), "", "")
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
-	do("PUT", "/credit", jsonType, `{"limit":"5 EUR"}`)
-	do("GET", "/credit", "", "")
+	var place node.PlaceView
+	if err := json.Unmarshal([]byte(do("POST", "/address", jsonType, `{"rail":"lnd","address":"node"}`)), &place); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/charities", jsonType, `{"word":"`+place.Word+`"}`)
+	if _, err := other.n.OfferSubscription("Friends", euros(3), 30*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/subscriptions/tiers", jsonType, `{"to":"`+evening.View().Link+`"}`)
+	var sub node.SubscriptionView
+	if err := json.Unmarshal([]byte(do("POST", "/subscriptions", jsonType, `{"to":"`+evening.View().Link+`","tier":"Friends","price":"3 EUR"}`)), &sub); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/subscriptions/offers", jsonType, `{"name":"Fans","price":"3 EUR","period":86400}`)
+	do("GET", "/subscriptions", "", "")
+	do("POST", "/subscriptions/end", jsonType, `{"offer":"`+sub.Offer[:8]+`"}`)
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {
 		t.Fatal(err)

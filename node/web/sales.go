@@ -45,6 +45,33 @@ func (s *Server) refundTickets(w http.ResponseWriter, r *http.Request, body refu
 	writeJSON(w, http.StatusOK, v)
 }
 
+type saleList struct {
+	Sales []node.SaleView `json:"sales"`
+}
+
+func (s *Server) sales(w http.ResponseWriter, _ *http.Request) {
+	list, err := s.n.Sales()
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, saleList{list})
+}
+
+// closeSale says that a room is over.
+func (s *Server) closeSale(w http.ResponseWriter, _ *http.Request, body where) {
+	ref, ok := body.ref(w)
+	if !ok {
+		return
+	}
+	v, err := s.n.CloseSale(ref)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}
+
 type cancelBody struct {
 	where
 	ByHand bool `json:"by_hand"`

@@ -156,8 +156,13 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/rooms/ROOM/chat", "", "", chatLines{}},
 	{"GET", "/api/v1/rooms/ROOM/tips", "", "", tipList{}},
 	{"POST", "/api/v1/tips", `{"to":"Kitchen","amount":"5 EUR"}`, "application/json", node.TippedView{}},
-	{"GET", "/api/v1/credit", "", "", creditList{}},
-	{"PUT", "/api/v1/credit", `{"limit":"0 EUR"}`, "application/json", creditList{}},
+	{"GET", "/api/v1/subscriptions", "", "", node.SubscriptionsView{}},
+	{"POST", "/api/v1/subscriptions", `{"to":"Kitchen","tier":"Friends","price":"3 EUR"}`, "application/json", node.SubscriptionView{}},
+	{"POST", "/api/v1/subscriptions/tiers", `{"to":"Kitchen"}`, "application/json", tierList{}},
+	{"POST", "/api/v1/subscriptions/offers", `{"name":"Friends","price":"3 EUR"}`, "application/json", node.TierView{}},
+	{"POST", "/api/v1/subscriptions/end", `{"offer":"abcdef"}`, "application/json", node.SubscriptionsView{}},
+	{"POST", "/api/v1/address", `{"rail":"lnd","address":"node"}`, "application/json", node.PlaceView{}},
+	{"POST", "/api/v1/charities", `{"word":"AAAA"}`, "application/json", node.PlaceView{}},
 	{"POST", "/api/v1/preview", `{"room":"Kitchen"}`, "application/json", node.PreviewView{}},
 	{"POST", "/api/v1/rooms/ROOM/do", `{"action":"end"}`, "application/json", node.RoomView{}},
 	{"GET", "/api/v1/rooms/ROOM/qr.svg", "", "", nil},
@@ -179,17 +184,25 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/tickets/pending", "", "", pendingList{}},
 	{"GET", "/api/v1/tickets/TICKET/qr.svg", "", "", nil},
 	{"GET", "/api/v1/ledger/evidence/ENTRY", "", "", node.EvidenceView{}},
-	{"GET", "/api/v1/rooms/ROOM/sales", "", "", node.SalesView{}},
+	{"GET", "/api/v1/rooms/ROOM/sales", "", "", node.TakingsView{}},
 	{"POST", "/api/v1/tickets/offers", `{"room":"Kitchen"}`, "application/json", offerList{}},
 	{"PUT", "/api/v1/tickets/offers", `{"room":"Kitchen","seats":5}`, "application/json", node.OfferView{}},
 	{"POST", "/api/v1/tickets/sold", `{"room":"Kitchen"}`, "application/json", soldList{}},
 	{"POST", "/api/v1/tickets/refund", `{"room":"Kitchen","all":true}`, "application/json", node.RefundView{}},
 	{"POST", "/api/v1/tickets/cancel", `{"room":"Kitchen"}`, "application/json", node.RefundView{}},
+	{"POST", "/api/v1/tickets/close", `{"room":"Kitchen"}`, "application/json", node.OfferView{}},
+	{"GET", "/api/v1/tickets/sales", "", "", saleList{}},
 	{"POST", "/api/v1/tickets/give", `{"room":"Kitchen","to":"` + stranger + `"}`, "application/json", node.GivenView{}},
 	{"POST", "/api/v1/tickets/transfer", `{"ticket":"abcd","to":"` + stranger + `"}`, "application/json", node.GivenView{}},
 	{"POST", "/api/v1/tickets/accept", `{"text":"salon-ticket:AAAA"}`, "application/json", node.CheckView{}},
 	{"POST", "/api/v1/tickets/check", `{"text":"salon-ticket:AAAA"}`, "application/json", node.CheckView{}},
 	{"POST", "/api/v1/tickets/news", "", "", ticketList{}},
+	{"GET", "/api/v1/tickets/wishes", "", "", wishList{}},
+	{"POST", "/api/v1/tickets/wishes", `{"room":"Kitchen","price":"5 EUR"}`, "application/json", node.WishView{}},
+	{"PUT", "/api/v1/tickets/wishes/ROOM", `{"price":"5 EUR"}`, "application/json", node.WishView{}},
+	{"DELETE", "/api/v1/tickets/wishes/ROOM", "", "", nil},
+	{"POST", "/api/v1/tickets/sellers", `{"room":"Kitchen","who":"` + stranger + `","seats":1}`, "application/json", node.LendingView{}},
+	{"DELETE", "/api/v1/tickets/sellers/" + stranger, "", "", nil},
 	{"POST", "/api/v1/peers", `{"addr":"/ip4/127.0.0.1/tcp/1"}`, "application/json", peerCount{}},
 	{"POST", "/api/v1/passes", "", "", passIssued{}},
 	{"POST", "/api/v1/demo", "", "", demoStarted{}},
@@ -210,6 +223,11 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/ledger/entries", "", "", nil},
 	{"GET", "/api/v1/ledger/verify", "", "", node.VerifyView{}},
 	{"GET", "/api/v1/ledger/audit/" + stranger, "", "", node.AuditView{}},
+	{"POST", "/api/v1/ledger/settle", `{"person":"` + stranger + `","money":"5 EUR"}`, "application/json", nil},
+	{"GET", "/api/v1/ledger/claims", "", "", claimList{}},
+	{"POST", "/api/v1/ledger/received", `{"claim":"abcdef"}`, "application/json", node.ClaimView{}},
+	{"GET", "/api/v1/ledger/credit", "", "", creditList{}},
+	{"PUT", "/api/v1/ledger/credit", `{"money":"5 EUR"}`, "application/json", creditList{}},
 	{"GET", "/api/v1/ledger/backup", "", "", nil},
 	{"GET", "/api/v1/events", "", "", nil},
 	{"GET", "/api/v1/counts", "", "", map[string]uint64{}},
@@ -218,7 +236,7 @@ var allRoutes = []struct {
 }
 
 // inPath are what stands for the parts of a path that differ from one thing to the next.
-var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET")
+var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET", "{device}", stranger, "/wishes/{id}", "/wishes/ROOM")
 
 // What another site, another name of this machine, or another program sends does nothing, whichever call it is.
 func TestGuardLetsNothingForeignThrough(t *testing.T) {

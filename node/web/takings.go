@@ -6,7 +6,7 @@ import (
 	"salon/node"
 )
 
-func (s *Server) sales(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
+func (s *Server) takings(w http.ResponseWriter, _ *http.Request, rm *node.Room) {
 	v, err := rm.Sales()
 	if err != nil {
 		fail(w, err)

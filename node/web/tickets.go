@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 
 	"salon/ledger"
@@ -30,6 +31,7 @@ type buyBody struct {
 	Count uint32 `json:"count"` // 0 means 1
 	Price string `json:"price"` // of all of them, as the buyer saw it
 	Rail  string `json:"rail"`  // empty: iou
+	Known bool   `json:"known"` // show the host who buys
 }
 
 // buyTickets waits until the tickets are there or will not come; a payment that is on its way goes on without.
@@ -38,20 +40,25 @@ func (s *Server) buyTickets(w http.ResponseWriter, r *http.Request, body buyBody
 	if !ok {
 		return
 	}
-	price, err := ledger.ParseMoney(body.Price)
-	if err != nil {
-		writeError(w, http.StatusBadRequest, "bad_price", "Say the price that you saw, such as 5 EUR or 2500 sat.")
+	price, ok := body.money(w)
+	if !ok {
 		return
 	}
-	if body.Rail == "" {
-		body.Rail = ledger.IOURail
-	}
-	v, err := s.n.BuyTickets(r.Context(), ref, max(body.Count, 1), price, body.Rail)
+	v, err := s.n.BuyTicketsAs(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail), body.Known)
 	if err != nil {
 		fail(w, err)
 		return
 	}
 	writeJSON(w, http.StatusCreated, v)
+}
+
+// money is the price in it.
+func (b buyBody) money(w http.ResponseWriter) (ledger.Money, bool) {
+	price, err := ledger.ParseMoney(b.Price)
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "bad_price", "Say the price that you saw, such as 5 EUR or 2500 sat.")
+	}
+	return price, err == nil
 }
 
 type ticketList struct {

@@ -23,8 +23,7 @@ type tipBody struct {
 
 // tip waits until the receipt is there or will not come; a payment that is on its way goes on without.
 func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
-	if body.To == "" {
-		writeError(w, http.StatusBadRequest, "no_person", "Say to whom: a person's ID, or a room, for its host.")
+	if !named(w, body.To) {
 		return
 	}
 	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount}
@@ -72,27 +71,31 @@ type tipEvent struct {
 	node.TipView
 }
 
-type creditList struct {
-	Limits []string `json:"limits"` // one for each currency
+type addressBody struct {
+	Rail    string `json:"rail"`
+	Address string `json:"address"`
 }
 
-func (s *Server) credit(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, creditList{s.n.CreditLimits()})
-}
-
-type creditBody struct {
-	Limit string `json:"limit"`
-}
-
-// setCredit says how much one person may owe in all, in one currency.
-func (s *Server) setCredit(w http.ResponseWriter, r *http.Request, body creditBody) {
-	var limit ledger.Money
-	if !readMoney(w, body.Limit, &limit) {
-		return
-	}
-	if err := s.n.SetCredit(limit); err != nil {
+// address puts on record where this person is paid.
+func (s *Server) address(w http.ResponseWriter, _ *http.Request, body addressBody) {
+	v, err := s.n.Address(body.Rail, body.Address)
+	if err != nil {
 		fail(w, err)
 		return
 	}
-	s.credit(w, r)
+	writeJSON(w, http.StatusCreated, v)
+}
+
+type wordBody struct {
+	Word string `json:"word"`
+}
+
+// keepCharity keeps what a charity has signed on where it is paid.
+func (s *Server) keepCharity(w http.ResponseWriter, _ *http.Request, body wordBody) {
+	v, err := s.n.KeepCharity(body.Word)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusCreated, v)
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"salon/ledger"
@@ -37,13 +36,15 @@ type Payee struct {
 	store  *ledger.Store
 	wallet wallet
 
-	mu   sync.Mutex // guards the file, and is held while the wallet is asked: of two who ask, the second finds the invoice
+	turn chan struct{} // holds one while somebody has the file and asks the wallet: of two who ask, the second finds the invoice
 	kept File
 }
 
 const (
 	keepFor = 25 * time.Hour // an order is open for a day at most
 	maxKept = 4096
+
+	turnWait = 10 * time.Second
 )
 
 // kept are the invoices of orders that may still be open.
@@ -67,7 +68,7 @@ func New(o Options) (*Payee, error) {
 	if o.HTTP == nil {
 		o.HTTP = newClient()
 	}
-	return &Payee{store: o.Store, kept: o.Kept, wallet: wallet{endpoint: at, http: o.HTTP}}, nil
+	return &Payee{store: o.Store, kept: o.Kept, turn: make(chan struct{}, 1), wallet: wallet{endpoint: at, http: o.HTTP}}, nil
 }
 
 // Create asks the wallet for an invoice, or finds the one that it has given.
@@ -75,8 +76,16 @@ func (p *Payee) Create(ctx context.Context, r market.Request) (market.Invoice, e
 	if r.Amount.Cur != ledger.Bitcoin {
 		return market.Invoice{}, fmt.Errorf("%w: %s by Lightning", market.ErrCurrency, r.Amount)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	patience := time.NewTimer(turnWait)
+	defer patience.Stop()
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return market.Invoice{}, ctx.Err()
+	case <-patience.C: // a wallet that is slow has no line of buyers behind it
+		return market.Invoice{}, market.ErrBusy
+	}
 	all, err := p.read()
 	if err != nil {
 		return market.Invoice{}, err
@@ -117,7 +126,7 @@ func (p *Payee) Create(ctx context.Context, r market.Request) (market.Invoice, e
 	return market.Invoice{Request: request}, p.kept.Write(append(raw, '\n'))
 }
 
-// read loads the file. p.mu is held.
+// read loads the file. The caller has the turn.
 func (p *Payee) read() (all kept, err error) {
 	raw, err := p.kept.Read()
 	if errors.Is(err, os.ErrNotExist) {

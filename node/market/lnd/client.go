@@ -72,7 +72,11 @@ func (r *refusal) Error() string { return "lnd: " + r.Message }
 func notFound(err error) bool {
 	var r *refusal
 	const codeNotFound = 5
-	return errors.As(err, &r) && r.Code == codeNotFound && r.Message != "Not Found"
+	if !errors.As(err, &r) {
+		return false
+	}
+	// A node that has never made an invoice says so with the code of whatever else is wrong.
+	return r.Code == codeNotFound && r.Message != "Not Found" || r.Message == "there are no existing invoices"
 }
 
 // answered reads a refusal, which lnd writes with and without a wrapping.

@@ -167,6 +167,16 @@ func (n *Node) More(msat int64) { n.net.set(func() { n.more = msat }) }
 // Fee is what others take for each payment that this node sends.
 func (n *Node) Fee(msat int64) { n.net.set(func() { n.fee = msat }) }
 
+// Received is what its invoices brought, in msat.
+func (n *Node) Received() (sum int64) {
+	n.net.set(func() {
+		for _, v := range n.invoices {
+			sum += v.paid
+		}
+	})
+	return sum
+}
+
 // Calls is how often a call was made, such as "POST /v2/router/send".
 func (n *Node) Calls(what string) (count int) {
 	n.net.set(func() { count = n.calls[what] })
@@ -324,7 +334,12 @@ func (n *Node) lookupInvoice(w http.ResponseWriter, hash string) {
 	if known {
 		view = v.view()
 	}
+	none := len(n.invoices) == 0
 	n.net.mu.Unlock()
+	if none {
+		answerError(w, http.StatusInternalServerError, 2, "there are no existing invoices")
+		return
+	}
 	if !known {
 		answerError(w, http.StatusNotFound, 5, "unable to locate invoice")
 		return

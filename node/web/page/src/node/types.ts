@@ -343,7 +343,8 @@ export interface TipEvent {
   amount: string; // "" if it is hidden
   note: string;
   time: number; // unix ms
-  pledge?: string; // a charity that it is to be passed on to; that it is, is their word alone
+  charity?: string; // for which they take it
+  pledge: boolean; // that it gets there is their word alone
 }
 
 export interface TipWish {

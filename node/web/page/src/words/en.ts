@@ -493,6 +493,7 @@ export const en = {
     give: "Give the tip",
     given: (name: string, amount: string) => `You will owe ${name} ${amount}.`,
     banner: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${to} ${amount || "a tip"}.`,
+    charity: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${amount || "something"} to the charity that ${to} collects for.`,
     pledge: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${amount || "something"} that ${to} pledges to a charity.`,
   },
 

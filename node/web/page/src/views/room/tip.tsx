@@ -99,7 +99,7 @@ export function TipBanner({ room }: { room: string }) {
         <div key={tip.id} class="banner good" data-test="tip-banner" data-tip={tip.id}>
           <Icon name="gift" />
           <p>
-            {(tip.pledge ? t.tip.pledge : t.tip.banner)(tip.from?.name ?? "", tip.to.name, tip.amount)}
+            {(tip.pledge ? t.tip.pledge : tip.charity ? t.tip.charity : t.tip.banner)(tip.from?.name ?? "", tip.to.name, tip.amount)}
             {tip.note && (
               <>
                 {" "}

@@ -1,0 +1,296 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"salon/ledger"
+	"salon/ledger/doc"
+	"salon/node/market"
+	"salon/relay"
+	"salon/room"
+)
+
+// Who sells tickets to a room beside its host is remembered, with where they are: when the host sleeps, it cannot say so.
+
+const (
+	sellersRooms = 64
+	sellersMost  = 16 // of one room
+	sellersMax   = 1 << 20
+)
+
+type sellerBook struct {
+	path string
+
+	mu   sync.Mutex    // guards the fields below
+	list []roomSellers // the one that came last, last; at most sellersRooms
+}
+
+type roomSellers struct {
+	Room    room.ID    `json:"room"`
+	Sellers []seatedAt `json:"sellers"`
+}
+
+// seatedAt is a device and where it was.
+type seatedAt struct {
+	Device doc.PublicKey `json:"device"`
+	Addrs  [][]byte      `json:"addrs"` // multiaddrs
+}
+
+// openSellers reads what was kept. Without a file that can be understood there are none: they are heard of again.
+func openSellers(h *Home) *sellerBook {
+	b := &sellerBook{path: h.path("sellers.json")}
+	raw, err := readAtMost(b.path, sellersMax)
+	if err != nil || json.Unmarshal(raw, &b.list) != nil {
+		b.list = nil
+	}
+	b.list = b.list[:min(len(b.list), sellersRooms)]
+	return b
+}
+
+func (b *sellerBook) of(id room.ID) []seatedAt {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range b.list {
+		if r.Room == id {
+			return r.Sellers[:min(len(r.Sellers), sellersMost)]
+		}
+	}
+	return nil
+}
+
+// keep stores who sells tickets to a room. The room that came first makes room for it.
+func (b *sellerBook) keep(id room.ID, sellers []seatedAt) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(b.list), func(r roomSellers) bool { return r.Room == id })
+	if len(sellers) > 0 {
+		list = append(list, roomSellers{id, sellers[:min(len(sellers), sellersMost)]})
+	}
+	b.list = list[max(len(list)-sellersRooms, 0):]
+	raw, err := json.Marshal(b.list)
+	if err != nil {
+		return err
+	}
+	return replaceFile(b.path, raw, false)
+}
+
+// marketOptions are those by which a market knows the world.
+func (n *Node) marketOptions(o market.Options) (market.Options, error) {
+	o.Device = func(from string) ledger.Key {
+		device, _ := deviceOf(peer.ID(from))
+		return device
+	}
+	o.Sells = n.sellsFor
+	o.Lent = func(cur ledger.Currency, credit ledger.Amount) error {
+		if n.home.Credit(cur) >= credit {
+			return nil
+		}
+		return n.home.SetCredit(cur, credit)
+	}
+	o.Where = n.knownAddrs
+	o.Met = n.sellerAt
+	o.Told = n.wishTold
+	path := n.home.path(wishesFile)
+	o.KeepWishes = func(raw []byte) error { return replaceFile(path, raw, true) }
+	var err error
+	if o.Wishes, err = readAtMost(path, wishesMax); errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return o, err
+}
+
+// sellsFor reports whether this node takes seats to sell from a host: it is a co-host of that room.
+func (n *Node) sellsFor(host ledger.Key, id ledger.Room) bool {
+	r := n.Room(room.ID(id))
+	if r == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state != nil && r.state.Charter.Host == host && r.state.IsCoHost(n.Person())
+}
+
+// openForHost opens the ledger of a node that never bought or sold, if its person's other device, or the host of a room in which it
+// is a co-host, wants it to sell.
+func (n *Node) openForHost(from string, s network.Stream) {
+	if !n.shop.asked.CompareAndSwap(false, true) {
+		n.counts.Add("ticket_without_ledger")
+		s.Reset()
+		return
+	}
+	host, id, again, err := market.Lends(s)
+	n.shop.asked.Store(false)
+	if err == nil && (host == n.Person() || n.sellsFor(host, id)) {
+		if m, err := n.Market(); err == nil {
+			m.Serve(n.ctx, from, again)
+			return
+		}
+	}
+	n.counts.Add("ticket_without_ledger")
+	s.Reset()
+}
+
+// knownAddrs is where a device was reached.
+func (n *Node) knownAddrs(device ledger.Key) [][]byte {
+	id, err := peerOf(device)
+	if err != nil {
+		return nil
+	}
+	return entryOf(peer.AddrInfo{ID: id, Addrs: n.host.Peerstore().Addrs(id)}).Addrs
+}
+
+// sellerAt takes where a seller is said to be.
+func (n *Node) sellerAt(device ledger.Key, addrs [][]byte) {
+	id, err := peerOf(device)
+	if err != nil {
+		return
+	}
+	to, err := addrInfoOf(relay.Entry{Peer: []byte(id), Addrs: addrs})
+	if err == nil {
+		n.host.Peerstore().AddAddrs(to.ID, to.Addrs, sellerAddrs)
+	}
+}
+
+// otherSellers are the devices, beside the one in the link, that are known to sell tickets to a room, or lead it.
+func (n *Node) otherSellers(link room.Link) []ledger.Key {
+	var list []ledger.Key
+	add := func(device ledger.Key, addrs [][]byte) {
+		if device == link.Device || device == n.author().Device || slices.Contains(list, device) {
+			return
+		}
+		n.sellerAt(device, addrs)
+		list = append(list, device)
+	}
+	if l, live := n.dir.Get(link.Room, time.Now()); live && l.ann.Host == link.Host {
+		add(l.device, l.ann.Entries)
+	}
+	for _, s := range n.shop.sellers.of(link.Room) {
+		add(s.Device, s.Addrs)
+	}
+	return list
+}
+
+// learnSellers asks who else sells tickets to a room, and remembers it.
+func (n *Node) learnSellers(ctx context.Context, m *market.Market, link room.Link) {
+	list, err := m.Sellers(ctx, link.Device, link.Host, ledger.Room(link.Room))
+	if err != nil {
+		return // we know those of before
+	}
+	var known []seatedAt
+	for _, device := range list {
+		known = append(known, seatedAt{device, n.knownAddrs(device)})
+	}
+	if err := n.shop.sellers.keep(link.Room, known); err != nil {
+		n.o.Log.Warn("sellers not kept", "err", err)
+	}
+}
+
+// A LendingView is a range of seats that another device sells.
+type LendingView struct {
+	ID      string        `json:"id"`
+	Room    room.ID       `json:"room"`
+	Seller  doc.PublicKey `json:"seller"` // the device
+	Payee   doc.PublicKey `json:"payee"`  // the person who is paid
+	Seats   uint32        `json:"seats"`
+	Expires int64         `json:"expires"` // unix ms
+}
+
+// A Lend says who else sells tickets to a room of ours.
+type Lend struct {
+	Room  string        // share link, ID, or the beginning of ID or title
+	Who   doc.PublicKey // a device, or a person who is in the room
+	Seats uint32
+	// SellerIsPaid lets the seller's person take the money, and owe it to the host. Otherwise the host is paid.
+	SellerIsPaid bool
+	For          time.Duration // 0 means until the tickets run out
+}
+
+// lendFor is how long an allotment lasts unless the host says otherwise.
+const lendFor = 30 * 24 * time.Hour
+
+var errNoSeller = &UserError{Code: "no_seller", Text: "This device is not known here. Name a device that this node has met, or a person who is in the room."}
+
+// LendSeats lets another device sell seats.
+func (n *Node) LendSeats(ctx context.Context, l Lend) (LendingView, error) {
+	of, m, err := n.ownRoom(l.Room)
+	if err != nil {
+		return LendingView{}, err
+	}
+	id := room.ID(of)
+	author, err := n.sellerIn(id, l.Who)
+	if err != nil {
+		return LendingView{}, err
+	}
+	if l.Seats == 0 || l.For < 0 || l.For > lendFor {
+		return LendingView{}, &UserError{Code: "bad_sale", Text: fmt.Sprintf("An allotment is of at least one seat, and for at most %d days.", lendFor/(24*time.Hour))}
+	}
+	if l.For == 0 {
+		l.For = lendFor
+	}
+	payee := n.Person()
+	if l.SellerIsPaid {
+		if payee = author.Person; payee.IsZero() {
+			return LendingView{}, errNoSeller
+		}
+	}
+	until := time.Now().Add(l.For)
+	lent, err := m.Lend(ctx, of, 0, author.Device, payee, l.Seats, until)
+	switch {
+	case errors.Is(err, ledger.ErrDuplicate):
+		return LendingView{}, &UserError{Code: "seller_has_seats", Text: "This device sells seats of this room already. Take them back first."}
+	case err != nil:
+		return LendingView{}, sellerError(err)
+	}
+	return LendingView{ID: lent.String(), Room: id, Seller: author.Device, Payee: payee, Seats: l.Seats, Expires: until.UnixMilli()}, nil
+}
+
+// sellerIn finds the device of somebody in a room, or one that this node has met. Whose that is, is not known then.
+func (n *Node) sellerIn(id room.ID, who doc.PublicKey) (doc.Author, error) {
+	if who == n.author().Device {
+		return doc.Author{}, &UserError{Code: "own_room", Text: "This device sells the room anyway."}
+	}
+	if r := n.Room(id); r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.state != nil {
+			for _, s := range r.state.Seats {
+				if s.Person == who || s.Device == who {
+					return doc.Author{Person: s.Person, Device: s.Device}, nil
+				}
+			}
+		}
+		if r.host != nil {
+			for _, m := range r.host.keyholder.members {
+				if m.author.Person == who || m.author.Device == who {
+					return m.author, nil
+				}
+			}
+		}
+	}
+	if len(n.knownAddrs(who)) == 0 {
+		return doc.Author{}, errNoSeller
+	}
+	return doc.Author{Device: who}, nil
+}
+
+// TakeBackSeats ends what a device sells of our rooms.
+func (n *Node) TakeBackSeats(ctx context.Context, device doc.PublicKey) error {
+	m, err := n.Market()
+	if err != nil {
+		return err
+	}
+	if err := m.TakeBack(ctx, device); err != nil {
+		return sellerError(err)
+	}
+	return nil
+}

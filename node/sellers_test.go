@@ -1,0 +1,103 @@
+package node
+
+import (
+	"errors"
+	"testing"
+
+	"salon/ledger"
+)
+
+// While the host sleeps a co-host sells to whoever has asked the host before, and keeps its books for the host. Who knows nobody
+// else waits with a wish, which costs nothing, and has a ticket when the host is back.
+func TestSalesWhileTheHostSleeps(t *testing.T) {
+	home := t.TempDir()
+	ana, di := startMortal(t, home, "Ana", anywhere), startNode(t, "Di", nil)
+	s := byTicket
+	s.Title, s.CoHosts = "Evening", []PersonView{{Person: di.Person(), Name: "Di"}}
+	hosted, err := ana.StartRoom(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := hosted.View().Link
+	lend := Lend{Room: "Evening", Who: di.author().Device, Seats: 5}
+	var no *UserError
+	if _, err := ana.LendSeats(t.Context(), lend); !errors.As(err, &no) || no.Code != "no_seller" {
+		t.Errorf("to a device that was never met: %v", err)
+	}
+	standby, err := di.Join(t.Context(), link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, di, "Di to be in", func() bool { return standby.Phase() == Live })
+	lent, err := ana.LendSeats(t.Context(), lend)
+	if err != nil || lent.Seller != di.author().Device || lent.Payee != ana.Person() {
+		t.Fatalf("%+v, %v", lent, err)
+	}
+	if _, err := ana.LendSeats(t.Context(), lend); !errors.As(err, &no) || no.Code != "seller_has_seats" {
+		t.Errorf("once more: %v", err)
+	}
+	bo, cy := startNode(t, "Bo", nil), startNode(t, "Cy", nil)
+	if list, err := bo.OnSale(t.Context(), link); err != nil || len(list) != 1 {
+		t.Fatalf("on sale: %v, %v", list, err)
+	}
+	ana.crash(t) // who closes a node ends its rooms, and their sale
+	if list, err := bo.OnSale(t.Context(), link); err != nil || len(list) != 1 || list[0].Host != hosted.View().Host.Person {
+		t.Errorf("while the host sleeps: %v, %v", list, err)
+	}
+	if b, err := bo.BuyTickets(t.Context(), link, 1, fiveEuro, ledger.IOURail); err != nil || len(b.Tickets) != 1 {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if list, err := bo.Tickets(); err != nil || len(list) != 1 || list[0].Seller != di.author().Device {
+		t.Errorf("sold by %+v, %v", list, err)
+	}
+	if _, err := cy.BuyTickets(t.Context(), link, 1, fiveEuro, ledger.IOURail); !errors.Is(err, errUnreachable) {
+		t.Errorf("who knows nobody else: %v", err)
+	}
+	wish, err := cy.Wish(t.Context(), link, 1, fiveEuro, ledger.IOURail, false)
+	if err != nil || wish.State != "waiting" || len(cy.Wishes()) != 1 {
+		t.Fatalf("%+v, %v", wish, err)
+	}
+
+	ana = startMortal(t, home, "Ana", anywhere)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m, err := ana.Market()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*Node{di, cy} {
+		if err := n.AddPeer(t.Context(), ana.Status().Addrs[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]int{}
+	books, err := ana.Ledger()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := books.Entries(func(e EntryView) error { kinds[e.Kind]++; return nil }); err != nil || kinds["report"] != 1 {
+		t.Errorf("the host has heard of %v, %v", kinds, err)
+	}
+	shop, err := cy.Market()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := shop.TryWishes(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if list := cy.Wishes(); len(list) != 1 || list[0].State != "bought" {
+		t.Errorf("%+v", list)
+	}
+	if list, err := cy.Tickets(); err != nil || len(list) != 1 || list[0].Seller != ana.author().Device {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if err := cy.DropWish(wish.ID); err != nil || len(cy.Wishes()) != 0 {
+		t.Error(err)
+	}
+}

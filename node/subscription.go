@@ -1,0 +1,226 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"salon/ledger"
+	"salon/ledger/doc"
+	"salon/node/market"
+)
+
+// A TierView is a subscription that somebody offers.
+type TierView struct {
+	ID      string        `json:"id"`
+	Name    string        `json:"name"`
+	Price   string        `json:"price"`  // of one period, such as "3 EUR"
+	Period  int64         `json:"period"` // seconds
+	Creator doc.PublicKey `json:"creator"`
+}
+
+// A SubscriptionView is one that this node's person has paid for.
+type SubscriptionView struct {
+	Offer   string        `json:"offer"`
+	Creator doc.PublicKey `json:"creator"`
+	Price   string        `json:"price"`   // paid last, of all periods
+	Through int64         `json:"through"` // unix ms: so far it is paid
+	Until   int64         `json:"until"`   // so long it opens rooms: that and, unless it was ended, the grace
+	Ended   bool          `json:"ended"`   // no renewal is expected
+}
+
+// A SubscriberView is somebody who has subscribed to what this node's person offers.
+type SubscriberView struct {
+	Offer   string        `json:"offer"`
+	Device  doc.PublicKey `json:"device"`
+	Through int64         `json:"through"`
+	Until   int64         `json:"until"`
+	Ended   bool          `json:"ended"`
+}
+
+// SubscriptionsView is all that this node knows of subscriptions.
+type SubscriptionsView struct {
+	Mine        []SubscriptionView `json:"mine"`
+	Offers      []TierView         `json:"offers"` // of this person, that are on sale
+	Subscribers []SubscriberView   `json:"subscribers"`
+}
+
+func tierView(l ledger.Listed) TierView {
+	return TierView{ID: l.ID.String(), Name: l.Offer.Name, Price: l.Offer.Price.String(), Period: l.Offer.Period, Creator: l.Host}
+}
+
+// until is how long a subscription opens rooms.
+func until(s ledger.Subscription) int64 {
+	if s.Ended {
+		return s.Through.UnixMilli()
+	}
+	return s.Through.Add(ledger.Grace).UnixMilli()
+}
+
+const longestPeriod = 366 * 24 * time.Hour
+
+// OfferSubscription puts a subscription on sale.
+func (n *Node) OfferSubscription(name string, price ledger.Money, period time.Duration) (TierView, error) {
+	clean, err := doc.CleanText(name, 64)
+	if err != nil || clean == "" || price.Amount <= 0 || period < time.Hour || period > longestPeriod {
+		return TierView{}, &UserError{Code: "bad_sale", Text: "A subscription has a name, a price such as 3 EUR, and a period of an hour to a year."}
+	}
+	m, err := n.Market()
+	if err != nil {
+		return TierView{}, err
+	}
+	now, err := m.Offered(ledger.Room{})
+	if err != nil {
+		return TierView{}, err
+	}
+	for _, l := range now {
+		if l.Offer.Name == clean {
+			return TierView{}, &UserError{Code: "tier_taken", Text: fmt.Sprintf("You offer a subscription %q already. End it first, or choose another name.", clean)}
+		}
+	}
+	o := ledger.Offer{Version: 1, Name: clean, Price: price, Period: int64(period / time.Second)}
+	id, err := m.Offer(o)
+	return tierView(ledger.Listed{ID: id, Offer: o, Host: n.Person()}), err
+}
+
+// Tiers lists what subscriptions somebody offers: a person, or the host of a room.
+func (n *Node) Tiers(ctx context.Context, ref string) ([]TierView, error) {
+	to, m, err := n.creator(ref)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.Tiers(ctx, to.device, to.person)
+	if err != nil {
+		return nil, sellerError(err)
+	}
+	views := make([]TierView, 0, len(list))
+	for _, l := range list {
+		views = append(views, tierView(l.Listed))
+	}
+	return views, nil
+}
+
+// creator finds somebody who may be reached, or was paid for a subscription before.
+func (n *Node) creator(ref string) (tippee, *market.Market, error) {
+	m, err := n.Market()
+	if err != nil {
+		return tippee{}, nil, err
+	}
+	to, err := n.tipTo(ref)
+	if errors.Is(err, errTipNobody) {
+		list, listErr := m.Subscriptions()
+		if listErr != nil {
+			return to, nil, listErr
+		}
+		person, _ := doc.ParsePublicKey(ref)
+		for _, s := range list {
+			if s.Creator == person {
+				to, err = tippee{person: person, device: s.Seller}, nil
+			}
+		}
+	}
+	if err == nil && to.person == n.Person() {
+		err = &UserError{Code: "yourself", Text: "That is you."}
+	}
+	return to, m, err
+}
+
+// Subscribe pays for so many periods of a subscription, at a price of all of them that the buyer has seen.
+func (n *Node) Subscribe(ctx context.Context, ref, tier string, periods uint32, price ledger.Money, rail string) (SubscriptionView, error) {
+	to, m, err := n.creator(ref)
+	if err != nil {
+		return SubscriptionView{}, err
+	}
+	b, err := m.Buy(ctx, market.Want{Seller: to.device, Host: to.person, Tier: tier, Count: periods, Price: price, Rail: rail})
+	switch {
+	case errors.Is(err, ledger.ErrNotOnSale):
+		return SubscriptionView{}, &UserError{Code: "not_on_sale", Text: "They offer no such subscription now."}
+	case err != nil:
+		return SubscriptionView{}, tipError(err)
+	}
+	all, err := n.Subscriptions()
+	if err != nil {
+		return SubscriptionView{}, err
+	}
+	for _, s := range all.Mine {
+		if s.Offer == b.Offer.String() {
+			return s, nil
+		}
+	}
+	return SubscriptionView{}, ledger.ErrUnknown
+}
+
+// Subscriptions lists those of this person, and to this person.
+func (n *Node) Subscriptions() (SubscriptionsView, error) {
+	v := SubscriptionsView{Mine: []SubscriptionView{}, Offers: []TierView{}, Subscribers: []SubscriberView{}}
+	m := n.shop.market.Load()
+	if m == nil {
+		return v, nil
+	}
+	mine, err := m.Subscriptions()
+	if err != nil {
+		return v, err
+	}
+	for _, s := range mine {
+		v.Mine = append(v.Mine, SubscriptionView{Offer: s.Offer.String(), Creator: s.Creator, Price: s.Price.String(), Through: s.Through.UnixMilli(),
+			Until: until(ledger.Subscription{Through: s.Through, Ended: s.Ended}), Ended: s.Ended})
+	}
+	offers, err := m.Offered(ledger.Room{})
+	if err != nil {
+		return v, err
+	}
+	for _, l := range offers {
+		v.Offers = append(v.Offers, tierView(l))
+	}
+	subscribers, err := m.Subscribers()
+	for _, s := range subscribers {
+		v.Subscribers = append(v.Subscribers, SubscriberView{Offer: s.Offer.String(), Device: s.Buyer, Through: s.Through.UnixMilli(), Until: until(s.Subscription), Ended: s.Ended})
+	}
+	return v, err
+}
+
+// EndSubscription ends what is named by its offer, or the beginning of that: a subscription of this person's, or an offer of theirs, which
+// is then sold no more.
+func (n *Node) EndSubscription(ctx context.Context, ref string) error {
+	m, err := n.Market()
+	if err != nil {
+		return err
+	}
+	mine, err := m.Subscriptions()
+	if err != nil {
+		return err
+	}
+	offers, err := m.Offered(ledger.Room{})
+	if err != nil {
+		return err
+	}
+	var found []func() error
+	for _, s := range mine {
+		if named(s.Offer, ref) || ref == s.Creator.String() {
+			found = append(found, func() error {
+				if s.Ended {
+					return nil
+				}
+				if err := m.Leave(ctx, s); err != nil {
+					return sellerError(err)
+				}
+				return nil
+			})
+		}
+	}
+	for _, l := range offers {
+		if named(l.ID, ref) || ref == l.Offer.Name {
+			found = append(found, func() error { return m.EndOffer(l.ID) })
+		}
+	}
+	if len(found) != 1 {
+		return &UserError{Code: "no_subscription", Text: fmt.Sprintf("%d subscriptions or offers are called that.", len(found))}
+	}
+	return found[0]()
+}
+
+// named reports whether a word is the beginning of an offer's ID, and long enough to be meant.
+func named(id ledger.ID, ref string) bool {
+	return len(ref) >= 6 && len(ref) <= len(id.String()) && id.String()[:len(ref)] == ref
+}
