@@ -31,7 +31,7 @@ export interface Volunteer {
 }
 
 /** Who may come in: everybody; who has the link or is on the guest list; who holds a ticket or is on it. */
-export type Access = "open" | "invite" | "ticket";
+export type Access = "open" | "invite" | "ticket" | "subscribers";
 
 export interface RoomCard {
   id: string;

@@ -30,6 +30,12 @@ export function RoomTags({ room, opens }: { room: Kind; opens: number }) {
           {t.home.byInvitation}
         </span>
       )}
+      {room.access === "subscribers" && (
+        <span class="tag" data-test="for-subscribers">
+          <Icon name="locked" />
+          {t.home.forSubscribers}
+        </span>
+      )}
       {room.access === "ticket" && (
         <span class="tag ticket" data-test="by-ticket">
           <Icon name="ticket" />

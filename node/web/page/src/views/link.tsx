@@ -127,7 +127,7 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
           {buy.button}
         </Way>
       ) : (
-        <Way text={room.access === "invite" && !room.invited ? t.link.uninvited : room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
+        <Way text={room.access === "invite" && !room.invited ? t.link.uninvited : room.access === "subscribers" && !room.invited ? t.link.unsubscribed : room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
           <button type="button" class="button primary large" data-test="preview-listen" aria-disabled={busy} onClick={enter}>
             <Icon name={room.waiting ? "clock" : room.stage_only ? "round" : "play"} turns />
             <span>{busy ? t.home.joining : room.waiting ? t.link.wait : room.stage_only ? t.link.comeIn : t.link.listen}</span>

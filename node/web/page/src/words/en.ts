@@ -88,6 +88,7 @@ export const en = {
     startsNow: "Starts any moment",
     stageOnly: "Stage only",
     locked: "Locked",
+    forSubscribers: "For subscribers",
     byInvitation: "By invitation",
     byTicket: "Ticket",
     ticketFor: (price: string) => `Ticket: ${price}`,
@@ -718,6 +719,8 @@ export const en = {
     open: "everyone",
     invite: "who is invited",
     ticket: "who holds a ticket",
+    subscribers: "who subscribes to the host",
+    unsubscribed: "This room is for subscribers: you come in if you subscribe to the host, with this device.",
     lockedTry: "Try all the same",
     again: "Look again",
     failed: {
