@@ -25,7 +25,7 @@ const awayEvery = 2 * time.Second
 func (n *Node) keepPapersAway(ctx context.Context, m *market.Market) {
 	told := make(map[room.ID]market.Stamp)
 	for {
-		news := m.News()
+		news := m.Appended()
 		for _, l := range n.dir.Live(time.Now()) {
 			a := l.ann
 			if a.Host != n.Person() || a.Access != room.ByTicket || l.device == n.author().Device {
