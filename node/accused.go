@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"fmt"
 	"maps"
@@ -154,7 +155,23 @@ func (r *Room) putOut(id peer.ID, a *accused) {
 	delete(r.host.volunteers, a.device)
 	delete(r.host.asked, id)
 	r.heir.carriers = slices.DeleteFunc(slices.Clone(r.heir.carriers), func(b []byte) bool { return string(b) == string(id) })
-	r.tellSuccessors()
+	r.tellSuccessors() // and who feeds it, if we do not
+	r.letGo(id)
+}
+
+// putOuts are the relays that carry our room no more. r.mu is held.
+func (r *Room) putOuts(now time.Time) (list [][]byte) {
+	for id := range r.host.accused {
+		if r.isPutOut(id, now) && len(list) < relay.MaxCarriers {
+			list = append(list, []byte(id))
+		}
+	}
+	slices.SortFunc(list, bytes.Compare)
+	return list
+}
+
+// letGo parts with a relay below us that was put out, if it is there. r.mu is held.
+func (r *Room) letGo(id peer.ID) {
 	c := r.feeds.children[id]
 	if c == nil || c.carry == 0 {
 		return

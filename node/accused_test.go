@@ -68,6 +68,42 @@ func TestRelayThatTwoAccuseIsOut(t *testing.T) {
 	}
 }
 
+// A relay that is put out while another feeds it is let go there, and is not let in again.
+func TestRelayPutOutBelowAnother(t *testing.T) {
+	g := plant(t, 1, 4, 4)
+	upper, lower := g.relays[0], g.relays[1]
+	g.host.mu.Lock()
+	if g.host.feeds.children[upper.host.ID()] == nil {
+		upper, lower = lower, upper
+	}
+	via := g.host.feeds.children[upper.host.ID()]
+	for _, n := range []int{1, 2} {
+		if !g.host.feeds.below.add(relay.Guest{Person: key(n, 1), Device: key(n, 2)}, via) {
+			t.Fatal("there is no place")
+		}
+	}
+	g.host.mu.Unlock()
+	at := upper.Room(g.host.id)
+	feeds := func() bool {
+		at.mu.Lock()
+		defer at.mu.Unlock()
+		return at.feeds.children[lower.host.ID()] != nil
+	}
+	if !feeds() {
+		t.Fatal("no relay is below another")
+	}
+	g.host.mu.Lock()
+	for _, n := range []int{1, 2} {
+		g.host.weigh(lower.host.ID(), relay.Proof{What: relay.Altered, By: doc.Author{Person: key(n, 1), Device: key(n, 2)}}, time.Now())
+	}
+	g.host.mu.Unlock()
+	awaitChange(t, upper, "it to be let go", func() bool { return !feeds() })
+	awaitCount(t, g.host.n, "join_refused_not_asked") // it looks for another place
+	if feeds() || at.Phase() != Live {
+		t.Error("it came back, or the other went with it")
+	}
+}
+
 // One person alone, with however many devices, puts nobody out, nor does anybody who is not in the room.
 func TestWhoseWordCounts(t *testing.T) {
 	g := plant(t, 2, 8, 8)

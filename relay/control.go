@@ -241,10 +241,12 @@ type (
 		Code   string        `cbor:"5,keyasint,omitempty"` // a constant word: why the device does not get the key
 	}
 	// Successors tells everybody below whom to ask when nobody leads the room: whoever may then, in this order. Carriers are
-	// the relays that were asked to carry it, whom these let in then.
+	// the relays that were asked to carry it, whom these let in then. Out are relays that carry it no more, for what they passed
+	// on: who feeds one lets it go.
 	Successors struct {
-		To       []Entry  `cbor:"1,keyasint"` // at most MaxEntries
-		Carriers [][]byte `cbor:"2,keyasint"` // peers, at most MaxCarriers
+		To       []Entry  `cbor:"1,keyasint"`           // at most MaxEntries
+		Carriers [][]byte `cbor:"2,keyasint"`           // peers, at most MaxCarriers
+		Out      [][]byte `cbor:"3,keyasint,omitempty"` // likewise
 	}
 	// Claim says who leads a room, and proves it; it is the first message, and answered by the claim of who leads as the
 	// other has it, or by a Refuse. Without charter and snapshot it only asks.
@@ -347,7 +349,7 @@ const (
 	MaxAt        = 256  // bytes, in a Guest
 	MaxBoxes     = 256  // in Boxes
 	MaxWay       = 1024 // in a Way
-	MaxCarriers  = 64   // in Successors
+	MaxCarriers  = 64   // in Successors, of either
 	MaxTail      = 32   // in a Tail, of 2 kB at most each
 	MaxInside    = 1024 // of either, in an Inside
 	MaxListings  = 64   // in Papers
