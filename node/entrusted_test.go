@@ -106,6 +106,44 @@ func TestAKeeperLetsNewcomersIn(t *testing.T) {
 	}
 }
 
+// A keeper whom the host fed goes below a relay when the host is gone, where newcomers come: other listeners wait where they are.
+func TestAKeeperComesToTheRelay(t *testing.T) {
+	g := plantAs(t, byInvitation, 1, 2)
+	eve, faye := g.join("Eve"), g.join("Faye") // the relay is full
+	g.host.mu.Lock()
+	g.host.n.o.MaxChildren = 4
+	g.host.offer()
+	g.host.mu.Unlock()
+	kim, lou := g.join("Kim"), g.join("Lou")
+	for _, r := range []*Room{kim, lou} {
+		if g.fedBy(r) != g.host.n {
+			t.Fatal("the host does not feed them")
+		}
+	}
+	g.do(g.host, about("keeper", kim))
+	g.do(eve, Action{Kind: "leave"})
+	g.do(faye, Action{Kind: "leave"})
+	delete(g.guests, "Eve")
+	delete(g.guests, "Faye")
+	relayed := g.relays[0].Room(g.host.id)
+	awaitChange(t, kim.n, "Kim to have the key", kim.hasKey)
+	awaitChange(t, relayed.n, "the relay to know, and to be empty", func() bool { return len(relayed.View().Keepers) == 1 && relayed.View().Listeners == 2 })
+	link := g.host.View().Link
+	g.host.n.crash(t)
+	awaitChange(t, relayed.n, "the relay to miss the host", func() bool { return relayed.Phase() == Reconnecting })
+	dan := startNode(t, "Dan", nil)
+	in, err := dan.Join(t.Context(), link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, dan, "Dan to have the key", in.hasKey)
+	relayed.mu.Lock()
+	defer relayed.mu.Unlock()
+	if c := relayed.feeds.children[lou.n.host.ID()]; relayed.feeds.children[kim.n.host.ID()] == nil || c != nil && !c.warm {
+		t.Error("Kim is not below the relay, or Lou is fed there")
+	}
+}
+
 // Boxes come from below from keepers and relays alone, and reach those they are for; refusals and passes are not theirs to give.
 func TestBoxesFromBelow(t *testing.T) {
 	g := plantAs(t, byInvitation, 1, 8)
