@@ -55,6 +55,10 @@ func (n *Node) serveControl(s network.Stream) (stay func()) {
 		n.serveCarry(ctl, s.Conn().RemotePeer(), m)
 		return nil
 	}
+	if m, ok := m.(relay.Papers); ok {
+		n.servePapers(ctl, s.Conn().RemotePeer(), m)
+		return nil
+	}
 	j, ok := m.(relay.Join)
 	if err != nil || !ok {
 		n.counts.Add("join_malformed")

@@ -297,6 +297,9 @@ func (r *Room) tellAnew() {
 	r.carries.told, r.carries.counted = make(map[doc.PublicKey]relay.Guest), relay.Counts{Listeners: unlike}
 	r.tellPresence()
 	r.tellWays(r.allWays(), nil)
+	for _, c := range r.feeds.children {
+		c.asked = room.Term{} // a word for them may have been lost on the way
+	}
 }
 
 // tendCarried runs the clock of a room that we carry, or may volunteer to: counts in both directions, children that are silent.

@@ -150,14 +150,15 @@ func (x *intruder) join() any {
 			x.t.Fatal(err)
 		}
 		go x.follow()
+		gone, ctl := x.gone, x.ctl
 		go func() { // one that is silent would be taken for dead
 			for t := time.NewTicker(pingEvery); ; {
 				select {
-				case <-x.gone:
+				case <-gone:
 					t.Stop()
 					return
 				case now := <-t.C:
-					x.ctl.Send(relay.Ping{T0: now.UnixMicro()})
+					ctl.Send(relay.Ping{T0: now.UnixMicro()})
 				}
 			}
 		}()

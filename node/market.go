@@ -60,6 +60,7 @@ func (n *Node) Market() (*market.Market, error) {
 	n.shop.store = store
 	n.shop.market.Store(m)
 	n.wg.Go(func() { m.Run(n.ctx) })
+	n.wg.Go(func() { n.keepPapersAway(n.ctx, m) })
 	return m, nil
 }
 

@@ -122,6 +122,50 @@ func TestRevokedUnderACoHost(t *testing.T) {
 	}
 }
 
+// TestRevokedByAHostWhoLeft: a host who has handed the room over and is not in it can say so, too.
+func TestRevokedByAHostWhoLeft(t *testing.T) {
+	s := startSuccessionAs(t, byTicket)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	raw, _ := s.cy.n.ticketTo(s.host.id, time.Now())
+	tk, _, err := ledger.OpenDocument[ledger.Ticket](raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(s.host, Action{Kind: "hand_over"})
+	s.do(s.host, Action{Kind: "leave"})
+	s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+	awaitChange(t, s.ana, "Ana to see who leads her room", func() bool {
+		l, ok := s.ana.dir.Get(s.host.id, time.Now())
+		return ok && l.device == s.bo.n.author().Device && s.ana.Room(s.host.id) == nil
+	})
+	revokeAt(t, s.host, tk.Serial)
+	awaitChange(t, s.cy.n, "Cy to be out", func() bool { return s.cy.Phase().Over() })
+	if v := s.cy.View(); !strings.Contains(v.Reason, "ticket") {
+		t.Errorf("Cy is told %q", v.Reason)
+	}
+	if s.dan.Phase() != Live {
+		t.Errorf("Dan is %s", s.dan.Phase())
+	}
+	// Attack: a stranger shows a list of their own.
+	eve := doc.NewPrivateKey()
+	forged, _, err := ledger.Sign(eve, ledger.Revocations{Room: ledger.Room(s.host.id), Epoch: 9, Void: []uint8{0}, By: eve.Public(), Time: time.Now().UnixMilli()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newIntruder(t, s.bo)
+	ctl := newControlConn(x.open(protoControl, nil), nil)
+	defer ctl.Close()
+	ctl.Send(relay.Papers{Room: s.host.id, Void: forged})
+	m, err := ctl.Receive()
+	if no, ok := m.(relay.Refuse); !ok || no.Code != "untrusted" {
+		t.Errorf("a stranger's list: %+v, %v", m, err)
+	}
+}
+
 // Attack: papers that nobody asked for, or that somebody else signed. They change nothing.
 func TestPapersOfAStranger(t *testing.T) {
 	g := plantAs(t, byTicket, 2, 8)

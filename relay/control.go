@@ -270,10 +270,12 @@ type (
 		Gone []doc.PublicKey `cbor:"2,keyasint"` // likewise
 	}
 	// Papers carry what tickets to the room are checked against, or more of it: down to relays and whoever may lead the room, and
-	// up from who has newer ones.
+	// up from who has newer ones. As the first message they name the room, come from a host who is not in it to who leads it, and
+	// are answered by an Answer or a Refuse.
 	Papers struct {
 		Listings []Listing `cbor:"1,keyasint"`           // at most MaxListings
 		Void     []byte    `cbor:"2,keyasint,omitempty"` // signed: the list of void tickets
+		Room     [16]byte  `cbor:"3,keyasint,omitzero"`
 	}
 	// A Listing is what the host offers, opaque here, as its device signed it.
 	Listing struct {

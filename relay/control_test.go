@@ -77,6 +77,7 @@ var controlVectors = []controlVector{
 	{"papers", "2b a2 01 82 a2 01 41 aa 02 42 0102 a3 01 41 aa 02 41 01 03 41 bb 02 41 cc",
 		Papers{Listings: []Listing{{Cert: []byte{0xaa}, Offer: []byte{1, 2}}, {Cert: []byte{0xaa}, Offer: []byte{1}, Allot: []byte{0xbb}}}, Void: []byte{0xcc}}},
 	{"papers, void tickets alone", "2b a2 01 80 02 41 cc", Papers{Listings: []Listing{}, Void: []byte{0xcc}}},
+	{"papers, from outside", "2b a3 01 80 02 41 cc 03 50" + strings.Repeat("52", 16), Papers{Listings: []Listing{}, Void: []byte{0xcc}, Room: fill(0x52)}},
 	{"tip", "60 a1 01 42 0102", Tip{Payload: []byte{1, 2}}},
 }
 
