@@ -25,7 +25,7 @@ type lists struct {
 	seating  seating
 	debts    debts
 	cleared  map[ledger.Key][]cleared // debtor of ours -> what we have confirmed
-	own      map[ledger.Key]bool      // this node's person and device
+	ours     map[ledger.Key]bool      // this node's person and device
 	certs    map[ledger.ID][]byte     // order -> certificate, while we pay it
 	got      map[ledger.ID]owned      // receipt of ours
 	given    map[ledger.ID][]byte     // ticket that was ours -> the one that somebody has for it
@@ -55,7 +55,7 @@ func newLists(who doc.Author) lists {
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.Allot{},
 		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
-		own: map[ledger.Key]bool{who.Person: true, who.Device: true}}
+		ours: map[ledger.Key]bool{who.Person: true, who.Device: true}}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -136,7 +136,7 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 	case *ledger.Handed:
 		l.handed(e)
 	case *ledger.Clear:
-		if s, _, err := ledger.ReadDocument[ledger.Settle](e.Docs[0]); err == nil && l.own[s.Creditor] {
+		if s, _, err := ledger.ReadDocument[ledger.Settle](e.Docs[0]); err == nil && l.ours[s.Creditor] {
 			l.cleared[s.Debtor] = append(l.cleared[s.Debtor], cleared{Settle: e.Docs[0], Settled: e.Docs[1]})
 		}
 	case *ledger.Refunded:
@@ -167,7 +167,7 @@ func (l *lists) handed(e ledger.Entry) {
 			l.given[tr.Ticket] = last
 		}
 	}
-	if l.own[t.Holder] {
+	if l.ours[t.Holder] {
 		l.hold(held{raw: last, id: id, ticket: t, host: t.By})
 	}
 }
