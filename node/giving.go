@@ -153,7 +153,7 @@ func (n *Node) check(raw []byte, now time.Time) CheckView {
 				}
 			}
 		}
-		if own, other := m.Sales(t.Room, now); other == nil && len(own) > 0 {
+		if own, other := m.Offerings(t.Room, now); other == nil && len(own) > 0 {
 			gate, other := m.Gate(t.Room, now)
 			if other == nil {
 				_, other = gate.Check(raw, now)

@@ -41,14 +41,14 @@ func (n *Node) Sales() ([]SaleView, error) {
 		return views, nil
 	}
 	now := time.Now()
-	list, err := m.Sales(ledger.Room{}, now)
+	list, err := m.Offerings(ledger.Room{}, now)
 	for _, s := range list {
 		views = append(views, n.saleView(s, now))
 	}
 	return views, err
 }
 
-func (n *Node) saleView(s market.Sales, now time.Time) SaleView {
+func (n *Node) saleView(s market.Offering, now time.Time) SaleView {
 	v := SaleView{Room: room.ID(s.Listed.Offer.Room), Offer: offerView(s.Listed), Issued: s.Seats.Issued, Held: s.Seats.Held, Left: s.Seats.Left, Due: []string{}}
 	for rail, money := range s.Due {
 		v.Due = append(v.Due, money.String()+" by "+rail)
@@ -96,7 +96,7 @@ func (n *Node) endSale(id room.ID) {
 		return
 	}
 	now := time.Now()
-	list, err := m.Sales(ledger.Room(id), now)
+	list, err := m.Offerings(ledger.Room(id), now)
 	for _, s := range list {
 		o := &s.Listed.Offer
 		if s.Cancelled || o.SaleFrom >= now.UnixMilli() || o.SaleTo != 0 && o.SaleTo <= now.UnixMilli() {

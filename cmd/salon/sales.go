@@ -43,7 +43,7 @@ func ticketSoldCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
-func printSold(w io.Writer, list []node.SoldView) error {
+func printSold(w io.Writer, list []node.IssuedView) error {
 	if len(list) == 0 {
 		_, err := fmt.Fprintln(w, "Nobody has a ticket yet.")
 		return err
@@ -367,7 +367,7 @@ func (f *flags) completeSold() completer {
 		}
 		return f.asking(func(ctx context.Context, c *client.Client, args []string, typed string) []cobra.Completion {
 			list, _ := c.SoldTickets(ctx, args[0]) // an error is no tickets
-			return completions(typed, list, func(t node.SoldView) (string, string) { return t.Ticket, t.State })
+			return completions(typed, list, func(t node.IssuedView) (string, string) { return t.Ticket, t.State })
 		})(cmd, args, typed)
 	}
 }

@@ -45,8 +45,8 @@ func (c *Client) NewsOfTickets(ctx context.Context) error {
 }
 
 // SoldTickets lists the tickets to a room of the node's person.
-func (c *Client) SoldTickets(ctx context.Context, ref string) ([]node.SoldView, error) {
-	var list struct{ Tickets []node.SoldView }
+func (c *Client) SoldTickets(ctx context.Context, ref string) ([]node.IssuedView, error) {
+	var list struct{ Tickets []node.IssuedView }
 	err := c.Call(ctx, http.MethodPost, "/api/v1/tickets/sold", refBody(ref), &list)
 	return list.Tickets, err
 }

@@ -37,7 +37,7 @@ func TestCancelGoesOnAfterCrash(t *testing.T) {
 	if err == nil || len(backs) != 2 {
 		t.Errorf("the bank is closed: %+v, %v", backs, err)
 	}
-	list, err := ana.Sales(hall, time.Now())
+	list, err := ana.Offerings(hall, time.Now())
 	if err != nil || len(list) != 1 || !list[0].Cancelled || list[0].Due["bank"] != eur(500) || len(list[0].Due) != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}

@@ -24,7 +24,7 @@ type lists struct {
 	seating  seating
 	debts    debts
 	cleared  map[ledger.Key][]cleared  // debtor of ours -> what we have confirmed
-	own      map[ledger.Key]bool       // this node's person and device
+	ours     map[ledger.Key]bool       // this node's person and device
 	certs    map[ledger.ID][]byte      // order -> certificate, while we pay it
 	got      map[ledger.ID]owned       // receipt of ours
 	given    map[ledger.ID][]byte      // ticket that was ours -> the one that somebody has for it
@@ -64,7 +64,7 @@ func newLists(who doc.Author) lists {
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.ID{},
 		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
-		railKeys: map[string]ledger.RailKey{}, own: map[ledger.Key]bool{who.Person: true, who.Device: true},
+		railKeys: map[string]ledger.RailKey{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
 		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]soldFrom{},
 		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}}
 }
@@ -154,7 +154,7 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 	case *ledger.Handed:
 		l.handed(e)
 	case *ledger.Clear:
-		if s, _, err := ledger.ReadDocument[ledger.Settle](e.Docs[0]); err == nil && l.own[s.Creditor] {
+		if s, _, err := ledger.ReadDocument[ledger.Settle](e.Docs[0]); err == nil && l.ours[s.Creditor] {
 			l.cleared[s.Debtor] = append(l.cleared[s.Debtor], cleared{Settle: e.Docs[0], Settled: e.Docs[1]})
 		}
 	case *ledger.Refunded:
@@ -185,7 +185,7 @@ func (l *lists) handed(e ledger.Entry) {
 			l.given[tr.Ticket] = last
 		}
 	}
-	if l.own[t.Holder] {
+	if l.ours[t.Holder] {
 		l.hold(held{raw: last, id: id, ticket: t, host: t.By})
 	}
 }

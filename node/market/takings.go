@@ -9,8 +9,8 @@ import (
 	"salon/ledger"
 )
 
-// ours calls f with the newest version of each offer that this node's person makes for a room, and its first. m.mu is held.
-func (l *lists) ours(room ledger.Room, f func(first ledger.ID, o ledger.Offer)) {
+// eachOffer calls f with the newest version of each offer that this node's person makes for a room, and its first. m.mu is held.
+func (l *lists) eachOffer(room ledger.Room, f func(first ledger.ID, o ledger.Offer)) {
 	for _, first := range l.rooms[room] {
 		listing := l.versions[l.newest[first]]
 		e, err := ledger.ParseEntry(listing.Offer)
@@ -26,7 +26,7 @@ func (l *lists) ours(room ledger.Room, f func(first ledger.ID, o ledger.Offer)) 
 // Price is what the cheapest ticket to a room of this node's person costs, and whether there is one.
 func (m *Market) Price(room ledger.Room) (least ledger.Money, sells bool, err error) {
 	err = m.look(func(l *lists) {
-		l.ours(room, func(_ ledger.ID, o ledger.Offer) {
+		l.eachOffer(room, func(_ ledger.ID, o ledger.Offer) {
 			if !sells || o.Price.Cur == least.Cur && o.Price.Amount < least.Amount {
 				least, sells = o.Price, true
 			}
@@ -137,7 +137,7 @@ func (m *Market) Takings(room ledger.Room, now time.Time) ([]Takings, error) {
 	var list []Takings
 	of := map[ledger.ID]int{} // version or first version -> place in list
 	err := m.look(func(l *lists) {
-		l.ours(room, func(first ledger.ID, o ledger.Offer) {
+		l.eachOffer(room, func(first ledger.ID, o ledger.Offer) {
 			of[first], list = len(list), append(list, Takings{Offer: o, first: first})
 		})
 		for id, listing := range l.versions {

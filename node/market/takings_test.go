@@ -82,7 +82,7 @@ func TestTakings(t *testing.T) {
 	if s := sales(); s.Gross != 500 || s.Offer.Price != eur(700) {
 		t.Errorf("at a new price: %+v", s)
 	}
-	if list, err := bo.Sales(hall, time.Now()); err != nil || len(list) != 0 {
+	if list, err := bo.Takings(hall, time.Now()); err != nil || len(list) != 0 {
 		t.Errorf("Bo, who sells none: %+v, %v", list, err)
 	}
 	if seats := ana.seats(other); seats.Issued != 1 {

@@ -89,7 +89,7 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/refund", s.refundTickets),
 		taking(s, "POST /api/v1/tickets/cancel", s.cancelTickets),
 		taking(s, "POST /api/v1/tickets/close", s.closeSale),
-		{"GET /api/v1/tickets/sales", nil, s.sales},
+		{"GET /api/v1/tickets/sales", nil, s.ownSales},
 		taking(s, "POST /api/v1/tickets/give", s.giveTicket),
 		taking(s, "POST /api/v1/tickets/transfer", s.transferTicket),
 		taking(s, "POST /api/v1/tickets/accept", s.acceptTicket),

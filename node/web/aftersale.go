@@ -9,7 +9,7 @@ import (
 )
 
 type soldList struct {
-	Tickets []node.SoldView `json:"tickets"`
+	Tickets []node.IssuedView `json:"tickets"`
 }
 
 func (s *Server) soldTickets(w http.ResponseWriter, _ *http.Request, body where) {
@@ -49,7 +49,7 @@ type saleList struct {
 	Sales []node.SaleView `json:"sales"`
 }
 
-func (s *Server) sales(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) ownSales(w http.ResponseWriter, _ *http.Request) {
 	list, err := s.n.Sales()
 	if err != nil {
 		fail(w, err)

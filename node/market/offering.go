@@ -43,23 +43,23 @@ func (m *Market) Seats(room ledger.Room) (list []Seat, err error) {
 	return list, err
 }
 
-// A Sales is how the tickets of one class of a room sell.
-type Sales struct {
+// An Offering is how the tickets of one class of a room sell.
+type Offering struct {
 	Listed    OnSale // the newest version
 	Seats     ledger.Seats
 	Cancelled bool
 	Due       map[string]ledger.Money // that is still to go back, by rail
 }
 
-// Sales lists what this node's person sells of a room; the zero Room is all rooms.
-func (m *Market) Sales(room ledger.Room, now time.Time) (list []Sales, err error) {
+// Offerings lists what this node's person sells of a room; the zero Room is all rooms.
+func (m *Market) Offerings(room ledger.Room, now time.Time) (list []Offering, err error) {
 	err = m.look(func(l *lists) {
 		for c, first := range l.seating.firsts {
 			o, err := l.offer(first)
 			if err != nil || !room.IsZero() && c.room != room {
 				continue
 			}
-			s := Sales{Cancelled: l.seating.ended[first], Due: map[string]ledger.Money{}}
+			s := Offering{Cancelled: l.seating.ended[first], Due: map[string]ledger.Money{}}
 			who := m.id.Author()
 			s.Listed = OnSale{ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}, m.railsFor(o.Price.Cur)}
 			for _, receipt := range l.seating.sales[first] {
@@ -88,7 +88,7 @@ func (m *Market) Sales(room ledger.Room, now time.Time) (list []Sales, err error
 		}
 		return nil
 	})
-	slices.SortFunc(list, func(a, b Sales) int {
+	slices.SortFunc(list, func(a, b Offering) int {
 		x, y := &a.Listed.Offer, &b.Listed.Offer
 		return cmp.Or(cmp.Compare(x.Ends, y.Ends), bytes.Compare(x.Room[:], y.Room[:]), cmp.Compare(x.Class, y.Class))
 	})

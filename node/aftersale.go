@@ -16,8 +16,8 @@ import (
 
 // What a host does with tickets that are sold: change the terms, give some away, take them back.
 
-// A SoldView is a ticket to a room of this node's person.
-type SoldView struct {
+// An IssuedView is a ticket to a room of this node's person.
+type IssuedView struct {
 	Ticket  string        `json:"ticket"`
 	Class   uint8         `json:"class"`
 	Serial  uint32        `json:"serial"`
@@ -66,7 +66,7 @@ func (n *Node) ownRoom(ref string) (ledger.Room, *market.Market, error) {
 	if m == nil {
 		return ledger.Room{}, nil, errNotSold
 	}
-	all, err := m.Sales(ledger.Room{}, time.Now())
+	all, err := m.Offerings(ledger.Room{}, time.Now())
 	if err != nil {
 		return ledger.Room{}, nil, err
 	}
@@ -100,15 +100,15 @@ func (n *Node) isTitled(id room.ID, ref string) bool {
 }
 
 // SoldTickets lists the tickets to a room of this node's person, by seat.
-func (n *Node) SoldTickets(ref string) ([]SoldView, error) {
+func (n *Node) SoldTickets(ref string) ([]IssuedView, error) {
 	of, m, err := n.ownRoom(ref)
 	if err != nil {
 		return nil, err
 	}
 	list, err := m.Seats(of)
-	views := make([]SoldView, 0, len(list))
+	views := make([]IssuedView, 0, len(list))
 	for _, s := range list {
-		v := SoldView{Ticket: s.Ticket.String(), Serial: s.Serial, Holder: s.Holder, Buyer: s.Buyer, Rail: s.Rail, State: "good"}
+		v := IssuedView{Ticket: s.Ticket.String(), Serial: s.Serial, Holder: s.Holder, Buyer: s.Buyer, Rail: s.Rail, State: "good"}
 		if !s.Receipt.IsZero() {
 			v.Receipt = s.Receipt.String()
 		}
