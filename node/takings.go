@@ -11,22 +11,22 @@ import (
 // A TakingsView is how the tickets of a room sell, as its host sees it.
 type TakingsView struct {
 	Offers []OfferTakings `json:"offers"`
-	Credit string       `json:"credit"` // how much a buyer may owe in all, in the currency of the first offer; "" without one
+	Credit string         `json:"credit"` // how much a buyer may owe in all, in the currency of the first offer; "" without one
 }
 
 // OfferTakings are those of one offer.
 type OfferTakings struct {
-	Name     string      `json:"name"`
-	Price    string      `json:"price"`
-	Seats    uint32      `json:"seats"` // in all
-	Sold     uint32      `json:"sold"`  // tickets that are good, given away ones among them
-	Held     uint32      `json:"held"`  // for who is buying just now
-	Left     uint32      `json:"left"`
-	Refunded uint32      `json:"refunded"` // tickets whose money went back
-	Gross    string      `json:"gross"`    // taken, without what went back
-	Back     string      `json:"back"`     // what went back
-	Shares   []ShareView `json:"shares"`   // who gets how much of gross, the host first
-	Sales    []TakingView  `json:"sales"`    // the newest first, at most 100
+	Name     string       `json:"name"`
+	Price    string       `json:"price"`
+	Seats    uint32       `json:"seats"` // in all
+	Sold     uint32       `json:"sold"`  // tickets that are good, given away ones among them
+	Held     uint32       `json:"held"`  // for who is buying just now
+	Left     uint32       `json:"left"`
+	Refunded uint32       `json:"refunded"` // tickets whose money went back
+	Gross    string       `json:"gross"`    // taken, without what went back
+	Back     string       `json:"back"`     // what went back
+	Shares   []ShareView  `json:"shares"`   // who gets how much of gross, the host first
+	Sales    []TakingView `json:"sales"`    // the newest first, at most 100
 }
 
 // A ShareView is somebody's part of the income.
