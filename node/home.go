@@ -130,8 +130,9 @@ type settings struct {
 	Volunteer     bool   `json:"volunteer,omitempty"`      // carries rooms that it hears for others,
 	VolunteerKBPS int    `json:"volunteer_kbps,omitempty"` // with so much upload
 
-	Credit  map[ledger.Currency]ledger.Amount `json:"credit,omitempty"`  // that a buyer may owe in all,
-	Lending map[doc.PublicKey]creditLine      `json:"lending,omitempty"` // and people with limits of their own
+	Credit  map[ledger.Currency]ledger.Amount            `json:"credit,omitempty"`  // that a buyer may owe in all,
+	Lent    map[string]map[ledger.Currency]ledger.Amount `json:"lent,omitempty"`    // likewise, to a host whom this node sells for
+	Lending map[doc.PublicKey]creditLine                 `json:"lending,omitempty"` // and people with limits of their own
 }
 
 // settings reads what there is; a damaged file is none.
@@ -203,6 +204,29 @@ func (h *Home) SetCredit(cur ledger.Currency, a ledger.Amount) error {
 		s.Credit = make(map[ledger.Currency]ledger.Amount)
 	}
 	s.Credit[cur] = a
+	return h.setSettings(s)
+}
+
+// maxLent is for how many hosts that is remembered.
+const maxLent = 64
+
+// lent is how much a buyer may owe a host whom this node sells for.
+func (h *Home) lent(host ledger.Key, cur ledger.Currency) ledger.Amount {
+	return h.settings().Lent[host.String()][cur]
+}
+
+// setLent stores what such a host said.
+func (h *Home) setLent(host ledger.Key, cur ledger.Currency, a ledger.Amount) error {
+	h.settingsMu.Lock()
+	defer h.settingsMu.Unlock()
+	s := h.settings()
+	if s.Lent == nil || s.Lent[host.String()] == nil && len(s.Lent) >= maxLent {
+		s.Lent = make(map[string]map[ledger.Currency]ledger.Amount) // the next look at each host's seats says it again
+	}
+	if s.Lent[host.String()] == nil {
+		s.Lent[host.String()] = make(map[ledger.Currency]ledger.Amount)
+	}
+	s.Lent[host.String()][cur] = a
 	return h.setSettings(s)
 }
 

@@ -78,7 +78,7 @@ func (r *Room) hearAsk(c *child, m relay.Ask, now time.Time) {
 	}
 	r.mu.Lock()
 	code, keys := r.decideAsk(author, claim, digest, m.Key, now)
-	pass := code == "" && r.needsPass(author, claim, now)
+	pass := code == "" && r.isMember(author.Device, digest) && r.needsPass(author, claim, now)
 	r.mu.Unlock()
 	list := []relay.Box{{Device: m.Device, Code: code}}
 	if pass {
@@ -140,6 +140,15 @@ type roomKey struct {
 	secret [32]byte
 }
 
+// isMember reports whether a device was let in by what it showed just now. r.mu is held.
+func (r *Room) isMember(device doc.PublicKey, digest [32]byte) bool {
+	if r.host == nil {
+		return false
+	}
+	m, in := r.host.keyholder.members[device]
+	return in && m.claim == digest
+}
+
 // decideAsk decides whether a device gets the key: it returns why not, or the keys that it lacks. r.mu is held.
 func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have uint32, now time.Time) (code string, keys []roomKey) {
 	if r.host == nil {
@@ -177,7 +186,7 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 		}
 	}
 	if ticket != (ledger.Ticket{}) {
-		if code := r.takeSeat(ticket, who, claim); code != "" {
+		if code := r.takeSeat(ticket, who, claim, now); code != "" {
 			return code, nil
 		}
 	}

@@ -275,6 +275,8 @@ func doorText(code string) string {
 		return errSubscribersOnly.Text
 	case codeElsewhere:
 		return "Somebody came in with this ticket on another device. If that was you, go on there."
+	case codeClock:
+		return "Your computer's clock is more than two minutes fast."
 	case "removed":
 		return "The host removed you from this room."
 	case "blocked":
@@ -301,7 +303,10 @@ func (r *Room) enters(who doc.Author, shown room.Claim, now time.Time) (ledger.T
 	}
 	no := errInviteOnly
 	if errors.Is(err, room.ErrNoSubscriber) {
-		if r.subscribes(who, now) {
+		switch {
+		case r.host != nil && !r.host.subscribers.known: // a host who leads again is about to look; a co-host cannot
+			return ledger.Ticket{}, &relay.Refuse{Code: codeEarly, Text: "Subscriptions cannot be checked here just now."}
+		case r.subscribes(who, now):
 			return ledger.Ticket{}, nil
 		}
 		no = errSubscribersOnly

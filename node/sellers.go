@@ -91,12 +91,13 @@ func (n *Node) marketOptions(o market.Options) (market.Options, error) {
 		return device
 	}
 	o.Sells = n.sellsFor
-	o.Lent = func(cur ledger.Currency, credit ledger.Amount) error {
-		if n.home.Credit(cur) >= credit {
-			return nil
+	o.Lent = func(host ledger.Key, cur ledger.Currency, credit ledger.Amount) error {
+		if host == n.Person() {
+			return n.home.SetCredit(cur, credit)
 		}
-		return n.home.SetCredit(cur, credit)
+		return n.home.setLent(host, cur, credit)
 	}
+	o.Lends = n.home.lent
 	o.Where = n.knownAddrs
 	o.Met = n.sellerAt
 	o.Told = n.wishTold

@@ -24,6 +24,9 @@ import (
 
 var errTicketOnly = &UserError{Code: "ticket_only", Text: "This room is for ticket holders: buy a ticket first."}
 
+// codeClock is for whoever comes with a claim from the future.
+const codeClock = "clock"
+
 // codeElsewhere puts out who had the seat.
 const codeElsewhere = "ticket_elsewhere"
 
@@ -40,6 +43,7 @@ type ticketSeat struct {
 type session struct {
 	device doc.PublicKey
 	claim  int64 // its time
+	gen    uint32
 }
 
 func seatOf(t ledger.Ticket) ticketSeat { return ticketSeat{t.Class, t.Serial} }
@@ -66,19 +70,23 @@ func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (led
 }
 
 // takeSeat gives a ticket's seat to a device. It returns why not, if so. r.mu is held.
-func (r *Room) takeSeat(t ledger.Ticket, who doc.Author, claim room.Claim) (code string) {
+func (r *Room) takeSeat(t ledger.Ticket, who doc.Author, claim room.Claim, now time.Time) (code string) {
 	d := &r.host.tickets
 	if d.seats == nil {
 		d.seats = make(map[ticketSeat]session)
 	}
 	old, taken := d.seats[seatOf(t)]
 	switch {
+	case claim.Time > now.Add(doc.Skew).UnixMilli():
+		return codeClock // it would be the newest for as long as it likes
+	case taken && old.gen < t.Gen: // that one is void
+		r.showOut(old.device, errTicketOnly.Code)
 	case taken && old.device != who.Device && old.claim >= claim.Time:
 		return codeElsewhere // it was put out, and comes back with what it showed before
 	case taken && old.device != who.Device:
 		r.showOut(old.device, codeElsewhere)
 	}
-	d.seats[seatOf(t)] = session{who.Device, claim.Time}
+	d.seats[seatOf(t)] = session{who.Device, claim.Time, t.Gen}
 	return ""
 }
 
@@ -204,7 +212,7 @@ const (
 // isAgreed reports whether others than who leads say of our ticket what we have to believe: two of them, or one again and again,
 // because nobody else has a place for us. Who leads may be out of reach, and each of them would send us to the next. r.mu is held.
 func (r *Room) isAgreed(code string, by peer.ID, now time.Time) bool {
-	if code != errTicketOnly.Code && code != codeElsewhere {
+	if code != errTicketOnly.Code && code != codeElsewhere && code != errSubscribersOnly.Code {
 		return false
 	}
 	w := &r.guest.said

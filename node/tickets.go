@@ -113,8 +113,8 @@ func (n *Node) BuyTicketsAs(ctx context.Context, ref string, count uint32, price
 	if err == nil || begun(err) {
 		n.noteRoom(ctx, link, err == nil)
 	}
-	if err != nil {
-		return BoughtView{}, sellerError(err)
+	if err = sellerErrorOf(b, err); err != nil {
+		return BoughtView{}, err
 	}
 	v := BoughtView{Order: b.Order.String(), Receipt: b.Receipt.String(), Tickets: make([]string, 0, len(b.Tickets)), Refunded: b.Back}
 	for _, id := range b.Tickets {
@@ -124,6 +124,17 @@ func (n *Node) BuyTicketsAs(ctx context.Context, ref string, count uint32, price
 }
 
 var errUnreachable = &UserError{Code: "unreachable", Text: "The seller cannot be reached just now. If a payment was begun, it goes on by itself."}
+
+// sellerErrorOf is sellerError of a purchase: one that was begun goes on by itself, and must not be begun anew.
+func sellerErrorOf(b market.Bought, err error) error {
+	if err == nil {
+		return nil
+	}
+	if err = sellerError(err); err == errUnreachable && !b.Order.IsZero() {
+		return market.ErrPending
+	}
+	return err
+}
 
 // sellerError tells a seller's refusal, which is explained as it is, from one that cannot be reached.
 func sellerError(err error) error {

@@ -8,8 +8,8 @@ import (
 	"salon/ledger/doc"
 )
 
-// In a room by invitation four kinds of people are let in: who leads it or keeps its key, who has a place in it already (a seat, a
-// raised hand, an invitation to the stage), who is on its guest list, and who shows an invitation or a pass.
+// In a room by invitation four kinds of people are let in: who leads it or keeps its key, who has a place in it already (a seat, an
+// invitation to the stage), who is on its guest list, and who shows an invitation or a pass.
 //
 //   - The invitation is an Ed25519 key. Its secret half is in the share link; the state holds the public half. Who knows the
 //     secret signs with it who they are, on which device and into which room: the signature shows the secret to nobody, and is
@@ -81,10 +81,9 @@ func (g listed) Admit(who doc.Author, _ Claim, _ time.Time) error {
 	return g.no
 }
 
-// Knows reports whether p may come into a closed room with nothing to show. A raised hand, which takes nobody's leave, is not worth
-// a ticket.
+// Knows reports whether p may come into a closed room with nothing to show. A raised hand takes nobody's leave: it opens no door.
 func (s *State) Knows(p Person) bool {
-	return s.Leads(p) || s.IsKeeper(p) || s.IsListed(p) || s.seat(p) != nil || s.IsInvited(p) || s.Charter.Access != ByTicket && s.hand(p) >= 0
+	return s.Leads(p) || s.IsKeeper(p) || s.IsListed(p) || s.seat(p) != nil || s.IsInvited(p)
 }
 
 // IsListed reports whether p is on the guest list.

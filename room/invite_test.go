@@ -237,7 +237,7 @@ func TestGate(t *testing.T) {
 		{"a co-host", jonA.first(), Claim{}, true},
 		{"who is on the guest list", gilA.second(), Claim{}, true},
 		{"a speaker", boA.first(), Claim{}, true},
-		{"who has a hand up", cyA.first(), Claim{}, true},
+		{"who has a hand up, which anybody may raise", cyA.first(), Claim{}, false},
 		{"who was invited to speak", ivyA.first(), Claim{}, true},
 		{"a stranger", dan, Claim{}, false},
 		{"the link", dan, invited(dan), true},

@@ -550,7 +550,16 @@ func (m *Market) book(b Bought, cost ledger.Amount, docs [][]byte, refunds [][]b
 		if p, _ := books.Paying(b.Order); p.Progress == ledger.Done {
 			return nil, nil
 		}
-		return []ledger.Draft{{Body: &ledger.Got{Receipt: b.Receipt, Tickets: b.Tickets, Cost: cost}, Docs: docs}}, nil
+		// All at once: of what is got without tickets nobody asks again whether it came back.
+		drafts := []ledger.Draft{{Body: &ledger.Got{Receipt: b.Receipt, Tickets: b.Tickets, Cost: cost}, Docs: docs}}
+		for _, raw := range refunds {
+			e, err := ledger.ParseEntry(raw)
+			if err != nil {
+				return nil, err
+			}
+			drafts = append(drafts, ledger.Draft{Body: &ledger.Refunded{Refund: e.ID}, Docs: [][]byte{raw}})
+		}
+		return drafts, nil
 	})
 	if err != nil {
 		return err

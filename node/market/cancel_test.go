@@ -158,7 +158,15 @@ func TestTicketsOfCoHost(t *testing.T) {
 		}
 		allot := ana.append(&ledger.Allot{Offer: offer.ID, Seller: di.device(), Payee: payee, From: 2, To: 4, Expires: time.Now().Add(time.Hour).UnixMilli()})
 		di.append(&ledger.Adopt{Offer: offer.ID, Allot: allot.ID, Cert: ana.id.Cert()}, offer.Raw(), allot.Raw())
-		want := bo.wants(di, "bank")
+		rail := "bank"
+		if own { // other money would come to Di
+			rail = ledger.IOURail
+			if _, err := bo.Buy(ctx, market.Want{Seller: di.device(), Host: ana.person, Room: hall, Count: 1, Price: eur(500), Rail: "bank"}); !errors.Is(err, market.ErrRail) {
+				t.Errorf("by the co-host's own bank: %v", err)
+			}
+			di.lent[ana.person] = 100_000
+		}
+		want := bo.wants(di, rail)
 		want.Host = ana.person
 		got, err := bo.Buy(ctx, want)
 		if err != nil {
@@ -176,7 +184,7 @@ func TestTicketsOfCoHost(t *testing.T) {
 			t.Errorf("by the host, paid to the host %v: %v", own, err)
 		}
 		if own {
-			if back := w.bank.Refunds(); !slices.Equal(back, []ledger.Money{eur(500)}) {
+			if back := w.bank.Refunds(); len(back) != 0 {
 				t.Errorf("the bank sent back %v", back)
 			}
 			continue
@@ -204,7 +212,7 @@ func (p *party) report(b market.Bought) (*ledger.Report, [][]byte) {
 			}
 		case *ledger.Sale:
 			if body.Receipt == b.Receipt {
-				last = e.Docs
+				last = slices.Concat(e.Docs[:1], e.Docs[len(e.Docs)-len(b.Tickets):]) // an IOU stays here
 			}
 		}
 		return true

@@ -105,9 +105,7 @@ func TestBuyingAtAnAddress(t *testing.T) {
 	if got, err := bo.Buy(ctx, want); err != nil || len(got.Tickets) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	town.mu.Lock()
-	town.cut = &cut{at: 6}
-	town.mu.Unlock()
+	town.breakAt(&cut{at: 6})
 	if _, err := bo.Buy(ctx, want); err == nil {
 		t.Error("the stream broke, and the ticket is there")
 	}

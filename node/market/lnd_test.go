@@ -117,9 +117,7 @@ func TestLightningAcrossCrashes(t *testing.T) {
 	want.Price = sat(2500)
 	// Message 6 is the seller's answer to the payment. Then the buyer's own lnd is not heard either, of refund address and payment.
 	for i, at := range []int{5, 6} {
-		w.mu.Lock()
-		w.cut = &cut{at: at}
-		w.mu.Unlock()
+		w.breakAt(&cut{at: at})
 		bob.Lose(2 * i)
 		if _, err := bo.Buy(ctx, want); err == nil {
 			t.Error("the stream broke, and the tickets are there")

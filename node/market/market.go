@@ -52,7 +52,9 @@ type Options struct {
 	// Sells says whether this node sells tickets to a room for its host, if that asks; its own person's it always does.
 	Sells func(host ledger.Key, room ledger.Room) bool
 	// Lent takes how much a buyer may owe the host that this node sells for.
-	Lent func(cur ledger.Currency, credit ledger.Amount) error
+	Lent func(host ledger.Key, cur ledger.Currency, credit ledger.Amount) error
+	// Lends is what Lent took last for a host; nil means nothing. It must not call the market.
+	Lends func(host ledger.Key, cur ledger.Currency) ledger.Amount
 	// Where are the addresses of a device, as multiaddrs, and Met takes those that somebody says it has.
 	Where func(device ledger.Key) [][]byte
 	Met   func(device ledger.Key, addrs [][]byte)

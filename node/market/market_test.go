@@ -188,17 +188,15 @@ func crashAt(t *testing.T, rail string, at int, after bool) {
 	w, ctx := newTown(t), within(t)
 	ana, bo := w.settle(1), w.settle(2)
 	offer := ana.evening(5, eur(500))
-	w.cut = &cut{at: at, after: after}
+	w.breakAt(&cut{at: at, after: after})
 	_, err := bo.Buy(ctx, bo.wants(ana, rail))
 	if done := len(bo.tickets()) == 1; (err == nil) != done {
 		t.Errorf("%v, and %d tickets", err, len(bo.tickets()))
 	}
-	if w.cut.n < at {
-		t.Fatalf("the purchase takes %d messages", w.cut.n)
+	if n := w.messages(); n < at {
+		t.Fatalf("the purchase takes %d messages", n)
 	}
-	w.mu.Lock()
-	w.cut = nil
-	w.mu.Unlock()
+	w.breakAt(nil)
 	ana.crash()
 	bo.crash()
 	if err := bo.Resume(ctx); err != nil {
@@ -504,9 +502,7 @@ func TestHoldsOfOnePeer(t *testing.T) {
 	ana, bo, cy := w.settle(1), w.settle(2), w.settle(3)
 	offer := ana.evening(50, eur(500))
 	for range 8 {
-		w.mu.Lock()
-		w.cut = &cut{at: 5}
-		w.mu.Unlock()
+		w.breakAt(&cut{at: 5})
 		if _, err := bo.Buy(ctx, bo.wants(ana, ledger.IOURail)); err == nil {
 			t.Fatal("it was not cut off")
 		}

@@ -146,7 +146,12 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 				return err
 			}
 			money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
-			if err := m.sendBack(ctx, m.rails[p.rail].Payee, next.ref, money, o.Refund); err != nil {
+			// Only what has arrived is booked: what is on its way may still come back.
+			state, err := m.refund(ctx, m.rails[p.rail].Payee, next.ref, money, o.Refund)
+			if err == nil && state != Settled {
+				err = fmt.Errorf("%w: the refund is %s", ErrSeller, state)
+			}
+			if err != nil {
 				return err
 			}
 		}

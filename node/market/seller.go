@@ -131,6 +131,9 @@ func (m *Market) shelf(room ledger.Room) (message, error) {
 	size := 0
 	err := m.look(func(l *lists) {
 		for _, first := range l.rooms[room] {
+			if room.IsZero() && l.gone[first] { // a subscription that is offered no more; a newer one may have its name
+				continue
+			}
 			listing := l.versions[l.newest[first]]
 			size += len(listing.Cert) + len(listing.Offer) + len(listing.Allot)
 			if len(found.List) == maxListings || size > maxShelf {
@@ -143,14 +146,51 @@ func (m *Market) shelf(room ledger.Room) (message, error) {
 	return found, err
 }
 
+// mayTake reports whether a rail of ours may take what is for somebody: for others, whom we sell for, only the word that it is
+// owed to them. Other money would come to us.
+func (m *Market) mayTake(rail string, payee ledger.Key) bool {
+	return rail == ledger.IOURail || payee == m.id.Author().Person
+}
+
+// lent is how much the buyer of an order may owe: to us, or to a host whom we sell for, who has said it.
+func (m *Market) lent(o ledger.Order) ledger.Amount {
+	if o.Payee == m.id.Author().Person || o.Purpose != ledger.ForTickets {
+		return m.credit(o.Buyer, o.Price.Cur)
+	}
+	return m.lends(o.Payee, o.Price.Cur)
+}
+
+// lends is how much a buyer may owe a host whom we sell for.
+func (m *Market) lends(host ledger.Key, cur ledger.Currency) ledger.Amount {
+	if m.o.Lends == nil {
+		return 0
+	}
+	return m.o.Lends(host, cur)
+}
+
 // ways are the rails that an offer can be paid by.
 func (m *Market) ways(l ledger.Listing) []string {
-	if e, err := ledger.ParseEntry(l.Offer); err == nil {
-		if o, ok := e.Body.(*ledger.Offer); ok {
-			return m.railsFor(o.Price.Cur)
+	e, err := ledger.ParseEntry(l.Offer)
+	if err != nil {
+		return []string{} // the ledger has parsed it before
+	}
+	o, ok := e.Body.(*ledger.Offer)
+	if !ok {
+		return []string{}
+	}
+	if len(l.Allot) > 0 {
+		of, err := ledger.ParseEntry(l.Allot)
+		if err != nil {
+			return []string{}
+		}
+		if a, ok := of.Body.(*ledger.Allot); ok && a.Payee != m.id.Author().Person {
+			if m.lends(a.Payee, o.Price.Cur) > 0 {
+				return []string{ledger.IOURail}
+			}
+			return []string{}
 		}
 	}
-	return []string{} // the ledger has parsed it before
+	return m.railsFor(o.Price.Cur)
 }
 
 // railsFor are the rails by which this node takes a currency.
@@ -176,10 +216,13 @@ func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}
+	if o.Purpose == ledger.ForTickets && !m.mayTake(q.Rail, o.Payee) {
+		return nil, ErrRail
+	}
 	if !rail.takes(o.Price.Cur) {
 		return nil, ErrCurrency
 	}
-	terms := ledger.Terms{Rail: q.Rail, Credit: m.credit(o.Buyer, o.Price.Cur), Card: card}
+	terms := ledger.Terms{Rail: q.Rail, Credit: m.lent(o), Card: card}
 	var raw []byte
 	var drafts []ledger.Draft
 	decide := func(b *ledger.Books) (err error) {
@@ -329,7 +372,7 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 	}
 	p := ledger.Payment{Quote: quote, Proof: ev.Proof, Cost: ev.Cost}
 	if d.Quote.Rail == ledger.IOURail {
-		p.IOU, p.Credit = ev.Proof, m.credit(d.Order.Buyer, total.Cur)
+		p.IOU, p.Credit = ev.Proof, m.lent(d.Order)
 	}
 	var brought ledger.Sold
 	_, err = m.store.Append(time.Now(), func(b *ledger.Books) (drafts []ledger.Draft, err error) {
@@ -349,24 +392,33 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 	return &brought, nil
 }
 
+// sendBack sends money back, or says so where a person has to.
 func (m *Market) sendBack(ctx context.Context, rail Payee, ref ledger.ID, money ledger.Money, to string) error {
-	r, can := rail.(Refunder)
-	if !can {
-		m.log.Error("money to be sent back by hand: the rail cannot", "ref", ref.Short(), "money", money, "to", to)
+	state, err := m.refund(ctx, rail, ref, money, to)
+	switch {
+	case errors.Is(err, ErrNoWayBack):
+		m.log.Error("money to be sent back by hand", "ref", ref.Short(), "money", money, "to", to, "err", err)
 		return nil
-	}
-	ev, err := r.Refund(ctx, ref, money, to)
-	if errors.Is(err, ErrByHand) {
-		m.log.Error("money to be sent back by hand", "ref", ref.Short(), "money", money, "err", err)
-		return nil
-	}
-	if err == nil && ev.State != Settled && ev.State != Pending { // a refund that is on its way arrives
-		err = fmt.Errorf("it is %s", ev.State)
+	case err == nil && state != Settled && state != Pending: // a refund that is on its way arrives
+		err = fmt.Errorf("it is %s", state)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: refund: %w", ErrSeller, err)
 	}
 	return nil
+}
+
+// refund has a rail send money back. The error is ErrNoWayBack where it cannot.
+func (m *Market) refund(ctx context.Context, rail Payee, ref ledger.ID, money ledger.Money, to string) (State, error) {
+	r, can := rail.(Refunder)
+	if !can {
+		return Unknown, ErrNoWayBack
+	}
+	ev, err := r.Refund(ctx, ref, money, to)
+	if errors.Is(err, ErrByHand) {
+		err = fmt.Errorf("%w: %w", ErrNoWayBack, err)
+	}
+	return ev.State, err
 }
 
 // brought is what a buyer gets for a payment. If it came too late for its seats, and others were gone, the money goes back first.

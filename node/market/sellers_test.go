@@ -195,15 +195,11 @@ func TestAllotmentEnds(t *testing.T) {
 		ana.lends(ctx, di, di.person, 3, time.Hour)
 		ana.stop()
 		time.Sleep(time.Hour - time.Minute)
-		w.mu.Lock()
-		w.cut = &cut{at: 5}
-		w.mu.Unlock()
+		w.breakAt(&cut{at: 5})
 		if _, err := bo.Buy(ctx, wantOf(bo.wants(di, ledger.IOURail), ana)); err == nil {
 			t.Fatal("it was not cut off")
 		}
-		w.mu.Lock()
-		w.cut = nil
-		w.mu.Unlock()
+		w.breakAt(nil)
 		time.Sleep(time.Minute)
 		ana.crash()
 		if _, err := bo.Buy(ctx, wantOf(bo.wants(di, ledger.IOURail), ana)); err == nil {
@@ -237,13 +233,11 @@ func TestWhatOnlyAHostMayAsk(t *testing.T) {
 	}
 	di.sells[ana.person], eve.sells[ana.person] = true, true
 	// The stream breaks before the seller has its seats: it gets them the next time.
-	w.cut = &cut{at: 3}
+	w.breakAt(&cut{at: 3})
 	if _, err := ana.Lend(ctx, hall, 0, di.device(), di.person, 4, time.Now().Add(time.Hour)); err != nil || di.kinds()[ledger.KindAdopt] != 0 {
 		t.Fatalf("cut off: %v, %v", err, di.kinds())
 	}
-	w.mu.Lock()
-	w.cut = nil
-	w.mu.Unlock()
+	w.breakAt(nil)
 	if err := ana.Sync(ctx); err != nil || di.kinds()[ledger.KindAdopt] != 1 {
 		t.Fatalf("once it does: %v, %v", err, di.kinds())
 	}

@@ -141,7 +141,7 @@ func (m *Market) adopt(from string, q lend) (message, error) {
 		return nil, ErrBusy
 	}
 	if listed.Payee == listed.Host && q.Credit > 0 && m.o.Lent != nil {
-		if err := m.o.Lent(listed.Offer.Price.Cur, q.Credit); err != nil {
+		if err := m.o.Lent(listed.Host, listed.Offer.Price.Cur, q.Credit); err != nil {
 			return nil, err
 		}
 	}

@@ -193,11 +193,9 @@ func TestSubscriptionCrashAtEveryStep(t *testing.T) {
 				w, ctx := newTown(t), within(t)
 				ana, bo := w.settle(1), w.settle(2)
 				ana.tier("Friends", eur(300))
-				w.cut = &cut{at: at, after: true}
+				w.breakAt(&cut{at: at, after: true})
 				_, _ = bo.Buy(ctx, bo.subscribes(ana, "Friends", rail, 1, eur(300)))
-				w.mu.Lock()
-				w.cut = nil
-				w.mu.Unlock()
+				w.breakAt(nil)
 				ana.crash()
 				bo.crash()
 				if err := bo.Resume(ctx); err != nil {

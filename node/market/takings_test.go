@@ -95,7 +95,7 @@ func TestUnfinished(t *testing.T) {
 	w, ctx := newTown(t), within(t)
 	ana, bo := w.settle(1), w.settle(2)
 	ana.evening(10, eur(500))
-	w.cut = &cut{at: 6} // the answer to pay
+	w.breakAt(&cut{at: 6}) // the answer to pay
 	if _, err := bo.Buy(ctx, bo.wants(ana, ledger.IOURail)); err == nil {
 		t.Fatal("bought over a stream that broke")
 	}

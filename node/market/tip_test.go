@@ -215,17 +215,15 @@ func TestTipCrashAtEveryStep(t *testing.T) {
 func tipCrashAt(t *testing.T, rail string, at int, after bool) {
 	w, ctx := newTown(t), within(t)
 	ana, bo := w.settle(1), w.settle(2)
-	w.cut = &cut{at: at, after: after}
+	w.breakAt(&cut{at: at, after: after})
 	_, err := bo.Tip(ctx, bo.gift(ana, rail))
 	if done := bo.kinds()[ledger.KindGot] == 1; (err == nil) != done {
 		t.Errorf("%v, and a receipt: %v", err, done)
 	}
-	if w.cut.n < at {
-		t.Fatalf("a tip takes %d messages", w.cut.n)
+	if n := w.messages(); n < at {
+		t.Fatalf("a tip takes %d messages", n)
 	}
-	w.mu.Lock()
-	w.cut = nil
-	w.mu.Unlock()
+	w.breakAt(nil)
 	ana.crash()
 	bo.crash()
 	if err := bo.Resume(ctx); err != nil {

@@ -48,6 +48,20 @@ type cut struct {
 	after bool
 }
 
+// breakAt has a stream broken at c; nil: no more.
+func (w *town) breakAt(c *cut) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = c
+}
+
+// messages is how many there were since breakAt.
+func (w *town) messages() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cut.n
+}
+
 type party struct {
 	town   *town
 	name   string
@@ -61,6 +75,7 @@ type party struct {
 	*market.Market
 	through *party              // passes on what this node asks; nil: it dials itself
 	sells   map[ledger.Key]bool // hosts that it sells for
+	lent    map[ledger.Key]ledger.Amount
 	met     map[ledger.Key][][]byte
 	wishes  []byte
 	told    []market.Wish
@@ -92,7 +107,7 @@ func (w *town) settleAt(n, at uint32) *party {
 		w.t.Fatal(err)
 	}
 	p := &party{town: w, name: fmt.Sprint("node ", at), person: person.Public(), id: id, dir: filepath.Join(w.t.TempDir(), "ledger"), credit: 100_000,
-		shown: make(chan ledger.Shown, 100), sells: map[ledger.Key]bool{}, met: map[ledger.Key][][]byte{}}
+		shown: make(chan ledger.Shown, 100), sells: map[ledger.Key]bool{}, lent: map[ledger.Key]ledger.Amount{}, met: map[ledger.Key][][]byte{}}
 	p.open()
 	w.mu.Lock()
 	w.nodes[device.Public()] = p
@@ -122,7 +137,13 @@ func (p *party) open() {
 		Place:  func(charity ledger.Key) []byte { return p.places[charity] },
 		Device: p.town.deviceOf,
 		Sells:  func(host ledger.Key, _ ledger.Room) bool { return p.sells[host] },
-		Lent:   func(_ ledger.Currency, credit ledger.Amount) error { p.credit = max(p.credit, credit); return nil },
+		Lent: func(host ledger.Key, _ ledger.Currency, credit ledger.Amount) error {
+			if p.lent[host] = credit; host == p.person {
+				p.credit = credit
+			}
+			return nil
+		},
+		Lends:  func(host ledger.Key, _ ledger.Currency) ledger.Amount { return p.lent[host] },
 		Where:  func(device ledger.Key) [][]byte { return [][]byte{device[:4]} },
 		Met:    p.meets,
 		Wishes: p.wishes, KeepWishes: func(raw []byte) error { p.wishes = raw; return nil },

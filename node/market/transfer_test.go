@@ -192,16 +192,12 @@ func TestTransferCrashAtEveryStep(t *testing.T) {
 				ana, bo, cy := w.settle(1), w.settle(2), w.settle(3)
 				ana.evening(5, eur(500))
 				got := bo.buys(ctx, ana, ledger.IOURail, 1)
-				w.mu.Lock()
-				w.cut = &cut{at: at, after: after}
-				w.mu.Unlock()
+				w.breakAt(&cut{at: at, after: after})
 				one, err := bo.Transfer(ctx, got.Tickets[0], cy.person, nobodysKey)
-				w.mu.Lock()
-				if w.cut.n < at {
-					t.Errorf("it takes %d messages", w.cut.n)
+				if n := w.messages(); n < at {
+					t.Errorf("it takes %d messages", n)
 				}
-				w.cut = nil
-				w.mu.Unlock()
+				w.breakAt(nil)
 				if delivered := at == 2 && after; (err == nil) != delivered {
 					t.Errorf("the answer is lost: %v", err)
 				}

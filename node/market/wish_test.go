@@ -77,13 +77,9 @@ func TestWishIsBoughtOnce(t *testing.T) {
 				want.Rail = rail
 				wish := bo.wish(want)
 				before := bo.wishes
-				w.mu.Lock()
-				w.cut = &cut{at: at}
-				w.mu.Unlock()
+				w.breakAt(&cut{at: at})
 				_ = bo.TryWishes(ctx)
-				w.mu.Lock()
-				w.cut = nil
-				w.mu.Unlock()
+				w.breakAt(nil)
 				bo.wishes = before
 				bo.crash()
 				if err := bo.Resume(ctx); err != nil {
