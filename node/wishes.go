@@ -27,7 +27,8 @@ type WishView struct {
 	Expires int64   `json:"expires"` // until when it is kept
 	State   string  `json:"state"`   // waiting, changed, paying, bought or refused
 	Asked   string  `json:"asked"`   // when it has changed: the price now
-	Why     string  `json:"why"`     // when it is refused
+	Why     string  `json:"why"`     // when it is refused: a code
+	Text    string  `json:"text"`    // that in words
 }
 
 func wishView(w market.Wish) WishView {
@@ -35,6 +36,12 @@ func wishView(w market.Wish) WishView {
 		Made: w.Made.UnixMilli(), Expires: w.Expires.UnixMilli(), State: string(w.State), Why: w.Why}
 	if !w.Price.IsZero() {
 		v.Asked = w.Price.String()
+	}
+	v.Text = v.Why
+	for _, e := range explained {
+		if v.Why != "" && e.Code == v.Why {
+			v.Text = e.Text
+		}
 	}
 	return v
 }
@@ -117,6 +124,6 @@ func (n *Node) wishTold(w market.Wish) {
 	case market.WishChanged:
 		n.notice(fmt.Sprintf("Tickets that you waited for at %s cost %s now, or the terms are others. Nothing was bought: agree, or drop the wish.", v.Price, v.Asked))
 	case market.WishRefused:
-		n.notice(fmt.Sprintf("Tickets that you waited for at %s cannot be had (%s). Nothing was charged.", v.Price, v.Why))
+		n.notice(fmt.Sprintf("Tickets that you waited for at %s cannot be had. Nothing was charged. %s", v.Price, v.Text))
 	}
 }

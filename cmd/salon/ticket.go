@@ -88,18 +88,18 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 			if count == 0 {
 				return usagef("--count 0: it is at least 1")
 			}
+			if wait && price == "" {
+				return usagef("--wait needs --price: nobody may be there to say it")
+			}
 			return f.withSession(cmd, func(s *session) error {
 				total := price
-				if wait && price == "" {
-					return usagef("--wait needs --price: nobody may be there to say it")
-				}
 				if total == "" {
 					list, err := s.OnSale(cmd.Context(), args[0])
 					if err != nil {
 						return err
 					}
 					if len(list) == 0 {
-						return ledger.ErrNotOnSale
+						return node.Explain(ledger.ErrNotOnSale)
 					}
 					if taken := list[0].Rails; len(taken) == 0 {
 						return errors.New("the host takes no payment for this: nobody may owe it, and no other way of paying is set up")
@@ -129,9 +129,14 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 					return err
 				}
 				if asJSON {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(bought)
+					err = json.NewEncoder(cmd.OutOrStdout()).Encode(bought)
+				} else if !bought.Refunded {
+					err = printBought(cmd.OutOrStdout(), bought, total, rail)
 				}
-				return printBought(cmd.OutOrStdout(), bought, total, rail)
+				if err == nil && bought.Refunded {
+					err = errors.New("sold out: the payment came too late for its seats, and goes back; nothing is owed")
+				}
+				return err
 			})
 		},
 	}
@@ -147,10 +152,6 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 }
 
 func printBought(w io.Writer, b node.BoughtView, total, rail string) error {
-	if b.Refunded {
-		_, err := fmt.Fprintln(w, "The seats were gone. Your money went back.")
-		return err
-	}
 	how := "You paid " + total + "."
 	if rail == ledger.IOURail {
 		how = "You will owe " + total + "."

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -45,12 +46,14 @@ func printWish(w io.Writer, wish node.WishView, asJSON bool) error {
 	}
 	text := fmt.Sprintf("Nothing was charged. You will have %d for %s once a seller can be reached, until %s.", wish.Count, wish.Price, clock(wish.Expires))
 	switch market.WishState(wish.State) {
-	case market.WishBought, market.WishPaying:
+	case market.WishPaying:
+		text = "The payment is on its way. The tickets come by themselves when it has arrived."
+	case market.WishBought:
 		text = fmt.Sprintf("Bought: %d for %s.", wish.Count, wish.Price)
 	case market.WishChanged:
 		text = fmt.Sprintf("Nothing was charged: the offer is another. They cost %s now.", wish.Asked)
 	case market.WishRefused:
-		text = fmt.Sprintf("Nothing was charged: %s.", wish.Why)
+		return fmt.Errorf("nothing was charged: %s", wish.Text)
 	}
 	_, err := fmt.Fprintf(w, "%s\nWish %s\n", text, wish.ID)
 	return err
@@ -67,8 +70,8 @@ func printWishes(w io.Writer, list []node.WishView) error {
 		if v.Asked != "" {
 			state += ", now " + v.Asked
 		}
-		if v.Why != "" {
-			state += ", " + v.Why
+		if v.Text != "" {
+			state += ": " + v.Text
 		}
 		fmt.Fprintf(tab, "%s\t%s\t%d\t%s\t%s\t%s\n", v.ID, v.Room, v.Count, v.Price, state, clock(v.Expires))
 	}
@@ -81,23 +84,22 @@ func ticketAllotCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "allot ROOM PERSON|DEVICE SEATS", Short: "Let a co-host or another device of yours sell seats while you sleep",
 		Long: "allot gives seats of a room of yours to another device to sell. Nobody else sells these; what it has not sold comes back\nafter --hours, or with --back. Buyers pay you, unless --seller-paid lets the seller take the money and owe it to you.",
-		Args: cobra.RangeArgs(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if back {
+				if len(args) != 1 {
+					return usagef("--back takes a device alone, not %d words", len(args))
+				}
+				return f.withSession(cmd, func(s *session) error { return s.TakeBackSeats(cmd.Context(), args[0]) })
+			}
+			if len(args) != 3 {
+				return usagef("allot wants a room, a person or device, and how many seats")
+			}
+			seats, err := strconv.ParseUint(args[2], 10, 32)
+			if err != nil || seats == 0 {
+				return usagef("%q is no number of seats", args[2])
+			}
 			return f.withSession(cmd, func(s *session) error {
-				if back {
-					if len(args) != 1 {
-						return usagef("--back takes a device alone")
-					}
-					return s.TakeBackSeats(cmd.Context(), args[0])
-				}
-				var seats uint32
-				if len(args) != 3 {
-					return usagef("name a room, a person or device, and how many seats")
-				}
-				if _, err := fmt.Sscanf(args[2], "%d", &seats); err != nil || seats == 0 {
-					return usagef("%q is no number of seats", args[2])
-				}
-				l, err := s.LendSeats(cmd.Context(), args[0], args[1], seats, paid, hours)
+				l, err := s.LendSeats(cmd.Context(), args[0], args[1], uint32(seats), paid, hours)
 				if err != nil {
 					return err
 				}

@@ -13,6 +13,6 @@ export async function loadTickets(): Promise<readonly Ticket[]> {
 
 /** Whether there is a ticket to a room that is good now. */
 export const holds = (list: readonly Ticket[], room: string): boolean =>
-  list.some((ticket) => ticket.room === room && ticket.ends > Date.now());
+  list.some((ticket) => ticket.room === room && !ticket.void && ticket.ends > Date.now());
 
 export const useHolds = (room: string): boolean => useStore(tickets, (s) => holds(s.list, room));

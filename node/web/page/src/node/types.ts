@@ -87,6 +87,7 @@ export interface Ticket {
   seller: string; // the device that signed it
   starts: number; // unix ms
   ends: number;
+  void: boolean; // its seller has said that it is not good any more
   title: string; // of the room; empty if it is not known
   host: Named;
   link: string;

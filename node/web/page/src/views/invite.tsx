@@ -25,10 +25,10 @@ export function Invite({ room }: { room: RoomView }) {
   return (
     <section class="panel" data-test="invite">
       <h2>{t.room.invite}</h2>
-      <p class="hint">{closed ? t.room.inviteClosed : sold ? t.room.inviteSold : t.room.inviteText}</p>
+      <p class="hint">{closed ? t.room.inviteClosed : sold ? t.room.inviteSold : room.access === "open" ? t.room.inviteText : t.room.inviteSubscribers}</p>
       <CopyField label={t.room.link} text={room.link} action={t.room.copy} test="share-link" buttonTest="copy-link" />
       {closed && <Renew room={room.id} />}
-      {guests && !closed && !sold && (
+      {guests && room.access === "open" && (
         <>
           <p class="hint">{t.room.inviteGuests}</p>
           <CopyField label={t.room.guestLink} text={`${guests}/r/${room.id}`} action={t.room.copy} test="guest-link" buttonTest="copy-guest-link" />

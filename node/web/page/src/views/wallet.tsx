@@ -166,6 +166,11 @@ function Tickets({ list }: { list: readonly Ticket[] }) {
   );
 }
 
+function standing(ticket: Ticket, now: number): string {
+  if (ticket.void) return t.wallet.notGood;
+  return ticket.starts > now ? t.wallet.goodFrom(dateAndTime(ticket.starts)) : t.wallet.goodUntil(dateAndTime(ticket.ends));
+}
+
 function TicketCard({ ticket }: { ticket: Ticket }) {
   const { join, busy, question } = useJoin();
   const now = useNow(60_000);
@@ -184,7 +189,7 @@ function TicketCard({ ticket }: { ticket: Ticket }) {
             </p>
           )}
           <p class="hint">
-            {t.wallet.seat(ticket.serial + 1)} · {ticket.starts > now ? t.wallet.goodFrom(dateAndTime(ticket.starts)) : t.wallet.goodUntil(dateAndTime(ticket.ends))}
+            {t.wallet.seat(ticket.serial + 1)} · {standing(ticket, now)}
           </p>
         </div>
         <TicketCode id={ticket.id} title={title} />
@@ -195,8 +200,8 @@ function TicketCard({ ticket }: { ticket: Ticket }) {
           type="button"
           class="button primary"
           data-test="ticket-go-in"
-          aria-disabled={busy}
-          onClick={() => void join(ticket.link ? { room: ticket.room, link: ticket.link } : { room: ticket.room })}
+          aria-disabled={busy || ticket.void}
+          onClick={() => !ticket.void && void join(ticket.link ? { room: ticket.room, link: ticket.link } : { room: ticket.room })}
         >
           <Icon name="play" turns />
           <span>{busy ? t.home.joining : t.buy.goIn}</span>
@@ -304,7 +309,7 @@ const atOnce = 20; // receipts
 /** The entries that are a receipt of something, the newest first. */
 function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names }) {
   const [most, setMost] = useState(atOnce);
-  const list = entries.filter((e) => e.kind in t.wallet.kinds && (e.kind !== "got" || (e.count ?? 0) > 0)).reverse();
+  const list = entries.filter((e) => e.kind in t.wallet.kinds && (e.kind !== "got" || e.purpose !== "ticket" || (e.count ?? 0) > 0)).reverse();
   if (list.length === 0) return null;
   return (
     <Part title={t.wallet.receipts} test="receipts">
@@ -335,7 +340,7 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
 
 function receiptWords(e: Entry, names: Names): string {
   const who = e.with ? nameOf(names, e.with) : "";
-  return t.wallet.kinds[e.kind]!(who, e.count ?? 1, e.rail === "iou");
+  return t.wallet.kinds[e.kind]!(who, t.wallet.what(e.purpose ?? "ticket", e.count ?? 1), e.rail === "iou");
 }
 
 function Export({ entries, ledger }: { entries: readonly Entry[]; ledger: Ledger }) {
