@@ -149,7 +149,7 @@ func (p *person) clicks(test string) {
 		script[bool](p, fmt.Sprintf(bare, asJSON(usable)))
 		script[bool](p, fmt.Sprintf(watched, asJSON(selector(test))))
 		p.do("click "+test, chromedp.Click(chromedp.CSS(usable)))
-		if !script[bool](p, `window.beside === true`) {
+		if !script[bool](p, fmt.Sprintf(missed, asJSON(usable))) {
 			return
 		}
 	}
@@ -164,10 +164,13 @@ const bare = `((e) => {
 	return true;
 })(document.querySelector(%s))`
 
-// watched notes whether the next click is beside an element: what appeared above it moved it just then. A person sees that, and
-// clicks again.
+// missed reports whether the last click was beside an element that is still there.
+const missed = `window.beside === true || window.beside === undefined && window.aimed === true && !!document.querySelector(%s)?.checkVisibility()`
+
+// watched notes whether the next click is beside an element, or none at all, begun on it and ended elsewhere: what appeared above
+// it moved it just then. A person sees that, and clicks again. A click that leads to another page leaves nothing.
 const watched = `((e) => {
-	window.beside = undefined;
+	window.beside = undefined, window.aimed = true;
 	addEventListener("click", (event) => { window.beside = !event.target.closest?.(e); }, { capture: true, once: true });
 	return true;
 })(%s)`
