@@ -23,6 +23,7 @@ type Options struct {
 	Store   *ledger.Store
 	Kept    File         // the invoices
 	HTTP    *http.Client // nil means one that goes by TLS and follows nobody elsewhere
+	Before  market.Payee // what this one takes the place of, if a node puts it there while it runs: they share the file
 }
 
 // A File is small and written whole: after a crash it has the old content or the new.
@@ -68,7 +69,11 @@ func New(o Options) (*Payee, error) {
 	if o.HTTP == nil {
 		o.HTTP = newClient()
 	}
-	return &Payee{store: o.Store, kept: o.Kept, turn: make(chan struct{}, 1), wallet: wallet{endpoint: at, http: o.HTTP}}, nil
+	p := &Payee{store: o.Store, kept: o.Kept, turn: make(chan struct{}, 1), wallet: wallet{endpoint: at, http: o.HTTP}}
+	if old, ok := o.Before.(*Payee); ok {
+		p.turn = old.turn
+	}
+	return p, nil
 }
 
 // Create asks the wallet for an invoice, or finds the one that it has given.

@@ -31,6 +31,9 @@ type Options struct {
 	Key   doc.PrivateKey // the device's: the preimages of its invoices follow from it
 	Spent File           // remembers what was paid
 	Log   *slog.Logger   // nil means discard
+	// Before is what this rail takes the place of, if a node puts it there while it runs. Payments may be under way by it: both count
+	// what they spend as one, and neither sends what the other does.
+	Before market.Rail
 }
 
 // A File is small and written whole: after a crash it has the old content or the new.
@@ -54,7 +57,11 @@ func New(c Config, o Options) (market.Rail, error) {
 	in := &payee{client: client, secret: [32]byte(h.Sum(nil))}
 	rail := market.Rail{Payee: in, Cur: ledger.Bitcoin}
 	if c.Pays {
-		out := &purse{client: client, limits: limits{payment: c.MaxPayment.Amount, day: c.MaxDay.Amount}, spent: o.Spent, log: o.Log, busy: map[[32]byte]chan struct{}{}}
+		out := &purse{client: client, limits: limits{payment: c.MaxPayment.Amount, day: c.MaxDay.Amount}, log: o.Log,
+			memory: &memory{spent: o.Spent, busy: map[[32]byte]chan struct{}{}}}
+		if old, pays := o.Before.Payer.(*payer); pays {
+			out.memory = old.memory
+		}
 		rail.Payer, rail.Payee = &payer{purse: out}, &both{in, out}
 	}
 	return rail, nil

@@ -36,9 +36,14 @@ type payer struct {
 // A purse is what payers at one lnd share.
 type purse struct {
 	*client
+	*memory
 	limits limits
-	spent  File
 	log    *slog.Logger
+}
+
+// A memory is what outlasts a change of the settings.
+type memory struct {
+	spent File
 
 	mu   sync.Mutex                 // guards the field below, and the file of what was spent
 	busy map[[32]byte]chan struct{} // payments that somebody asks about; closed when they are done

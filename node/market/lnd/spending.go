@@ -1,6 +1,7 @@
 package lnd
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -93,6 +94,37 @@ func (s spendings) fits(hash [32]byte, a ledger.Amount, most limits, now time.Ti
 		return fmt.Errorf("%w: with this %s, and %s within 24 hours", market.ErrSpending, show(sum), show(most.day))
 	}
 	return nil
+}
+
+// Spending is what may be spent, and what of that was within a day.
+func (p *payer) Spending(now time.Time) (market.Spending, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all, err := p.read()
+	if err != nil {
+		return market.Spending{}, err
+	}
+	sum := ledger.Amount(0)
+	for _, x := range all.List {
+		if x.recent(now) {
+			if sum, err = sum.Plus(x.Amount); err != nil {
+				return market.Spending{}, err
+			}
+		}
+	}
+	money := func(a ledger.Amount) ledger.Money { return ledger.Money{Amount: a, Cur: ledger.Bitcoin} }
+	return market.Spending{Payment: money(p.limits.payment), Day: money(p.limits.day), Spent: money(sum)}, nil
+}
+
+// Balance is what lnd has in its channels, on its side. All of it cannot be spent: some stays for fees and as a reserve.
+func (p *payer) Balance(ctx context.Context) (ledger.Money, error) {
+	var v struct {
+		Local struct {
+			Msat ledger.Amount `json:"msat,string"`
+		} `json:"local_balance"`
+	}
+	err := p.call(ctx, "GET", "/v1/balance/channels", nil, &v)
+	return ledger.Money{Amount: v.Local.Msat, Cur: ledger.Bitcoin}, err
 }
 
 // unused refuses an invoice that was paid for something else.
