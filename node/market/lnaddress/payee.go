@@ -18,6 +18,7 @@ type Options struct {
 	Store   *ledger.Store
 	Kept    lightning.File // the invoices
 	HTTP    *http.Client   // nil means one that goes by TLS and follows nobody elsewhere
+	Before  market.Payee   // what this one takes the place of, if a node puts it there while it runs: they share the file
 }
 
 // A Payee receives at an address.
@@ -36,7 +37,11 @@ func New(o Options) (*Payee, error) {
 	if o.HTTP == nil {
 		o.HTTP = newClient()
 	}
-	return &Payee{store: o.Store, issued: lightning.NewIssued(o.Kept), wallet: wallet{endpoint: at, http: o.HTTP}}, nil
+	p := &Payee{store: o.Store, issued: lightning.NewIssued(o.Kept), wallet: wallet{endpoint: at, http: o.HTTP}}
+	if old, ok := o.Before.(*Payee); ok {
+		p.issued = old.issued
+	}
+	return p, nil
 }
 
 // Create asks the wallet for an invoice, or finds the one that it has given.

@@ -31,6 +31,8 @@ type Options struct {
 	Issued lightning.File // remembers which invoice is for which order
 	Spent  lightning.File // remembers what was paid
 	Log    *slog.Logger   // nil means discard
+	// Before is what this rail takes the place of, if a node puts it there while it runs: they share what they remember.
+	Before market.Rail
 }
 
 // New makes the rail. It asks nothing yet.
@@ -40,13 +42,19 @@ func New(c Config, o Options) (market.Rail, error) {
 		return market.Rail{}, err
 	}
 	in := &payee{client: client, issued: lightning.NewIssued(o.Issued)}
+	switch old := o.Before.Payee.(type) {
+	case *payee:
+		in.issued = old.issued
+	case *both:
+		in.issued = old.issued
+	}
 	rail := market.Rail{Payee: in, Cur: ledger.Bitcoin}
 	if c.Pays {
 		most, err := lightning.NewLimits(c.MaxPayment, c.MaxDay)
 		if err != nil {
 			return market.Rail{}, err
 		}
-		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Log)
+		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Before, o.Log)
 		rail.Payer, rail.Payee = out.Payer(), &both{in, out}
 	}
 	return rail, nil

@@ -136,3 +136,14 @@ func (w *wallet) Back(ctx context.Context) (string, error) {
 	}
 	return request, err
 }
+
+// Balance asks the wallet, which may keep it to itself.
+func (w *wallet) Balance(ctx context.Context) (ledger.Amount, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	var v struct {
+		Balance ledger.Amount `json:"balance"`
+	}
+	err := w.call(ctx, "get_balance", map[string]any{}, &v)
+	return v.Balance, err
+}
