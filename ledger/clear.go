@@ -72,4 +72,3 @@ func (c *Clear) apply(b *Books, _ Entry) error {
 	b.posted.move(means, Payable(settle.Creditor), a)
 	return b.err
 }
-

@@ -7,7 +7,9 @@ import (
 	"salon/ledger/doc"
 )
 
-func openSlipCert(raw []byte, at int64) (doc.Cert, error) { return doc.OpenCert(raw, time.UnixMilli(at)) }
+func openSlipCert(raw []byte, at int64) (doc.Cert, error) {
+	return doc.OpenCert(raw, time.UnixMilli(at))
+}
 
 func (*Paid) Kind() Kind { return KindPaid }
 

@@ -114,28 +114,29 @@ type Party struct {
 // debts where refunds have taken shares back. There is nothing to append where nothing is to be done.
 func (b *Books) PayOut(k doc.PrivateKey, cur Currency, to []Party, least Amount) ([]Draft, error) {
 	p, d := &Payout{Cur: cur}, Draft{}
-	taken := map[Key]Amount{}
+	left := map[Key]Amount{}
 	for _, t := range to {
-		if len(p.Legs) == maxLegs {
-			break
+		left[t.To] = b.Due(cur, t.To).Left()
+	}
+	// What is added comes first: what a refund took of one share, another share of the same person may make up for.
+	for _, add := range []bool{true, false} {
+		for _, t := range to {
+			amount := -b.Balance(cur, t.Cut.Account(t.To))
+			before, _ := load[slipState](b, keySlip+string(cur)+string([]byte{byte(t.Cut)})+bytesOf(t.To))
+			if amount < 0 {
+				amount = -min(-amount, left[t.To], before.Total)
+			}
+			if amount == 0 || len(p.Legs) == maxLegs || (amount > 0) != add || add && amount < least {
+				continue
+			}
+			raw, id, err := Sign(k, Slip{By: b.Device, To: t.To, Cut: t.Cut, Cur: cur, Total: before.Total + amount, Change: amount, Number: b.Total, Time: b.Now})
+			if err != nil {
+				return nil, err
+			}
+			left[t.To] += amount
+			p.Legs = append(p.Legs, Leg{Cut: t.Cut, To: t.To, Amount: amount})
+			p.Slips, d.Docs = append(p.Slips, id), append(d.Docs, raw)
 		}
-		amount := -b.Balance(cur, t.Cut.Account(t.To))
-		before, _ := load[slipState](b, keySlip+string(cur)+string([]byte{byte(t.Cut)})+bytesOf(t.To))
-		if amount < 0 {
-			amount = -min(-amount, b.Due(cur, t.To).Left()-taken[t.To], before.Total)
-			taken[t.To] -= amount
-		} else if amount < max(1, least) {
-			continue
-		}
-		if amount == 0 {
-			continue
-		}
-		raw, id, err := Sign(k, Slip{By: b.Device, To: t.To, Cut: t.Cut, Cur: cur, Total: before.Total + amount, Change: amount, Number: b.Total, Time: b.Now})
-		if err != nil {
-			return nil, err
-		}
-		p.Legs = append(p.Legs, Leg{Cut: t.Cut, To: t.To, Amount: amount})
-		p.Slips, d.Docs = append(p.Slips, id), append(d.Docs, raw)
 	}
 	if len(p.Legs) == 0 {
 		return nil, b.err
