@@ -13,6 +13,7 @@ import (
 
 	"salon/ledger"
 	"salon/node/market"
+	"salon/node/market/lightning"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
 )
@@ -166,7 +167,7 @@ func (n *Node) rails(store *ledger.Store) map[string]market.Rail {
 		return lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: n.home.memory("lnd-spent.json"), Log: n.o.Log})
 	})
 	open(lnaddress.Name, func() (market.Rail, error) {
-		rail := market.Rail{Payer: lnd.Plain(rails[lnd.Name]), Cur: ledger.Bitcoin}
+		rail := market.Rail{Payer: lightning.Plain(rails[lnd.Name]), Cur: ledger.Bitcoin}
 		address, err := readAddress(n.home.Dir)
 		if errors.Is(err, os.ErrNotExist) && rail.Payer != nil {
 			return rail, nil
