@@ -82,6 +82,8 @@ type Market struct {
 	syncing sync.Mutex // held while sellers are asked; taken before mu, as is
 	wishing sync.Mutex // held while wishes are tried
 
+	hurry chan ledger.Key // devices that came; the zero Key: a purchase has just broken off
+
 	givingBack sync.Mutex // held while money goes back; before mu
 	revising   sync.Mutex // held while an offer is; likewise
 	sold       sales      // of this node's rooms; they have a lock of their own
@@ -103,7 +105,7 @@ type Market struct {
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, o: o}
+		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, hurry: make(chan ledger.Key, 64), o: o}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}
@@ -176,13 +178,7 @@ func (m *Market) Run(ctx context.Context) {
 				}
 			})
 		})
-		all.Go(func() {
-			every(ctx, resumeAgain, func() {
-				if err := m.Resume(ctx); err != nil && ctx.Err() == nil {
-					m.log.Info("a purchase is still open", "err", err)
-				}
-			})
-		})
+		all.Go(func() { m.keepResuming(ctx) })
 	}
 }
 
