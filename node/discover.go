@@ -138,6 +138,7 @@ func (n *Node) followPeers(sub event.Subscription) {
 				n.book.Met(e.Peer, e.ListenAddrs, time.Now())
 				n.wg.Go(func() { n.syncWith(e.Peer) })
 				n.offerSoon()
+				n.sellerCame(e.Peer)
 			}
 		case event.EvtPeerConnectednessChanged:
 			if e.Connectedness == network.NotConnected {

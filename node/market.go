@@ -150,6 +150,17 @@ func (n *Node) dialSeller(ctx context.Context, device ledger.Key) (market.Stream
 	return s, nil
 }
 
+// sellerCame has what is open with a device gone on with: a purchase whose seller was away.
+func (n *Node) sellerCame(id peer.ID) {
+	m := n.shop.market.Load()
+	if m == nil {
+		return
+	}
+	if device, err := deviceOf(id); err == nil {
+		m.Came(device)
+	}
+}
+
 // A Sale is how a host sells tickets to a room.
 type Sale struct {
 	Price ledger.Money

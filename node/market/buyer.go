@@ -18,9 +18,8 @@ import (
 )
 
 const (
-	orderFor    = 15 * time.Minute // an order is open: three holds
-	answerWait  = idle + payWait   // for an answer
-	resumeAgain = time.Minute
+	orderFor   = 15 * time.Minute // an order is open: three holds
+	answerWait = idle + payWait   // for an answer
 )
 
 // A Want is what to buy, and on what terms.
@@ -236,7 +235,9 @@ func (m *Market) buyAt(ctx context.Context, w *Want, seller ledger.Key, now time
 		return Bought{}, nil, err
 	}
 	b, err := m.collect(ctx, c, paying)
-	b.Order = id
+	if b.Order = id; err != nil {
+		m.brokenOff()
+	}
 	return b, nil, err
 }
 
@@ -585,43 +586,4 @@ func (m *Market) bookRefunds(refunds [][]byte, now time.Time) error {
 		}
 	}
 	return nil
-}
-
-// Resume goes on with every purchase whose payment was begun. It tries all of them, and returns what went wrong.
-func (m *Market) Resume(ctx context.Context) error {
-	var open []ledger.Entry
-	err := m.look(func(l *lists) {
-		for _, e := range l.paying {
-			open = append(open, e)
-		}
-	})
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(open, func(a, b ledger.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
-	for _, e := range open {
-		if ctx.Err() != nil {
-			break
-		}
-		one := m.resume(ctx, e)
-		m.tried(e, one)
-		if one != nil {
-			err = errors.Join(err, one)
-		}
-	}
-	return err
-}
-
-func (m *Market) resume(ctx context.Context, e ledger.Entry) error {
-	q, _, err := ledger.OpenDocument[ledger.Quote](e.Docs[1])
-	if err != nil {
-		return err
-	}
-	c, done, err := m.call(ctx, q.By)
-	if err != nil {
-		return err
-	}
-	defer done()
-	_, err = m.collect(ctx, c, e)
-	return err
 }

@@ -89,6 +89,8 @@ type Market struct {
 	syncing sync.Mutex // held while sellers are asked; taken before mu, as is
 	wishing sync.Mutex // held while wishes are tried
 
+	hurry chan ledger.Key // devices that came; the zero Key: a purchase has just broken off
+
 	givingBack sync.Mutex // held while money goes back; before mu
 	revising   sync.Mutex // held while an offer is; likewise
 	paying     sync.Mutex // held while shares are paid out; likewise
@@ -113,7 +115,7 @@ type Market struct {
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: newRails(o.Rails), serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, o: o}
+		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, hurry: make(chan ledger.Key, 64), o: o}
 	iou := NewIOU(o.Store, o.Identity.Device())
 	m.rails.set(ledger.IOURail, &Rail{Payee: iou, Payer: iou})
 	if m.log == nil {
@@ -173,13 +175,7 @@ func (m *Market) Run(ctx context.Context) {
 				}
 			})
 		})
-		all.Go(func() {
-			every(ctx, resumeAgain, func() {
-				if err := m.Resume(ctx); err != nil && ctx.Err() == nil {
-					m.log.Info("a purchase is still open", "err", err)
-				}
-			})
-		})
+		all.Go(func() { m.keepResuming(ctx) })
 	}
 }
 

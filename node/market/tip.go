@@ -98,6 +98,9 @@ func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
 		given.Fee = ledger.Money{Amount: quoted.Fee, Cur: quoted.Price.Cur}
 	}
 	brought, err := m.collect(ctx, c, paying)
+	if err != nil {
+		m.brokenOff()
+	}
 	given.Receipt = brought.Receipt
 	return given, err
 }
