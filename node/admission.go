@@ -352,6 +352,9 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 	case carry > 0 && !asked && !r.askedToCarry(who.Device) && !r.mayVolunteer(who.Device, now) && !r.state.Leads(who.Person): // who led it carries those who stayed
 		return &relay.Refuse{Code: "not_asked", Text: "The host did not ask this relay to carry the room."}
 	case (carry == 0 || r.isVolunteer(who.Device)) && r.state.Locked && !asked && !r.letsIn(who.Person):
+		if r.awaitsInside(now) {
+			return &relay.Refuse{Code: codeEarly, Text: "The host is just coming back, and is told who was inside."}
+		}
 		return &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
 	}
 	return nil
@@ -390,7 +393,7 @@ func (r *Room) devices(p doc.PublicKey) int {
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
 	now := time.Now()
-	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) && r.heir.inside == nil || r.host.door.wasInside(p, now))
+	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) && r.heir.inside == nil && !r.heir.awaits || r.host.door.wasInside(p, now))
 }
 
 // nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.
