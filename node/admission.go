@@ -393,7 +393,7 @@ func (r *Room) devices(p doc.PublicKey) int {
 // letsIn reports whether somebody may come into the locked room: who is in it, or was a moment ago. r.mu is held.
 func (r *Room) letsIn(p doc.PublicKey) bool {
 	now := time.Now()
-	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) && r.heir.inside == nil && !r.heir.awaits || r.host.door.wasInside(p, now))
+	return r.holds(p) || r.host != nil && (now.Before(r.heir.grace) && r.heir.inside == nil || r.host.door.wasInside(p, now))
 }
 
 // nameOf is what somebody who is connected, or has a place that waits, calls themselves. r.mu is held.

@@ -150,7 +150,7 @@ func (r *Room) rise(theirs *room.State) error {
 		}
 	}
 	if err == nil {
-		r.heir.grace, r.heir.awaits = time.Now().Add(lockedGrace), true // whom they let in meanwhile
+		r.awaitInside(time.Now()) // whom they let in meanwhile
 		err = r.commit(ev)
 	}
 	if err == nil && !r.state.Waiting {

@@ -96,6 +96,11 @@ func (r *Room) seeCallers(now time.Time) {
 	}
 }
 
+// awaitInside has who led before us tell who is inside. r.mu is held.
+func (r *Room) awaitInside(now time.Time) {
+	r.heir.grace, r.heir.awaits, r.heir.inside, r.heir.insideBy = now.Add(lockedGrace), true, make(map[doc.PublicKey]bool), nil
+}
+
 // awaitsInside reports whether who led the room before us is about to tell who came in there. r.mu is held.
 func (r *Room) awaitsInside(now time.Time) bool {
 	return r.host != nil && r.heir.awaits && now.Before(r.heir.grace)

@@ -125,7 +125,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)
 	if kept != nil {
-		r.heir.grace, r.heir.awaits = now.Add(lockedGrace), true
+		r.awaitInside(now)
 	}
 	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
 	r.mu.Lock()
