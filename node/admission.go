@@ -352,6 +352,9 @@ func (r *Room) refuses(who doc.Author, carry uint32, asked bool, now time.Time) 
 	case carry > 0 && !asked && !r.askedToCarry(who.Device) && !r.mayVolunteer(who.Device, now) && !r.state.Leads(who.Person): // who led it carries those who stayed
 		return &relay.Refuse{Code: "not_asked", Text: "The host did not ask this relay to carry the room."}
 	case (carry == 0 || r.isVolunteer(who.Device)) && r.state.Locked && !asked && !r.letsIn(who.Person):
+		if r.awaitsInside(now) {
+			return &relay.Refuse{Code: codeEarly, Text: "The host is just coming back, and is told who was inside."}
+		}
 		return &relay.Refuse{Code: "locked", Text: "The host has locked this room: nobody new comes in just now."}
 	}
 	return nil

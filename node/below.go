@@ -139,6 +139,10 @@ func (r *Room) takePresent(c *child, m relay.Present) {
 		if err != nil {
 			name = "Guest " + g.Person.Short()
 		}
+		if r.host != nil && r.state.Locked && !r.letsIn(g.Person) && !r.mayTellInside(c, time.Now()) {
+			r.beforeLock(c, g)
+			continue
+		}
 		g.Name = name
 		if _, err := multiaddr.NewMultiaddr(g.At); err != nil || len(g.At) > relay.MaxAt || !r.state.Leads(g.Person) {
 			g.At = ""

@@ -22,6 +22,9 @@ const (
 	seekWithin = time.Second
 
 	claimRate, claimBurst = 2, 10 // of strangers: a second, and at once
+
+	// risesMost is how many incarnations the host leaves out, at most, because somebody else may have handed them out.
+	risesMost = 16 << 6
 )
 
 // ownClaim proves that we lead the room; number is of our program's first frame, or to whom asks of its next. r.mu is held.
@@ -30,7 +33,7 @@ func (r *Room) ownClaim(number uint64) (relay.Claim, error) {
 	return relay.Claim{Room: r.id, Charter: charter, Snapshot: snapshot, Number: number}, err
 }
 
-// openClaim checks somebody's proof that they lead the room: with errOldTerm, that they do under an older charter.
+// openClaim checks somebody's proof that they lead the room, be it under an older charter than ours.
 func (r *Room) openClaim(from peer.ID, m relay.Claim) (*room.State, error) {
 	charter, s, err := r.openState(m.Charter, m.Snapshot)
 	if err != nil {
@@ -41,7 +44,7 @@ func (r *Room) openClaim(from peer.ID, m relay.Claim) (*room.State, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return s, r.fits(charter, s)
+	return s, r.isOurs(charter, s)
 }
 
 // serveClaim answers somebody who says that they lead a room, or asks who does.
@@ -56,7 +59,6 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 		return
 	}
 	var theirs *room.State
-	old := false // under a charter that the host has changed since: who leads so yields to us, and never we
 	r.mu.Lock()
 	heard := r.isRival(from) || r.heir.claims.take(time.Now(), claimRate, claimBurst)
 	r.mu.Unlock()
@@ -67,8 +69,7 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	if len(m.Snapshot) > 0 {
 		var err error
-		theirs, err = r.openClaim(from, m)
-		if old = errors.Is(err, errOldTerm); err != nil && !old {
+		if theirs, err = r.openClaim(from, m); err != nil {
 			n.counts.Add("claim_refused")
 			n.o.Log.Warn("claim", "room", r.id.String(), "from", from.String(), "err", err)
 			ctl.Finish(relay.Refuse{Code: "untrusted", Text: "That is not proven."})
@@ -77,9 +78,7 @@ func (n *Node) serveClaim(ctl *controlConn, from peer.ID, m relay.Claim) {
 	}
 	r.mu.Lock()
 	answer, err := any(refuse), error(nil)
-	if old && room.Meet(r.n.Person(), r.state, theirs) == room.Yield {
-		err = errOldTerm
-	} else if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
+	if r.turn() && r.act != nil && (theirs != nil || r.asksRightly(from)) {
 		number := r.voice.nextNumber()
 		if theirs != nil {
 			err = r.meetLeader(peer.AddrInfo{ID: from, Addrs: n.addrsOf(from)}, m, theirs)
@@ -119,7 +118,7 @@ func (r *Room) hint(from peer.ID, m relay.Claim) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.host == nil && r.guest.ctl == nil && (r.state == nil || s.Term.Compare(r.state.Term) >= 0) {
+	if r.host == nil && r.guest.ctl == nil && (r.state == nil || !r.state.Outbids(s)) {
 		r.heir.hint = peer.AddrInfo{ID: from, Addrs: r.n.addrsOf(from)}
 		r.seekAnew()
 	}
@@ -132,16 +131,26 @@ func (r *Room) meetLeader(with peer.AddrInfo, m relay.Claim, theirs *room.State)
 		r.stepDown(with, theirs, m.Number)
 		r.carries.begin(m.Charter, m.Snapshot, theirs.Seq)
 		r.broadcast(relay.Snapshot{Charter: m.Charter, Payload: m.Snapshot})
-	case room.Reclaim:
-		return r.reclaim()
+	case room.Rise:
+		return r.rise(theirs)
 	}
 	return nil
 }
 
-// reclaim raises the reign in a room that we lead as its host. r.mu is held, as for commit.
-func (r *Room) reclaim() error {
-	ev, err := r.state.Resume(r.n.author(), r.state.Incarnation, time.Now())
+// rise leads on under a term above that of somebody who leads too. r.mu is held, as for commit.
+func (r *Room) rise(theirs *room.State) error {
+	handed := min(max(r.state.Incarnation, theirs.Incarnation), r.state.Incarnation+risesMost) // whoever led there may have handed out the same
+	ev, err := r.state.Resume(r.n.author(), handed, time.Now())
+	if r.charter.Host != r.n.Person() {
+		at := floor{r.state.Incarnation, max(r.state.Term.Epoch, theirs.Term.Epoch)}
+		var before, now floor
+		if err = r.write(func() (err error) { before, now, err = r.n.home.reserve(r.id, at); return err }); err == nil {
+			r.heir.floor, r.heir.reserved = before, now
+			ev, err = r.state.TakeOver(r.n.author(), before.Incarnation, now.Epoch-1, time.Now())
+		}
+	}
 	if err == nil {
+		r.awaitInside(time.Now()) // whom they let in meanwhile
 		err = r.commit(ev)
 	}
 	if err == nil && !r.state.Waiting {
@@ -188,8 +197,8 @@ func (r *Room) seekOthers(ctx context.Context) {
 func (r *Room) rivals() []peer.AddrInfo {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.host == nil || r.state.Term.Epoch == 0 {
-		return nil // the host's: it is the others who look for us
+	if r.host == nil {
+		return nil
 	}
 	list := append([]peer.AddrInfo{r.heir.host}, r.heir.others...)
 	if l, ok := r.n.dir.Get(r.id, time.Now()); ok {

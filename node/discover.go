@@ -134,6 +134,9 @@ func (n *Node) followPeers(sub event.Subscription) {
 	for e := range sub.Out() {
 		switch e := e.(type) {
 		case event.EvtPeerIdentificationCompleted:
+			for _, r := range n.Rooms() {
+				r.located(e.Peer)
+			}
 			if slices.Contains(e.Protocols, protoDirectory) && n.setPeer(e.Peer, true) {
 				n.book.Met(e.Peer, e.ListenAddrs, time.Now())
 				n.wg.Go(func() { n.syncWith(e.Peer) })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"salon/ledger/doc"
+	"salon/relay"
 )
 
 // A door is what a host remembers of people who are not in the room just now: the events do not tell, and a snapshot
@@ -14,6 +15,8 @@ type door struct {
 	hold   time.Duration               // how long a locked room lets somebody back in
 	lost   map[doc.PublicKey]time.Time // whose connection broke, and when
 	barred map[doc.PublicKey]bool      // who was removed for being blocked, and comes back with the end of that
+
+	callers []caller // before a locked room
 }
 
 func newDoor(hold time.Duration) door {
@@ -55,4 +58,89 @@ func (d *door) removed(p doc.PublicKey, list []doc.PublicKey) {
 func (d *door) readmitted(p doc.PublicKey, now time.Time) {
 	delete(d.barred, p)
 	d.broke(p, now)
+}
+
+// A caller is somebody whom a relay names in a locked room, and who may have come in there or not.
+type caller struct {
+	relay *child
+	guest relay.Guest
+}
+
+// beforeLock takes notice of somebody whom a relay let into a locked room without asking. A relay that does so on purpose gains
+// them nothing: they are not in the room for us, and of a closed one they get no key. r.mu is held.
+func (r *Room) beforeLock(c *child, g relay.Guest) {
+	if r.awaitsInside(time.Now()) {
+		if len(r.host.door.callers) < guestsMost {
+			r.host.door.callers = append(r.host.door.callers, caller{c, g})
+		}
+		return
+	}
+	r.n.counts.Add("present_past_lock")
+	r.n.o.Log.Warn("a relay let somebody into the locked room", "room", r.id.String(), "relay", c.id.String(), "person", g.Person.String())
+	if r.state.IsClosed() {
+		r.sendBoxes([]relay.Box{{Device: g.Device, Code: "locked"}})
+	}
+}
+
+// seeCallers looks at those again of whom it was not known whether they were inside. r.mu is held.
+func (r *Room) seeCallers(now time.Time) {
+	if r.host == nil || len(r.host.door.callers) == 0 || r.awaitsInside(now) {
+		return
+	}
+	list := r.host.door.callers
+	r.host.door.callers = nil
+	for _, x := range list {
+		if r.host != nil {
+			r.takePresent(x.relay, relay.Present{Here: []relay.Guest{x.guest}})
+		}
+	}
+}
+
+// awaitInside has who led before us tell who is inside. r.mu is held.
+func (r *Room) awaitInside(now time.Time) {
+	r.heir.grace, r.heir.awaits, r.heir.inside, r.heir.insideBy = now.Add(lockedGrace), true, make(map[doc.PublicKey]bool), nil
+}
+
+// awaitsInside reports whether who led the room before us is about to tell who came in there. r.mu is held.
+func (r *Room) awaitsInside(now time.Time) bool {
+	return r.host != nil && r.heir.awaits && now.Before(r.heir.grace)
+}
+
+// mayTellInside reports whether a child's word on who is inside counts: that of somebody who led the room a moment ago. r.mu is
+// held.
+func (r *Room) mayTellInside(c *child, now time.Time) bool {
+	return r.host != nil && now.Before(r.heir.grace) && r.state.Leads(c.author.Person)
+}
+
+// hearInside takes the word of who led before us on who is inside. r.mu is held.
+func (r *Room) hearInside(c *child, m relay.Inside, now time.Time) {
+	if !r.mayTellInside(c, now) {
+		r.n.counts.Add("inside_refused")
+		return
+	}
+	for _, p := range m.Here[:min(len(m.Here), relay.MaxInside)] {
+		if !r.state.IsRemoved(p) {
+			r.host.door.broke(p, now)
+		}
+	}
+	if len(m.Here) < relay.MaxInside {
+		r.heir.awaits = false // that was all
+		r.seeCallers(now)
+	}
+}
+
+// tellInsideUp tells who leads now, when we are in, who was inside while we did. r.mu is held.
+func (r *Room) tellInsideUp() {
+	if r.heir.insideOurs == nil {
+		return
+	}
+	list := r.heir.insideOurs[:min(len(r.heir.insideOurs), insideMost)]
+	r.heir.insideOurs = nil
+	for {
+		n := min(len(list), relay.MaxInside)
+		r.guest.ctl.Send(relay.Inside{Here: list[:n]})
+		if list = list[n:]; n < relay.MaxInside {
+			return
+		}
+	}
 }

@@ -301,6 +301,8 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.noteLead(c, m)
 	case relay.Tail:
 		r.takeTail(c, m, now)
+	case relay.Inside:
+		r.hearInside(c, m, now)
 	case relay.Charter:
 		if charter, err := room.OpenCharter(m.Payload, now); err == nil && charter.Room == r.id && charter.Host == c.author.Person && charter.Host == r.charter.Host {
 			r.logCharter(charter, m.Payload)

@@ -231,6 +231,11 @@ func (r *Room) everySecond(now time.Time) {
 	}
 	r.tellSuccessors()
 	r.tellInside()
+	r.doubt(now)
+	r.seeCallers(now)
+	if r.host == nil {
+		return
+	}
 	r.voice.expectLoss(r.worstLoss())
 	r.lookAtChildren(now)
 	r.offer()

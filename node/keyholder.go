@@ -28,7 +28,10 @@ const (
 // gives them nothing. Room.mu guards the fields.
 type keyholder struct {
 	members map[doc.PublicKey]member // by device: those who were told the key
-	due     chan struct{}            // holds one: the room needs a new key
+	// placed are those of members, by device, who are let hear by a place that they have in the room and not by what they showed;
+	// and since when they have none any more, the zero time while they have.
+	placed map[doc.PublicKey]time.Time
+	due    chan struct{} // holds one: the room needs a new key
 }
 
 // A member is a device that gets every key of the room.
@@ -41,7 +44,7 @@ type member struct {
 }
 
 func newKeyholder() keyholder {
-	return keyholder{members: make(map[doc.PublicKey]member), due: make(chan struct{}, 1)}
+	return keyholder{members: make(map[doc.PublicKey]member), placed: make(map[doc.PublicKey]time.Time), due: make(chan struct{}, 1)}
 }
 
 // rekeySoon asks for a new key. r.mu is held.
@@ -167,6 +170,9 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 	case r.state.IsRemoved(who.Person):
 		return "removed", nil
 	case r.state.Locked && !again && !r.letsIn(who.Person):
+		if r.awaitsInside(now) {
+			return "", nil // they ask again
+		}
 		return "locked", nil
 	}
 	ticket, no := r.enters(who, claim, now)
@@ -176,6 +182,7 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 	}
 	if no != nil {
 		r.n.counts.Add("key_refused")
+		r.showOut(who.Device, no.Code) // who had a place, and has none any more
 		return no.Code, nil
 	}
 	if !again && len(members) >= membersMost {
@@ -191,7 +198,53 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 		}
 	}
 	members[who.Device] = member{who, claim.Key, digest, claim.Time, ticket}
+	delete(r.host.keyholder.placed, who.Device)
+	if r.state.Knows(who.Person) && !r.shows(who, claim, ticket, now) {
+		r.host.keyholder.placed[who.Device] = time.Time{}
+	}
 	return "", r.lacked(have)
+}
+
+// shows reports whether somebody is let in by what they showed, and not by a place that they have in the room. r.mu is held.
+func (r *Room) shows(who doc.Author, claim room.Claim, ticket ledger.Ticket, now time.Time) bool {
+	switch r.state.Charter.Access {
+	case room.ByTicket:
+		return ticket != ledger.Ticket{}
+	case room.BySubscription:
+		return r.host.subscribers.known && r.subscribes(who, now)
+	}
+	return r.state.Invites(who, claim, now)
+}
+
+// doubt puts out those who were let hear by a place in the room and have lost it: off the stage, or the guest list. Their nodes
+// show at once what else they have; who has shown nothing by askAfter has nothing. r.mu is held.
+func (r *Room) doubt(now time.Time) {
+	h := &r.host.keyholder
+	for device, since := range h.placed {
+		m, in := h.members[device]
+		switch {
+		case !in:
+			delete(h.placed, device)
+		case r.state.Knows(m.author.Person), r.charter.Access == room.ByTicket && r.papers.gate == nil, r.charter.Access == room.BySubscription && !r.host.subscribers.known:
+			h.placed[device] = time.Time{}
+		case since.IsZero():
+			h.placed[device] = now
+		case now.Sub(since) >= askAfter:
+			delete(h.placed, device)
+			r.showOut(device, r.doorCode())
+		}
+	}
+}
+
+// doorCode is why somebody is not let in who has nothing to show. r.mu is held.
+func (r *Room) doorCode() string {
+	switch r.charter.Access {
+	case room.ByTicket:
+		return errTicketOnly.Code
+	case room.BySubscription:
+		return errSubscribersOnly.Code
+	}
+	return errInviteOnly.Code
 }
 
 // lacked are the keys that somebody lacks whose latest is of an epoch. r.mu is held.

@@ -34,6 +34,7 @@ type keyring struct {
 	claim []byte    // signed; nil while there is none, or none that shows all that we have
 	epoch uint32    // the latest that we heard of
 	term  room.Term // likewise
+	known bool      // we had a place in the room that lets us in with nothing to show
 	due   time.Time // when to ask for the key; zero if there is nothing to ask for
 	tries int
 	news  chan struct{} // holds one: due has changed
@@ -127,6 +128,11 @@ func (r *Room) settleKeys(now time.Time) {
 	if k.epoch != s.KeyEpoch {
 		k.tries = 0
 	}
+	known := s.Knows(r.n.Person())
+	if k.known && !known {
+		k.claim, k.due, k.tries = nil, now, 0 // what else we have is asked for now
+	}
+	k.known = known
 	k.epoch, k.term = s.KeyEpoch, s.Term
 	if k.due != before {
 		k.changed()

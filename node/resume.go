@@ -125,7 +125,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)
 	if kept != nil {
-		r.heir.grace = now.Add(lockedGrace)
+		r.awaitInside(now)
 	}
 	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
 	r.mu.Lock()
@@ -211,7 +211,7 @@ func (n *Node) openKept(from peer.ID, m relay.Claim, own *room.State) (*room.Sta
 	switch {
 	case err != nil || id != from || author != s.Leader() || charter.Room != own.Charter.Room || !reflect.DeepEqual(charter, s.Charter):
 		return nil, room.ErrNotLeader
-	case charter.Version < own.Charter.Version || s.Term.Compare(own.Term) < 0:
+	case own.Outbids(s):
 		return nil, errOldTerm
 	}
 	return s, nil

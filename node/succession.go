@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -42,56 +43,79 @@ const (
 
 // An heir is what a node keeps that may lead the room, or has led it. Room.mu guards it.
 type heir struct {
-	charters  map[uint64][]byte // signed by the host: that of the state, and one that is about to be
-	events    []logged          // the latest
-	others    []peer.AddrInfo   // whoever may lead when nobody does, in this order, as the leader says
-	told      relay.Successors  // as we told everybody below
-	carriers  [][]byte          // relays that the host asked to carry the room
-	tail      [][]byte          // events for whoever leads now, when we are in
-	asked     uint64            // number at which our program is to begin, if we were asked to lead; else 0
-	askedAt   time.Time
-	offered   peer.ID                // whom we asked to lead
-	news      chan struct{}          // closed when what we are changes
-	grace     time.Time              // of lockedGrace
-	inside    map[doc.PublicKey]bool // the people in the room, as the leader says; nil if it has not
-	insideBy  *uplink                // by which it said so
-	hint      peer.AddrInfo          // who may lead too, as we heard
-	claims    allowance              // of strangers
-	led       doc.PublicKey          // device that led the room when last looked
-	before    doc.PublicKey          // device that led it before us: its program goes on to where ours begins
-	host      peer.AddrInfo          // where the host led last
-	floor     floor                  // beyond which we hand out incarnations when we lead, and the epoch after which we do
-	reserved  floor                  // up to which the home knows of both
-	used      bool                   // we have led since; what is reserved holds for that alone
-	preparing bool
-	renewed   room.Term // under which we last asked for an incarnation of our own accord
-	warned    time.Time // vigil: when the leader was last asked for a sign of life
-	gone      bool      // vigil: it gave none
+	charters []signedCharter  // by the host: that of the state, and such as may be about to be
+	events   []logged         // the latest
+	others   []peer.AddrInfo  // whoever may lead when nobody does, in this order, as the leader says
+	told     relay.Successors // as we told everybody below
+	carriers [][]byte         // relays that the host asked to carry the room
+	tail     [][]byte         // events for whoever leads now, when we are in
+	asked    uint64           // number at which our program is to begin, if we were asked to lead; else 0
+	askedAt  time.Time
+	offered  peer.ID                // whom we asked to lead
+	news     chan struct{}          // closed when what we are changes
+	grace    time.Time              // of lockedGrace
+	inside   map[doc.PublicKey]bool // the people in the room, as the leader says; nil if it has not
+	insideBy *uplink                // by which it said so
+	// Of those who led, and met somebody else who does: whom they had inside is told, and awaited, and until then nobody is sent
+	// away from a locked room for good.
+	insideOurs []doc.PublicKey
+	awaits     bool
+	hint       peer.AddrInfo // who may lead too, as we heard
+	claims     allowance     // of strangers
+	led        doc.PublicKey // device that led the room when last looked
+	before     doc.PublicKey // device that led it before us: its program goes on to where ours begins
+	host       peer.AddrInfo // where the host led last
+	floor      floor         // beyond which we hand out incarnations when we lead, and the epoch after which we do
+	reserved   floor         // up to which the home knows of both
+	used       bool          // we have led since; what is reserved holds for that alone
+	preparing  bool
+	renewed    room.Term // under which we last asked for an incarnation of our own accord
+	warned     time.Time // vigil: when the leader was last asked for a sign of life
+	gone       bool      // vigil: it gave none
 }
 
-// A logged is an event and its signed form.
+// A logged is an event, who led then, and its signed form.
 type logged struct {
-	room.Event
+	room.Told
 	raw []byte
 }
 
-// logEvent remembers an event. r.mu is held.
+// logEvent remembers an event that led to our state. r.mu is held.
 func (r *Room) logEvent(ev room.Event, raw []byte) {
 	h := &r.heir
-	if h.events = append(h.events, logged{ev, raw}); len(h.events) > logMost {
+	if h.events = append(h.events, logged{room.Told{Event: ev, Leader: r.state.Program.Device}, raw}); len(h.events) > logMost {
 		h.events = slices.Clone(h.events[len(h.events)-logMost/2:])
 	}
 }
 
-// logCharter remembers a charter that the host signed. r.mu is held.
+// A signedCharter is a charter and its signed form.
+type signedCharter struct {
+	room.Charter
+	raw []byte
+}
+
+const chartersMost = 8
+
+// logCharter remembers a charter that the host signed. Two devices of the host's may sign two of one version. r.mu is held.
 func (r *Room) logCharter(c room.Charter, raw []byte) {
-	if c.Version < r.charter.Version {
+	if c.Compare(r.charter) < 0 || r.knownCharter(c) != nil {
 		return
 	}
-	if r.heir.charters == nil || len(r.heir.charters) > 4 {
-		r.heir.charters = map[uint64][]byte{r.charter.Version: r.heir.charters[r.charter.Version]}
+	h := &r.heir
+	if len(h.charters) >= chartersMost {
+		h.charters = slices.DeleteFunc(h.charters, func(s signedCharter) bool { return !reflect.DeepEqual(s.Charter, r.charter) })
 	}
-	r.heir.charters[c.Version] = raw
+	h.charters = append(h.charters, signedCharter{c, raw})
+}
+
+// knownCharter is the signed form of a charter, nil if we do not have it. r.mu is held.
+func (r *Room) knownCharter(c room.Charter) []byte {
+	for _, s := range r.heir.charters {
+		if reflect.DeepEqual(s.Charter, c) {
+			return s.raw
+		}
+	}
+	return nil
 }
 
 var errNoCharter = errors.New("node: no charter that the host signed")
@@ -101,7 +125,7 @@ func (r *Room) signedCharter() ([]byte, error) {
 	if r.n.Person() == r.charter.Host {
 		return room.SignCharter(r.n.id(), r.charter)
 	}
-	raw := r.heir.charters[r.charter.Version]
+	raw := r.knownCharter(r.charter)
 	if raw == nil {
 		return nil, errNoCharter
 	}
@@ -159,7 +183,8 @@ func (r *Room) obey() {
 	if r.state.Term.Order == 0 {
 		r.heir.host = r.guest.host
 	}
-	if r.guest.ctl != nil && len(r.heir.tail) > 0 && r.guest.parent == r.guest.host.ID {
+	if r.guest.ctl != nil && r.guest.parent == r.guest.host.ID {
+		r.tellInsideUp()
 		for part := range slices.Chunk(r.heir.tail, relay.MaxTail) {
 			r.guest.ctl.Send(relay.Tail{Events: part})
 		}
@@ -240,7 +265,7 @@ func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.
 	fed := r.carries != nil
 	r.lends = lends{}
 	r.carries, r.host = nil, r.newHosting()
-	r.heir.grace, r.heir.gone, r.heir.offered = now.Add(lockedGrace), false, ""
+	r.heir.grace, r.heir.awaits, r.heir.gone, r.heir.offered, r.heir.insideOurs = now.Add(lockedGrace), false, false, "", nil
 	for p := range r.heir.inside { // as if they had lost the connection just now: many have
 		r.host.door.lost[p] = now
 	}
@@ -292,7 +317,7 @@ func (r *Room) shareProgram() {
 // in. number is where their program begins, 0 for at once. r.mu is held, and nothing is being written.
 func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 	now := time.Now()
-	r.heir.tail = r.tailFor(s)
+	r.heir.tail, r.heir.insideOurs = r.tailFor(s), sortedKeys(r.inside())
 	r.heir.offered, r.heir.inside, r.heir.insideBy = "", nil, nil
 	r.host = nil
 	if r.guest == nil {
@@ -333,13 +358,13 @@ func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 
 // tailFor are the events that a state does not hold, signed. r.mu is held.
 func (r *Room) tailFor(s *room.State) (raw [][]byte) {
-	events := make([]room.Event, len(r.heir.events))
+	events := make([]room.Told, len(r.heir.events))
 	for i, l := range r.heir.events {
-		events[i] = l.Event
+		events[i] = l.Told
 	}
 	for _, ev := range s.Tail(events) {
 		for _, l := range r.heir.events {
-			if l.Term == ev.Term && l.Seq == ev.Seq {
+			if l.Told == ev {
 				raw = append(raw, l.raw)
 			}
 		}
@@ -353,20 +378,20 @@ func (r *Room) takeTail(c *child, m relay.Tail, now time.Time) {
 		r.n.counts.Add("tail_refused")
 		return
 	}
-	var events []room.Event
+	var events []room.Told
 	for _, raw := range m.Events[:min(len(m.Events), relay.MaxTail)] {
 		ev, author, err := room.OpenEvent(raw, now)
 		if err != nil || ev.Room != r.id || !r.maySubmit(author, &ev) {
 			r.n.counts.Add("tail_refused")
 			continue
 		}
-		events = append(events, ev)
+		events = append(events, room.Told{Event: ev, Leader: author.Device})
 	}
 	if events = r.state.Tail(events); len(events) == 0 {
 		return
 	}
 	r.n.o.Log.Info("decides again what was decided elsewhere", "room", r.id.String(), "events", len(events))
-	last := slices.MaxFunc(events, func(a, b room.Event) int { return cmp.Compare(a.Time, b.Time) })
+	last := slices.MaxFunc(events, func(a, b room.Told) int { return cmp.Compare(a.Time, b.Time) })
 	shift := now.Sub(time.UnixMilli(last.Time)) // what was said in a minute is not too much at once
 	room.Resubmit(events, func(by doc.Author, cmd room.Command) uint64 {
 		if r.decide(by, cmd, time.UnixMilli(cmd.Time).Add(shift)) != nil || r.host == nil {
@@ -401,8 +426,9 @@ func (r *Room) hearTail(m relay.Tail) {
 	defer r.mu.Unlock()
 	var before []logged
 	for _, raw := range m.Events[:min(len(m.Events), relay.MaxTail)] {
-		if ev, author, err := room.OpenEvent(raw, time.Now()); err == nil && ev.Room == r.id && r.state.Leads(author.Person) && r.state.Holds(ev.Term, ev.Seq) {
-			before = append(before, logged{ev, raw})
+		ev, author, err := room.OpenEvent(raw, time.Now())
+		if told := (room.Told{Event: ev, Leader: author.Device}); err == nil && ev.Room == r.id && r.state.Leads(author.Person) && r.state.Holds(told) {
+			before = append(before, logged{told, raw})
 		}
 	}
 	r.heir.events = append(before, r.heir.events...)
@@ -470,6 +496,24 @@ func (r *Room) tellSuccessors() {
 	r.host.keeper.marked = time.Time{} // the home is to know whom to ask, too
 	r.n.roomChanged(r)
 	r.announceSoon()
+}
+
+// located takes notice that it is known now where a node can be reached. A co-host is a child of ours a moment before that, and
+// until the others are told where it is, nobody finds it who loses us.
+func (r *Room) located(id peer.ID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.feeds == nil || r.state == nil || r.phase.Over() {
+		return
+	}
+	if c := r.feeds.children[id]; c == nil || !r.state.Leads(c.author.Person) {
+		return
+	}
+	if r.host == nil {
+		r.presenceSoon()
+		return
+	}
+	r.tellSuccessors()
 }
 
 // tellInside tells those who may lead the room next who is inside. r.mu is held.
@@ -785,11 +829,11 @@ func (r *Room) takeProposal(c *child, m relay.Event, now time.Time) {
 	if _, err := next.Apply(ev); err != nil {
 		return // something was decided meanwhile: it hears of that, and proposes anew
 	}
-	charter := r.heir.charters[next.Charter.Version]
+	charter := r.knownCharter(next.Charter)
 	if r.n.Person() != next.Charter.Host && charter == nil {
 		return
 	}
-	r.logEvent(ev, m.Payload)
+	r.heir.events = append(r.heir.events, logged{room.Told{Event: ev, Leader: ev.Device}, m.Payload})
 	if charter != nil {
 		r.broadcast(relay.Charter{Payload: charter})
 	}

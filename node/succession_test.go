@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/event"
+
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -254,6 +256,48 @@ func TestLockedRoomStaysLocked(t *testing.T) {
 	}
 }
 
+// TestSuccessorIsToldAtOnce: where a co-host can be reached is known a moment after they came. Everybody is told then, and not a
+// second later, when the host may be gone.
+func TestSuccessorIsToldAtOnce(t *testing.T) {
+	ana, bo, dan := startNode(t, "Ana", nil), startNode(t, "Bo", nil), startNode(t, "Dan", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Long evening", CoHosts: []PersonView{{bo.Person(), "Bo"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	atDan, err := dan.Join(t.Context(), hosted.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bo.Join(t.Context(), hosted.View().Link); err != nil {
+		t.Fatal(err)
+	}
+	knows := func(want int) func() bool {
+		return func() bool {
+			atDan.mu.Lock()
+			defer atDan.mu.Unlock()
+			return len(atDan.heir.others) == want
+		}
+	}
+	awaitChange(t, dan, "Dan to know of Bo", knows(1))
+	hosted.mu.Lock()
+	hosted.act() // nothing is done every second from now on
+	addrs := ana.host.Peerstore().Addrs(bo.host.ID())
+	ana.host.Peerstore().ClearAddrs(bo.host.ID())
+	hosted.tellSuccessors() // as it was before he was known
+	hosted.mu.Unlock()
+	awaitChange(t, dan, "Dan to know of nobody", knows(0))
+	ana.host.Peerstore().AddAddrs(bo.host.ID(), addrs, time.Hour)
+	out, err := ana.host.EventBus().Emitter(new(event.EvtPeerIdentificationCompleted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := out.Emit(event.EvtPeerIdentificationCompleted{Peer: bo.host.ID()}); err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, dan, "Dan to know of Bo again", knows(1))
+}
+
 // TestTwoLead: a co-host who lost the way to a host that is well leads for as long as that lasts; then the host leads, and
 // what was decided there is decided again.
 func TestTwoLead(t *testing.T) {
@@ -303,7 +347,7 @@ func TestTwoLeadUnderTwoCharters(t *testing.T) {
 	})
 	s.bo.mu.Lock() // nothing comes to him now
 	s.host.mu.Lock()
-	err := s.host.reclaim()
+	err := s.host.rise(s.host.state)
 	version := s.host.charter.Version
 	s.host.mu.Unlock()
 	older := s.bo.charter.Version < version

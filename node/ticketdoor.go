@@ -101,11 +101,14 @@ func (r *Room) showOut(device doc.PublicKey, code string) {
 	r.rekeySoon()
 }
 
-// heedBox takes the place from a child of ours that is told, by us or by who leads, that its ticket does not let it hear. r.mu is
+// heedBox takes the place from a child of ours that is told, by us or by who leads, that what it has does not let it hear. r.mu is
 // held.
 func (r *Room) heedBox(c *child, b relay.Box) {
-	if (b.Code == errTicketOnly.Code || b.Code == codeElsewhere) && c.author.Device == b.Device {
-		r.turnOut(c, b.Code)
+	switch b.Code {
+	case errTicketOnly.Code, codeElsewhere, errInviteOnly.Code, errSubscribersOnly.Code, "locked":
+		if c.author.Device == b.Device {
+			r.turnOut(c, b.Code)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -218,7 +217,7 @@ func (r *Room) enter(u *uplink, knew uint64, m relay.Accept) error {
 	if err := r.fits(charter, state); err != nil {
 		return err
 	}
-	if id, _ := peerOf(state.Program.Device); u.to.ID == id && !r.isNews(state) && state.Term != r.state.Term {
+	if id, _ := peerOf(state.Program.Device); u.to.ID == id && r.state != nil && r.state.Outbids(state) {
 		return errOldTerm
 	}
 	if u.to.ID == r.guest.host.ID && state.Seq < knew && !r.isNews(state) {
@@ -234,13 +233,14 @@ func (r *Room) enter(u *uplink, knew uint64, m relay.Accept) error {
 
 // isNews reports whether a state is not older than ours. r.mu is held.
 func (r *Room) isNews(state *room.State) bool {
-	return r.state == nil || cmp.Or(state.Term.Compare(r.state.Term), cmp.Compare(state.Seq, r.state.Seq)) >= 0
+	return r.state == nil || state.Compare(r.state) >= 0
 }
 
 // adopt takes a state, unless ours is newer: then the events that we miss come all the same. Who carries the room begins anew
 // from it, if that leads further than what there is. r.mu is held.
 func (r *Room) adopt(charter room.Charter, state *room.State, signed relay.Snapshot) {
-	if c := r.carries; c != nil && (c.snapshot == nil || state.Seq > c.seq || c.asking && state.Seq == c.seq || state.Term != r.state.Term && r.isNews(state)) {
+	same := r.state == nil || !state.Outbids(r.state) && !r.state.Outbids(state)
+	if c := r.carries; c != nil && (c.snapshot == nil || same && (state.Seq > c.seq || c.asking && state.Seq == c.seq) || !same && r.isNews(state)) {
 		c.begin(signed.Charter, signed.Payload, state.Seq)
 		r.broadcast(signed)
 	} else if c != nil {
@@ -267,16 +267,24 @@ func (r *Room) openState(rawCharter, rawState []byte) (charter room.Charter, sta
 	return charter, state, nil
 }
 
-// fits checks that a charter and a state are this room's. r.mu is held.
+// fits checks that a charter and a state are this room's, and not from before what the host told since. r.mu is held.
 func (r *Room) fits(charter room.Charter, state *room.State) error {
+	if err := r.isOurs(charter, state); err != nil {
+		return err
+	}
+	if charter.Compare(r.charter) < 0 {
+		return errOldTerm // from before somebody was a co-host, or was one no more
+	}
+	return nil
+}
+
+// isOurs checks that a charter and a state are this room's. r.mu is held.
+func (r *Room) isOurs(charter room.Charter, state *room.State) error {
 	if charter.Room != r.id || state.Charter.Room != r.id || (!r.link.Host.IsZero() && charter.Host != r.link.Host) {
 		return errors.New("it is signed by somebody who is not the host")
 	}
 	if !reflect.DeepEqual(charter, state.Charter) {
 		return errors.New("its charter is not that of its state")
-	}
-	if charter.Version < r.charter.Version {
-		return errOldTerm // from before somebody was a co-host, or was one no more
 	}
 	return nil
 }
@@ -361,7 +369,7 @@ func (r *Room) witness(raw []byte) error {
 		if !r.state.Leads(author.Person) {
 			return room.ErrNotLeader
 		}
-		if r.carries != nil && ev.Seq == r.carries.seq+1 { // we know it, from another parent; it leads on from the snapshot
+		if r.carries != nil && ev.Seq == r.carries.seq+1 && r.state.Holds(room.Told{Event: ev, Leader: author.Device}) { // we know it, from another parent; it leads on from the snapshot
 			r.handOn(relay.Event{Payload: raw}, ev.Seq)
 		}
 		return nil // the snapshot held it already
@@ -404,7 +412,7 @@ func (r *Room) recharter(raw []byte) error {
 		return errors.New("node: a charter of another room")
 	}
 	r.logCharter(c, raw)
-	if c.Version == r.state.Charter.Version && !reflect.DeepEqual(c, r.state.Charter) {
+	if c.Compare(r.state.Charter) == 0 && !reflect.DeepEqual(c, r.state.Charter) {
 		return errors.New("node: the charter is not what the events say")
 	}
 	if r.carries != nil {

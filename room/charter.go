@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ type Charter struct {
 	Mode     Mode
 	Access   Access
 	Created  int64  // unix milliseconds
-	Version  uint64 // from 1; a reader keeps the highest
+	Version  uint64 // from 1; see Compare
 
 	CoHosts    []Successor // in order of succession, at most MaxCoHosts
 	Starts     int64       // when the doors open, unix milliseconds; 0 means at once
@@ -84,6 +85,12 @@ func (c Charter) check() error {
 		}
 	}
 	return checkTime(c.Starts)
+}
+
+// Compare says which of two charters of a room is the later: that of the later reign, of one reign that of the higher version.
+// Two devices of the host's may have signed two that are neither.
+func (c Charter) Compare(d Charter) int {
+	return cmp.Or(cmp.Compare(c.Renewed, d.Renewed), cmp.Compare(c.Version, d.Version))
 }
 
 // SignCharter signs c as the host's device.

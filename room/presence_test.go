@@ -102,7 +102,7 @@ func TestResume(t *testing.T) {
 	if effects, err := s.Apply(ev); err != nil || !reflect.DeepEqual(effects, []Effect{Led{anaA.first()}, Chartered{}}) {
 		t.Fatalf("%v, %v", effects, err)
 	}
-	want.Past = []Ending{{want.Term, want.Seq}}
+	want.Past = []Ending{{want.Term, want.Seq, want.Program.Device}}
 	want.Term, want.Seq, want.Time = Term{Reign: 2}, want.Seq+1, noon.Add(time.Minute).UnixMilli()
 	want.Charter.Renewed, want.Charter.Version = 1, want.Charter.Version+1
 	want.Program.Incarnation, want.Seats[0].Incarnation = 0, 0

@@ -149,10 +149,10 @@ func TestSnapshotBytesOfWhatIsRare(t *testing.T) {
 	s.Stick = Stick{Out: true, Holder: Person{1}, Slot: 1}
 	s.Chat = []Line{{Seq: 1, Time: 2, Person: Person{3}, Name: "4", Text: "5", Changed: 1}}
 	s.Pinned = s.Chat[0]
-	s.Past = []Ending{{Term{1, 2, 3}, 4}}
+	s.Past = []Ending{{Term{1, 2, 3}, 4, Device{6}}}
 	key := func(b byte) string { return fmt.Sprintf("5820 %x", append([]byte{b}, make([]byte, 31)...)) }
 	line := "86 01 02 " + key(3) + " 61 34 61 35 01"
-	want := append(bytes.Clone(plain), unhex(t, "10 f5 11 83 f5 "+key(1)+" 01 12 81 "+line+" 13 "+line+" 14 f5 15 18 1e 16 f5 17 f5 18 18 81 82 83 01 02 03 04")...)
+	want := append(bytes.Clone(plain), unhex(t, "10 f5 11 83 f5 "+key(1)+" 01 12 81 "+line+" 13 "+line+" 14 f5 15 18 1e 16 f5 17 f5 18 20 81 83 83 01 02 03 04 "+key(6))...)
 	want[0] += 9 // entries
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)

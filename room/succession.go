@@ -1,6 +1,7 @@
 package room
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -136,7 +137,7 @@ func (s *State) succeed(ev Event) ([]Effect, error) {
 	if err := s.ruleSucceeds(ev); err != nil {
 		return nil, err
 	}
-	if s.Past = append(s.Past, Ending{s.Term, s.Seq}); len(s.Past) > maxPast {
+	if s.Past = append(s.Past, Ending{s.Term, s.Seq, s.Program.Device}); len(s.Past) > maxPast {
 		s.Past = s.Past[1:]
 	}
 	s.Term, s.Seq, s.Time, s.Incarnation = ev.Term, ev.Seq, ev.Time, ev.Incarnation
@@ -157,48 +158,57 @@ func (s *State) succeed(ev Event) ([]Effect, error) {
 	return []Effect{Led{s.Leader()}, Chartered{}}, nil
 }
 
-// Compare says which of two states of a room holds: that of the greater term, of one term that which knows more.
-func (s *State) Compare(t *State) int {
-	if c := s.Term.Compare(t.Term); c != 0 {
-		return c
-	}
-	switch {
-	case s.Seq < t.Seq:
-		return -1
-	case s.Seq > t.Seq:
-		return 1
-	}
-	return 0
+// Compare says which of two states of a room holds: of who outbids, of one history that which knows more. Along a history it
+// only rises, so that whoever hears of several states, in whichever order, ends with the same one.
+func (s *State) Compare(t *State) int { return cmp.Or(s.bid(t), cmp.Compare(s.Seq, t.Seq)) }
+
+// Outbids reports whether who leads the room by s does so rather than who does by t.
+func (s *State) Outbids(t *State) bool { return s.bid(t) > 0 }
+
+// bid compares who leads, by what both show: the reign, then the charter, the epoch and the order of succession, and at last
+// the device. The charter comes before the epoch because the host alone changes it: who has not heard that they are no co-host
+// any more may have taken over under any epoch. Two devices of one person may have come to the same term, and to two charters of
+// one version, as they have one place in the order; then the greater device leads, which says nothing else than that
+// everybody takes the same.
+func (s *State) bid(t *State) int {
+	return cmp.Or(s.Charter.Compare(t.Charter), s.Term.Compare(t.Term), slices.Compare(s.Program.Device[:], t.Program.Device[:]))
 }
 
 // An Ending is the last event of a term in the history of a room. Another history, in which somebody else took over sooner or
 // later, may have fewer or more of that term.
 type Ending struct {
-	Term Term
-	Seq  uint64
+	Term   Term
+	Seq    uint64
+	Device Device // that led then
 }
 
 const maxPast = 16
 
-// Holds reports whether an event of a term is in the history that led to s. Who led in a term did so in one history, so
-// that the term and the number say it. Of terms that were long ago it supposes so.
-func (s *State) Holds(t Term, seq uint64) bool {
-	if t == s.Term {
-		return seq <= s.Seq
+// A Told is an event, and the device that told of it: that led the room then, and signed it.
+type Told struct {
+	Event
+	Leader Device
+}
+
+// Holds reports whether an event is in the history that led to s. A device led in a term in one history, so that the device, the
+// term and the number say it. Of terms that were long ago it supposes so.
+func (s *State) Holds(ev Told) bool {
+	if ev.Term == s.Term {
+		return ev.Seq <= s.Seq && ev.Leader == s.Program.Device
 	}
 	for _, e := range s.Past {
-		if e.Term == t {
-			return seq <= e.Seq
+		if e.Term == ev.Term {
+			return ev.Seq <= e.Seq && ev.Leader == e.Device
 		}
 	}
-	return len(s.Past) == maxPast && t.Compare(s.Past[0].Term) < 0
+	return len(s.Past) == maxPast && ev.Term.Compare(s.Past[0].Term) < 0
 }
 
 // Tail are those of the events that the winner does not hold, nor a line that it has as somebody else's tail brought it:
 // later than it was said.
-func (s *State) Tail(events []Event) []Event {
-	return slices.DeleteFunc(slices.Clone(events), func(ev Event) bool {
-		return s.Holds(ev.Term, ev.Seq) || ev.Kind == Say && slices.ContainsFunc(s.Chat, func(l Line) bool {
+func (s *State) Tail(events []Told) []Told {
+	return slices.DeleteFunc(slices.Clone(events), func(ev Told) bool {
+		return s.Holds(ev) || ev.Kind == Say && slices.ContainsFunc(s.Chat, func(l Line) bool {
 			return l.Person == ev.By && l.Text == ev.Text && l.Time >= ev.Time
 		})
 	})
@@ -207,8 +217,8 @@ func (s *State) Tail(events []Event) []Event {
 // checkPast holds what is true of the terms before.
 func (s *State) checkPast() error {
 	last := Ending{}
-	for _, e := range append(slices.Clone(s.Past), Ending{s.Term, s.Seq}) {
-		if e.Term.Compare(last.Term) <= 0 || e.Seq <= last.Seq {
+	for _, e := range append(slices.Clone(s.Past), Ending{s.Term, s.Seq, s.Program.Device}) {
+		if e.Term.Compare(last.Term) <= 0 || e.Seq <= last.Seq || e.Device.IsZero() {
 			return fmt.Errorf("%w: terms before", ErrSnapshot)
 		}
 		last = e
@@ -223,14 +233,15 @@ func (s *State) checkPast() error {
 // to be lost with who led them. decide decides one and returns the number of its event, 0 if it is refused, as it is when
 // the other side had come to the same. Who was put out comes first, so that nothing of theirs comes in after all.
 //
-// Left out is what the winner hands out anew, sees for itself, or has from the host alone: incarnations, who is away, and
-// the charter.
-func Resubmit(tail []Event, decide func(by doc.Author, c Command) (seq uint64)) {
+// Left out is what the winner hands out anew, or sees for itself: incarnations, and who is away. Of what the host did to the
+// charter on another device, who is co-host no more counts as put out; who became one is not decided again, since the host may
+// have thought better of it here.
+func Resubmit(tail []Told, decide func(by doc.Author, c Command) (seq uint64)) {
 	lines := make(map[uint64]uint64) // of the chat: their numbers there and here
-	removal := func(ev Event) bool { return ev.Kind == Remove || ev.Kind == Readmit }
+	removal := func(ev Told) bool { return ev.Kind == Remove || ev.Kind == Readmit || ev.Kind == Withdraw }
 	for _, first := range []bool{true, false} {
 		for _, ev := range tail {
-			if slices.Contains([]Kind{Publish, Away, Back, Appoint, Withdraw}, ev.Kind) || removal(ev) != first {
+			if slices.Contains([]Kind{Publish, Away, Back, Appoint}, ev.Kind) || removal(ev) != first {
 				continue
 			}
 			has, known := fields[ev.Kind]
@@ -264,25 +275,28 @@ func Resubmit(tail []Event, decide func(by doc.Author, c Command) (seq uint64)) 
 type Verdict uint8
 
 const (
-	LeadOn  Verdict = iota // the other yields
-	Yield                  // to the other, and have one's tail decided again there
-	Reclaim                // the host, outbid by somebody: raise the reign, from one's own state or the other's
+	LeadOn Verdict = iota // the other yields, now or when they have met again
+	Yield                 // to the other, and have one's tail decided again there
+	Rise                  // lead on under a term above theirs, from one's own state: by Resume the host, by TakeOver a co-host
 )
 
-// Meet says what becomes of me, who leads under mine, on meeting somebody who leads under theirs. The two come to opposite
-// verdicts, but for a host who reclaims: that one leads on under the next reign.
+// Meet says what becomes of me, who leads under mine, on meeting somebody who leads under theirs. The host leads rather than a
+// co-host, and among those of one kind who outbids the other. Both come to the same without another word. But nobody yields to
+// a term that is not above their own, nor to a charter that is older: whom they told of theirs would not follow. So who is to
+// lead on rises first, if need be.
 func Meet(me Person, mine, theirs *State) Verdict {
-	c := mine.Term.Compare(theirs.Term)
-	if c == 0 { // two devices of the host's
-		c = slices.Compare(mine.Program.Device[:], theirs.Program.Device[:])
+	bid, term := mine.bid(theirs), mine.Term.Compare(theirs.Term)
+	wins := bid >= 0
+	if host := mine.Charter.Host; (me == host) != (theirs.Leader().Person == host) {
+		wins = me == host
 	}
 	switch {
-	case c >= 0:
-		return LeadOn
-	case me == mine.Charter.Host && theirs.Leader().Person != me:
-		return Reclaim
+	case wins && (bid <= 0 || term <= 0):
+		return Rise
+	case !wins && bid < 0 && term < 0:
+		return Yield
 	}
-	return Yield
+	return LeadOn
 }
 
 // TakesOverAfter is for how long nobody may have led the room before p takes over, and whether p may at all: half a second,

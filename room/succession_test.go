@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -261,7 +262,7 @@ func TestResubmit(t *testing.T) {
 	s := led(t)
 	winner := s.Clone()
 	succeed(t, s, ok(s.TakeOver(boA.first(), 0, 0, noon)), nil)
-	var tail []Event
+	var tail []Told
 	for _, x := range []struct {
 		by doc.Author
 		c  Command
@@ -281,7 +282,7 @@ func TestResubmit(t *testing.T) {
 		{boA.first(), Command{Kind: Lock}},
 	} {
 		ev, _ := do(t, s, x.by, x.c)
-		tail = append(tail, ev)
+		tail = append(tail, Told{ev, boA.first().Device})
 	}
 	do(t, winner, anaA.first(), Command{Kind: Say, Name: "ana", Text: "here"}) // so that numbers differ
 	do(t, winner, danA.first(), Command{Kind: Say, Name: "dan", Text: "zero"})
@@ -321,29 +322,44 @@ type split struct {
 	t     *testing.T
 	rnd   *rand.Rand
 	now   time.Duration
-	sides map[byte]int // who can reach whom: those on one side
-	dead  map[byte]bool
 	nodes []*claimant
-	incs  map[uint32]actor // who handed out which
-	bans  map[byte]bool
+	incs  map[uint32]Person // who handed out which
+	bans  map[byte]Person   // who was put out, and by whom
 	lines map[string]bool
+	rises int
 }
 
 type claimant struct {
-	actor
+	me     doc.Author
+	name   string
 	state  *State
 	leads  bool
-	log    []Event // that it knows, the latest
+	log    []Told // that it knows, the latest
 	heard  time.Duration
 	epoch  uint32 // durable, as is handed
 	handed uint32
+	side   int // who can reach whom: those on one
+	dead   bool
 }
 
 const splitStep = 50 * time.Millisecond
 
-func (n *split) reaches(a, b *claimant) bool {
-	return n.sides[a.id] == n.sides[b.id] && !n.dead[a.id] && !n.dead[b.id]
+// newSplit is a room that ana leads on one device, with all of these in it.
+func newSplit(t *testing.T, seed uint64, people map[string]doc.Author) *split {
+	n := &split{
+		t: t, rnd: rand.New(rand.NewPCG(seed, 4)), incs: map[uint32]Person{}, bans: map[byte]Person{}, lines: map[string]bool{},
+	}
+	s := led(t)
+	s.Program.Incarnation, s.Incarnation = 0, 0
+	for _, name := range slices.Sorted(maps.Keys(people)) {
+		n.nodes = append(n.nodes, &claimant{me: people[name], name: name, state: s.Clone()})
+	}
+	n.nodes[0].leads = true
+	n.decide(n.nodes[0], n.nodes[0].me, Command{Kind: Publish, Program: true})
+	return n
 }
+
+func (n *split) reaches(a, b *claimant) bool { return a.side == b.side && !a.dead && !b.dead }
 
 func (n *split) at() time.Time { return noon.Add(n.now) }
 
@@ -354,10 +370,10 @@ func (n *split) decide(c *claimant, by doc.Author, cmd Command) uint64 {
 		return 0
 	}
 	if ev.Kind == Publish {
-		if old, twice := n.incs[ev.Incarnation]; twice {
-			n.t.Fatalf("%s and %s handed out %d", old.name, c.name, ev.Incarnation)
+		if old, twice := n.incs[ev.Incarnation]; twice && old != c.me.Person {
+			n.t.Fatalf("%v and %s handed out %d", old, c.name, ev.Incarnation)
 		}
-		n.incs[ev.Incarnation] = c.actor
+		n.incs[ev.Incarnation] = c.me.Person
 		c.handed = max(c.handed, ev.Incarnation)
 	}
 	c.apply(n.t, ev)
@@ -369,7 +385,10 @@ func (c *claimant) apply(t *testing.T, ev Event) {
 	if _, err := next.Apply(ev); err != nil {
 		t.Fatalf("%s: %+v: %v", c.name, ev, err)
 	}
-	c.state, c.log = next, append(c.log[:len(c.log):len(c.log)], ev)
+	if next.Compare(c.state) <= 0 {
+		t.Fatalf("%s: %+v leads back", c.name, ev)
+	}
+	c.state, c.log = next, append(c.log[:len(c.log):len(c.log)], Told{ev, next.Program.Device})
 }
 
 func (n *split) lead(c *claimant, ev Event, err error) {
@@ -378,13 +397,13 @@ func (n *split) lead(c *claimant, ev Event, err error) {
 	}
 	c.apply(n.t, ev)
 	c.leads, c.epoch = true, ev.Term.Epoch
-	n.decide(c, c.first(), Command{Kind: Publish, Program: true})
+	n.decide(c, c.me, Command{Kind: Publish, Program: true})
 }
 
 func (n *split) step() {
 	n.now += splitStep
-	for _, c := range n.nodes {
-		if n.dead[c.id] {
+	for i, c := range n.nodes {
+		if c.dead {
 			continue
 		}
 		for _, o := range n.nodes {
@@ -393,46 +412,63 @@ func (n *split) step() {
 			}
 			switch {
 			case c.leads:
-				if (int(n.now/splitStep)+int(c.id))%10 == 0 { // they look for each other twice a second
+				if (int(n.now/splitStep)+i)%10 == 0 { // they look for each other twice a second
 					n.meet(c, o)
 				}
 			case o.state.Compare(c.state) >= 0:
 				c.heard, c.state, c.log = n.now, o.state.Clone(), o.log
 			}
 		}
-		after, may := c.state.TakesOverAfter(c.first())
+		after, may := c.state.TakesOverAfter(c.me)
 		if !c.leads && may && n.now-c.heard >= after {
-			ev, err := c.state.TakeOver(c.first(), c.handed, c.epoch, n.at())
+			ev, err := c.state.TakeOver(c.me, c.handed, c.epoch, n.at())
 			n.lead(c, ev, err)
 		}
 	}
 }
 
-// meet is two who lead and met.
+// meet is that c, who leads, tells o who does, and hears what o leads under then.
 func (n *split) meet(c, o *claimant) {
-	yield := func(loser, winner *claimant) {
-		tail := winner.state.Tail(loser.log)
-		loser.leads, loser.heard = false, n.now
-		Resubmit(tail, func(by doc.Author, cmd Command) uint64 { return n.decide(winner, by, cmd) })
-		loser.state, loser.log = winner.state.Clone(), winner.log
-	}
-	switch Meet(c.person(), c.state, o.state) {
-	case Yield:
-		if Meet(o.person(), o.state, c.state) != LeadOn {
-			n.t.Fatal("both yield")
+	for _, x := range [][2]*claimant{{o, c}, {c, o}} {
+		me, them := x[0], x[1]
+		if !me.leads || !them.leads {
+			return
 		}
-		yield(c, o)
-	case Reclaim:
-		ev, err := c.state.Resume(c.first(), c.handed, n.at())
-		n.lead(c, ev, err)
-		yield(o, c)
-	case LeadOn:
-		if Meet(o.person(), o.state, c.state) == Reclaim {
-			n.meet(o, c)
-		} else {
-			yield(o, c)
+		switch Meet(me.me.Person, me.state, them.state) {
+		case Yield:
+			if Meet(them.me.Person, them.state, me.state) != LeadOn {
+				n.t.Fatal("both yield")
+			}
+			tail := them.state.Tail(me.log)
+			me.leads, me.heard = false, n.now
+			Resubmit(tail, func(by doc.Author, cmd Command) uint64 { return n.decide(them, by, cmd) })
+			me.state, me.log = them.state.Clone(), them.log
+		case Rise:
+			n.rises++
+			ev, err := me.state.Resume(me.me, me.handed, n.at())
+			if me.me.Person != me.state.Charter.Host {
+				ev, err = me.state.TakeOver(me.me, me.handed, max(me.epoch, them.state.Term.Epoch), n.at())
+			}
+			n.lead(me, ev, err)
 		}
 	}
+}
+
+// heals has all sides meet again, and returns how long it took until one leads and everybody knows the same.
+func (n *split) heals(within time.Duration) time.Duration {
+	for _, c := range n.nodes {
+		c.side = 0
+	}
+	healed := n.now
+	for !n.settled() {
+		if n.step(); n.now-healed > within {
+			for _, c := range n.nodes {
+				n.t.Logf("%s leads: %v, %v by %v, version %d, event %d", c.name, c.leads, c.state.Term, c.state.Leader(), c.state.Charter.Version, c.state.Seq)
+			}
+			n.t.Fatalf("not settled %v after the last split", n.now-healed)
+		}
+	}
+	return n.now - healed
 }
 
 // TestClaimantsConverge: 1,000 splits of a room, with up to three who lead at once, and some in which the host dies and
@@ -441,69 +477,31 @@ func (n *split) meet(c, o *claimant) {
 func TestClaimantsConverge(t *testing.T) {
 	slowest, twice, lines := time.Duration(0), 0, 0
 	for seed := range uint64(1000) {
-		n := &split{
-			t: t, rnd: rand.New(rand.NewPCG(seed, 4)), sides: map[byte]int{}, dead: map[byte]bool{},
-			incs: map[uint32]actor{}, bans: map[byte]bool{}, lines: map[string]bool{},
-		}
-		s := led(t)
-		s.Program.Incarnation, s.Incarnation = 0, 0
-		for _, a := range []actor{anaA, boA, cyA, danA, fayA} {
-			n.nodes = append(n.nodes, &claimant{actor: a, state: s.Clone()})
-		}
-		n.nodes[0].leads = true
-		n.decide(n.nodes[0], anaA.first(), Command{Kind: Publish, Program: true})
+		n := newSplit(t, seed, map[string]doc.Author{"ana": anaA.first(), "bo": boA.first(), "cy": cyA.first(), "dan": danA.first(), "fay": fayA.first()})
+		host := n.nodes[0]
 		for range 2 + n.rnd.IntN(3) { // splits, one after another, the next perhaps before all is well
 			for _, c := range n.nodes {
-				n.sides[c.id] = n.rnd.IntN(3)
+				c.side = n.rnd.IntN(3)
 			}
-			n.dead[anaA.id] = n.rnd.IntN(3) == 0
-			kept, log := n.nodes[0].state, n.nodes[0].log
+			host.dead = n.rnd.IntN(3) == 0
+			kept, log := host.state, host.log
 			for range n.rnd.IntN(60) {
 				n.step()
 				n.live()
 			}
-			if n.dead[anaA.id] {
-				n.dead[anaA.id] = false
-				host := n.nodes[0]
-				host.leads, host.state, host.log = false, kept, log
-				ev, err := host.state.Resume(host.first(), host.handed, n.at()) // it reached nobody yet
+			if host.dead {
+				host.dead, host.leads, host.state, host.log = false, false, kept, log
+				ev, err := host.state.Resume(host.me, host.handed, n.at()) // it reached nobody yet
 				n.lead(host, ev, err)
 			}
 		}
-		for _, c := range n.nodes {
-			n.sides[c.id] = 0
-		}
-		healed := n.now
-		for !n.settled() {
-			if n.step(); n.now-healed > 2*time.Second {
-				t.Fatalf("seed %d: not settled %v after the last split", seed, n.now-healed)
-			}
-		}
-		slowest = max(slowest, n.now-healed)
-		host := n.nodes[0].state
-		if !n.nodes[0].leads {
+		slowest = max(slowest, n.heals(2*time.Second))
+		if !host.leads {
 			t.Fatalf("seed %d: the host does not lead", seed)
 		}
-		for id := range n.bans {
-			if !host.IsRemoved(Person{id}) {
-				t.Errorf("seed %d: %d, who was put out, is in again", seed, id)
-			}
-		}
-		lines += len(n.lines)
-		for text := range n.lines {
-			said := 0
-			for _, l := range host.Chat {
-				if l.Text == text {
-					said++
-				}
-			}
-			// By two ways, after several splits, it may come twice.
-			if twice += max(said-1, 0); said == 0 || said > 2 {
-				t.Errorf("seed %d: %q was said %d times", seed, text, said)
-			}
-		}
-		if err := host.check(); err != nil || t.Failed() {
-			t.Fatalf("seed %d: %v", seed, err)
+		again, said := n.lost(host)
+		if twice, lines = twice+again, lines+said; t.Failed() {
+			t.Fatalf("seed %d", seed)
 		}
 	}
 	t.Logf("slowest %v; %d lines, %d twice", slowest, lines, twice)
@@ -512,17 +510,43 @@ func TestClaimantsConverge(t *testing.T) {
 	}
 }
 
+// lost looks whether anything is, and returns how many lines were said twice, of how many.
+func (n *split) lost(leader *claimant) (twice, lines int) {
+	s := leader.state
+	for id, by := range n.bans {
+		if s.Leads(by) && !s.IsRemoved(Person{id}) { // the word of who is co-host no more is nobody's
+			n.t.Errorf("%d, who was put out, is in again", id)
+		}
+	}
+	for text := range n.lines {
+		said := 0
+		for _, l := range s.Chat {
+			if l.Text == text {
+				said++
+			}
+		}
+		// By two ways, after several splits, it may come twice.
+		if twice += max(said-1, 0); said == 0 || said > 2 {
+			n.t.Errorf("%q was said %d times", text, said)
+		}
+	}
+	if err := s.check(); err != nil {
+		n.t.Error(err)
+	}
+	return twice, len(n.lines)
+}
+
 // live is what happens in a room meanwhile.
 func (n *split) live() {
 	c := n.nodes[n.rnd.IntN(len(n.nodes))]
-	if !c.leads || n.dead[c.id] {
+	if !c.leads || c.dead {
 		return
 	}
 	switch n.rnd.IntN(8) {
 	case 0:
 		p := Person{byte(100 + n.rnd.IntN(100))}
-		if n.decide(c, c.first(), Command{Kind: Remove, To: p}) != 0 {
-			n.bans[p[0]] = true
+		if n.decide(c, c.me, Command{Kind: Remove, To: p}) != 0 {
+			n.bans[p[0]] = c.me.Person
 		}
 	case 1:
 		text := fmt.Sprintf("line %d", len(n.lines))
@@ -531,7 +555,7 @@ func (n *split) live() {
 			n.lines[text] = true
 		}
 	case 2:
-		n.decide(c, c.first(), Command{Kind: Publish, Program: true})
+		n.decide(c, c.me, Command{Kind: Publish, Program: true})
 	}
 }
 
@@ -546,4 +570,157 @@ func (n *split) settled() bool {
 		}
 	}
 	return leaders == 1
+}
+
+// TestDevicesConverge: as TestClaimantsConverge, where host and co-hosts are there with two devices each, which may come to the same
+// term, and the host changes the charter on both. One of the host's leads in the end, everybody knows the same, and who was put
+// out or is co-host no more on any side is so.
+func TestDevicesConverge(t *testing.T) {
+	slowest, rises, changes := time.Duration(0), 0, 0
+	for seed := range uint64(500) {
+		n := newSplit(t, seed, map[string]doc.Author{
+			"ana": anaA.first(), "ana's phone": anaA.second(), "bo": boA.first(), "bo's phone": boA.second(), "cy": cyA.first(), "cy's phone": cyA.second(), "dan": danA.first(),
+		})
+		withdrawn := map[Person]bool{}
+		for range 1 + n.rnd.IntN(3) {
+			for _, c := range n.nodes {
+				c.side = n.rnd.IntN(4)
+			}
+			for range n.rnd.IntN(60) {
+				n.step()
+				n.live()
+				c := n.nodes[n.rnd.IntN(2)]
+				if !c.leads || n.rnd.IntN(6) > 0 {
+					continue
+				}
+				switch p := []actor{boA, cyA, danA, gilA}[n.rnd.IntN(4)]; {
+				case n.rnd.IntN(2) == 0 && !withdrawn[p.person()]:
+					if n.decide(c, c.me, Command{Kind: Appoint, To: p.person(), Name: p.name}) != 0 {
+						changes++
+					}
+				case n.decide(c, c.me, Command{Kind: Withdraw, To: p.person()}) != 0:
+					withdrawn[p.person()] = true
+					changes++
+				}
+			}
+		}
+		slowest, rises = max(slowest, n.heals(4*time.Second)), rises+n.rises
+		i := slices.IndexFunc(n.nodes, func(c *claimant) bool { return c.leads })
+		leader := n.nodes[i]
+		if n.lost(leader); leader.me.Person != anaA.person() {
+			t.Errorf("%s leads", leader.name)
+		}
+		for p := range withdrawn {
+			if leader.state.IsCoHost(p) {
+				t.Errorf("%v is co-host again", p)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	t.Logf("slowest %v; %d rose, %d changes of the charter", slowest, rises, changes)
+}
+
+// TestSameForEveryOrder: whoever hears what several say who lead, in whatever order, ends with the same one; and so do those who
+// lead, whoever meets whom first: one leads on, with the host's word where a device of the host's is among them.
+func TestSameForEveryOrder(t *testing.T) {
+	devices := []doc.Author{anaA.first(), anaA.second(), boA.first(), boA.second(), cyA.first(), cyA.second()}
+	rapid.Check(t, func(t *rapid.T) {
+		start := led2(t)
+		do := func(s *State, by doc.Author, c Command) {
+			c.Room = s.Charter.Room
+			if ev, err := s.Decide(by, c, noon); err == nil {
+				if _, err := s.Apply(ev); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		over := func(s *State, by doc.Author, epoch uint32) {
+			ev, err := s.TakeOver(by, 0, epoch, noon)
+			if by.Person == s.Charter.Host && rapid.Bool().Draw(t, "as host") || err != nil {
+				ev, err = s.Resume(by, 0, noon)
+			}
+			if err == nil {
+				_, err = s.Apply(ev)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		// Each leads on from a state that some have seen, and the host changes the charter here and there.
+		type leader struct {
+			me    doc.Author
+			state *State
+		}
+		var all []leader
+		for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(devices)-1), 2, 5, rapid.ID[int]).Draw(t, "who") {
+			s := start.Clone()
+			if len(all) > 0 && rapid.Bool().Draw(t, "from another's") {
+				if seen := all[rapid.IntRange(0, len(all)-1).Draw(t, "whose")]; seen.state.Leads(devices[i].Person) {
+					s = seen.state.Clone()
+				}
+			}
+			if s.Leader() != devices[i] {
+				over(s, devices[i], rapid.Uint32Range(0, 2).Draw(t, "epoch"))
+			}
+			for range rapid.IntRange(0, 3).Draw(t, "events") {
+				do(s, devices[i], rapid.SampledFrom([]Command{
+					{Kind: Lock}, {Kind: CloseHands}, {Kind: Appoint, To: danA.person(), Name: "dan"}, {Kind: Withdraw, To: cyA.person()}, {Kind: Appoint, To: fayA.person(), Name: "fay"},
+				}).Draw(t, "event"))
+			}
+			all = append(all, leader{devices[i], s})
+		}
+		// A listener.
+		hears := func(order []leader) *State {
+			best := start
+			for _, l := range order {
+				if l.state.Compare(best) >= 0 {
+					best = l.state
+				}
+			}
+			return best
+		}
+		one, other := hears(all), hears(rapid.Permutation(all).Draw(t, "order"))
+		if one != other {
+			t.Fatalf("%v by %v and %v by %v", one.Term, one.Leader(), other.Term, other.Leader())
+		}
+		// Those who lead. Each is told of by another, and answers, as often as it takes.
+		hosts := slices.ContainsFunc(all, func(l leader) bool { return l.me.Person == start.Charter.Host })
+		for round := 0; len(all) > 1; round++ {
+			if round > 40 {
+				t.Fatalf("%d lead on", len(all))
+			}
+			pair := rapid.Permutation(all).Draw(t, "meet")
+			for _, x := range [][2]doc.Author{{pair[0].me, pair[1].me}, {pair[1].me, pair[0].me}} {
+				i := slices.IndexFunc(all, func(l leader) bool { return l.me == x[0] })
+				j := slices.IndexFunc(all, func(l leader) bool { return l.me == x[1] })
+				if i < 0 || j < 0 {
+					break
+				}
+				switch Meet(all[i].me.Person, all[i].state, all[j].state) {
+				case Yield:
+					if !all[j].state.Outbids(all[i].state) || all[j].state.Term.Compare(all[i].state.Term) <= 0 {
+						t.Fatal("yields to who is not above")
+					}
+					all = slices.Delete(all, i, i+1)
+				case Rise:
+					s, was := all[i].state, all[i].state.Clone()
+					ev, err := s.Resume(all[i].me, 0, noon)
+					if all[i].me.Person != s.Charter.Host {
+						ev, err = s.TakeOver(all[i].me, 0, all[j].state.Term.Epoch, noon)
+					}
+					if err == nil {
+						_, err = s.Apply(ev)
+					}
+					if err != nil || !s.Outbids(was) {
+						t.Fatalf("%v rises above %v: %v", all[i].me, all[j].me, err)
+					}
+				}
+			}
+		}
+		if hosts && all[0].me.Person != start.Charter.Host {
+			t.Fatal("a co-host leads, and the host is there")
+		}
+	})
 }

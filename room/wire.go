@@ -247,7 +247,7 @@ type snapshotWire struct {
 	Slow        uint16      `cbor:"21,keyasint,omitempty"`
 	Waiting     bool        `cbor:"22,keyasint,omitempty"`
 	Recording   bool        `cbor:"23,keyasint,omitempty"`
-	Past        []endWire   `cbor:"24,keyasint,omitempty"`
+	Past        []endWire   `cbor:"32,keyasint,omitempty"` // 24 was one without devices
 
 	Listed     []Person      `cbor:"25,keyasint,omitempty"`
 	Invitation doc.PublicKey `cbor:"26,keyasint,omitzero"`
@@ -259,9 +259,10 @@ type snapshotWire struct {
 }
 
 type endWire struct {
-	_    struct{} `cbor:",toarray"`
-	Term termWire
-	Seq  uint64
+	_      struct{} `cbor:",toarray"`
+	Term   termWire
+	Seq    uint64
+	Device Device
 }
 
 type stickWire struct {
@@ -306,7 +307,7 @@ func wireSnapshot(s *State) snapshotWire {
 		w.Pinned = &l
 	}
 	for _, e := range s.Past {
-		w.Past = append(w.Past, endWire{Term: wireTerm(e.Term), Seq: e.Seq})
+		w.Past = append(w.Past, endWire{Term: wireTerm(e.Term), Seq: e.Seq, Device: e.Device})
 	}
 	for _, l := range s.Chat {
 		w.Chat = append(w.Chat, wireLine(l))
@@ -337,7 +338,7 @@ func (w snapshotWire) state() *State {
 		s.Pinned = w.Pinned.line()
 	}
 	for _, e := range w.Past {
-		s.Past = append(s.Past, Ending{e.Term.term(), e.Seq})
+		s.Past = append(s.Past, Ending{e.Term.term(), e.Seq, e.Device})
 	}
 	for _, l := range w.Chat {
 		s.Chat = append(s.Chat, l.line())
