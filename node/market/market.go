@@ -94,6 +94,7 @@ type Market struct {
 	changed chan struct{}                      // closed at the next sale
 	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 	open    map[ledger.ID]error                // by order: why the last try to end a purchase did not
+	stuck   map[ledger.ID]error                // by receipt: why the last try to give money back did not
 	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
 	wishes  []Wish                             // at most maxWishes
 	trying  string                             // the wish that is being bought
@@ -103,7 +104,7 @@ type Market struct {
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, o: o}
+		open: map[ledger.ID]error{}, stuck: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, o: o}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}

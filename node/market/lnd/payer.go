@@ -64,6 +64,11 @@ func (b *both) Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to str
 	return b.out.refund(ctx, ref, m, to)
 }
 
+// Returned says where money is that was to go back, and sends none.
+func (b *both) Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
+	return b.out.returned(ctx, ref, m, to)
+}
+
 // Check says why a bill would not be paid: its invoice is for another order or another sum, or it is beyond the limits.
 func (p *payer) Check(b market.Bill) error {
 	inv, err := p.asks(b)
@@ -278,6 +283,30 @@ func (p *purse) refund(ctx context.Context, ref ledger.ID, m ledger.Money, to st
 	ev, err := p.send(ctx, sending{ref: ref, invoice: inv, request: to, money: m, back: true})
 	if err == nil && ev.State == market.Failed && time.Now().After(inv.Expires) {
 		return market.Event{}, fmt.Errorf("%w: %s, because %q has expired", market.ErrByHand, m, printable(to))
+	}
+	return ev, err
+}
+
+// returned says where a refund is. lnd is asked, whatever we remember of it.
+func (p *purse) returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
+	inv, err := bolt11.Parse(to)
+	if err != nil {
+		return market.Event{Ref: ref}, nil // it was never sent there
+	}
+	s := sending{ref: ref, invoice: inv, request: to, money: m, back: true}
+	done, err := p.alone(ctx, inv.Hash)
+	if err != nil {
+		return market.Event{}, err
+	}
+	defer done()
+	if err := p.unused(s); errors.Is(err, market.ErrByHand) {
+		return market.Event{Ref: ref}, nil
+	} else if err != nil {
+		return market.Event{}, err
+	}
+	ev, err := p.track(ctx, s)
+	if notFound(err) {
+		return market.Event{Ref: ref}, nil
 	}
 	return ev, err
 }
