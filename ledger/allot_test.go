@@ -69,7 +69,13 @@ func TestAllotment(t *testing.T) {
 	}
 	// The host can refund what the seller sold: it asks the seller for that much less.
 	host.must(&Revoke{Offer: offer.ID, Serials: []uint32{6, 7}, Reason: ReasonHost})
-	host.must(&Refund{Receipt: report.Receipt, Money: eur(1000), Rail: "card", Reason: ReasonHost})
+	refunded, err := seller.try(func(b *Books) ([]Draft, error) { return b.GiveBack(report.Receipt, "card", nil, ReasonHost) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.try(func(b *Books) ([]Draft, error) { return b.Follow(refunded[1].Raw()) }); err != nil {
+		t.Fatal(err)
+	}
 	if len(host.accounts()) != 0 {
 		t.Errorf("after the refund: %v", host.accounts())
 	}
@@ -361,22 +367,46 @@ func TestRefundedSeatOfASeller(t *testing.T) {
 		}
 		reports, docs = append(reports, report), append(docs, d)
 	}
-	giveBack := func(x *node) {
-		t.Helper()
-		if _, err := x.try(func(b *Books) ([]Draft, error) {
-			return b.GiveBack(reports[0].Receipt, "card", []byte("back"), ReasonAsked)
-		}); err != nil {
-			t.Fatal(err)
-		}
+	back := func(b *Books) ([]Draft, error) {
+		return b.GiveBack(reports[0].Receipt, "card", []byte("back"), ReasonAsked)
 	}
-	giveBack(seller)
+	entries, err := seller.try(back)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := entries[len(entries)-1]
 	if _, _, err := seller.soldBy(t, cohost, offer, 20, 1); !errors.Is(err, ErrSoldOut) {
 		t.Errorf("the seller sells it again: %v", err)
 	}
 	for i := range reports {
 		host.must(reports[i], docs[i]...)
 	}
-	giveBack(host)
+	// Attack: the host books what nobody has given back, so that the seller owes less than it has, or another sum, or the same twice.
+	if _, err := host.try(back); !errors.Is(err, ErrMismatch) {
+		t.Errorf("without the seller's word: %v", err)
+	}
+	host.must(&Revoke{Offer: offer.ID, Serials: []uint32{6}, Reason: ReasonAsked})
+	of := &Refund{Receipt: reports[0].Receipt, Money: eur(500), Rail: "card", Reason: ReasonAsked, Of: theirs.ID}
+	less, elsewhere := *of, *of
+	less.Money = eur(400)
+	elsewhere.Receipt = reports[1].Receipt
+	host.refuses(ErrMismatch, &less, theirs.Raw())
+	host.refuses(ErrMismatch, &elsewhere, theirs.Raw())
+	forged, err := signEntry(seed(9), seller.books.Head, noon.UnixMilli(), theirs.Body, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byEve := *of
+	byEve.Of = forged.ID
+	host.refuses(doc.ErrSignature, &byEve, forged.Raw())
+	follow := func(b *Books) ([]Draft, error) { return b.Follow(theirs.Raw()) }
+	if _, err := host.try(follow); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := host.try(follow); !errors.Is(err, ErrDuplicate) {
+		t.Errorf("twice: %v", err)
+	}
+	host.refuses(ErrDuplicate, of, theirs.Raw())
 	if n := host.left(offer.ID); n != 7 {
 		t.Errorf("%d seats", n)
 	}

@@ -96,6 +96,9 @@ func (p *Pay) apply(b *Books, e Entry) error {
 		return err
 	}
 	b.save(keyTaker+bytesOf(order.Payee)+bytesOf(quote.By), true)
+	if cert, err := doc.OpenCert(p.Cert, time.UnixMilli(e.Time)); err == nil && cert.Person == order.Payee {
+		b.save(keyTaker+bytesOf(order.Payee)+bytesOf(cert.Device), true) // another sells on its account
+	}
 	b.save(keyMine+bytesOf(order.Buyer), true)
 	if old, ok := load[payState](b, keyPay+p.Order.key()); ok && old.State != Failed {
 		return fmt.Errorf("%w: order %s is paid, or may be", ErrDuplicate, p.Order.Short())

@@ -3,10 +3,19 @@ package ledger
 import (
 	"fmt"
 	"math/bits"
+	"time"
+
+	"salon/ledger/doc"
 )
 
-func (*Refund) Kind() Kind    { return KindRefund }
-func (*Refund) names() []name { return nil }
+func (*Refund) Kind() Kind { return KindRefund }
+
+func (r *Refund) names() []name {
+	if r.Of.IsZero() {
+		return nil
+	}
+	return []name{{entryKind, r.Of}}
+}
 
 func (r *Refund) check() error {
 	if err := r.Money.check(); err != nil {
@@ -15,7 +24,7 @@ func (r *Refund) check() error {
 	if err := checkRail(r.Rail); err != nil {
 		return err
 	}
-	if r.Receipt.IsZero() || len(r.Proof) > maxProof {
+	if r.Receipt.IsZero() || len(r.Proof) > maxProof || len(r.Proof) > 0 && !r.Of.IsZero() {
 		return fieldError("receipt or proof")
 	}
 	return r.Reason.check()
@@ -23,7 +32,7 @@ func (r *Refund) check() error {
 
 // apply books money that went back to a buyer (invariant I7): never more than was paid and, of tickets, not for seats
 // that are still good.
-func (r *Refund) apply(b *Books, _ Entry) error {
+func (r *Refund) apply(b *Books, e Entry) error {
 	rs, ok := load[receiptState](b, keyReceipt+r.Receipt.key())
 	if !ok {
 		return fmt.Errorf("%w: receipt %s", ErrUnknown, r.Receipt.Short())
@@ -37,6 +46,9 @@ func (r *Refund) apply(b *Books, _ Entry) error {
 	}
 	if (r.Rail == IOURail) != (p.receipt.Rail == IOURail) {
 		return mismatch("a debt is taken back as one, and nothing else is")
+	}
+	if err := r.follows(b, e, p); err != nil {
+		return err
 	}
 	var s offerState
 	var o Offer
@@ -66,6 +78,45 @@ func (r *Refund) apply(b *Books, _ Entry) error {
 	return b.err
 }
 
+// follows holds a host to the word of a seller who took the money: that gives it back, once by each of its entries, and nobody else.
+func (r *Refund) follows(b *Books, e Entry, p paid) error {
+	if others := p.receipt.By != b.Device && p.order.Payee != b.Person; others != !r.Of.IsZero() {
+		return mismatch("who took the money gives it back")
+	}
+	if r.Of.IsZero() {
+		return nil
+	}
+	theirs, refund, err := openRefund(e.Docs[0])
+	if err != nil {
+		return err
+	}
+	if err := theirs.Verify(p.receipt.By); err != nil {
+		return err
+	}
+	if refund.Receipt != r.Receipt || refund.Money != r.Money || refund.Rail != r.Rail {
+		return mismatch("the seller gave back something else")
+	}
+	key := keySettle + r.Of.key()
+	if _, done := load[bool](b, key); done {
+		return fmt.Errorf("%w: refund %s", ErrDuplicate, r.Of.Short())
+	}
+	b.save(key, true)
+	return b.err
+}
+
+// openRefund reads somebody else's entry of a refund that they sent. What follows another's is none.
+func openRefund(raw []byte) (Entry, *Refund, error) {
+	e, err := ParseEntry(raw)
+	if err != nil {
+		return e, nil, err
+	}
+	refund, ok := e.Body.(*Refund)
+	if !ok || !refund.Of.IsZero() {
+		return e, nil, mismatch("not a refund")
+	}
+	return e, refund, nil
+}
+
 // refundable is what is left of a receipt that may go back: of tickets, the part of the seats that are void.
 func refundable(paid Amount, rs receiptState, cancelled bool) Amount {
 	void := paid
@@ -93,8 +144,8 @@ func (p paid) giveBack(b *Books, s offerState, o Offer, rail string, done, a Amo
 		return nil
 	case !s.Allot.IsZero():
 		b.posted.move(account, Payable(s.Host), after-before)
-	case p.quote.By != b.Device && p.order.Payee != b.Person:
-		// Sold by an allotment whose seller took the money: it gives back, and owes that much less.
+	case p.receipt.By != b.Device && p.order.Payee != b.Person:
+		// Sold by an allotment whose seller took the money: it gave back, and owes that much less.
 		return p.reverse(b, o, Receivable(p.order.Payee), before, after)
 	default:
 		if err := p.reverse(b, o, account, before, after); err != nil {
@@ -125,22 +176,39 @@ func (r *Refunded) check() error {
 	return nil
 }
 
+// payeeOf is the device of the payee, where another sold on its account: both may give the money back.
+func (b *Books) payeeOf(p paid) (Key, bool) {
+	at, ok := load[docState](b, keyDoc+p.receipt.Order.key())
+	if !ok {
+		return Key{}, false
+	}
+	e, err := b.recorded(at.Record)
+	if err != nil {
+		return Key{}, false
+	}
+	pay, ok := e.Body.(*Pay)
+	if !ok {
+		return Key{}, false
+	}
+	cert, err := doc.OpenCert(pay.Cert, time.UnixMilli(e.Time))
+	return cert.Device, err == nil && cert.Person == p.order.Payee
+}
+
 // apply takes in, at the payer, the payee's entry of a refund.
 func (r *Refunded) apply(b *Books, e Entry) error {
-	theirs, err := ParseEntry(e.Docs[0])
+	theirs, refund, err := openRefund(e.Docs[0])
 	if err != nil {
 		return err
-	}
-	refund, ok := theirs.Body.(*Refund)
-	if !ok {
-		return mismatch("not a refund")
 	}
 	p, err := b.paidFor(refund.Receipt)
 	if err != nil {
 		return err
 	}
 	if err := theirs.Verify(p.receipt.By); err != nil {
-		return err
+		host, known := b.payeeOf(p)
+		if !known || theirs.Verify(host) != nil {
+			return err
+		}
 	}
 	key := keySettle + r.Refund.key()
 	if _, done := load[bool](b, key); done {

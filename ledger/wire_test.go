@@ -94,7 +94,7 @@ var vectors = []struct {
 	{&Move{Transfer: fill32[ID](1), Ticket: fill32[ID](2)}, "a2 01 #01 02 #02"},
 	{&Revoke{Offer: fill32[ID](1), Serials: []uint32{2, 1000}, Reason: 3}, "a3 01 #01 02 82 02 1903e8 03 03"},
 	{&Cancel{Offer: fill32[ID](1), Reason: 2}, "a2 01 #01 02 02"},
-	{&Refund{Receipt: fill32[ID](1), Money: eur(1000), Rail: "iou", Proof: []byte{4}, Reason: 5}, "a5 01 #01 02 82 1903e8 63455552 03 63696f75 04 41 04 05 05"},
+	{&Refund{Receipt: fill32[ID](1), Money: eur(1000), Rail: "iou", Proof: []byte{4}, Reason: 5, Of: fill32[ID](6)}, "a6 01 #01 02 82 1903e8 63455552 03 63696f75 04 41 04 05 05 06 #06"},
 	{&Pay{Order: fill32[ID](1), Quote: fill32[ID](2), IOU: fill32[ID](3), Note: fill32[ID](4), Cert: []byte{5}, Offer: fill32[ID](6), Allot: fill32[ID](7)},
 		"a7 01 #01 02 #02 03 #03 04 #04 05 41 05 06 #06 07 #07"},
 	{&Got{Receipt: fill32[ID](1), Tickets: []ID{fill32[ID](2)}, Cost: 3}, "a3 01 #01 02 81 #02 03 03"},

@@ -13,19 +13,28 @@ import (
 // A lending is an allotment of ours to another device. To is where that has given the rest back from, if it has.
 type lending struct {
 	ledger.Allot
-	id   ledger.ID
-	raw  []byte
-	back bool
+	id      ledger.ID
+	raw     []byte
+	back    bool
+	unheard uint32 // seats of which we have heard neither that they were sold nor that they were given back
+}
+
+// isOpen reports whether its seller is to be asked: until it ends, until what was held then has lapsed or been paid, and for as long as
+// we have not heard of every seat. Of a refund we hear in the same way, and ask for it when it is due.
+func (a *lending) isOpen(now time.Time) bool {
+	return a.unheard > 0 || now.UnixMilli() < time.UnixMilli(a.Expires).Add(lateFor).UnixMilli()
 }
 
 // asking is how far a seller has told us of an allotment. It is not kept: after a restart we hear all of it again.
 type asking struct {
 	version ledger.ID // of the offer, that the seller has
 	after   uint64
+	next    time.Time // when it is asked again, long after the end
 }
 
 const (
 	syncAgain   = 20 * time.Second
+	syncLater   = 10 * time.Minute // long after the end of an allotment: its seller may be gone for good
 	askedWithin = 20 * time.Second // one seller
 	maxLies     = 8                // heard of one at a time
 )
@@ -92,10 +101,18 @@ func (m *Market) TakeBack(ctx context.Context, seller ledger.Key) error {
 // Sync hears from every device that sells for this node what it has sold, and gives it the newest version of what it sells.
 func (m *Market) Sync(ctx context.Context) error {
 	var sellers []ledger.Key
-	oldest := time.Now().Add(-lateFor).UnixMilli()
+	now := time.Now()
 	err := m.look(func(l *lists) {
-		for _, a := range l.lendings {
-			if a.Expires > oldest && !slices.Contains(sellers, a.Seller) {
+		for id, a := range l.lendings {
+			if !a.isOpen(now) || now.Before(m.asked[id].next) {
+				continue
+			}
+			if now.After(time.UnixMilli(a.Expires).Add(lateFor)) {
+				at := m.asked[id]
+				at.next = now.Add(syncLater)
+				m.asked[id] = at
+			}
+			if !slices.Contains(sellers, a.Seller) {
 				sellers = append(sellers, a.Seller)
 			}
 		}
@@ -123,13 +140,18 @@ type lent struct {
 }
 
 func (m *Market) syncWith(ctx context.Context, seller ledger.Key, end bool) error {
+	now := time.Now()
+	return m.syncOf(ctx, seller, end, func(a *lending) bool { return a.isOpen(now) })
+}
+
+// syncOf brings some of a seller's allotments up to date.
+func (m *Market) syncOf(ctx context.Context, seller ledger.Key, end bool, which func(*lending) bool) error {
 	m.syncing.Lock()
 	defer m.syncing.Unlock()
 	var list []lent
-	oldest := time.Now().Add(-lateFor).UnixMilli()
 	err := m.look(func(l *lists) {
 		for _, a := range l.lendings {
-			if version := l.newest[a.Offer]; a.Seller == seller && a.Expires > oldest {
+			if version := l.newest[a.Offer]; a.Seller == seller && which(a) {
 				list = append(list, lent{*a, l.versions[version], version, l.gone[a.Offer]})
 			}
 		}
@@ -156,7 +178,7 @@ func (m *Market) syncWith(ctx context.Context, seller ledger.Key, end bool) erro
 }
 
 // hear brings one allotment up to date.
-func (m *Market) hear(c *conversation, a lent, end bool) error {
+func (m *Market) hear(c *conversation, a lent, end bool) (no error) {
 	m.mu.Lock()
 	at := m.asked[a.id]
 	m.mu.Unlock()
@@ -167,11 +189,17 @@ func (m *Market) hear(c *conversation, a lent, end bool) error {
 				q.Credit = m.credit(ledger.Key{}, offer.Price.Cur)
 			}
 		}
-		if _, err := asked[done](c, q); err != nil {
+		// Who sells no more, being no co-host now, still says what it has sold.
+		var refusal refusal
+		switch _, err := asked[done](c, q); {
+		case err == nil:
+			at.version = a.version
+			m.heardTo(a.id, at)
+		case !errors.As(err, &refusal):
 			return err
+		default:
+			no = err
 		}
-		at.version = a.version
-		m.heardTo(a.id, at)
 	}
 	lies := 0
 	for range maxQuestions / 2 {
@@ -193,10 +221,10 @@ func (m *Market) hear(c *conversation, a lent, end bool) error {
 			}
 		}
 		if !answer.More || len(answer.News) == 0 {
-			return nil
+			return no
 		}
 	}
-	return nil // the rest next time
+	return no // the rest next time
 }
 
 func (m *Market) heardTo(allot ledger.ID, at asking) {
@@ -251,32 +279,12 @@ func (a lent) draft(n deed) (func(*ledger.Books) ([]ledger.Draft, error), error)
 		if err := e.Verify(a.Seller); err != nil {
 			return nil, err
 		}
-		refund, ok := e.Body.(*ledger.Refund)
-		if !ok {
-			return nil, fmt.Errorf("%w: %s", ledger.ErrKind, e.Kind)
-		}
-		return func(b *ledger.Books) ([]ledger.Draft, error) {
-			return b.GiveBack(refund.Receipt, refund.Rail, refund.Proof, refund.Reason)
-		}, nil
+		return func(b *ledger.Books) ([]ledger.Draft, error) { return b.Follow(n.Docs[0]) }, nil
 	case n.What == deedReturned && len(n.Docs) == 1:
 		_, id, err := ledger.OpenDocument[ledger.Return](n.Docs[0])
 		return one(&ledger.Reclaim{Return: id}), err
 	}
 	return nil, errMessage
-}
-
-// Undo asks the device that sold it to give the money of a receipt back, and books that.
-func (m *Market) Undo(ctx context.Context, seller ledger.Key, receipt ledger.ID, why ledger.Reason) error {
-	c, end, err := m.call(ctx, seller)
-	if err != nil {
-		return err
-	}
-	_, err = asked[done](c, undo{Receipt: receipt, Reason: why})
-	end()
-	if err != nil {
-		return err
-	}
-	return m.syncWith(ctx, seller, false)
 }
 
 // others lists who sells what we offer.

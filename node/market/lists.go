@@ -22,6 +22,9 @@ type lists struct {
 	paid     map[ledger.ID]ledger.Order   // likewise
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
 	seating  seating
+	abroad   seating                    // what this node has sold for others
+	late     map[ledger.ID]late         // receipt without tickets whose money is to go back
+	ordered  map[ledger.ID]ledger.Order // quote -> order for tickets that was not paid yet
 	debts    debts
 	cleared  map[ledger.Key][]cleared  // debtor of ours -> what we have confirmed
 	ours     map[ledger.Key]bool       // this node's person and device
@@ -34,7 +37,7 @@ type lists struct {
 	lendings map[ledger.ID]*lending    // by allotment
 	selling  map[ledger.ID]*stand      // by allotment: those that this node sells from
 	quotes   map[ledger.ID]quoted      // of these: quote -> where it is
-	sales    map[ledger.ID]soldFrom    // likewise, by receipt
+	sales    map[ledger.ID]ledger.ID   // likewise, receipt -> allotment
 	gone     map[ledger.ID]bool        // first versions of offers that are cancelled
 	wished   map[[16]byte]ledger.ID    // nonce of what we pay or have paid -> order
 
@@ -45,8 +48,10 @@ type lists struct {
 // owned is a receipt of ours.
 type owned struct {
 	seller ledger.Key // the device
+	host   ledger.Key // that of whoever let it sell; the same if it sold its own
 	paid   ledger.Money
 	back   ledger.Amount // of it, that came back
+	until  int64         // unix seconds, when its tickets run out; 0 if it has none
 }
 
 // held is a ticket of ours.
@@ -64,9 +69,9 @@ func newLists(who doc.Author) lists {
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.ID{},
-		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
+		seating: newSeating(false), abroad: newSeating(true), late: map[ledger.ID]late{}, ordered: map[ledger.ID]ledger.Order{}, debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
 		railKeys: map[string]ledger.RailKey{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
-		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]soldFrom{},
+		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]ledger.ID{},
 		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, shares: newShareLists()}
 }
 
@@ -78,6 +83,7 @@ func (m *Market) look(f func(l *lists)) error {
 	err := m.store.Entries(m.lists.seen, func(n uint64, e ledger.Entry) bool {
 		m.lists.add(e, m.id.Cert())
 		m.lists.seating.add(e, m.id.Author().Person)
+		m.lists.abroad.add(e, m.id.Author().Person)
 		m.lists.debts.add(e)
 		m.lists.shares.add(e)
 		m.lists.allotted(n, e)
@@ -116,13 +122,25 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		l.railKeys[b.Rail] = *b
 	case *ledger.Reserve:
 		l.reserved[b.Quote] = time.UnixMilli(e.Time)
+		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil && o.Purpose == ledger.ForTickets {
+			l.ordered[b.Quote] = o
+		}
 	case *ledger.Sale:
 		if len(b.Tickets) == 0 {
 			l.empty[b.Receipt] = e.Docs[0]
 		}
+		if r, _, err := ledger.ReadDocument[ledger.Receipt](e.Docs[0]); err == nil {
+			if o, forTickets := l.ordered[r.Quote]; forTickets && len(b.Tickets) == 0 {
+				l.late[b.Receipt] = late{order: o, quote: r.Quote, rail: r.Rail, money: r.Paid, since: e.Time}
+			}
+			delete(l.ordered, r.Quote)
+		}
 	case *ledger.Refund:
-		l.refunds[b.Receipt] = append(l.refunds[b.Receipt], e.Raw())
 		delete(l.empty, b.Receipt)
+		delete(l.late, b.Receipt)
+		if b.Of.IsZero() { // what follows a seller's is not the buyer's
+			l.refunds[b.Receipt] = append(l.refunds[b.Receipt], e.Raw())
+		}
 	case *ledger.Pay:
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
 		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil {
@@ -143,7 +161,7 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		}
 		delete(l.paying, r.Order)
 		delete(l.certs, r.Order)
-		l.got[b.Receipt] = owned{seller: r.By, paid: r.Paid}
+		own := owned{seller: r.By, host: host, paid: r.Paid}
 		l.wished[l.paid[r.Order].Nonce] = r.Order // also if it had been given up
 		if o := l.paid[r.Order]; o.Purpose == ledger.ForSubscription {
 			l.subscribed[o.Offer] = subscribed{o, r.By}
@@ -151,8 +169,10 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		for _, raw := range e.Docs[1:] {
 			if t, id, err := ledger.ReadDocument[ledger.Ticket](raw); err == nil {
 				l.hold(held{raw, id, t, l.paid[r.Order], b.Receipt, host})
+				own.until = t.NotAfter
 			}
 		}
+		l.got[b.Receipt] = own
 	case *ledger.Handed:
 		l.handed(e)
 	case *ledger.Clear:

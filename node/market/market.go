@@ -104,6 +104,7 @@ type Market struct {
 	changed chan struct{}                      // closed at the next sale
 	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 	open    map[ledger.ID]error                // by order: why the last try to end a purchase did not
+	stuck   map[ledger.ID]error                // by receipt: why the last try to give money back did not
 	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
 	wishes  []Wish                             // at most maxWishes
 	trying  string                             // the wish that is being bought
@@ -115,7 +116,7 @@ type Market struct {
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: newRails(o.Rails), serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, hurry: make(chan ledger.Key, 64), o: o}
+		open: map[ledger.ID]error{}, stuck: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, hurry: make(chan ledger.Key, 64), o: o}
 	iou := NewIOU(o.Store, o.Identity.Device())
 	m.rails.set(ledger.IOURail, &Rail{Payee: iou, Payer: iou})
 	if m.log == nil {

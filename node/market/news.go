@@ -35,23 +35,29 @@ func (m *Market) fate(of ledger.ID) (message, error) {
 	return f, err
 }
 
-// News asks the sellers of what this node has bought, and the hosts of what it was given, what became of that: money that came back is
+// isFresh reports whether there may be news of a ticket that is good until then, in unix seconds.
+func isFresh(until int64, now time.Time) bool { return now.Before(time.Unix(until, 0).Add(newsFor)) }
+
+// News asks the sellers of what this node has bought, and the hosts of that and of what it was given, what became of it: money that came back is
 // booked, and so are debts whose payment the creditor has confirmed. What the seller says of the rest is remembered, and is as good as the seller: the door decides. It tries all of them.
 func (m *Market) News(ctx context.Context) error {
 	ask := map[ledger.Key][]ledger.ID{} // by device
 	now := time.Now()
 	err := m.look(func(l *lists) {
-		late := map[ledger.ID]bool{}
 		for _, room := range l.held {
 			for _, h := range room {
-				of, device := h.id, h.host
-				if !h.receipt.IsZero() {
-					of, device = h.receipt, l.got[h.receipt].seller
+				if h.receipt.IsZero() && isFresh(h.ticket.NotAfter, now) {
+					ask[h.host] = append(ask[h.host], h.id)
 				}
-				if now.Before(time.Unix(h.ticket.NotAfter, 0).Add(newsFor)) && !late[of] {
-					late[of] = true
-					ask[device] = append(ask[device], of)
-				}
+			}
+		}
+		for receipt, o := range l.got { // also of tickets that we gave away
+			if o.until == 0 || !isFresh(o.until, now) || o.back >= o.paid.Amount {
+				continue
+			}
+			ask[o.seller] = append(ask[o.seller], receipt)
+			if o.host != o.seller { // who knows which seats are void, and gives back what was sold on its account
+				ask[o.host] = append(ask[o.host], receipt)
 			}
 		}
 	})
@@ -81,11 +87,25 @@ func (m *Market) newsOf(ctx context.Context, device ledger.Key, list []ledger.ID
 		err = errors.Join(err, m.bookRefunds(f.Refunds, time.Now()))
 		f.Refunds = nil
 		m.mu.Lock()
-		m.lists.fates[of] = f
+		m.lists.learn(of, device, f)
 		m.mu.Unlock()
 	}
 	c.end()
 	return err
+}
+
+// learn takes what a device says of a receipt or a ticket. What is void stays so; when the room is, its host says, if that has spoken.
+func (l *lists) learn(of ledger.ID, device ledger.Key, f fate) {
+	old, known := l.fates[of]
+	for _, id := range old.Void {
+		if !slices.Contains(f.Void, id) {
+			f.Void = append(f.Void, id)
+		}
+	}
+	if o, bought := l.got[of]; known && bought && device != o.host && old.Ends > 0 || f.Ends == 0 {
+		f.Starts, f.Ends = old.Starts, old.Ends
+	}
+	l.fates[of] = f
 }
 
 // end says that nothing more is asked, and waits until the other side has hung up: one stream after the other are not many at once.

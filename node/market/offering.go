@@ -64,9 +64,8 @@ func (m *Market) Offerings(room ledger.Room, now time.Time) (list []Offering, er
 			s.Listed = OnSale{ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}, m.railsFor(o.Price.Cur)}
 			for _, receipt := range l.seating.sales[first] {
 				p := l.seating.receipts[receipt]
-				if n := len(p.dues); n > 0 && p.next() != nil && !p.others {
-					old := s.Due[p.rail]
-					s.Due[p.rail] = ledger.Money{Amount: old.Amount + p.dues[n-1].upTo - p.back, Cur: p.money.Cur}
+				if owed := p.owed(); owed.Amount > 0 {
+					s.Due[p.rail] = ledger.Money{Amount: s.Due[p.rail].Amount + owed.Amount, Cur: p.money.Cur}
 				}
 			}
 			list = append(list, s)

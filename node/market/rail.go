@@ -116,6 +116,11 @@ type Refunder interface {
 	Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (Event, error)
 }
 
+// A Tracker is a Refunder that says where money is that it was asked to send back: Unknown if it never was. It sends nothing.
+type Tracker interface {
+	Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (Event, error)
+}
+
 // A Rail is what this node can do by one way of paying; a nil half is one that it cannot.
 type Rail struct {
 	Payee Payee

@@ -21,6 +21,8 @@ var (
 type Takeback struct {
 	Why    ledger.Reason
 	ByHand bool // the host has sent the money itself, for rails that cannot
+
+	away map[ledger.Key]error // sellers that were not there a moment ago
 }
 
 // Back is what has gone back for one receipt. The zero Receipt is of gifts.
@@ -37,6 +39,7 @@ type Back struct {
 func (m *Market) Refund(ctx context.Context, tickets []ledger.ID, t Takeback) ([]Back, error) {
 	m.givingBack.Lock() // what is due for a receipt is sent in order
 	defer m.givingBack.Unlock()
+	t.away = map[ledger.Key]error{}
 	for _, id := range tickets {
 		if err := m.refundable(id, t); err != nil {
 			return nil, err
@@ -69,14 +72,17 @@ func (m *Market) Refund(ctx context.Context, tickets []ledger.ID, t Takeback) ([
 		err = errors.Join(err, one)
 	}
 	for _, receipt := range receipts {
-		one := m.payBack(ctx, receipt, t) // what is due from before goes first
+		var one error
+		if !m.isOthers(receipt) { // its seller keeps them in order
+			one = m.giveBack(ctx, receipt, t) // what is due from before goes first
+		}
 		if one == nil {
 			_, one = m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
 				return b.Withdraw(receipt, ascending(serials[receipt]), t.Why)
 			})
 		}
 		if one == nil {
-			one = m.payBack(ctx, receipt, t)
+			one = m.giveBack(ctx, receipt, t)
 		}
 		err = errors.Join(err, one)
 		back, one := m.back(receipt)
@@ -100,9 +106,9 @@ func (m *Market) refundable(ticket ledger.ID, t Takeback) (err error) {
 		p := l.seating.receipts[at.receipt]
 		switch {
 		case p == nil: // a gift
-		case p.others:
+		case p.others && t.ByHand:
 			err = ErrOthers
-		case !t.ByHand && !m.sendsBack(p.rail):
+		case !p.others && !t.ByHand && !m.sendsBack(p.rail):
 			err = ErrNoWayBack
 		}
 	})
@@ -118,6 +124,77 @@ func (m *Market) sendsBack(rail string) bool {
 	return can
 }
 
+// backed is a receipt of ours, or one for seats that we sold for somebody.
+func (l *lists) backed(receipt ledger.ID) *paid {
+	if p := l.seating.receipts[receipt]; p != nil {
+		return p
+	}
+	return l.abroad.receipts[receipt]
+}
+
+// isOthers reports whether somebody else has the money of a receipt.
+func (m *Market) isOthers(receipt ledger.ID) (others bool) {
+	_ = m.look(func(l *lists) { p := l.backed(receipt); others = p != nil && p.others })
+	return others
+}
+
+// giveBack is payBack, and keeps why it did not go.
+func (m *Market) giveBack(ctx context.Context, receipt ledger.ID, t Takeback) error {
+	var err error
+	if m.isOthers(receipt) {
+		err = m.askBack(ctx, receipt, t.away)
+	} else {
+		err = m.payBack(ctx, receipt, t)
+	}
+	m.note(receipt, err)
+	return err
+}
+
+// askBack asks the seller who took the money of a receipt to give back what is due, and books that it did. Its word is in its account.
+func (m *Market) askBack(ctx context.Context, receipt ledger.ID, away map[ledger.Key]error) error {
+	var p paid
+	if err := m.look(func(l *lists) { p = *l.seating.receipts[receipt] }); err != nil || p.next() == nil {
+		return err
+	}
+	if err := away[p.by]; err != nil {
+		return err
+	}
+	err := m.askUndo(ctx, p.by, undo{Receipt: receipt, Serials: ascending(p.gone), Reason: p.next().why})
+	if errors.Is(err, ErrUnreached) {
+		if away != nil {
+			away[p.by] = err
+		}
+		return err
+	}
+	// It may have told of it before: a stream broke, or it gave the money back by itself.
+	of := func(a *lending) bool {
+		return slices.ContainsFunc(p.serials, func(n uint32) bool { return n >= a.From && n < a.To })
+	}
+	if one := m.syncOf(ctx, p.by, false, of); err == nil {
+		err = one
+	}
+	still := false
+	if one := m.look(func(l *lists) { still = l.seating.receipts[receipt].next() != nil }); one != nil || !still {
+		return one
+	}
+	if err == nil {
+		err = fmt.Errorf("%w: its account does not say that the money went back", ErrSeller)
+	}
+	return err
+}
+
+func (m *Market) askUndo(ctx context.Context, seller ledger.Key, q undo) error {
+	ctx, cancel := context.WithTimeout(ctx, askedWithin)
+	defer cancel()
+	c, end, err := m.call(ctx, seller)
+	if err != nil {
+		return err
+	}
+	defer end()
+	_, err = asked[done](c, q)
+	return unreached(err)
+}
+
 // payBack sends and books what is due for a receipt. The rail is asked first, and knows each due by its name: if the node dies
 // before it is booked, asking again moves nothing.
 func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) error {
@@ -126,7 +203,7 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		var p paid
 		owed := false
 		if err := m.look(func(l *lists) {
-			if of := l.seating.receipts[receipt]; of != nil && !of.others {
+			if of := l.backed(receipt); of != nil && !of.others {
 				if d := of.next(); d != nil {
 					next, p, owed = *d, *of, true
 				}
@@ -134,26 +211,21 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		}); err != nil || !owed {
 			return err
 		}
-		if !t.ByHand {
-			if !m.sendsBack(p.rail) {
-				return ErrNoWayBack
-			}
-			var o ledger.Order
-			if err := m.store.View(func(b *ledger.Books) (err error) {
-				o, err = b.OrderOf(receipt)
-				return err
-			}); err != nil {
-				return err
-			}
-			money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
-			// Only what has arrived is booked: what is on its way may still come back.
-			state, err := m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund)
-			if err == nil && state != Settled {
-				err = fmt.Errorf("%w: the refund is %s", ErrSeller, state)
-			}
-			if err != nil {
-				return err
-			}
+		if !t.ByHand && !m.sendsBack(p.rail) {
+			return ErrNoWayBack
+		}
+		o, err := m.orderOf(receipt)
+		if err != nil {
+			return err
+		}
+		money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
+		if t.ByHand {
+			err = m.unsent(ctx, p.rail, next.ref, money, o.Refund)
+		} else {
+			err = arrived(m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund))
+		}
+		if err != nil {
+			return err
 		}
 		if _, err := m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
 			return b.Repay(receipt, next.upTo, next.why)
@@ -178,21 +250,44 @@ func (m *Market) back(receipt ledger.ID) (b Back, err error) {
 	return b, err
 }
 
-// PayBack goes on with what is due to go back and was not sent: a crash, or a rail that did not answer, came between. What no rail
-// can send waits for the host.
+// PayBack goes on with what is due to go back and was not sent: a crash came between, or a rail or a seller that did not answer. What
+// no rail can send waits for a person.
 func (m *Market) PayBack(ctx context.Context) error {
 	m.givingBack.Lock()
 	defer m.givingBack.Unlock()
-	var open []ledger.ID
+	type open struct {
+		receipt ledger.ID
+		late
+	}
+	var list []open
 	err := m.look(func(l *lists) {
-		for receipt, p := range l.seating.receipts {
-			if p.next() != nil && !p.others && m.sendsBack(p.rail) {
-				open = append(open, receipt)
+		for _, s := range []*seating{&l.seating, &l.abroad} {
+			for receipt, p := range s.receipts {
+				switch {
+				case p.next() == nil, s.others && l.forHost(receipt):
+				case p.others, m.sendsBack(p.rail):
+					list = append(list, open{receipt: receipt})
+				}
+			}
+		}
+		for receipt, of := range l.late {
+			if m.sendsBack(of.rail) {
+				list = append(list, open{receipt: receipt, late: of})
 			}
 		}
 	})
-	for _, receipt := range open {
-		err = errors.Join(err, m.payBack(ctx, receipt, Takeback{}))
+	t := Takeback{away: map[ledger.Key]error{}}
+	for _, o := range list {
+		var one error
+		switch {
+		case ctx.Err() != nil:
+			return errors.Join(err, ctx.Err())
+		case !o.quote.IsZero():
+			one = m.sendLate(ctx, m.rails.payee(o.rail), o.receipt, o.rail, o.money, o.order.Refund)
+		default:
+			one = m.giveBack(ctx, o.receipt, t)
+		}
+		err = errors.Join(err, one)
 	}
 	return err
 }
@@ -228,8 +323,9 @@ func (m *Market) Cancel(ctx context.Context, room ledger.Room, byHand bool) ([]B
 		}
 	}
 	var backs []Back
+	t := Takeback{ByHand: byHand, away: map[ledger.Key]error{}}
 	for _, receipt := range receipts {
-		one := m.payBack(ctx, receipt, Takeback{ByHand: byHand})
+		one := m.giveBack(ctx, receipt, t)
 		back, two := m.back(receipt)
 		backs, err = append(backs, back), errors.Join(err, one, two)
 	}

@@ -7,8 +7,10 @@ import (
 	"salon/ledger"
 )
 
-// seating is who has which seat of what this node's person offers, and what is due to go back for seats that are void.
+// seating is who has which seat of what this node's person offers, and what is due to go back for seats that are void; or, of others'
+// offers, which seats this node has sold.
 type seating struct {
+	others   bool
 	firsts   map[class]ledger.ID       // of offers of ours
 	seats    map[place]ledger.ID       // place -> the ticket that is good
 	tickets  map[ledger.ID]*seat       // by ticket, void ones too
@@ -47,14 +49,19 @@ type handover struct {
 // paid is what is known of a receipt for tickets.
 type paid struct {
 	first       ledger.ID
+	room        ledger.Room
+	by          ledger.Key // the device that sold them
 	buyer       ledger.Key
 	tickets     []ledger.ID // as they were sold
 	rail        string
 	money       ledger.Money
 	back        ledger.Amount // of it, that went back
 	seats, void uint32
-	kept        uint32 // of the void ones, those whose money is kept
-	others      bool   // somebody else took the money
+	kept        []uint32 // serials of the void ones whose money is kept
+	gone        []uint32 // serials of the others
+	serials     []uint32 // all, as they were sold
+	others      bool     // somebody else took the money
+	since       int64    // unix ms, when the last due began
 	dues        []due
 }
 
@@ -66,9 +73,17 @@ type due struct {
 	why  ledger.Reason
 }
 
-func newSeating() seating {
-	return seating{firsts: map[class]ledger.ID{}, seats: map[place]ledger.ID{}, tickets: map[ledger.ID]*seat{}, receipts: map[ledger.ID]*paid{},
+func newSeating(others bool) seating {
+	return seating{others: others, firsts: map[class]ledger.ID{}, seats: map[place]ledger.ID{}, tickets: map[ledger.ID]*seat{}, receipts: map[ledger.ID]*paid{},
 		sales: map[ledger.ID][]ledger.ID{}, ended: map[ledger.ID]bool{}}
+}
+
+// owed is what is to go back still.
+func (p *paid) owed() ledger.Money {
+	if p.next() == nil {
+		return ledger.Money{Cur: p.money.Cur}
+	}
+	return ledger.Money{Amount: p.dues[len(p.dues)-1].upTo - p.back, Cur: p.money.Cur}
 }
 
 // next is the first due that was not booked; nil if there is none.
@@ -81,10 +96,11 @@ func (p *paid) next() *due {
 }
 
 // owe makes what the void seats were paid with due.
-func (p *paid) owe(entry, receipt ledger.ID, void uint32, why ledger.Reason) {
+func (p *paid) owe(e ledger.Entry, receipt ledger.ID, void uint32, why ledger.Reason) {
+	p.since = e.Time
 	h := sha256.New()
 	h.Write([]byte("salon/market-refund/1\x00"))
-	h.Write(entry[:])
+	h.Write(e.ID[:])
 	h.Write(receipt[:])
 	p.dues = append(p.dues, due{ref: ledger.ID(h.Sum(nil)), upTo: ledger.PartOf(p.money.Amount, void, p.seats), why: why})
 }
@@ -93,8 +109,12 @@ func (p *paid) owe(entry, receipt ledger.ID, void uint32, why ledger.Reason) {
 func (s *seating) add(e ledger.Entry, own ledger.Key) {
 	switch b := e.Body.(type) {
 	case *ledger.Offer:
-		if b.Version == 1 && !b.Room.IsZero() {
+		if b.Version == 1 && !b.Room.IsZero() && !s.others {
 			s.firsts[class{b.Room, b.Class}] = e.ID
+		}
+	case *ledger.Adopt:
+		if s.others {
+			s.adopted(e)
 		}
 	case *ledger.Sale:
 		s.sold(e, e.Docs[0], len(b.Tickets), false)
@@ -111,12 +131,28 @@ func (s *seating) add(e ledger.Entry, own ledger.Key) {
 		s.ended[b.Offer] = true
 		for _, receipt := range s.sales[b.Offer] {
 			p := s.receipts[receipt]
-			p.owe(e.ID, receipt, p.seats-p.kept, b.Reason)
+			p.gone = slices.DeleteFunc(slices.Clone(p.serials), func(n uint32) bool { return slices.Contains(p.kept, n) })
+			p.owe(e, receipt, uint32(len(p.gone)), b.Reason)
 		}
 	case *ledger.Refund:
 		if p := s.receipts[b.Receipt]; p != nil {
 			p.back += b.Money.Amount
 		}
+	}
+}
+
+// adopted takes in an offer of somebody else's, of which this node sells seats.
+func (s *seating) adopted(e ledger.Entry) {
+	of, err := ledger.ParseEntry(e.Docs[0])
+	if err != nil {
+		return // the ledger has read it before
+	}
+	if o, ok := of.Body.(*ledger.Offer); ok {
+		first := o.First
+		if o.Version == 1 {
+			first = of.ID
+		}
+		s.firsts[class{o.Room, o.Class}] = first
 	}
 }
 
@@ -127,18 +163,19 @@ func (s *seating) sold(e ledger.Entry, rawReceipt []byte, tickets int, others bo
 	if err != nil || tickets == 0 {
 		return
 	}
-	p := &paid{rail: r.Rail, money: r.Paid, seats: uint32(tickets), others: others}
+	p := &paid{by: r.By, rail: r.Rail, money: r.Paid, seats: uint32(tickets), others: others}
 	for _, raw := range e.Docs[len(e.Docs)-tickets:] {
 		at := s.issue(raw, receipt)
 		if at == nil {
 			return
 		}
-		p.first, p.buyer, p.tickets = at.first, at.holder, append(p.tickets, at.id)
+		p.first, p.room, p.buyer, p.tickets, p.serials = at.first, at.room, at.holder, append(p.tickets, at.id), append(p.serials, at.serial)
 	}
 	s.receipts[receipt] = p
 	s.sales[p.first] = append(s.sales[p.first], receipt)
 	if s.ended[p.first] { // paid for what was held then
-		p.owe(e.ID, receipt, p.seats, ledger.ReasonCancelled)
+		p.gone = p.serials
+		p.owe(e, receipt, p.seats, ledger.ReasonCancelled)
 	}
 }
 
@@ -185,14 +222,16 @@ func (s *seating) revoke(e ledger.Entry, b *ledger.Revoke) {
 			continue
 		}
 		if p.void++; b.Reason == ledger.ReasonAbuse || b.Reason == ledger.ReasonDispute {
-			p.kept++
-		} else if !slices.Contains(touched, at.receipt) {
+			p.kept = append(p.kept, serial)
+			continue
+		}
+		if p.gone = append(p.gone, serial); !slices.Contains(touched, at.receipt) {
 			touched = append(touched, at.receipt)
 		}
 	}
 	for _, receipt := range touched {
 		p := s.receipts[receipt]
-		p.owe(e.ID, receipt, p.void-p.kept, b.Reason)
+		p.owe(e, receipt, p.void-uint32(len(p.kept)), b.Reason)
 	}
 }
 

@@ -447,13 +447,7 @@ func (m *Market) brought(ctx context.Context, rail Payee, d ledger.Deal) (*sold,
 	if d.Order.Purpose != ledger.ForTickets || len(s.Tickets) > 0 || len(s.Refunds) > 0 {
 		return s, nil
 	}
-	if err := m.sendBack(ctx, rail, id, r.Paid, d.Order.Refund); err != nil {
-		return nil, err
-	}
-	_, err = m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
-		return b.GiveBack(id, d.Quote.Rail, nil, ledger.ReasonLate)
-	})
-	if err != nil && !errors.Is(err, ledger.ErrDuplicate) { // another stream was faster
+	if err := m.sendLate(ctx, rail, id, d.Quote.Rail, r.Paid, d.Order.Refund); err != nil {
 		return nil, err
 	}
 	return s, look()
@@ -476,8 +470,8 @@ func (m *Market) heard(ctx context.Context, order ledger.ID) error {
 // lookAt settles a quote if it can be. What the books refuse is refused again, and is for a person to see.
 func (m *Market) lookAt(ctx context.Context, quote ledger.ID) error {
 	_, err := m.settle(ctx, quote, nil)
-	if err == nil || errors.Is(err, ErrFailed) {
-		return nil
+	if err == nil || errors.Is(err, ErrFailed) || errors.Is(err, ErrOnItsWay) || errors.Is(err, ErrNoWayBack) {
+		return nil // what is still to go back, PayBack goes on with
 	}
 	if errors.Is(err, ErrSeller) || ctx.Err() != nil {
 		return err
@@ -493,6 +487,7 @@ func (m *Market) reconcile(ctx context.Context, rail string) error {
 		for quote, since := range l.reserved {
 			if time.Since(since) > lateFor {
 				delete(l.reserved, quote)
+				delete(l.ordered, quote)
 				continue
 			}
 			open = append(open, quote)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,9 +33,6 @@ type quoted struct {
 	allot ledger.ID
 	at    uint64
 }
-
-// soldFrom is what a receipt was given for.
-type soldFrom struct{ allot, quote ledger.ID }
 
 const (
 	maxStands  = 64  // that have not ended
@@ -239,58 +235,49 @@ func (m *Market) entry(n uint64) (e ledger.Entry, err error) {
 	return e, err
 }
 
-// undo gives the money of a sale back, as its host asks.
+// undo gives back what this node has taken for tickets of a host's room, as the host asks: for these seats or, if none is named, for
+// all of a receipt. They are void in our books first; what cannot be sent at once is tried again until it is, and the host asks again.
 func (m *Market) undo(ctx context.Context, from string, q undo) (message, error) {
-	if q.Reason == 0 || q.Reason > ledger.ReasonDispute {
+	if q.Reason == 0 || q.Reason > ledger.ReasonDispute || len(q.Serials) > maxUndo {
 		return nil, errMessage
 	}
-	var s soldFrom
 	var device ledger.Key
-	refunded := false
+	ours := false
 	err := m.look(func(l *lists) {
-		var known bool
-		if s, known = l.sales[q.Receipt]; known {
-			device, refunded = l.selling[s.allot].device, len(l.refunds[q.Receipt]) > 0
+		if s := l.selling[l.sales[q.Receipt]]; s != nil {
+			device, ours = s.device, s.Payee != s.Host
 		}
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if device.IsZero() {
+	case device.IsZero():
 		return nil, fmt.Errorf("%w: receipt %s", ledger.ErrUnknown, q.Receipt.Short())
 	}
-	if err := m.isFrom(from, device); err != nil || refunded {
-		return done{}, err
-	}
-	var d ledger.Deal
-	err = m.store.View(func(b *ledger.Books) (err error) {
-		d, err = b.Deal(s.quote)
-		return err
-	})
-	if err != nil {
+	if err := m.isFrom(from, device); err != nil {
 		return nil, err
 	}
-	rail, known := m.rails.get(d.Quote.Rail)
-	if !known || rail.Payee == nil {
-		return nil, ErrRail
+	if !ours {
+		return nil, ErrElsewhere // the host has the money
 	}
-	if err := m.sendBack(ctx, rail.Payee, q.Receipt, d.Quote.Total(), d.Order.Refund); err != nil {
+	if _, err := m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
+		return b.Withdraw(q.Receipt, ascending(q.Serials), q.Reason)
+	}); err != nil {
 		return nil, err
 	}
-	_, err = m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
-		return b.GiveBack(q.Receipt, d.Quote.Rail, nil, q.Reason)
-	})
-	if errors.Is(err, ledger.ErrDuplicate) { // another stream was faster
-		err = nil
+	// Who asks may hold its own: two that waited for each other would wait long.
+	if !m.givingBack.TryLock() {
+		return nil, ErrBusy
 	}
-	return done{}, err
+	defer m.givingBack.Unlock()
+	return done{}, m.giveBack(ctx, q.Receipt, Takeback{})
 }
 
 // allotted takes what the next entry, of that number, says of allotments.
 func (l *lists) allotted(n uint64, e ledger.Entry) {
 	switch b := e.Body.(type) {
 	case *ledger.Allot:
-		l.lendings[e.ID] = &lending{Allot: *b, id: e.ID, raw: e.Raw()}
+		l.lendings[e.ID] = &lending{Allot: *b, id: e.ID, raw: e.Raw(), unheard: b.To - b.From}
 		l.allots[b.Offer] = append(l.allots[b.Offer], e.ID)
 	case *ledger.Cancel:
 		l.gone[b.Offer] = true
@@ -312,11 +299,13 @@ func (l *lists) allotted(n uint64, e ledger.Entry) {
 		q, ours := l.quotes[r.Quote]
 		delete(l.quotes, r.Quote)
 		if s := l.selling[q.allot]; ours && s != nil && len(b.Tickets) > 0 {
-			l.sales[b.Receipt] = soldFrom{q.allot, r.Quote}
+			l.sales[b.Receipt] = q.allot
 			s.news = append(s.news, happened{deedSold, n, q.at})
 		}
+	case *ledger.Report:
+		l.reported(e, len(b.Tickets))
 	case *ledger.Refund:
-		if s := l.selling[l.sales[b.Receipt].allot]; s != nil {
+		if s := l.selling[l.sales[b.Receipt]]; s != nil {
 			s.news = append(s.news, happened{what: deedRefunded, at: n})
 		}
 	case *ledger.Reclaim:
@@ -327,9 +316,31 @@ func (l *lists) allotted(n uint64, e ledger.Entry) {
 		if s := l.selling[ret.Allot]; s != nil {
 			s.news = append(s.news, happened{what: deedReturned, at: n})
 		} else if a := l.lendings[ret.Allot]; a != nil {
+			a.unheard -= min(a.unheard, a.To-ret.From+uint32(len(ret.Free)))
 			a.To, a.back = ret.From, true
 		}
 	}
+}
+
+// reported takes in what a seller of ours has sold: of so many seats nothing more is to be heard.
+func (l *lists) reported(e ledger.Entry, tickets int) {
+	for _, raw := range e.Docs[len(e.Docs)-tickets:] {
+		t, _, err := ledger.ReadDocument[ledger.Ticket](raw)
+		if err != nil {
+			return // the ledger has read it before
+		}
+		for _, a := range l.lendings {
+			if a.Seller == t.By && t.Serial >= a.From && t.Serial < a.To && a.unheard > 0 && l.isOf(a, t) {
+				a.unheard--
+			}
+		}
+	}
+}
+
+// isOf reports whether a ticket is of the offer that an allotment is of.
+func (l *lists) isOf(a *lending, t ledger.Ticket) bool {
+	o, err := l.offer(a.Offer)
+	return err == nil && o.Room == t.Room && o.Class == t.Class
 }
 
 func (l *lists) adopted(b *ledger.Adopt, e ledger.Entry) {

@@ -33,7 +33,7 @@ import (
 //	others  room       sellers     who sells there, and where they are
 //	lend    allotment  done        it is on the seller's disk
 //	account allotment  accounted   what was sold, refunded and given back, from a place on
-//	undo    receipt    done        the money went back
+//	undo    seats      done        the money that was paid for them to the seller went back
 //
 // Shares of what was sold are told to whom they are owed, and what relays carried to the host (shares.go).
 //
@@ -52,6 +52,7 @@ const (
 	maxSellers  = 16       // of one room
 	maxNews     = 64 << 10 // bytes of an answer to account, beyond which nothing more goes into it
 	maxAddrs    = 8        // of a seller
+	maxUndo     = 256      // seats of a receipt
 )
 
 type message interface{ kind() byte }
@@ -213,6 +214,7 @@ const (
 type undo struct {
 	_       struct{} `cbor:",toarray"`
 	Receipt ledger.ID
+	Serials []uint32 // empty: all
 	Reason  ledger.Reason
 }
 
@@ -368,6 +370,8 @@ var codes = []struct {
 	{"too_much", ledger.ErrTooMuch},
 	{"elsewhere", ErrElsewhere},
 	{"not_yours", ErrNotYours},
+	{"by_hand", ErrNoWayBack},
+	{"on_its_way", ErrOnItsWay},
 	{"unwell", ErrSeller},
 }
 

@@ -59,7 +59,7 @@ var vectors = []struct {
 	{"lend", lend{Cert: []byte{1}, Offer: []byte{2}, Allot: []byte{3}, Credit: 500}, "0b 20 84 41 01 41 02 41 03 19 01f4"},
 	{"account", account{Allot: ledger.ID{1}, After: 7, End: true}, "26 21 83 5820 " + thirtyTwo + " 07 f5"},
 	{"accounted", accounted{News: []deed{{What: deedRefunded, Docs: [][]byte{{1}}}}}, "09 22 82 81 82 02 81 41 01 f4"},
-	{"undo", undo{Receipt: ledger.ID{1}, Reason: ledger.ReasonHost}, "25 23 82 5820 " + thirtyTwo + " 02"},
+	{"undo", undo{Receipt: ledger.ID{1}, Serials: []uint32{6}, Reason: ledger.ReasonHost}, "27 23 83 5820 " + thirtyTwo + " 81 06 02"},
 	{"done", done{}, "02 24 80"},
 	{"earn", earn{Cert: []byte{1}, Settled: []cleared{{Settle: []byte{2}, Settled: []byte{3}}}}, "0a 3c 82 41 01 81 82 41 02 41 03"},
 	{"dues", dues{Cert: []byte{1}, Slips: [][]byte{{2}}, Settles: [][]byte{{3}, {4}}}, "0c 3d 83 41 01 81 41 02 82 41 03 41 04"},

@@ -52,6 +52,10 @@ func feeLimit(a ledger.Amount) ledger.Amount { return max(a/100, 10_000) }
 
 func withFees(a ledger.Amount) ledger.Amount { return a + feeLimit(a) }
 
+func outgoing(ref ledger.ID, inv bolt11.Invoice, request string, m ledger.Money) Outgoing {
+	return Outgoing{Ref: ref, Request: request, Hash: inv.Hash, Expires: inv.Expires, Amount: m.Amount, Open: inv.Amount == 0, MaxFee: feeLimit(m.Amount)}
+}
+
 // send sees to it that an invoice is paid once.
 func (p *Purse) send(ctx context.Context, ref ledger.ID, inv bolt11.Invoice, request string, m ledger.Money, back bool) (market.Event, error) {
 	done, err := p.alone(ctx, inv.Hash)
@@ -59,7 +63,7 @@ func (p *Purse) send(ctx context.Context, ref ledger.ID, inv bolt11.Invoice, req
 		return market.Event{}, err
 	}
 	defer done()
-	o := Outgoing{Ref: ref, Request: request, Hash: inv.Hash, Expires: inv.Expires, Amount: m.Amount, Open: inv.Amount == 0, MaxFee: feeLimit(m.Amount)}
+	o := outgoing(ref, inv, request, m)
 	if o.Sent, err = p.unused(o); err != nil {
 		return market.Event{}, err
 	}
@@ -155,6 +159,30 @@ func (p *Purse) Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to st
 	ev, err := p.send(ctx, ref, inv, to, m, true)
 	if err == nil && ev.State == market.Failed && time.Now().After(inv.Expires) {
 		return market.Event{}, fmt.Errorf("%w: %s, because %q has expired", market.ErrByHand, m, Printable(to))
+	}
+	return ev, err
+}
+
+// Returned says where money is that was to go back, and sends none. The wallet is asked, whatever we remember of it.
+func (p *Purse) Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
+	inv, err := bolt11.Parse(to)
+	if err != nil {
+		return market.Event{Ref: ref}, nil // it was never sent there
+	}
+	done, err := p.alone(ctx, inv.Hash)
+	if err != nil {
+		return market.Event{}, err
+	}
+	defer done()
+	o := outgoing(ref, inv, to, m)
+	if o.Sent, err = p.unused(o); errors.Is(err, market.ErrByHand) {
+		return market.Event{Ref: ref}, nil
+	} else if err != nil {
+		return market.Event{}, err
+	}
+	ev, err := p.judge(o, m)(p.wallet.Track(ctx, o))
+	if errors.Is(err, ErrUnknown) {
+		return market.Event{Ref: ref}, nil
 	}
 	return ev, err
 }

@@ -226,6 +226,18 @@ func TestMoneyBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	where := func(ref ledger.ID, want market.State) {
+		t.Helper()
+		ev, err := open(t, paying(alice), 1, spent).Payee.(market.Tracker).Returned(t.Context(), ref, sat(10), to)
+		if err != nil || ev.State != want {
+			t.Errorf("it is %s, %v; want %s", ev.State, err, want)
+		}
+	}
+	where(ledger.ID{1}, market.Unknown)
+	defer func() {
+		where(ledger.ID{1}, market.Settled)
+		where(ledger.ID{2}, market.Unknown)
+	}()
 	for range 2 {
 		if ev, err := refund(ledger.ID{1}, sat(10), to); err != nil || ev.State != market.Settled || ev.Received != sat(10) || sha256.Sum256(ev.Proof) == ([32]byte{}) {
 			t.Errorf("%+v, %v", ev, err)

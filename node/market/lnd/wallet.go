@@ -24,12 +24,7 @@ const (
 // A both is a payee that can send money back.
 type both struct {
 	*payee
-	out *lightning.Purse
-}
-
-// Refund sends money back.
-func (b *both) Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
-	return b.out.Refund(ctx, ref, m, to)
+	*lightning.Purse
 }
 
 // A wallet sends money. lnd pays no hash twice, and knows every payment that it was asked for.

@@ -159,10 +159,5 @@ func (p *payee) listen(ctx context.Context, at *line, news chan<- ledger.ID) err
 // A both is a payee that can send money back.
 type both struct {
 	*payee
-	out *lightning.Purse
-}
-
-// Refund sends money back.
-func (b *both) Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
-	return b.out.Refund(ctx, ref, m, to)
+	*lightning.Purse
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -196,9 +197,21 @@ func refunded(t *testing.T, ctx context.Context, b *Bench) {
 	if b.Back != nil {
 		to = b.Back(t)
 	}
+	where := func(want ...market.State) {
+		t.Helper()
+		tracker, can := b.Payee.(market.Tracker)
+		if !can { // what it may have sent nobody may send by hand
+			return
+		}
+		if ev := must(tracker.Returned(ctx, bill.Quote, bill.Total, to))(t); !slices.Contains(want, ev.State) {
+			t.Errorf("the refund is %s", ev.State)
+		}
+	}
+	where(market.Unknown)
 	first := must(r.Refund(ctx, bill.Quote, bill.Total, to))(t)
 	b.Restart(t)
 	r = b.Payee.(market.Refunder)
+	where(first.State, market.Settled)
 	if again := must(r.Refund(ctx, bill.Quote, bill.Total, to))(t); again.State != first.State || again.State == market.Failed || again.Received != first.Received {
 		t.Errorf("%+v, and again %+v", first, again)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -23,13 +22,15 @@ type Fake struct {
 	hold     bool
 	down     bool
 	deaf     bool
+	hands    bool
+	slow     bool
 	lookups  int
 	more     ledger.Amount
 	cur      ledger.Currency
 	fee      ledger.Amount
 	cost     ledger.Amount
 	payments map[ledger.ID]*payment
-	refunds  map[ledger.ID]ledger.Money
+	refunds  map[ledger.ID]*refund
 	watchers []chan market.Event
 }
 
@@ -40,9 +41,14 @@ type payment struct {
 	got    ledger.Money
 }
 
+type refund struct {
+	money ledger.Money
+	state market.State
+}
+
 // NewFake makes a rail on which nothing has happened.
 func NewFake(name string) *Fake {
-	return &Fake{Name: name, payments: map[ledger.ID]*payment{}, refunds: map[ledger.ID]ledger.Money{}}
+	return &Fake{Name: name, payments: map[ledger.ID]*payment{}, refunds: map[ledger.ID]*refund{}}
 }
 
 // Hold makes payments stay pending, until they are Released or Failed.
@@ -53,6 +59,23 @@ func (f *Fake) Down(on bool) { f.set(func() { f.down = on }) }
 
 // Lose has refunds be sent, and the answer lost.
 func (f *Fake) Lose(on bool) { f.set(func() { f.deaf = on }) }
+
+// ByHand has refunds be for a person to send.
+func (f *Fake) ByHand(on bool) { f.set(func() { f.hands = on }) }
+
+// Slow makes refunds stay on their way, until EndRefunds.
+func (f *Fake) Slow(on bool) { f.set(func() { f.slow = on }) }
+
+// EndRefunds lets every refund that is on its way arrive, or fail.
+func (f *Fake) EndRefunds(as market.State) {
+	f.set(func() {
+		for _, r := range f.refunds {
+			if r.state == market.Pending {
+				r.state = as
+			}
+		}
+	})
+}
 
 // Skew has more arrive than was asked for, or less, or another currency if cur is not empty.
 func (f *Fake) Skew(more ledger.Amount, cur ledger.Currency) {
@@ -109,7 +132,13 @@ func (f *Fake) Lookups() (n int) {
 
 // Refunds lists what was sent back, the least first.
 func (f *Fake) Refunds() (list []ledger.Money) {
-	f.set(func() { list = slices.Collect(maps.Values(f.refunds)) })
+	f.set(func() {
+		for _, r := range f.refunds {
+			if r.state == market.Settled {
+				list = append(list, r.money)
+			}
+		}
+	})
 	slices.SortFunc(list, func(a, b ledger.Money) int { return cmp.Compare(a.Amount, b.Amount) })
 	return list
 }
@@ -228,12 +257,35 @@ func (f *Fake) Refund(_ context.Context, ref ledger.ID, m ledger.Money, _ string
 	if f.down {
 		return market.Event{}, ErrDown
 	}
-	if old, sent := f.refunds[ref]; sent && old != m {
-		return market.Event{}, fmt.Errorf("%s was sent back, and now it is %s", old, m)
+	if f.hands {
+		return market.Event{}, fmt.Errorf("%w: %s", market.ErrByHand, m)
 	}
-	f.refunds[ref] = m
+	r := f.refunds[ref]
+	switch {
+	case r != nil && r.money != m:
+		return market.Event{}, fmt.Errorf("%s was sent back, and now it is %s", r.money, m)
+	case r == nil || r.state == market.Failed:
+		r = &refund{money: m, state: market.Settled}
+		if f.slow {
+			r.state = market.Pending
+		}
+		f.refunds[ref] = r
+	}
 	if f.deaf {
 		return market.Event{}, ErrDown
 	}
-	return market.Event{Ref: ref, State: market.Settled, Received: m}, nil
+	return market.Event{Ref: ref, State: r.state, Received: m}, nil
+}
+
+// Returned says where a refund is.
+func (f *Fake) Returned(_ context.Context, ref ledger.ID, m ledger.Money, _ string) (market.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down {
+		return market.Event{}, ErrDown
+	}
+	if r := f.refunds[ref]; r != nil {
+		return market.Event{Ref: ref, State: r.state, Received: m}, nil
+	}
+	return market.Event{Ref: ref}, nil
 }
