@@ -151,7 +151,7 @@ func (l *Ledger) View() (LedgerView, error) {
 	for _, b := range all {
 		v.Balances = append(v.Balances, balanceView(b))
 	}
-	raw, err := l.store.Newest()
+	raw, err := l.store.Witnessed()
 	if err != nil || raw == nil {
 		return v, err
 	}
@@ -295,9 +295,6 @@ func (l *Ledger) Audit(who doc.PublicKey) (AuditView, error) {
 	}
 	for _, d := range a.Devices {
 		device := DeviceView{Device: d.Key, Frozen: d.Frozen, Seen: []SeenView{}}
-		for _, c := range d.Seen {
-			device.Seen = append(device.Seen, SeenView{c.Log.String(), c.Size, c.Time, c.Witnesses(d.Key)})
-		}
 		v.Devices = append(v.Devices, device)
 	}
 	return v, nil
