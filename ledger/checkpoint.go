@@ -201,3 +201,6 @@ func (keysAreNames) Verifier(name string, hash uint32) (note.Verifier, error) {
 	}
 	return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
 }
+
+// Same reports whether two checkpoints say the same, whoever signed them.
+func (c Checkpoint) Same(d Checkpoint) bool { return c.text() == d.text() }

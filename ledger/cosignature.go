@@ -61,9 +61,9 @@ func bare(raw []byte, of ...Key) ([]byte, error) {
 	return note.Sign(n)
 }
 
-// joined is a checkpoint with what somebody has cosigned of it besides, unless it has maxCosignatures. What else came with that is
+// Joined is a checkpoint with what somebody has cosigned of it besides, unless it has maxCosignatures. What else came with that is
 // left out: a witness could invent others.
-func joined(raw, more []byte, by Key) ([]byte, error) {
+func Joined(raw, more []byte, by Key) ([]byte, error) {
 	n, c, err := readCheckpoint(raw)
 	if err != nil {
 		return nil, err

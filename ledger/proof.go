@@ -59,7 +59,7 @@ func (s *Store) Cosigned(raw []byte, by Key) error {
 		if old.text() != c.text() {
 			return fmt.Errorf("%w: it is not our newest checkpoint", ErrMismatch)
 		}
-		both, err := joined(own.Get(c.Log[:]), raw, by)
+		both, err := Joined(own.Get(c.Log[:]), raw, by)
 		if err != nil {
 			return err
 		}

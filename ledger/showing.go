@@ -152,9 +152,9 @@ func (s Showing) Read() (Origin, Checkpoint, error) {
 	return o, c, err
 }
 
-// judge is the rule of a witness: given what it has kept of the log of that device and epoch, nil if nothing, may it sign what
+// Judge is the rule of a witness: given what it has kept of the log of that device and epoch, nil if nothing, may it sign what
 // is shown? It says the same whenever it is asked.
-func (s Showing) judge(kept *Sighting) error {
+func (s Showing) Judge(kept *Sighting) error {
 	o, c, err := s.Read()
 	if err != nil || kept == nil {
 		return err
@@ -195,4 +195,27 @@ func (s Showing) judge(kept *Sighting) error {
 		return err
 	}
 	return forked(ForkGrowth, kept.Checkpoint, raw)
+}
+
+// Checkpoints are those that a proof is made of.
+func (p ForkProof) Checkpoints() [][]byte {
+	switch p.Kind {
+	case ForkCheckpoints:
+		return [][]byte{p.A, p.B}
+	case ForkGrowth:
+		if g, err := readGrowth(p.B); err == nil {
+			return [][]byte{p.A, g.Checkpoint}
+		}
+	}
+	return nil
+}
+
+// IsOf reports whether a proof is about a log: that one was shown in two versions, or is one of two.
+func (p ForkProof) IsOf(log ID) bool {
+	for _, raw := range [][]byte{p.Open, p.A, p.B} {
+		if e, err := ParseEntry(raw); err == nil && e.Log == log {
+			return true
+		}
+	}
+	return false
 }

@@ -16,10 +16,10 @@ type Sighting struct {
 }
 
 // Read opens a sighting, and verifies all of it but the times.
-func (s Sighting) Read() (Origin, Checkpoint, error) { return s.showing().Read() }
+func (s Sighting) Read() (Origin, Checkpoint, error) { return s.Showing().Read() }
 
-// showing is a sighting as it is shown on: nothing is proven of where it grew from.
-func (s Sighting) showing() Showing {
+// Showing is a sighting as it is shown on: nothing is proven of where it grew from.
+func (s Sighting) Showing() Showing {
 	return Showing{Open: s.Open, Growth: Growth{Checkpoint: s.Checkpoint}}
 }
 

@@ -132,10 +132,10 @@ func (w *Witness) Show(s Showing, now time.Time) (signed []byte, err error) {
 		return nil, err
 	}
 	if kept != nil { // most that is asked for needs no write
-		if err := s.judge(kept); err != nil {
+		if err := s.Judge(kept); err != nil {
 			return nil, w.caught(err)
 		}
-		if k, err := OpenCheckpoint(kept.Checkpoint); err == nil && k.Size == c.Size && k.Root == c.Root {
+		if k, err := OpenCheckpoint(kept.Checkpoint); err == nil && k.Same(c) {
 			return kept.Checkpoint, nil
 		}
 	}
@@ -160,7 +160,7 @@ func (w *Witness) Show(s Showing, now time.Time) (signed []byte, err error) {
 				return fmt.Errorf("%w: what a witness saw: %w", ErrCorrupt, err)
 			}
 		}
-		if judged = s.judge(before); judged != nil {
+		if judged = s.Judge(before); judged != nil {
 			return nil // of many that share a commit, none is to fail for another
 		}
 		if before != nil {

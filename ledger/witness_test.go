@@ -89,10 +89,10 @@ func TestCosignature(t *testing.T) {
 	}
 	// What a witness adds besides its own is not kept.
 	more := ok(Cosign(seed(4), signed, noon))
-	if both := ok(joined(raw, more, by.Public())); strings.Contains(string(both), seed(4).Public().String()) || !strings.Contains(string(both), by.Public().String()) {
+	if both := ok(Joined(raw, more, by.Public())); strings.Contains(string(both), seed(4).Public().String()) || !strings.Contains(string(both), by.Public().String()) {
 		t.Errorf("kept: %s", both)
 	}
-	if _, err := joined(raw, more, seed(5).Public()); !errors.Is(err, ErrSigner) {
+	if _, err := Joined(raw, more, seed(5).Public()); !errors.Is(err, ErrSigner) {
 		t.Errorf("by somebody who has not signed: %v", err)
 	}
 }
@@ -531,7 +531,7 @@ func FuzzShowing(f *testing.F) {
 	c.Size = 6
 	show := Showing{Open: o.Raw(), From: 5, Growth: Growth{Checkpoint: ok(SignCheckpoint(k, c)), Proof: make([]tlog.Hash, 4)}}
 	f.Add(ok(doc.Marshal(show)), ok(doc.Marshal(kept)))
-	f.Add(ok(doc.Marshal(kept.showing())), ok(doc.Marshal(kept)))
+	f.Add(ok(doc.Marshal(kept.Showing())), ok(doc.Marshal(kept)))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		var s Showing
 		var kept Sighting
@@ -539,7 +539,7 @@ func FuzzShowing(f *testing.F) {
 			return
 		}
 		var forked *ForkedError
-		if err := s.judge(&kept); errors.As(err, &forked) {
+		if err := s.Judge(&kept); errors.As(err, &forked) {
 			if _, err := forked.Proof.Verify(); err != nil {
 				t.Errorf("a fork that is none: %v", err)
 			}
