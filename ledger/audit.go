@@ -18,8 +18,7 @@ type Audit struct {
 // A Device is one of somebody else's, as this ledger knows it.
 type Device struct {
 	Key    Key
-	Frozen bool         // it signed two different things in one place, and the proof is in this ledger
-	Seen   []Checkpoint // the newest of each log of it that this node witnessed
+	Frozen bool // it signed two different things in one place, and the proof is in this ledger
 }
 
 // errUnbalanced ends an audit that found something.
@@ -88,7 +87,7 @@ func between(a Account, who Key) bool {
 	return found && name == who.String() && slices.Contains([]string{"recv", "payable", "transit", "charity", "fund", "share", "relay"}, kind)
 }
 
-// devices are those that took money for somebody, and who itself, if it is a device that was caught or witnessed.
+// devices are those that took money for somebody, and who itself, if it is a device that was caught.
 func (s *Store) devices(who Key) ([]Device, error) {
 	keys := []Key{}
 	_, err := s.scan(keyTaker+bytesOf(who), func(_ *Books, rest string) { keys = append(keys, Key([]byte(rest))) })
@@ -102,10 +101,7 @@ func (s *Store) devices(who Key) ([]Device, error) {
 		if err := s.View(func(b *Books) error { d.Frozen = b.Frozen(k); return nil }); err != nil {
 			return nil, err
 		}
-		if d.Seen, err = s.Seen(k); err != nil {
-			return nil, err
-		}
-		if k != who || d.Frozen || len(d.Seen) > 0 {
+		if k != who || d.Frozen {
 			all = append(all, d)
 		}
 	}

@@ -22,21 +22,15 @@ func TestAudit(t *testing.T) {
 	if a, err := s.Audit(seed(3).Public()); err != nil || len(a.Lines) != 0 || a.Proven != 0 {
 		t.Errorf("of a stranger: %+v, %v", a, err)
 	}
-	// What a device showed is part of it: the log of device 1003 grew to 5 entries, and then it showed another of that size.
+	// That a device was caught is part of it: the log of device 1003 grew to 5 entries, and then it showed another of that size.
 	device := seed(1003)
 	shown := func(root byte) []byte {
 		return ok(SignCheckpoint(device, Checkpoint{Log: ID{1}, Size: 5, Root: tlog.Hash{root}, Time: noon.UnixMilli()}))
 	}
-	if _, _, err := s.Witness(shown(1), device.Public(), nil); err != nil {
-		t.Fatal(err)
-	}
-	_, kept, err := s.Witness(shown(2), device.Public(), nil)
-	if !errors.Is(err, ErrFrozen) {
-		t.Fatal(err)
-	}
+	kept := shown(1)
 	s.add(t, noon, Draft{Body: &Freeze{Fork: ForkCheckpoints, By: device.Public(), A: identify(checkpointKind, kept), B: identify(checkpointKind, shown(2))}, Docs: [][]byte{kept, shown(2)}})
 	a, err = s.Audit(device.Public())
-	if err != nil || len(a.Devices) != 1 || !a.Devices[0].Frozen || len(a.Devices[0].Seen) != 1 || a.Devices[0].Seen[0].Size != 5 {
+	if err != nil || len(a.Devices) != 1 || !a.Devices[0].Frozen {
 		t.Errorf("of a device that was caught: %+v, %v", a.Devices, err)
 	}
 

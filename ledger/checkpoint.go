@@ -27,7 +27,7 @@ import (
 //	<time, unix milliseconds>
 //
 //	— <key of the log's device> <signature>
-//	— <key of a witness> <signature>
+//	— <key of a witness> <cosignature, see cosignature.go>
 //
 // The name of a signer is its key, so that who reads a note needs no list of keys to verify it.
 type Checkpoint struct {
@@ -35,7 +35,8 @@ type Checkpoint struct {
 	Size    uint64
 	Root    tlog.Hash
 	Time    int64
-	Signers []Key // whose signatures verify
+	Signers []Key      // who say that the log is theirs, and whose signatures verify
+	Seen    []Cosigner // who have seen the log grow to this, likewise
 }
 
 const (
@@ -57,15 +58,6 @@ func SignCheckpoint(k doc.PrivateKey, c Checkpoint) ([]byte, error) {
 	return note.Sign(&note.Note{Text: c.text()}, noteSigner{k})
 }
 
-// Cosign adds a signature to a checkpoint. It is for a witness that has seen the log grow to it, and for nobody else.
-func Cosign(k doc.PrivateKey, raw []byte) ([]byte, error) {
-	n, _, err := readCheckpoint(raw)
-	if err != nil {
-		return nil, err
-	}
-	return note.Sign(n, noteSigner{k})
-}
-
 // OpenCheckpoint reads a checkpoint and verifies every signature on it.
 func OpenCheckpoint(raw []byte) (Checkpoint, error) {
 	_, c, err := readCheckpoint(raw)
@@ -81,11 +73,13 @@ func SignedBy(raw []byte, device Key) (Checkpoint, error) {
 	return c, err
 }
 
-// Witnesses counts who else than the log's own device has signed.
+// Witnesses counts who else than the log's own device has seen it.
 func (c Checkpoint) Witnesses(device Key) int {
-	n := len(c.Signers)
-	if slices.Contains(c.Signers, device) {
-		n--
+	n := 0
+	for _, w := range c.Seen {
+		if w.By != device {
+			n++
+		}
 	}
 	return n
 }
@@ -106,11 +100,9 @@ func readCheckpoint(raw []byte) (*note.Note, Checkpoint, error) {
 		return nil, Checkpoint{}, err
 	}
 	for _, s := range n.Sigs {
-		k, err := doc.ParsePublicKey(s.Name)
-		if err != nil {
+		if err := c.signed(s); err != nil {
 			return nil, Checkpoint{}, err
 		}
-		c.Signers = append(c.Signers, k)
 	}
 	return n, c, nil
 }
@@ -170,10 +162,10 @@ func (c Checkpoint) Includes(e Entry, proof tlog.RecordProof) error {
 // leaf is the entry's hash in the tree.
 func (e Entry) leaf() tlog.Hash { return tlog.RecordHash(e.signed.Body) }
 
-func keyHash(k Key) uint32 {
+func keyHash(k Key, algorithm byte) uint32 {
 	h := sha256.New()
 	h.Write([]byte(k.String() + "\n"))
-	h.Write([]byte{noteAlgorithm})
+	h.Write([]byte{algorithm})
 	h.Write(k[:])
 	return binary.BigEndian.Uint32(h.Sum(nil))
 }
@@ -181,7 +173,7 @@ func keyHash(k Key) uint32 {
 type noteSigner struct{ key doc.PrivateKey }
 
 func (s noteSigner) Name() string    { return s.key.Public().String() }
-func (s noteSigner) KeyHash() uint32 { return keyHash(s.key.Public()) }
+func (s noteSigner) KeyHash() uint32 { return keyHash(s.key.Public(), noteAlgorithm) }
 func (s noteSigner) Sign(msg []byte) ([]byte, error) {
 	if !strings.HasPrefix(string(msg), checkpointOrigin) {
 		return nil, ErrKind
@@ -192,15 +184,23 @@ func (s noteSigner) Sign(msg []byte) ([]byte, error) {
 type noteVerifier Key
 
 func (v noteVerifier) Name() string                { return Key(v).String() }
-func (v noteVerifier) KeyHash() uint32             { return keyHash(Key(v)) }
+func (v noteVerifier) KeyHash() uint32             { return keyHash(Key(v), noteAlgorithm) }
 func (v noteVerifier) Verify(msg, sig []byte) bool { return ed25519.Verify(v[:], msg, sig) }
 
 type keysAreNames struct{}
 
 func (keysAreNames) Verifier(name string, hash uint32) (note.Verifier, error) {
 	k, err := doc.ParsePublicKey(name)
-	if err != nil || k.String() != name || keyHash(k) != hash {
-		return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
+	if err == nil && k.String() == name {
+		switch hash {
+		case keyHash(k, noteAlgorithm):
+			return noteVerifier(k), nil
+		case keyHash(k, cosignatureAlgorithm):
+			return cosignatureVerifier(k), nil
+		}
 	}
-	return noteVerifier(k), nil
+	return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
 }
+
+// Same reports whether two checkpoints say the same, whoever signed them.
+func (c Checkpoint) Same(d Checkpoint) bool { return c.text() == d.text() }

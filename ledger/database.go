@@ -22,13 +22,32 @@ var (
 	bucketHashes  = []byte("hashes")      // epoch (4), index as tlog has it (8) -> hash
 	bucketIndex   = []byte("index")       // see books.go
 	bucketOwn     = []byte("checkpoints") // log -> our newest checkpoint, with the cosignatures that came
-	bucketSeen    = []byte("seen")        // log -> the newest checkpoint of somebody else's log
 )
 
-var buckets = [][]byte{bucketRecords, bucketHashes, bucketIndex, bucketOwn, bucketSeen}
+var buckets = [][]byte{bucketRecords, bucketHashes, bucketIndex, bucketOwn}
 
-// openDatabase opens and prepares a database. One that is damaged may make bbolt panic, or read where no file is.
-func openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
+// openDatabase opens and prepares a database.
+func openDatabase(path string, readOnly bool) (*bbolt.DB, error) {
+	db, err := openBolt(path, readOnly)
+	if err != nil || readOnly {
+		return db, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// openBolt opens a database. One that is damaged may make bbolt panic, or read where no file is.
+func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
 	var opened *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -55,21 +74,7 @@ func openDatabase(path string, readOnly bool) (db *bbolt.DB, err error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: database: %w", ErrCorrupt, err)
 	}
-	if err := checkSize(db, opened); err != nil || readOnly {
-		if err != nil {
-			return nil, errors.Join(err, db.Close())
-		}
-		return db, nil
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range buckets {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
+	if err := checkSize(db, opened); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil

@@ -215,7 +215,7 @@ func (e Entry) checkDocs() error {
 			if len(body) == 0 { // stored elsewhere, or erased
 				continue
 			}
-		case checkpointKind:
+		case checkpointKind, growthKind:
 		default:
 			var s signedWire
 			if err := doc.Unmarshal(body, &s); err != nil {
@@ -251,6 +251,9 @@ func verifyDoc(kind string, raw []byte, own Key) error {
 		return err
 	case checkpointKind:
 		_, err := OpenCheckpoint(raw)
+		return err
+	case growthKind:
+		_, err := readGrowth(raw)
 		return err
 	}
 	open, known := documents[kind]

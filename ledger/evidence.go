@@ -14,7 +14,8 @@ type Evidence struct {
 	Entry  Entry
 	Device Key         // whose log the entry is in
 	Signed []Signature // of the entry first, then of its documents, and of the order that it is about
-	Seen   []Key       // others who have signed how the log stood, with this entry in it
+	Seen   []Cosigner  // others who have signed how the log stood, with this entry in it
+	Size   uint64      // of the log, as they have seen it; 0 if nobody has
 }
 
 // A Signature is one of them.
@@ -65,7 +66,7 @@ func (s *Store) Evidence(id ID) (Evidence, error) {
 			return ev, errors.Join(err, bad)
 		}
 	}
-	ev.Seen, err = s.witnessed(ev.Entry)
+	ev.Seen, ev.Size, err = s.witnessed(ev.Entry)
 	return ev, err
 }
 
@@ -123,27 +124,26 @@ func ordered(e Entry) ID {
 	return ID{}
 }
 
-// witnessed lists who else has signed a checkpoint of the log that has the entry in it: of the newest, whose proof is checked.
-func (s *Store) witnessed(e Entry) ([]Key, error) {
-	raw, err := s.Newest()
+// witnessed lists who else has signed a checkpoint of the log that has the entry in it, and of what size: of the newest
+// that anybody has cosigned, whose proof is checked.
+func (s *Store) witnessed(e Entry) ([]Cosigner, uint64, error) {
+	raw, err := s.Witnessed()
 	if err != nil || raw == nil {
-		return nil, err
+		return nil, 0, err
 	}
 	c, err := OpenCheckpoint(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%w: checkpoint: %w", ErrCorrupt, err)
+		return nil, 0, fmt.Errorf("%w: checkpoint: %w", ErrCorrupt, err)
 	}
 	if c.Log != e.Log || e.Seq >= c.Size {
-		return nil, nil
+		return nil, 0, nil
 	}
 	proof, err := s.ProveEntry(e.Seq, c.Size)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if err := c.Includes(e, proof); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return nil, 0, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	var device Key
-	err = s.View(func(b *Books) error { device = b.Device; return nil })
-	return slices.DeleteFunc(c.Signers, func(k Key) bool { return k == device }), err
+	return c.Seen, c.Size, nil
 }

@@ -51,15 +51,15 @@ func TestEvidence(t *testing.T) {
 	// Somebody sees the log, and signs that. What comes later they have not seen.
 	raw, _ := s.checkpointed(t)
 	witness := seed(9)
-	cosigned, err := Cosign(witness, raw)
+	cosigned, err := Cosign(witness, raw, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Cosigned(cosigned); err != nil {
+	if err := s.Cosigned(cosigned, witness.Public()); err != nil {
 		t.Fatal(err)
 	}
 	later := s.add(t, noon, railKey(1))[0]
-	if ev, err := s.Evidence(receipt); err != nil || !slices.Equal(ev.Seen, []Key{witness.Public()}) {
+	if ev, err := s.Evidence(receipt); err != nil || !slices.Equal(ev.Seen, []Cosigner{{witness.Public(), noon.Unix()}}) || ev.Size == 0 {
 		t.Errorf("seen by %v, %v", ev.Seen, err)
 	}
 	if ev, err := s.Evidence(later.ID); err != nil || len(ev.Seen) != 0 {

@@ -14,6 +14,8 @@ const (
 	ForkTickets                     // two tickets for one seat, of one generation
 	ForkCheckpoints                 // two roots of one log at one size
 	ForkReceipts                    // two receipts for one payment
+	ForkGrowth                      // two roots of one log at one size: one was signed, the other is in a longer checkpoint that was
+	ForkLogs                        // two logs of one epoch
 	forks
 )
 
@@ -28,6 +30,10 @@ func ProveFork(kind Fork, by Key, a, b []byte) error {
 		return forkedCheckpoints(by, a, b)
 	case ForkReceipts:
 		return forkedReceipts(by, a, b)
+	case ForkGrowth:
+		return forkedGrowth(by, a, b)
+	case ForkLogs:
+		return forkedLogs(by, a, b)
 	}
 	return fmt.Errorf("%w: fork %d", ErrKind, kind)
 }
@@ -85,6 +91,46 @@ func forkedCheckpoints(by Key, a, b []byte) error {
 	return nil
 }
 
+// forkedGrowth is of a log that did not grow out of what was shown of it before. That the other beginning is in the longer
+// one, the proof of growth says, which nobody needs to have signed: it leads to a root that was.
+func forkedGrowth(by Key, a, b []byte) error {
+	short, err := SignedBy(a, by)
+	if err != nil {
+		return err
+	}
+	g, err := readGrowth(b)
+	if err != nil {
+		return err
+	}
+	long, err := SignedBy(g.Checkpoint, by)
+	if err != nil {
+		return err
+	}
+	if short.Log != long.Log || short.Size >= long.Size || g.Root == short.Root {
+		return errNoFork
+	}
+	return g.follows(short.Size, long)
+}
+
+// forkedLogs is of a device that began anew in an epoch that it had begun: a new log is for the next one.
+func forkedLogs(by Key, a, b []byte) error {
+	x, err := OpenOrigin(a)
+	if err != nil {
+		return err
+	}
+	y, err := OpenOrigin(b)
+	if err != nil {
+		return err
+	}
+	if x.Device != by || y.Device != by {
+		return ErrSigner
+	}
+	if x.Epoch != y.Epoch || x.Log == y.Log {
+		return errNoFork
+	}
+	return nil
+}
+
 // forkedReceipts is of a payee that tells two buyers that one payment was theirs.
 func forkedReceipts(by Key, a, b []byte) error {
 	x, _, err := OpenDocument[Receipt](a)
@@ -107,7 +153,11 @@ func forkedReceipts(by Key, a, b []byte) error {
 func (*Freeze) Kind() Kind { return KindFreeze }
 
 func (f *Freeze) names() []name {
-	kind := [forks]string{ForkEntries: entryKind, ForkTickets: Ticket{}.kind(), ForkCheckpoints: checkpointKind, ForkReceipts: Receipt{}.kind()}[f.Fork%forks]
+	kind := [forks]string{ForkEntries: entryKind, ForkTickets: Ticket{}.kind(), ForkCheckpoints: checkpointKind, ForkReceipts: Receipt{}.kind(),
+		ForkGrowth: checkpointKind, ForkLogs: entryKind}[f.Fork%forks]
+	if f.Fork == ForkGrowth {
+		return []name{{kind, f.A}, {growthKind, f.B}}
+	}
 	return []name{{kind, f.A}, {kind, f.B}}
 }
 

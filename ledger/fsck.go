@@ -347,7 +347,7 @@ func (r *replica) write(tx *bbolt.Tx) error {
 	return w.write(&draft{values: r.index.values, records: r.index.records})
 }
 
-// readCheckpoints saves from a damaged database what no entry tells: which checkpoints were signed and seen.
+// readCheckpoints saves from a damaged database what no entry tells: which checkpoints were signed.
 func readCheckpoints(path string, r *replica) (kept map[string]map[string][]byte) {
 	kept = map[string]map[string][]byte{}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -358,7 +358,7 @@ func readCheckpoints(path string, r *replica) (kept map[string]map[string][]byte
 	}
 	defer db.Close()
 	_ = db.View(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketOwn, bucketSeen} {
+		for _, name := range [][]byte{bucketOwn} {
 			values := map[string][]byte{}
 			kept[string(name)] = values
 			bucket := tx.Bucket(name)
@@ -367,7 +367,7 @@ func readCheckpoints(path string, r *replica) (kept map[string]map[string][]byte
 			}
 			err := bucket.ForEach(func(k, v []byte) error {
 				c, err := OpenCheckpoint(v)
-				if err == nil && (!bytes.Equal(name, bucketOwn) || r.consistent(c) == nil) {
+				if err == nil && r.consistent(c) == nil {
 					values[string(k)] = bytes.Clone(v)
 				}
 				return nil

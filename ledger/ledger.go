@@ -17,7 +17,8 @@
 //   - An entry is on disk before Append returns, and so before anybody else can hear of it.
 //
 // The package opens no sockets, reads no clock and starts no goroutine that outlives a call. bbolt is
-// known to database.go, which opens it and writes it, and to store.go, proof.go and fsck.go, which read in its transactions.
+// known to database.go, which opens it and writes it, to store.go, proof.go and fsck.go, which read in its transactions, and to
+// witness.go and witnessed.go, whose database is another.
 package ledger
 
 import (

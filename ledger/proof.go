@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -45,8 +44,8 @@ func (s *Store) Checkpoint(now time.Time) ([]byte, error) {
 	return raw, err
 }
 
-// Cosigned keeps a checkpoint of ours that came back from a witness, if it is the newest.
-func (s *Store) Cosigned(raw []byte) error {
+// Cosigned keeps what a witness has signed of a checkpoint of ours, if that is the newest.
+func (s *Store) Cosigned(raw []byte, by Key) error {
 	c, err := SignedBy(raw, s.key.Public())
 	if err != nil {
 		return err
@@ -60,35 +59,15 @@ func (s *Store) Cosigned(raw []byte) error {
 		if old.text() != c.text() {
 			return fmt.Errorf("%w: it is not our newest checkpoint", ErrMismatch)
 		}
-		if len(c.Signers) <= len(old.Signers) {
-			return nil
-		}
-		return own.Put(c.Log[:], raw)
-	})
-}
-
-// Witness signs a checkpoint of somebody else's log, if the log only grew since the last one that was seen. What it
-// signs is on disk before it is returned. An ErrFrozen comes with the checkpoint that this one contradicts.
-func (s *Store) Witness(raw []byte, device Key, proof tlog.TreeProof) (cosigned, kept []byte, err error) {
-	c, err := SignedBy(raw, device)
-	if err != nil {
-		return nil, nil, err
-	}
-	err = s.update(func(tx *bbolt.Tx) error {
-		seen := tx.Bucket(bucketSeen)
-		key := slices.Concat(c.Log[:], device[:])
-		kept = bytes.Clone(seen.Get(key))
-		newest, err := see(kept, raw, device, proof)
+		both, err := Joined(own.Get(c.Log[:]), raw, by)
 		if err != nil {
 			return err
 		}
-		return seen.Put(key, newest)
+		if err := own.Put(witnessedKey(c.Log), both); err != nil {
+			return err
+		}
+		return own.Put(c.Log[:], both)
 	})
-	if err != nil {
-		return nil, kept, err
-	}
-	cosigned, err = Cosign(s.key, raw)
-	return cosigned, kept, err
 }
 
 // ProveEntry proves that an entry is in the log at a size; with the checkpoint of that size it needs no trust.
@@ -134,66 +113,71 @@ func (s *Store) tree(size uint64, f func(tlog.HashReader) error) error {
 	})
 }
 
+// witnessedKey is where the newest checkpoint of a log is that anybody has cosigned: the next one is signed before it is.
+func witnessedKey(log ID) []byte { return append(log[:], 'w') }
+
 // Newest returns our newest checkpoint of this log with the cosignatures that came, nil if none was signed.
 func (s *Store) Newest() ([]byte, error) {
+	return s.checkpointAt(func(log ID) []byte { return log[:] })
+}
+
+// Witnessed returns the newest checkpoint of this log that others have cosigned, nil if there is none.
+func (s *Store) Witnessed() ([]byte, error) { return s.checkpointAt(witnessedKey) }
+
+func (s *Store) checkpointAt(key func(log ID) []byte) ([]byte, error) {
 	var raw []byte
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		b, err := newBooks(txIndex{tx})
 		if err == nil {
-			raw = bytes.Clone(tx.Bucket(bucketOwn).Get(b.Log[:]))
+			raw = bytes.Clone(tx.Bucket(bucketOwn).Get(key(b.Log)))
 		}
 		return err
 	})
 	return raw, err
 }
 
-// Seen returns the newest checkpoint of each log of a device that this node has witnessed.
-func (s *Store) Seen(device Key) ([]Checkpoint, error) {
-	var all []Checkpoint
-	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketSeen).ForEach(func(k, raw []byte) error {
-			if !bytes.HasSuffix(k, device[:]) {
-				return nil
-			}
-			c, err := SignedBy(raw, device)
-			all = append(all, c)
-			return err
-		})
-	})
-	return all, err
-}
-
-// CheckSeen refuses a log that is behind a checkpoint of it that somebody else kept: then this is an old copy, and to
-// go on would sign two different things in one place. The way out is a new epoch, by Restore.
+// CheckSeen holds this log to a checkpoint of it that somebody else has. If it is behind that one, or another, then this is an old
+// copy, and to go on would sign two different things in one place. The way out is a new epoch, by Restore.
 func (s *Store) CheckSeen(raw []byte) error {
 	c, err := SignedBy(raw, s.key.Public())
 	if err != nil {
 		return err
 	}
-	return s.View(func(b *Books) error {
-		if c.Log == b.Log && c.Size > b.Size {
-			return fmt.Errorf("%w: %d entries here, %d there", ErrRolledBack, b.Size, c.Size)
-		}
+	var log ID
+	var size uint64
+	if err := s.View(func(b *Books) error { log, size = b.Log, b.Size; return nil }); err != nil {
+		return err
+	}
+	if c.Log != log {
 		return nil
-	})
+	}
+	if c.Size > size {
+		return fmt.Errorf("%w: %d entries here, %d there", ErrRolledBack, size, c.Size)
+	}
+	root, err := s.root(c.Size)
+	if err != nil {
+		return err
+	}
+	if root != c.Root {
+		return fmt.Errorf("%w: its first %d entries were others when they were signed", ErrRolledBack, c.Size)
+	}
+	return nil
 }
 
-// A witness keeps, of every log of somebody else, the newest checkpoint that it has seen. What it has signed once
-// it never contradicts.
-//
-// see returns the checkpoint to keep: the newer one, if the log grew to it. An error that is ErrFrozen means that the
-// log's owner has shown two different logs.
-func see(kept, raw []byte, device Key, proof tlog.TreeProof) ([]byte, error) {
-	c, err := SignedBy(raw, device)
-	if err != nil || kept == nil {
-		return raw, err
+// Doubt ends all writing, for a log that CheckSeen refuses: each further entry would be proof against this device.
+func (s *Store) Doubt(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken == nil {
+		s.broken = err
 	}
-	from, err := SignedBy(kept, device)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the checkpoint that was kept: %w", ErrCorrupt, err)
-	}
-	if err := c.Grows(from, proof); err != nil {
-		return nil, err
-	}
-	return raw, nil
+}
+
+// root is that of the first entries of this log.
+func (s *Store) root(size uint64) (root tlog.Hash, err error) {
+	err = s.tree(size, func(r tlog.HashReader) (err error) {
+		root, err = tlog.TreeHash(int64(size), r)
+		return err
+	})
+	return root, err
 }

@@ -39,6 +39,7 @@ var explained = []struct {
 	{room.ErrNoTicket, *errTicketOnly},
 	{room.ErrNoSubscriber, *errSubscribersOnly},
 	{room.ErrOpenRoom, UserError{"open_room", "Everybody may come into this room: there is no guest list, and no key to keep."}},
+	{ledger.ErrRolledBack, explainedOldCopy},
 	{ledger.ErrSoldOut, UserError{"sold_out", "The tickets are sold out."}},
 	{ledger.ErrLimit, UserError{"ticket_limit", "One buyer may not have so many."}},
 	{ledger.ErrNotOnSale, UserError{"not_on_sale", "Tickets to this room are not on sale now."}},

@@ -73,6 +73,8 @@ func (l *Ledger) Evidence(id string) (EvidenceView, error) {
 		}
 		v.Signed = append(v.Signed, one)
 	}
-	v.Witnesses = append(v.Witnesses, ev.Seen...)
+	for _, c := range ev.Seen {
+		v.Witnesses = append(v.Witnesses, c.By)
+	}
 	return v, nil
 }

@@ -32,7 +32,11 @@ func (h *Home) hasLedger() bool {
 }
 
 // A Ledger is the ledger of a home as its person reads it. The nil Ledger has no entries: nothing was bought, sold or given.
-type Ledger struct{ store *ledger.Store }
+type Ledger struct {
+	store *ledger.Store
+	seen  *ledger.Witness // what this node has seen of others, nil if nothing
+	own   bool            // it is ours to close
+}
 
 // OpenLedger opens the ledger of a home, nil if there is none.
 func OpenLedger(h *Home, now time.Time) (*Ledger, error) {
@@ -43,7 +47,11 @@ func OpenLedger(h *Home, now time.Time) (*Ledger, error) {
 	if err != nil {
 		return nil, ledgerError(err)
 	}
-	return &Ledger{s}, nil
+	seen, err := heldWitness(h)
+	if err != nil {
+		return nil, errors.Join(ledgerError(err), s.Close())
+	}
+	return &Ledger{s, seen, true}, nil
 }
 
 // ledgerError says what to do about a ledger that cannot be read.
@@ -62,6 +70,9 @@ func (l *Ledger) Close() error {
 	if l == nil {
 		return nil
 	}
+	if l.seen != nil && l.own {
+		return errors.Join(l.seen.Close(), l.store.Close())
+	}
 	return l.store.Close()
 }
 
@@ -72,7 +83,8 @@ func (n *Node) Ledger() (*Ledger, error) {
 	if n.shop.store == nil {
 		return nil, n.shop.err
 	}
-	return &Ledger{n.shop.store}, nil
+	seen, _ := n.seenLogs() // why not is in the log; the ledger is read without
+	return &Ledger{n.shop.store, seen, false}, nil
 }
 
 // A LedgerView is a ledger at a glance. Of none, everything is empty.
@@ -151,7 +163,7 @@ func (l *Ledger) View() (LedgerView, error) {
 	for _, b := range all {
 		v.Balances = append(v.Balances, balanceView(b))
 	}
-	raw, err := l.store.Newest()
+	raw, err := l.store.Witnessed()
 	if err != nil || raw == nil {
 		return v, err
 	}
@@ -295,9 +307,6 @@ func (l *Ledger) Audit(who doc.PublicKey) (AuditView, error) {
 	}
 	for _, d := range a.Devices {
 		device := DeviceView{Device: d.Key, Frozen: d.Frozen, Seen: []SeenView{}}
-		for _, c := range d.Seen {
-			device.Seen = append(device.Seen, SeenView{c.Log.String(), c.Size, c.Time, c.Witnesses(d.Key)})
-		}
 		v.Devices = append(v.Devices, device)
 	}
 	return v, nil
@@ -328,6 +337,11 @@ func RestoreLedger(h *Home, backup string, newest []byte, setAside bool, now tim
 			return nil, "", err
 		}
 		aside = h.path(ledgerFolder + ".replaced-" + now.UTC().Format("20060102T150405.000"))
+	}
+	if newest == nil {
+		if newest, err = aheadOf(h, backup); err != nil {
+			return nil, "", err
+		}
 	}
 	made := o
 	made.Dir = h.path(ledgerFolder + ".new")
@@ -377,6 +391,26 @@ func outlived(o ledger.Options, backup string, newest []byte) ([]byte, error) {
 		newest, _ = s.Newest() // an error is none
 	}
 	return newest, nil
+}
+
+// aheadOf is the checkpoint of a backup's log that others have shown to this node, if there is more in that than in the backup.
+func aheadOf(h *Home, backup string) ([]byte, error) {
+	w, err := heldWitness(h)
+	if err != nil || w == nil {
+		return nil, err
+	}
+	of, err := ledger.CheckBackup(backup)
+	if err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	raw, err := w.IsAhead(of.Head.Log)
+	if err = errors.Join(err, w.Close()); err != nil || raw == nil {
+		return nil, err
+	}
+	if c, err := ledger.OpenCheckpoint(raw); err != nil || c.Size <= of.Head.Size {
+		return nil, err
+	}
+	return raw, nil
 }
 
 // A HealthView is what fsck found, and did.

@@ -41,6 +41,9 @@ func (n *Node) Market() (*market.Market, error) {
 		n.shop.err = ledgerError(err)
 		return nil, n.shop.err
 	}
+	if err := n.witness.Remembered(store); err != nil {
+		n.o.Log.Error("what others saw of the ledger is not known", "err", err)
+	}
 	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.openRails(store),
 		Credit: n.credit(store), Vouched: n.vouched, Via: n.dialOnStage, Tipped: n.tipped, Place: n.home.charity})
 	if err != nil {
@@ -50,7 +53,7 @@ func (n *Node) Market() (*market.Market, error) {
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
 		return nil, errors.Join(err, store.Close())
 	}
-	if err := n.signAddress(m, time.Now()); err != nil {
+	if err := n.signAddress(m, time.Now()); err != nil && !errors.Is(err, ledger.ErrRolledBack) {
 		return nil, errors.Join(err, store.Close())
 	}
 	n.mu.Lock()
@@ -62,6 +65,7 @@ func (n *Node) Market() (*market.Market, error) {
 	n.shop.market.Store(m)
 	n.wg.Go(func() { m.Run(n.ctx) })
 	n.wg.Go(func() { n.keepPapersAway(n.ctx, m) })
+	n.watchLedger(store)
 	return m, nil
 }
 

@@ -31,6 +31,7 @@ import (
 	"salon/ledger/doc"
 	"salon/node/market"
 	"salon/node/udp"
+	"salon/node/witness"
 	"salon/relay"
 	"salon/room"
 )
@@ -67,6 +68,7 @@ type Node struct {
 	relay    *policy // nil if we are no relay
 	lending  lending
 	shop     shop
+	witness  witnessing
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -152,8 +154,9 @@ func (n *Node) start() error {
 	}
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
+	n.newWitnessing()
 	n.openShop()
-	for proto, serve := range map[protocol.ID]func(network.Stream){market.Protocol: n.serveTicket, protoLane: n.serveLane} {
+	for proto, serve := range map[protocol.ID]func(network.Stream){market.Protocol: n.serveTicket, protoLane: n.serveLane, witness.Protocol: n.serveWitness} {
 		n.host.SetStreamHandler(proto, func(s network.Stream) {
 			n.serve(s, func(s network.Stream) func() { serve(s); return nil })
 		})
@@ -227,7 +230,7 @@ func (n *Node) Close() error {
 	if n.book != nil {
 		err = errors.Join(err, n.book.Save())
 	}
-	err = errors.Join(err, n.closeShop())
+	err = errors.Join(err, n.closeShop(), n.closeWitness())
 	n.home.Close()
 	n.o.Log.Info("node ended", "err", err)
 	return err
