@@ -62,7 +62,10 @@ type Options struct {
 	Wishes     []byte
 	KeepWishes func(raw []byte) error
 	Told       func(Wish)
-	Log        *slog.Logger // nil means discard
+	// Wanted hears of how many people waited for tickets to a room of this node's person while it could not be reached. It must
+	// not call the market.
+	Wanted func(room ledger.Room, people int)
+	Log    *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -97,13 +100,14 @@ type Market struct {
 	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
 	wishes  []Wish                             // at most maxWishes
 	trying  string                             // the wish that is being bought
+	waits   map[ledger.Room]map[string]bool    // by room of ours: peers whose wishes waited for us
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, o: o}
+		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, waits: map[ledger.Room]map[string]bool{}, o: o}
 	for name, r := range o.Rails {
 		m.rails[name] = r
 	}

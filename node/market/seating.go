@@ -53,8 +53,9 @@ type paid struct {
 	money       ledger.Money
 	back        ledger.Amount // of it, that went back
 	seats, void uint32
-	kept        uint32 // of the void ones, those whose money is kept
-	others      bool   // somebody else took the money
+	kept        uint32     // of the void ones, those whose money is kept
+	others      bool       // somebody else took the money
+	by          ledger.Key // the device that sold it
 	dues        []due
 }
 
@@ -127,7 +128,7 @@ func (s *seating) sold(e ledger.Entry, rawReceipt []byte, tickets int, others bo
 	if err != nil || tickets == 0 {
 		return
 	}
-	p := &paid{rail: r.Rail, money: r.Paid, seats: uint32(tickets), others: others}
+	p := &paid{rail: r.Rail, money: r.Paid, seats: uint32(tickets), others: others, by: r.By}
 	for _, raw := range e.Docs[len(e.Docs)-tickets:] {
 		at := s.issue(raw, receipt)
 		if at == nil {

@@ -61,6 +61,7 @@ var vectors = []struct {
 	{"accounted", accounted{News: []deed{{What: deedRefunded, Docs: [][]byte{{1}}}}}, "09 22 82 81 82 02 81 41 01 f4"},
 	{"undo", undo{Receipt: ledger.ID{1}, Reason: ledger.ReasonHost}, "25 23 82 5820 " + thirtyTwo + " 02"},
 	{"done", done{}, "02 24 80"},
+	{"waited", waited{Room: ledger.Room{0xaa}}, "13 25 81 50 aa000000 00000000 00000000 00000000"},
 }
 
 func TestMessages(t *testing.T) {
