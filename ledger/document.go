@@ -67,6 +67,7 @@ const (
 	maxAddress  = 1024 // bytes of an address on a rail
 	maxProof    = 256  // bytes
 	maxName     = 64   // runes of a class or a tier
+	MaxTax      = 64   // runes of what a seller states of tax
 	maxCount    = 256  // tickets of one order
 	MaxSeats    = 100_000
 	maxLifetime = 24 * time.Hour // of an order or a quote

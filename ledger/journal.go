@@ -16,6 +16,7 @@ type Line struct {
 	Rail     string  // empty if no money moves, or is asked for
 	Sum      Money   // what it is about, as the documents say; no money if it is about none
 	Name     string  // of an offer
+	Tax      string  // that is stated, if there is any
 	Count    uint32  // of tickets, seats or periods
 	Postings []Posting
 	Cur      Currency // of the postings
@@ -142,7 +143,7 @@ func (b *Books) line(e Entry) (Line, error) {
 	case *RailKey:
 		l.Rail = body.Rail
 	case *Offer:
-		l.Name, l.Sum, l.Count = body.Name, body.Price, body.Seats
+		l.Name, l.Sum, l.Count, l.Tax = body.Name, body.Price, body.Seats, body.Tax
 	case *Allot:
 		l.With, l.Count = body.Payee, body.To-body.From
 	case *Reserve:
@@ -259,6 +260,7 @@ func (l *Line) paid(b *Books, receipt ID, with func(Order) Key) error {
 		return err
 	}
 	l.Purpose, l.With, l.Rail, l.Sum = p.order.Purpose, with(p.order), p.receipt.Rail, p.receipt.Paid
+	l.Tax = p.receipt.Tax
 	return nil
 }
 

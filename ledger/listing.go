@@ -15,6 +15,14 @@ type Listed struct {
 	Seller Key // the device that sells
 }
 
+// First names the offer, whatever its version.
+func (l Listed) First() ID {
+	if l.Offer.Version == 1 {
+		return l.ID
+	}
+	return l.Offer.First
+}
+
 // Open verifies a listing: the host's device signed the offer, and the allotment if somebody else sells it.
 func (l Listing) Open(now time.Time) (Listed, error) {
 	cert, err := doc.OpenCert(l.Cert, now)

@@ -12,6 +12,9 @@ func (o *Offer) check() error {
 	if err := checkText("name", o.Name, maxName); err != nil {
 		return err
 	}
+	if err := checkTax(o.Tax); err != nil {
+		return err
+	}
 	if err := checkWindow(o.SaleFrom, o.SaleTo); err != nil {
 		return err
 	}
@@ -33,6 +36,14 @@ func (o *Offer) check() error {
 		return fieldError("first free serial %d of %d", o.FirstFree, o.Seats)
 	}
 	return checkShares(o.Split)
+}
+
+// checkTax takes what a seller states of tax: a line of text, or nothing.
+func checkTax(line string) error {
+	if line == "" {
+		return nil
+	}
+	return checkText("tax", line, MaxTax)
 }
 
 func (o *Offer) apply(b *Books, e Entry) error {

@@ -24,6 +24,9 @@ func (r Receipt) check() error {
 	if r.Order.IsZero() || r.Quote.IsZero() || r.By.IsZero() {
 		return fieldError("order, quote or signer is missing")
 	}
+	if err := checkTax(r.Tax); err != nil {
+		return err
+	}
 	return checkTimes(r.Time)
 }
 

@@ -47,6 +47,9 @@ func (r *Report) apply(b *Books, _ Entry) error {
 	if err != nil || price != p.quote.Price.Amount || o.Price.Cur != p.quote.Price.Cur || int(p.order.Count) != len(r.Tickets) {
 		return mismatch("sold for another price, or other seats")
 	}
+	if p.receipt.Tax != o.Tax {
+		return errTax
+	}
 	if err := b.prove(p.receipt.Rail, p.receipt.Proof, r.Receipt); err != nil {
 		return err
 	}

@@ -249,13 +249,18 @@ func (s *Sale) apply(b *Books, e Entry) error {
 	b.save(keyOrder+p.receipt.Order.key(), p.receipt.Quote) // even if another was made since
 	b.save(keyReceipt+s.Receipt.key(), receiptState{Seats: uint32(len(s.Tickets)), Good: uint32(len(s.Tickets))})
 	var o Offer
-	switch p.order.Purpose {
-	case ForTickets:
-		return s.tickets(b, p, st)
-	case ForSubscription:
+	if !p.order.Offer.IsZero() {
 		if o, err = b.offer(p.order.Offer); err != nil {
 			return err
 		}
+	}
+	if p.receipt.Tax != o.Tax {
+		return errTax
+	}
+	switch p.order.Purpose {
+	case ForTickets:
+		return s.tickets(b, o, p, st)
+	case ForSubscription:
 		b.renew(p, st)
 	}
 	if len(s.Tickets) > 0 {
@@ -264,12 +269,10 @@ func (s *Sale) apply(b *Books, e Entry) error {
 	return p.post(b, offerState{}, o)
 }
 
+var errTax = mismatch("the receipt states another tax than the offer")
+
 // tickets issues the seats of a sale: those that its quote holds or, when the payment came too late for them, others.
-func (s *Sale) tickets(b *Books, p paid, st quoteState) error {
-	o, err := b.offer(p.order.Offer)
-	if err != nil {
-		return err
-	}
+func (s *Sale) tickets(b *Books, o Offer, p paid, st quoteState) error {
 	state, _ := load[offerState](b, keyOffer+st.Offer.key())
 	state.lapse(b, st.Offer)
 	b.save(keyOffer+st.Offer.key(), state)
@@ -281,6 +284,7 @@ func (s *Sale) tickets(b *Books, p paid, st quoteState) error {
 	case len(s.Tickets) == 0: // too late, and to be refunded
 		serials = nil
 	default:
+		var err error
 		if state, err = b.sellable(st.Offer); err != nil {
 			return err
 		}

@@ -293,6 +293,37 @@ func TestOrdersThatAreRefused(t *testing.T) {
 	}
 }
 
+// What an offer states of tax is on its receipts, in the version that was ordered, and in the lines of the books.
+func TestTaxIsOnTheReceipt(t *testing.T) {
+	ana := newNode(t, 1)
+	o := evening(5, eur(500))
+	o.Tax = "incl. 19 % VAT"
+	offer := ana.must(o)
+	for _, want := range []string{"incl. 19 % VAT", ""} {
+		sold, err := ana.buy(seed(2), offer, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _, err := OpenDocument[Receipt](sold.Receipt)
+		if err != nil || r.Tax != want {
+			t.Errorf("the receipt states %q, not %q, %v", r.Tax, want, err)
+		}
+		e, err := parseRecord(ana.index.records[len(ana.index.records)-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := ana.books.line(e)
+		if err != nil || l.Tax != want {
+			t.Errorf("the line states %q, not %q, %v", l.Tax, want, err)
+		}
+		next := *o
+		next.First, next.Version, next.Tax = offer.ID, 2, ""
+		if want != "" {
+			offer = ana.must(&next)
+		}
+	}
+}
+
 // Attack: a seller, or code gone wrong, appends a sale that its quote does not bear out (invariants I8 and I10).
 func TestSalesThatAreRefused(t *testing.T) {
 	ana, bo := newNode(t, 1), seed(2)
@@ -319,6 +350,7 @@ func TestSalesThatAreRefused(t *testing.T) {
 		{"more money", func(r *Receipt) { r.Paid.Amount++ }, nil, ErrMismatch},
 		{"dollars for euros", func(r *Receipt) { r.Paid.Cur = "USD" }, nil, ErrMismatch},
 		{"another rail", func(r *Receipt) { r.Rail = "lnd" }, nil, ErrMismatch},
+		{"a tax that the offer does not state", func(r *Receipt) { r.Tax = "incl. 19 % VAT" }, nil, ErrMismatch},
 		{"another order", func(r *Receipt) { r.Order[0]++ }, nil, ErrUnknown},
 		{"a payment that backs another receipt", func(r *Receipt) { r.Proof = paid.Proof }, nil, ErrPaid},
 		{"a seat that is taken", nil, func(t *Ticket) { t.Serial = 0; t.Gen = 2 }, ErrMismatch},

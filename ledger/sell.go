@@ -172,6 +172,13 @@ func (b *Books) Sell(k doc.PrivateKey, pay Payment) (Sold, []Draft, error) {
 		}
 		r.Proof, sale.IOU = iou[:], iou
 	}
+	if !order.Offer.IsZero() {
+		o, err := b.offer(order.Offer)
+		if err != nil {
+			return Sold{}, nil, err
+		}
+		r.Tax = o.Tax
+	}
 	var sold Sold
 	if sold.Receipt, sale.Receipt, err = Sign(k, r); err != nil {
 		return Sold{}, nil, err

@@ -76,6 +76,7 @@ type Receipt struct {
 	Paid  Money  `cbor:"6,keyasint"` // price and fee
 	Cost  Amount `cbor:"7,keyasint,omitempty"`
 	Time  int64  `cbor:"8,keyasint"`
+	Tax   string `cbor:"9,keyasint,omitempty"` // that of the offer
 }
 
 // A Ticket is signed by the seller's device: this key may enter this room.
@@ -255,6 +256,7 @@ type Offer struct {
 	Period    int64   `cbor:"14,keyasint,omitempty"` // of a subscription, in seconds
 	Split     []Share `cbor:"15,keyasint,omitempty"`
 	FirstFree uint32  `cbor:"16,keyasint,omitempty"` // after a restore: serials below may be sold already
+	Tax       string  `cbor:"17,keyasint,omitempty"` // what the seller states of tax, for people; the price is what is paid
 }
 
 // An Allot lets another device sell serials of an offer.

@@ -188,6 +188,7 @@ type Terms struct {
 	SaleTo   *int64
 	RefundTo *int64
 	Starts   *int64 // puts the room off, or earlier: when its doors open. Every ticket stays good
+	Tax      *string
 }
 
 // OfferTickets changes what is on sale of a room of this node's person.
@@ -195,6 +196,13 @@ func (n *Node) OfferTickets(ref string, t Terms) (OfferView, error) {
 	of, m, err := n.ownRoom(ref)
 	if err != nil {
 		return OfferView{}, err
+	}
+	if t.Tax != nil {
+		line, err := taxLine(*t.Tax)
+		if err != nil {
+			return OfferView{}, err
+		}
+		t.Tax = &line
 	}
 	var cur ledger.Currency
 	l, err := m.Revise(of, 0, func(o *ledger.Offer) {
@@ -219,6 +227,9 @@ func (t Terms) change(o *ledger.Offer) {
 		if one.from != nil {
 			*one.to = *one.from
 		}
+	}
+	if t.Tax != nil {
+		o.Tax = *t.Tax
 	}
 	if t.Starts != nil {
 		o.Ends = *t.Starts + ticketsFor.Milliseconds()

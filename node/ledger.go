@@ -190,6 +190,7 @@ type EntryView struct {
 	Rail     string        `json:"rail,omitempty"`
 	Sum      string        `json:"sum,omitempty"` // what it is about, such as "5 EUR"
 	Name     string        `json:"name,omitempty"`
+	Tax      string        `json:"tax,omitempty"`   // as the seller states it
 	Count    uint32        `json:"count,omitempty"` // tickets, seats, periods, parts
 	Gross    string        `json:"gross,omitempty"` // income; below zero what was spent. These four are there if money is booked
 	Fee      string        `json:"fee,omitempty"`   // the rail's
@@ -205,7 +206,7 @@ type PostingView struct {
 }
 
 func entryView(l ledger.Line) EntryView {
-	v := EntryView{Number: l.Number, Epoch: l.Epoch, Height: l.Entry.Seq, ID: l.Entry.ID.String(), Time: l.Entry.Time, Kind: l.Entry.Kind.String(), With: l.With, Rail: l.Rail, Name: l.Name, Count: l.Count}
+	v := EntryView{Number: l.Number, Epoch: l.Epoch, Height: l.Entry.Seq, ID: l.Entry.ID.String(), Time: l.Entry.Time, Kind: l.Entry.Kind.String(), With: l.With, Rail: l.Rail, Name: l.Name, Tax: l.Tax, Count: l.Count}
 	if l.Purpose != 0 {
 		v.Purpose = l.Purpose.String()
 	}

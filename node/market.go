@@ -23,6 +23,10 @@ type shop struct {
 	sellers *sellerBook
 	asked   atomic.Bool // a stream is being read that may want this node to sell
 	rails   railSet
+	gather  time.Duration // see wantedGather
+
+	waitsMu sync.Mutex           // guards the field below; taken last
+	waits   map[ledger.Room]bool // rooms whose host is to hear soon how many waited
 
 	mu    sync.Mutex // guards the fields below; held while the ledger opens
 	store *ledger.Store
@@ -171,6 +175,7 @@ type Sale struct {
 	Seats uint32
 	// Credit is how much a buyer may owe in all, in the currency of the price. The zero Money leaves that as it is.
 	Credit ledger.Money
+	Tax    string // what the host states of tax, such as "incl. 19 % VAT"; empty for nothing
 }
 
 // ticketsFor is how long after its doors open the tickets of a room are good.
@@ -180,6 +185,10 @@ const ticketsFor = 24 * time.Hour
 func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 	if s.Price.Amount == 0 || s.Seats == 0 || s.Seats > ledger.MaxSeats || !s.Credit.IsZero() && s.Credit.Cur != s.Price.Cur {
 		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats; what buyers may owe is of the same currency.", ledger.MaxSeats)}
+	}
+	tax, err := taxLine(s.Tax)
+	if err != nil {
+		return err
 	}
 	m, err := n.Market()
 	if err != nil {
@@ -194,9 +203,18 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 	if c.Starts != 0 {
 		doors = time.UnixMilli(c.Starts)
 	}
-	_, err = m.Offer(ledger.Offer{Version: 1, Room: ledger.Room(c.Room), Name: "Ticket", Price: s.Price, Seats: s.Seats,
+	_, err = m.Offer(ledger.Offer{Version: 1, Room: ledger.Room(c.Room), Name: "Ticket", Price: s.Price, Seats: s.Seats, Tax: tax,
 		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: []ledger.Share{{Cut: ledger.CutRelays, BasisPoints: 200}}})
 	return err
+}
+
+// taxLine is what somebody states of tax as the ledger takes it.
+func taxLine(line string) (string, error) {
+	clean, err := doc.CleanText(line, ledger.MaxTax)
+	if err != nil {
+		return "", &UserError{Code: "bad_tax", Text: fmt.Sprintf("A tax line has at most %d visible characters, such as: incl. 19 %% VAT.", ledger.MaxTax)}
+	}
+	return clean, nil
 }
 
 // ticketTo is a ticket that this node has to a room, nil if it has none, and the key that holds it, zero if the person does.

@@ -69,6 +69,7 @@ type Node struct {
 	lending  lending
 	shop     shop
 	witness  witnessing
+	sealing  sync.Mutex // held while keys are exported; taken first
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -124,7 +125,7 @@ func (n *Node) start() error {
 	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
 		n.o.Log.Warn("list of people damaged", "err", err)
 	}
-	n.shop.sellers = openSellers(n.home)
+	n.shop.sellers, n.shop.gather = openSellers(n.home), wantedGather
 	if n.passes, err = openPasses(n.home); err != nil {
 		n.o.Log.Warn("passes damaged", "err", err)
 	}
@@ -478,6 +479,9 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	}
 	if err := r.begin(s.StageOnly, now); err != nil {
 		return nil, err
+	}
+	if err := n.home.hosted(); err != nil {
+		n.o.Log.Warn("settings not kept", "err", err) // the person is asked to save their keys later then
 	}
 	return r, nil
 }

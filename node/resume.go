@@ -35,8 +35,9 @@ func (n *Node) Notices() []string {
 
 func (n *Node) notice(text string) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.notices = append(n.notices, text)
+	n.mu.Unlock()
+	n.watch.tell(Change{Kind: StatusChanged})
 }
 
 // takeKept is those rooms of what a crash left that want says, nil all, and in which somebody may still wait. Each is taken

@@ -93,32 +93,47 @@ func SafeKeys(dir, path, passphrase string, backup func(io.Writer) error, now ti
 	if utf8.RuneCountInString(passphrase) < PassphraseLeast {
 		return Safe{}, fmt.Errorf("%w: a passphrase has at least %d characters; four or five random words are easy to keep", ErrOption, PassphraseLeast)
 	}
-	content, err := keysOf(dir, now)
-	if err != nil {
-		return Safe{}, err
-	}
-	if backup != nil {
-		var b bytes.Buffer
-		if err := backup(&b); err != nil {
-			return Safe{}, err
-		}
-		content = append(content, b.Bytes()...)
-	}
-	sealed, err := sealSafe(content, passphrase)
+	content, err := safeContent(dir, backup, now)
 	if err != nil {
 		return Safe{}, err
 	}
 	if err := sameSafe(path, passphrase, content); err != nil {
 		return Safe{}, err
 	}
-	opened, err := openSafe(sealed, passphrase, dir)
+	sealed, s, err := sealAndOpen(content, passphrase, dir)
 	if err != nil {
 		return Safe{}, err
 	}
-	if err := opened.close(); err != nil {
+	if err := writeFile(path, sealed); err != nil {
 		return Safe{}, err
 	}
-	return opened.Safe, writeFile(path, sealed)
+	return s, (&Home{Dir: dir}).noteSaved(now)
+}
+
+// safeContent is what goes into a safe of a home.
+func safeContent(dir string, backup func(io.Writer) error, now time.Time) ([]byte, error) {
+	content, err := keysOf(dir, now)
+	if err != nil || backup == nil {
+		return content, err
+	}
+	var b bytes.Buffer
+	if err := backup(&b); err != nil {
+		return nil, err
+	}
+	return append(content, b.Bytes()...), nil
+}
+
+// sealAndOpen makes a safe, and opens it again before anybody relies on it.
+func sealAndOpen(content []byte, passphrase, dir string) ([]byte, Safe, error) {
+	sealed, err := sealSafe(content, passphrase)
+	if err != nil {
+		return nil, Safe{}, err
+	}
+	opened, err := openSafe(sealed, passphrase, dir)
+	if err != nil {
+		return nil, Safe{}, err
+	}
+	return sealed, opened.Safe, opened.close()
 }
 
 // sameSafe refuses to lose a safe that is not of the person in content: it may be all that is left of somebody.

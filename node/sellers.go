@@ -100,7 +100,7 @@ func (n *Node) marketOptions(o market.Options) (market.Options, error) {
 	o.Lends = n.home.lent
 	o.Where = n.knownAddrs
 	o.Met = n.sellerAt
-	o.Told = n.wishTold
+	o.Told, o.Wanted = n.wishTold, n.wanted
 	path := n.home.path(wishesFile)
 	o.KeepWishes = func(raw []byte) error { return replaceFile(path, raw, true) }
 	var err error
@@ -204,6 +204,64 @@ type LendingView struct {
 	Payee   doc.PublicKey `json:"payee"`  // the person who is paid
 	Seats   uint32        `json:"seats"`
 	Expires int64         `json:"expires"` // unix ms
+
+	Sold  uint32     `json:"sold"` // tickets that are good, as far as this node has heard
+	Held  uint32     `json:"held"` // for who is buying just now; the seller's node knows
+	Back  bool       `json:"back"` // what was left came back, and nothing more is sold
+	Price string     `json:"price"`
+	Title string     `json:"title"` // of the room; "" if this node does not know
+	Host  PersonView `json:"host"`
+	Name  string     `json:"name"` // of the seller, while they are in the room here; else ""
+}
+
+// SellersView is what others sell for this node's person, and what this node sells for others.
+type SellersView struct {
+	Lent    []LendingView `json:"lent"`
+	Selling []LendingView `json:"selling"`
+}
+
+// Sellers lists what was lent to sell and has not run out.
+func (n *Node) Sellers() (SellersView, error) {
+	v := SellersView{Lent: []LendingView{}, Selling: []LendingView{}}
+	m := n.shop.market.Load()
+	if m == nil {
+		return v, nil
+	}
+	lent, err := m.Lendings()
+	if err != nil {
+		return v, err
+	}
+	selling, err := m.Selling()
+	if err != nil {
+		return v, err
+	}
+	now, notes := time.Now(), n.home.roomNotes()
+	views := func(list []market.Lending) []LendingView {
+		views := []LendingView{}
+		for _, l := range list {
+			if now.Before(l.Expires) {
+				views = append(views, n.lendingView(l, notes, now))
+			}
+		}
+		return views
+	}
+	v.Lent, v.Selling = views(lent), views(selling)
+	return v, nil
+}
+
+func (n *Node) lendingView(l market.Lending, notes []roomNote, now time.Time) LendingView {
+	id := room.ID(l.Room)
+	note := n.knownRoom(id, notes, now)
+	v := LendingView{ID: l.ID.String(), Room: id, Seller: l.Seller, Payee: l.Payee, Seats: l.Seats, Expires: l.Expires.UnixMilli(),
+		Sold: l.Sold, Held: l.Held, Back: l.Back, Price: l.Offer.Price.String(), Title: note.Title, Host: note.Host}
+	if r := n.Room(id); r != nil {
+		here := r.View()
+		v.Title, v.Host, v.Name = here.Title, here.Host, r.guestName(l.Seller)
+	}
+	if v.Host.Person.IsZero() {
+		v.Host.Person = l.Host
+	}
+	return v
 }
 
 // A Lend says who else sells tickets to a room of ours.
@@ -252,7 +310,15 @@ func (n *Node) LendSeats(ctx context.Context, l Lend) (LendingView, error) {
 	case err != nil:
 		return LendingView{}, sellerError(err)
 	}
-	return LendingView{ID: lent.String(), Room: id, Seller: author.Device, Payee: payee, Seats: l.Seats, Expires: until.UnixMilli()}, nil
+	all, err := n.Sellers()
+	if err != nil {
+		return LendingView{}, err
+	}
+	i := slices.IndexFunc(all.Lent, func(v LendingView) bool { return v.ID == lent.String() })
+	if i < 0 {
+		return LendingView{}, ledger.ErrUnknown
+	}
+	return all.Lent[i], nil
 }
 
 // sellerIn finds the device of somebody in a room, or one that this node has met. Whose that is, is not known then.

@@ -2,6 +2,8 @@ package node
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"salon/ledger"
@@ -36,6 +38,9 @@ func TestSalesWhileTheHostSleeps(t *testing.T) {
 	if _, err := ana.LendSeats(t.Context(), lend); !errors.As(err, &no) || no.Code != "seller_has_seats" {
 		t.Errorf("once more: %v", err)
 	}
+	if v, err := ana.Sellers(); err != nil || len(v.Lent) != 1 || v.Lent[0].Name != "Di" || v.Lent[0].Seats != 5 || v.Lent[0].Sold != 0 {
+		t.Errorf("lent: %+v, %v", v, err)
+	}
 	bo, cy := startNode(t, "Bo", nil), startNode(t, "Cy", nil)
 	if list, err := bo.OnSale(t.Context(), link); err != nil || len(list) != 1 {
 		t.Fatalf("on sale: %v, %v", list, err)
@@ -46,6 +51,9 @@ func TestSalesWhileTheHostSleeps(t *testing.T) {
 	}
 	if b, err := bo.BuyTickets(t.Context(), link, 1, fiveEuro, ledger.IOURail); err != nil || len(b.Tickets) != 1 {
 		t.Fatalf("%+v, %v", b, err)
+	}
+	if v, err := di.Sellers(); err != nil || len(v.Selling) != 1 || v.Selling[0].Sold != 1 || v.Selling[0].Host.Person != ana.Person() || len(v.Lent) != 0 {
+		t.Errorf("Di sells: %+v, %v", v, err)
 	}
 	if list, err := bo.Tickets(); err != nil || len(list) != 1 || list[0].Seller != di.author().Device {
 		t.Errorf("sold by %+v, %v", list, err)
@@ -58,7 +66,12 @@ func TestSalesWhileTheHostSleeps(t *testing.T) {
 		t.Fatalf("%+v, %v", wish, err)
 	}
 
+	if wish.Link != link || wish.Host.Person != ana.Person() {
+		t.Errorf("the wish does not know the room: %+v", wish)
+	}
+
 	ana = startMortal(t, home, "Ana", anywhere)
+	ana.shop.gather = 0 // nobody else waits
 	defer func() {
 		if err := ana.Close(); err != nil {
 			t.Error(err)
@@ -94,6 +107,15 @@ func TestSalesWhileTheHostSleeps(t *testing.T) {
 	if list := cy.Wishes(); len(list) != 1 || list[0].State != "bought" {
 		t.Errorf("%+v", list)
 	}
+	if v, err := ana.Sellers(); err != nil || len(v.Lent) != 1 || v.Lent[0].Sold != 1 {
+		t.Errorf("the host has heard of %+v, %v", v, err)
+	}
+	if n := m.Wanted(ledger.Room(hosted.ID())); n != 1 {
+		t.Errorf("%d waited", n)
+	}
+	awaitChange(t, ana, "Ana to be told who waited", func() bool {
+		return slices.ContainsFunc(ana.Status().Notices, func(text string) bool { return strings.Contains(text, "1 person wanted tickets") })
+	})
 	if list, err := cy.Tickets(); err != nil || len(list) != 1 || list[0].Seller != ana.author().Device {
 		t.Errorf("%+v, %v", list, err)
 	}

@@ -20,10 +20,18 @@ type TierView struct {
 	Creator doc.PublicKey `json:"creator"`
 }
 
+// An OwnTierView is a subscription that this node's person offers, and what it brings.
+type OwnTierView struct {
+	TierView
+	Open   uint32 `json:"open"`   // subscribers who may come in now
+	Income string `json:"income"` // ever, without what went back
+}
+
 // A SubscriptionView is one that this node's person has paid for.
 type SubscriptionView struct {
 	Offer   string        `json:"offer"`
 	Creator doc.PublicKey `json:"creator"`
+	Name    string        `json:"name"`    // of the creator; "" if this node does not know
 	Price   string        `json:"price"`   // paid last, of all periods
 	Through int64         `json:"through"` // unix ms: so far it is paid
 	Until   int64         `json:"until"`   // so long it opens rooms: that and, unless it was ended, the grace
@@ -33,7 +41,9 @@ type SubscriptionView struct {
 // A SubscriberView is somebody who has subscribed to what this node's person offers.
 type SubscriberView struct {
 	Offer   string        `json:"offer"`
+	Tier    string        `json:"tier"` // its name
 	Device  doc.PublicKey `json:"device"`
+	Name    string        `json:"name"` // of its person, while they are in a room of this node; else ""
 	Through int64         `json:"through"`
 	Until   int64         `json:"until"`
 	Ended   bool          `json:"ended"`
@@ -42,7 +52,7 @@ type SubscriberView struct {
 // SubscriptionsView is all that this node knows of subscriptions.
 type SubscriptionsView struct {
 	Mine        []SubscriptionView `json:"mine"`
-	Offers      []TierView         `json:"offers"` // of this person, that are on sale
+	Offers      []OwnTierView      `json:"offers"` // of this person, that are on sale
 	Subscribers []SubscriberView   `json:"subscribers"`
 }
 
@@ -153,7 +163,7 @@ func (n *Node) Subscribe(ctx context.Context, ref, tier string, periods uint32, 
 
 // Subscriptions lists those of this person, and to this person.
 func (n *Node) Subscriptions() (SubscriptionsView, error) {
-	v := SubscriptionsView{Mine: []SubscriptionView{}, Offers: []TierView{}, Subscribers: []SubscriberView{}}
+	v := SubscriptionsView{Mine: []SubscriptionView{}, Offers: []OwnTierView{}, Subscribers: []SubscriberView{}}
 	m := n.shop.market.Load()
 	if m == nil {
 		return v, nil
@@ -163,21 +173,89 @@ func (n *Node) Subscriptions() (SubscriptionsView, error) {
 		return v, err
 	}
 	for _, s := range mine {
-		v.Mine = append(v.Mine, SubscriptionView{Offer: s.Offer.String(), Creator: s.Creator, Price: s.Price.String(), Through: s.Through.UnixMilli(),
+		v.Mine = append(v.Mine, SubscriptionView{Offer: s.Offer.String(), Creator: s.Creator, Name: n.hostName(s.Creator), Price: s.Price.String(), Through: s.Through.UnixMilli(),
 			Until: until(ledger.Subscription{Through: s.Through, Ended: s.Ended}), Ended: s.Ended})
 	}
 	offers, err := m.Offered(ledger.Room{})
 	if err != nil {
 		return v, err
 	}
-	for _, l := range offers {
-		v.Offers = append(v.Offers, tierView(l))
-	}
+	now := time.Now()
 	subscribers, err := m.Subscribers()
-	for _, s := range subscribers {
-		v.Subscribers = append(v.Subscribers, SubscriberView{Offer: s.Offer.String(), Device: s.Buyer, Through: s.Through.UnixMilli(), Until: until(s.Subscription), Ended: s.Ended})
+	if err != nil {
+		return v, err
 	}
-	return v, err
+	takings, err := m.Takings(ledger.Room{}, now)
+	if err != nil {
+		return v, err
+	}
+	of := map[ledger.ID]*market.Takings{}
+	for i := range takings {
+		of[takings[i].First()] = &takings[i]
+	}
+	for _, l := range offers {
+		own := OwnTierView{TierView: tierView(l)}
+		if s := of[l.First()]; s != nil {
+			own.Income = ledger.Money{Amount: s.Gross, Cur: s.Offer.Price.Cur}.String()
+		}
+		for _, s := range subscribers {
+			if s.Offer == l.First() && s.Open(now) {
+				own.Open++
+			}
+		}
+		v.Offers = append(v.Offers, own)
+	}
+	for _, s := range subscribers {
+		tier := ""
+		if s := of[s.Offer]; s != nil {
+			tier = s.Offer.Name
+		}
+		v.Subscribers = append(v.Subscribers, SubscriberView{Offer: s.Offer.String(), Tier: tier, Device: s.Buyer, Name: n.guestName(s.Buyer), Through: s.Through.UnixMilli(), Until: until(s.Subscription), Ended: s.Ended})
+	}
+	return v, nil
+}
+
+// hostName is what somebody is called who has a room that this node knows, or a ticket was bought from; "" for nobody known.
+func (n *Node) hostName(p doc.PublicKey) string {
+	for _, r := range n.Rooms() {
+		if v := r.View(); v.Host.Person == p {
+			return v.Host.Name
+		}
+	}
+	for _, c := range n.Directory() {
+		if c.Host.Person == p {
+			return c.Host.Name
+		}
+	}
+	for _, note := range n.home.roomNotes() {
+		if note.Host.Person == p && note.Host.Name != "" {
+			return note.Host.Name
+		}
+	}
+	return ""
+}
+
+// guestName is what the person of a device is called that is in a room of this node now; "" if it is in none.
+func (n *Node) guestName(device doc.PublicKey) string {
+	for _, r := range n.Rooms() {
+		if name := r.guestName(device); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+func (r *Room) guestName(device doc.PublicKey) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host == nil {
+		return ""
+	}
+	m, here := r.host.keyholder.members[device]
+	if !here {
+		return ""
+	}
+	return r.names.view(m.author.Person).Name
 }
 
 // EndSubscription ends what is named by its offer, or the beginning of that: a subscription of this person's, or an offer of theirs, which

@@ -11,6 +11,7 @@ import (
 // A TakingsView is how the tickets of a room sell, as its host sees it.
 type TakingsView struct {
 	Offers []OfferTakings `json:"offers"`
+	Wanted int            `json:"wanted"` // people who waited for tickets while this node could not be reached
 	Credit string         `json:"credit"` // how much a buyer may owe in all, in the currency of the first offer; "" without one
 }
 
@@ -67,6 +68,7 @@ func (r *Room) Sales() (TakingsView, error) {
 	if err != nil {
 		return v, err
 	}
+	v.Wanted = m.Wanted(ledger.Room(r.id))
 	for _, s := range list {
 		cur := s.Offer.Price.Cur
 		money := func(a ledger.Amount) string { return ledger.Money{Amount: a, Cur: cur}.String() }

@@ -23,7 +23,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var title, mode, language, play string
 	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
-	var starts, access, price, iouLimit string
+	var starts, access, price, iouLimit, tax string
 	var seats uint32
 	var coHosts, keepers []string
 	cmd := &cobra.Command{
@@ -39,8 +39,8 @@ func hostCommand(f *flags) *cobra.Command {
 			if access != "open" && access != "invite" && access != "ticket" && access != "subscribers" {
 				return usagef("--access %s: it is open, invite, ticket or subscribers", access)
 			}
-			if sells := access == "ticket"; sells != (price != "") || sells != (seats != 0) || !sells && iouLimit != "" {
-				return usagef("--access ticket, --price and --seats go together, and --iou-limit only with them")
+			if sells := access == "ticket"; sells != (price != "") || sells != (seats != 0) || !sells && iouLimit+tax != "" {
+				return usagef("--access ticket, --price and --seats go together, and --iou-limit and --tax only with them")
 			}
 			if iouLimit == "" {
 				iouLimit = price
@@ -83,7 +83,7 @@ func hostCommand(f *flags) *cobra.Command {
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
 					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
-					CoHosts: successors, Keepers: keysOf(entrusted), Price: price, Seats: seats, IOULimit: iouLimit,
+					CoHosts: successors, Keepers: keysOf(entrusted), Price: price, Seats: seats, IOULimit: iouLimit, Tax: tax,
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -118,6 +118,7 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.StringVar(&price, "price", "", "of a ticket, with --access ticket: money such as '5 EUR' or '2500 sat'")
 	fl.Uint32Var(&seats, "seats", 0, "how many tickets there are")
 	fl.StringVar(&iouLimit, "iou-limit", "", "how much a buyer may owe you in all, '0 EUR' for nothing (default the price)")
+	fl.StringVar(&tax, "tax", "", "what you state of tax, for who buys: a line such as 'incl. 19 % VAT'; the price is what is paid")
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.StringArrayVar(&coHosts, "co-host", nil, "who leads the room on when this node is gone: a key, or the beginning of one or of a name that you know; in this order")
 	fl.StringArrayVar(&keepers, "keeper", nil, "who hands the key of a room by invitation to newcomers while nobody leads it: named as a co-host is; leads nothing")

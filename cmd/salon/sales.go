@@ -213,7 +213,7 @@ func ticketCancelCommand(f *flags) *cobra.Command {
 
 func ticketOfferCommand(f *flags) *cobra.Command {
 	var asJSON bool
-	var price, from, until, refundUntil string
+	var price, from, until, refundUntil, tax string
 	var seats, perBuyer uint32
 	cmd := &cobra.Command{
 		Use: "offer ROOM", Short: "Change what is on sale of a room of yours", Args: oneArg("room"), ValidArgsFunction: f.completeLive(),
@@ -232,6 +232,9 @@ func ticketOfferCommand(f *flags) *cobra.Command {
 			if changed("per-buyer") {
 				terms["per_buyer"] = perBuyer
 			}
+			if changed("tax") {
+				terms["tax"] = tax
+			}
 			for _, t := range []struct{ flag, name, text string }{{"from", "sale_from", from}, {"until", "sale_to", until}, {"refund-until", "refund_to", refundUntil}} {
 				if !changed(t.flag) {
 					continue
@@ -243,7 +246,7 @@ func ticketOfferCommand(f *flags) *cobra.Command {
 				terms[t.name] = at
 			}
 			if len(terms) == 0 {
-				return usagef("say what to change: --price, --seats, --per-buyer, --from, --until or --refund-until")
+				return usagef("say what to change: --price, --seats, --per-buyer, --from, --until, --refund-until or --tax")
 			}
 			return f.changeOffer(cmd, args[0], terms, asJSON)
 		},
@@ -255,6 +258,7 @@ func ticketOfferCommand(f *flags) *cobra.Command {
 	fl.StringVar(&from, "from", "", "when the sale begins")
 	fl.StringVar(&until, "until", "", "when the sale ends")
 	fl.StringVar(&refundUntil, "refund-until", "", "until when a buyer may have the money back by asking")
+	fl.StringVar(&tax, "tax", "", "what you state of tax, such as 'incl. 19 % VAT'; empty for nothing")
 	fl.BoolVar(&asJSON, "json", false, "print the offer as an object")
 	return cmd
 }

@@ -77,6 +77,14 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 // clock is a time of a ticket, in unix milliseconds, for people.
 func clock(ms int64) string { return time.UnixMilli(ms).Format("2006-01-02 15:04") }
 
+// inBrackets is what somebody states, after something else.
+func inBrackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
 func ticketBuyCommand(f *flags) *cobra.Command {
 	var asJSON, yes, known, wait bool
 	var rail, price string
@@ -114,7 +122,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 						return err
 					}
 					if total = one.String(); !yes {
-						return usagef("%d cost %s, by %s; say --yes to buy", count, total, rail)
+						return usagef("%d cost %s%s, by %s; say --yes to buy", count, total, inBrackets(list[0].Tax), rail)
 					}
 				}
 				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail, known)

@@ -137,3 +137,25 @@ func TestPeopleList(t *testing.T) {
 		t.Errorf("after Undo the node lists %v", l)
 	}
 }
+
+// An answer that comes late does not put a list away that is newer than its question.
+func TestPeopleListLate(t *testing.T) {
+	p := alone(t, "Ana", setup{})
+	p.beforeEveryPage(`window.late = [];
+		window.fetch = ((real) => async (path, init) => {
+			const answer = await real(path, init);
+			if (path === "/api/v1/people") await new Promise((go) => window.late.push(go));
+			return answer;
+		})(window.fetch)`)
+	p.open(p.node.Page)
+	p.sees("empty")
+	p.open(p.node.Origin() + "/#/settings/people")
+	p.until("have asked", `window.late.length === 1`)
+	larry := doc.NewPrivateKey().Public().String()
+	api[map[string]any](p, "PUT", "people/"+larry, map[string]any{"name": "Loud Larry", "muted": true})
+	p.sees("known")
+	script[bool](p, `(window.late[0](), new Promise((done) => setTimeout(() => requestAnimationFrame(() => done(true)))))`)
+	if !script[bool](p, `!!document.querySelector('[data-test="known"]')`) {
+		t.Error("the older answer has put the list away")
+	}
+}

@@ -144,6 +144,7 @@ type Start struct {
 	Price      string `json:"price,omitempty"`  // of a ticket, such as "5 EUR"
 	Seats      uint32 `json:"seats,omitempty"`
 	IOULimit   string `json:"iou_limit,omitempty"` // that a buyer may owe in all; empty leaves it
+	Tax        string `json:"tax,omitempty"`       // what is stated of tax
 
 	CoHosts []node.PersonView `json:"co_hosts,omitempty"` // in order of succession
 	Keepers []doc.PublicKey   `json:"keepers,omitempty"`  // of a closed room's key

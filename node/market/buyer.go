@@ -40,6 +40,8 @@ type Want struct {
 	Offer ledger.ID // the version that the buyer saw: another is refused; zero: any of that price
 	// Others are devices that may sell the same, in the order in which they are asked when the seller cannot.
 	Others []ledger.Key
+	// Waited says that Seller could not be reached before, which it is told once it can be.
+	Waited bool
 	// Nonce is of the order, whoever it is sent to: the zero one is made anew.
 	Nonce [16]byte
 }
@@ -179,7 +181,7 @@ func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	if !known || rail.Payer == nil {
 		return Bought{}, ErrRail
 	}
-	if rail.Cur != "" && rail.Cur != w.Price.Cur {
+	if rail.Cur != "" && rail.Cur != w.Price.Cur && !w.Price.IsZero() {
 		return Bought{}, ErrCurrency
 	}
 	if w.Nonce == [16]byte{} {
@@ -243,6 +245,12 @@ func (m *Market) buyAt(ctx context.Context, w *Want, seller ledger.Key, now time
 
 // order orders, and puts on disk that it will be paid. Where money can be sent back to is found out once, for all sellers.
 func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller ledger.Key, now time.Time) (ledger.Entry, ledger.ID, error) {
+	if w.Waited && seller == w.Seller {
+		// What it says to that changes nothing; a stream that broke fails the question after it.
+		if _, err := asked[done](c, waited{Room: w.Room}); err != nil {
+			m.log.Debug("a seller does not want to know who waited", "err", err)
+		}
+	}
 	list, err := c.shelf(seller, w.Host, w.Room)
 	if err != nil {
 		return ledger.Entry{}, ledger.ID{}, unreached(err)

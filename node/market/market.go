@@ -69,7 +69,10 @@ type Options struct {
 	Devices func(person ledger.Key) []ledger.Key
 	// Carried takes what a relay, which has shown who it is, hands over of what it carried for a room; nil means nobody does.
 	Carried func(relay doc.Author, room ledger.Room, list []Carriage) error
-	Log     *slog.Logger // nil means discard
+	// Wanted hears of how many people waited for tickets to a room of this node's person while it could not be reached. It must
+	// not call the market.
+	Wanted func(room ledger.Room, people int)
+	Log    *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -110,13 +113,28 @@ type Market struct {
 	trying  string                             // the wish that is being bought
 	earners map[ledger.Key]ledger.Key          // person -> the device at which they last asked for their shares; at most maxPeers
 	toldTo  map[ledger.Key]uint64              // person -> how far they were told of their shares
+	waits   map[ledger.Room]map[string]bool    // by room of ours: peers whose wishes waited for us
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
-	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
-		rails: newRails(o.Rails), serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, stuck: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, hurry: make(chan ledger.Key, 64), o: o}
+	m := &Market{
+		store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, o: o,
+		rails:   newRails(o.Rails),
+		lists:   newLists(o.Identity.Author()),
+		serving: map[string]int{},
+		tips:    map[string]pace{},
+		holds:   map[string]map[ledger.ID]time.Time{},
+		changed: make(chan struct{}),
+		claims:  map[ledger.ID]claim{},
+		open:    map[ledger.ID]error{},
+		stuck:   map[ledger.ID]error{},
+		asked:   map[ledger.ID]asking{},
+		earners: map[ledger.Key]ledger.Key{},
+		toldTo:  map[ledger.Key]uint64{},
+		hurry:   make(chan ledger.Key, 64),
+		waits:   map[ledger.Room]map[string]bool{},
+	}
 	iou := NewIOU(o.Store, o.Identity.Device())
 	m.rails.set(ledger.IOURail, &Rail{Payee: iou, Payer: iou})
 	if m.log == nil {

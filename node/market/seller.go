@@ -97,6 +97,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.claimed(q)
 		case vouch:
 			answer, err = m.vouched(q)
+		case waited:
+			answer, err = m.wanted(from, q)
 		case others, lend, account, undo:
 			answer, err = m.allotted(ctx, from, q)
 		case earn:

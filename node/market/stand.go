@@ -18,6 +18,7 @@ type stand struct {
 	ledger.Listed
 	device  ledger.Key // of the host
 	allot   ledger.ID
+	seats   uint32
 	expires int64
 	news    []happened // what the host is to know
 }
@@ -363,7 +364,7 @@ func (l *lists) adopted(b *ledger.Adopt, e ledger.Entry) {
 	}
 	s := l.selling[b.Allot]
 	if s == nil {
-		s = &stand{device: cert.Device, allot: b.Allot, expires: allot.Expires}
+		s = &stand{device: cert.Device, allot: b.Allot, seats: allot.To - allot.From, expires: allot.Expires}
 		l.selling[b.Allot] = s
 	}
 	s.Listed = listed

@@ -210,3 +210,25 @@ func TestSubscriptionCrashAtEveryStep(t *testing.T) {
 		}
 	}
 }
+
+// What a tier has brought is told by tier, and not mixed with what rooms bring.
+func TestTierTakings(t *testing.T) {
+	w, ctx := newTown(t), within(t)
+	ana, bo := w.settle(1), w.settle(2)
+	friends := ana.tier("Friends", eur(300))
+	ana.tier("Patrons", eur(1000))
+	ana.evening(5, eur(500))
+	if _, err := bo.Buy(ctx, bo.subscribes(ana, "Friends", "bank", 2, eur(600))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bo.Buy(ctx, bo.wants(ana, "bank")); err != nil {
+		t.Fatal(err)
+	}
+	list, err := ana.Takings(ledger.Room{}, time.Now())
+	if err != nil || len(list) != 2 || list[0].First() != friends.ID || list[0].Gross != 600 || list[1].Gross != 0 {
+		t.Errorf("tiers: %+v, %v", list, err)
+	}
+	if list, err = ana.Takings(hall, time.Now()); err != nil || len(list) != 1 || list[0].Gross != 500 {
+		t.Errorf("the room: %+v, %v", list, err)
+	}
+}

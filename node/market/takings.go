@@ -76,7 +76,7 @@ type sales struct {
 	quoted   map[ledger.ID]ordered
 }
 
-// ordered is an order for tickets that was not paid yet.
+// ordered is an order for tickets or a subscription that was not paid yet.
 type ordered struct {
 	order ledger.Order
 	quote ledger.Quote
@@ -100,7 +100,7 @@ func (s *sales) add(e ledger.Entry) {
 	switch b := e.Body.(type) {
 	case *ledger.Reserve:
 		o, _, err := ledger.OpenDocument[ledger.Order](e.Docs[0])
-		if err != nil || o.Purpose != ledger.ForTickets {
+		if err != nil || o.IsTip() {
 			return
 		}
 		if q, id, err := ledger.OpenDocument[ledger.Quote](e.Docs[1]); err == nil {
@@ -132,7 +132,11 @@ func (s *sales) put(id ledger.ID, r ledger.Receipt, q ordered, at int64) {
 	s.all = append(s.all, sale{Sold{Receipt: id, Buyer: q.order.Buyer, Count: q.order.Count, Money: q.quote.Price, Rail: r.Rail, Time: time.UnixMilli(at)}, q.order.Offer})
 }
 
-// Takings says how the offers of a room of this node's person sell, in the order in which they were made.
+// First names the offer, whatever its version.
+func (s *Takings) First() ledger.ID { return s.first }
+
+// Takings says how the offers of a room of this node's person sell, in the order in which they were made; of no room, the
+// subscriptions to that person, those that are offered no more among them.
 func (m *Market) Takings(room ledger.Room, now time.Time) ([]Takings, error) {
 	var list []Takings
 	of := map[ledger.ID]int{} // version or first version -> place in list

@@ -23,6 +23,7 @@ import (
 //	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
 //	vouch   whose      vouched so it is known whose the device is that orders: what its person may owe, it may
 //	tip     order      bid     so it can be paid; then as with a quote
+//	waited  room       done    a wish was kept while this seller could not be reached; what is on sale is asked next
 //	via     device             what follows is for that device, and so are the answers
 //	leave   leave      left    the subscription ends with what is paid
 //	        any        refuse  why not
@@ -249,6 +250,8 @@ func (accounted) kind() byte { return 34 }
 func (undo) kind() byte      { return 35 }
 func (done) kind() byte      { return 36 }
 
+func (waited) kind() byte { return 37 }
+
 // encode frames a message.
 func encode(m message) ([]byte, error) {
 	body, err := doc.Marshal(m)
@@ -332,6 +335,8 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[dues](body)
 	case carry{}.kind():
 		m, err = decoded[carry](body)
+	case waited{}.kind():
+		m, err = decoded[waited](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 // A Wish is what somebody wants to buy when nobody who sells it can be reached. Nothing is charged, and nobody was asked yet: it
-// is bought when a seller is there, at the price that was agreed to and no other. It stands for one order, whoever gets it: the
+// is bought when a seller is there, at the price that was agreed to and no other; without a price nothing is bought, and it has
+// changed as soon as a seller says one. It stands for one order, whoever gets it: the
 // nonce is that of the order, so that the ledger says after every crash whether it was bought.
 type Wish struct {
 	Want    Want
@@ -191,7 +192,13 @@ func (m *Market) tryWish(ctx context.Context, w Wish) error {
 			}
 		case errors.As(err, &changed):
 			state, w.Price, w.Offer = WishChanged, changed.Now, changed.Offer
-		case errors.Is(err, ErrUnreached), errors.Is(err, ErrBusy), errors.Is(err, ErrSeller), ctx.Err() != nil:
+		case errors.Is(err, ErrUnreached), ctx.Err() != nil:
+			if w.Want.Waited {
+				return nil
+			}
+			w.Want.Waited = true // so that the seller hears of it
+			return m.keepWish(w)
+		case errors.Is(err, ErrBusy), errors.Is(err, ErrSeller):
 			return nil // still the same
 		default:
 			state, w.Why = WishRefused, coded(err).Code
@@ -201,16 +208,21 @@ func (m *Market) tryWish(ctx context.Context, w Wish) error {
 		return nil
 	}
 	w.State = state
-	err = m.changeWishes(time.Now(), func(list []Wish) ([]Wish, error) {
+	err = m.keepWish(w)
+	if err == nil && m.o.Told != nil {
+		m.o.Told(w)
+	}
+	return err
+}
+
+// keepWish puts what has become of a wish in its place, if it was not dropped.
+func (m *Market) keepWish(w Wish) error {
+	return m.changeWishes(time.Now(), func(list []Wish) ([]Wish, error) {
 		if i := findWish(list, w.ID()); i >= 0 {
 			list[i] = w
 		}
 		return list, nil
 	})
-	if err == nil && m.o.Told != nil {
-		m.o.Told(w)
-	}
-	return err
 }
 
 // attempt says which wish is being bought, and is not to be dropped.

@@ -159,6 +159,44 @@ func TestWishThatIsRefused(t *testing.T) {
 	}
 }
 
+// Once the host can be reached it hears how many waited, each once; who was there at once is none of them. A wish without a price
+// buys nothing: it says what tickets cost.
+func TestWishesAreToldToTheHost(t *testing.T) {
+	w := newTown(t)
+	ana, bo, cy, di := w.settle(1), w.settle(2), w.settle(3), w.settle(4)
+	ana.evening(5, eur(500))
+	ana.stop()
+	first, second := bo.wish(bo.at(ana)), bo.wish(bo.at(ana))
+	want := cy.at(ana)
+	want.Price = ledger.Money{}
+	tell := cy.wish(want)
+	for _, got := range []market.Wish{bo.state(first.ID()), cy.state(tell.ID())} {
+		if got.State != market.WishWaits {
+			t.Fatalf("%+v", got)
+		}
+	}
+	bo.crash()
+	ana.crash()
+	at := di.wish(di.at(ana))
+	for range 2 {
+		if got := bo.state(second.ID()); got.State != market.WishBought {
+			t.Errorf("%+v", got)
+		}
+		if got := cy.state(tell.ID()); got.State != market.WishChanged || got.Price != eur(500) || len(cy.kinds()) != 0 {
+			t.Errorf("%+v, %v", got, cy.kinds())
+		}
+		if got := di.state(at.ID()); got.State != market.WishBought {
+			t.Errorf("%+v", got)
+		}
+	}
+	if n := ana.Wanted(hall); n != 2 {
+		t.Errorf("%d waited", n)
+	}
+	if n := ana.Wanted(ledger.Room{9}); n != 0 {
+		t.Errorf("%d waited for a room that there is not", n)
+	}
+}
+
 // Wishes are few, and end.
 func TestWishesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

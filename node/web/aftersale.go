@@ -100,6 +100,7 @@ type termsBody struct {
 	SaleTo   *int64  `json:"sale_to"`
 	RefundTo *int64  `json:"refund_to"`
 	Starts   *int64  `json:"starts"`
+	Tax      *string `json:"tax"`
 }
 
 func (s *Server) offerTickets(w http.ResponseWriter, _ *http.Request, body termsBody) {
@@ -107,7 +108,7 @@ func (s *Server) offerTickets(w http.ResponseWriter, _ *http.Request, body terms
 	if !ok {
 		return
 	}
-	t := node.Terms{Seats: body.Seats, PerBuyer: body.PerBuyer, SaleFrom: body.SaleFrom, SaleTo: body.SaleTo, RefundTo: body.RefundTo, Starts: body.Starts}
+	t := node.Terms{Seats: body.Seats, PerBuyer: body.PerBuyer, SaleFrom: body.SaleFrom, SaleTo: body.SaleTo, RefundTo: body.RefundTo, Starts: body.Starts, Tax: body.Tax}
 	if body.Price != nil {
 		price, err := ledger.ParseMoney(*body.Price)
 		if err != nil {

@@ -102,6 +102,7 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/wishes", s.keepWish),
 		{"DELETE /api/v1/tickets/wishes/{id}", nil, s.dropWish},
 		taking(s, "PUT /api/v1/tickets/wishes/{id}", s.agreeWish),
+		{"GET /api/v1/tickets/sellers", nil, s.sellers},
 		taking(s, "POST /api/v1/tickets/sellers", s.lendSeats),
 		{"DELETE /api/v1/tickets/sellers/{device}", nil, s.takeBackSeats},
 		{"GET /api/v1/subscriptions", nil, s.subscriptions},
@@ -126,6 +127,9 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/relay/block", s.blockRelayed),
 		{"GET /api/v1/relay/records", nil, s.services},
 		{"GET /api/v1/relay/records/{id}", nil, s.service},
+		{"GET /api/v1/keys", nil, s.keysKept},
+		taking(s, "PUT /api/v1/keys", s.keepKeysLater),
+		taking(s, "POST /api/v1/keys/export", s.exportKeys),
 		{"GET /api/v1/ledger", nil, s.withLedger(s.ledger)},
 		{"GET /api/v1/ledger/entries", nil, s.withLedger(s.ledgerEntries)},
 		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
@@ -317,6 +321,7 @@ type startBody struct {
 	Price      string `json:"price"`  // this and the next two: of a room by ticket
 	Seats      uint32 `json:"seats"`
 	IOULimit   string `json:"iou_limit"` // that a buyer may owe in all; empty: as it was
+	Tax        string `json:"tax"`       // what is stated of tax; empty: nothing
 
 	CoHosts []node.PersonView `json:"co_hosts"` // in order of succession
 	Keepers []doc.PublicKey   `json:"keepers"`

@@ -940,6 +940,10 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("POST", "/subscriptions/offers", jsonType, `{"name":"Fans","price":"3 EUR","period":86400}`)
 	do("GET", "/subscriptions", "", "")
+	do("GET", "/tickets/sellers", "", "")
+	do("GET", "/keys", "", "")
+	do("PUT", "/keys", jsonType, `{"later":true}`)
+	do("POST", "/keys/export", jsonType, `{"passphrase":"correct horse battery staple"}`)
 	do("POST", "/subscriptions/end", jsonType, `{"offer":"`+sub.Offer[:8]+`"}`)
 	var pass passIssued
 	if err := json.Unmarshal([]byte(do("POST", "/passes", "", "")), &pass); err != nil {

@@ -24,9 +24,11 @@ func (s *Server) keepWish(w http.ResponseWriter, r *http.Request, body buyBody) 
 	if !ok {
 		return
 	}
-	price, ok := body.money(w)
-	if !ok {
-		return
+	var price ledger.Money
+	if body.Price != "" {
+		if price, ok = body.money(w); !ok {
+			return
+		}
 	}
 	v, err := s.n.Wish(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail), body.Known)
 	if err != nil {
@@ -56,6 +58,15 @@ func (s *Server) agreeWish(w http.ResponseWriter, r *http.Request, body agreeBod
 		return
 	}
 	v, err := s.n.AgreeWish(r.Context(), r.PathValue("id"), price)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}
+
+func (s *Server) sellers(w http.ResponseWriter, _ *http.Request) {
+	v, err := s.n.Sellers()
 	if err != nil {
 		fail(w, err)
 		return

@@ -7,8 +7,21 @@ import { t } from "./words";
 
 export const people = new Store<{ list: Known[] | null }>({ list: null }); // null until it was asked for
 
+// Questions and answers, in the order in which they came about: an answer to a question that was asked before the list that
+// is shown came here is older than that list, and is let go.
+let moment = 0;
+let taken = 0; // the moment of the list that is shown
+
 export async function loadPeople(): Promise<void> {
-  people.set({ list: await api.people() });
+  const asked = ++moment;
+  const list = await api.people();
+  if (asked > taken) take(list);
+}
+
+/** Takes the list as the node tells it, or as it is after a change. */
+export function take(list: Known[]): void {
+  taken = ++moment;
+  people.set({ list });
 }
 
 type Marks = Pick<Known, "blocked" | "muted">;
@@ -36,7 +49,7 @@ async function keep(one: Known): Promise<void> {
   await api.keepPerson(one);
   const others = (people.get().list ?? []).filter((other) => other.person !== one.person);
   const list = one.blocked || one.muted ? [...others, one] : others;
-  people.set({ list: list.sort((a, b) => a.name.localeCompare(b.name) || (a.person < b.person ? -1 : 1)) });
+  take(list.sort((a, b) => a.name.localeCompare(b.name) || (a.person < b.person ? -1 : 1)));
 }
 
 /** Says the one thing that changed; the stronger, if both did. */

@@ -1,5 +1,5 @@
 // The world as the node tells it: status, rooms live now, the rooms this person is in.
-import { people } from "../people";
+import { take as takePeople } from "../people";
 import { Store } from "../store";
 import { missedLines, takeLines } from "./chat";
 import { setLevels } from "./levels";
@@ -177,7 +177,7 @@ function apply(event: StreamEvent): void {
       takeQuality(data as QualityEvent);
       break;
     case "people":
-      people.set({ list: (data as { people: Known[] | null }).people ?? [] });
+      takePeople((data as { people: Known[] | null }).people ?? []);
       break;
     case "check":
       world.set({ check: data as CheckEvent });
