@@ -155,6 +155,7 @@ type Sale struct {
 	Seats uint32
 	// Credit is how much a buyer may owe in all, in the currency of the price. The zero Money leaves that as it is.
 	Credit ledger.Money
+	Shares []SplitView // nil: the usual ones, 2 % for relays
 }
 
 // ticketsFor is how long after its doors open the tickets of a room are good.
@@ -164,6 +165,10 @@ const ticketsFor = 24 * time.Hour
 func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 	if s.Price.Amount == 0 || s.Seats == 0 || s.Seats > ledger.MaxSeats || !s.Credit.IsZero() && s.Credit.Cur != s.Price.Cur {
 		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats; what buyers may owe is of the same currency.", ledger.MaxSeats)}
+	}
+	split, err := n.Split(s.Shares, false)
+	if err != nil {
+		return err
 	}
 	m, err := n.Market()
 	if err != nil {
@@ -179,7 +184,7 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 		doors = time.UnixMilli(c.Starts)
 	}
 	_, err = m.Offer(ledger.Offer{Version: 1, Room: ledger.Room(c.Room), Name: "Ticket", Price: s.Price, Seats: s.Seats,
-		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: []ledger.Share{{Cut: ledger.CutRelays, BasisPoints: 200}}})
+		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: split})
 	return err
 }
 
