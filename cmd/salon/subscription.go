@@ -43,7 +43,7 @@ func subscribeCommand(f *flags) *cobra.Command {
 					return err
 				}
 				if !yes {
-					return usagef("%q costs %s for %s, by %s; say --yes to subscribe", chosen.Name, price, days(chosen.Period*int64(periods)), rail)
+					return usagef("%q costs %s for %s, by %s (%s); say --yes to subscribe", chosen.Name, price, days(chosen.Period*int64(periods)), rail, strings.Replace(splitText(chosen.Shares), " host", " to them", 1))
 				}
 				v, err := s.Subscribe(cmd.Context(), args[0], chosen.Name, periods, price.String(), rail)
 				if err != nil {
