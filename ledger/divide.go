@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// MaxParts is among how many a pool is divided.
+const MaxParts = maxCount
+
 func (*Divide) Kind() Kind    { return KindDivide }
 func (*Divide) names() []name { return nil }
 
@@ -51,16 +54,24 @@ func (d *Divide) apply(b *Books, _ Entry) error {
 	b.posted.cur = d.Money.Cur
 	pool := Pool(d.Room)
 	for _, old := range before {
-		b.posted.move(pool, Carried(old.To), old.Given)
+		b.posted.move(pool, b.carried(old.To), old.Given)
 	}
 	after := make([]dividedState, len(d.Parts))
 	for i, p := range d.Parts {
-		b.posted.move(Carried(p.To), pool, parts[i])
+		b.posted.move(b.carried(p.To), pool, parts[i])
 		after[i] = dividedState{To: p.To, Given: parts[i]}
 	}
 	b.posted.net()
 	b.save(key, after)
 	return b.err
+}
+
+// carried is where a part of a pool goes. What the host has carried, or nobody, was never anybody else's.
+func (b *Books) carried(who Key) Account {
+	if who == b.Person {
+		return ExpenseShares
+	}
+	return Carried(who)
 }
 
 // pooled is all that has come into a room's pool, less what went back to buyers, divided or not.

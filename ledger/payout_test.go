@@ -313,6 +313,24 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// What nobody has carried is the host's, until somebody shows that they did.
+func TestPoolOfNobody(t *testing.T) {
+	ana := newNode(t, 1)
+	offer := ana.must(shared(9, 1000, Share{Cut: CutRelays, BasisPoints: 1000}))
+	if _, err := ana.buy(seed(3), offer, 3); err != nil {
+		t.Fatal(err)
+	}
+	ana.divides(hall, Part{To: ana.person.Public(), Weight: 1})
+	if ana.balance(ExpenseShares) != 0 || ana.balance(Pool(hall)) != 0 {
+		t.Errorf("nobody: %v", ana.accounts())
+	}
+	a := seed(20).Public()
+	ana.divides(hall, Part{To: a, Weight: 5})
+	if ana.balance(ExpenseShares) != 300 || ana.balance(Carried(a)) != -300 {
+		t.Errorf("somebody: %v", ana.accounts())
+	}
+}
+
 // Records that come late, and money that goes back, are as if they had been known from the start.
 func TestDividedAnew(t *testing.T) {
 	ana := newNode(t, 1)

@@ -45,6 +45,19 @@ func ParsePlace(raw []byte, now time.Time) (who Key, at RailKey, err error) {
 	return p.Open(now)
 }
 
+// PlaceDevice is the device that has signed a place, for its person.
+func PlaceDevice(raw []byte, now time.Time) (Key, error) {
+	if _, _, err := ParsePlace(raw, now); err != nil {
+		return Key{}, err
+	}
+	var p Place
+	if err := doc.Unmarshal(raw, &p); err != nil {
+		return Key{}, err
+	}
+	cert, err := doc.OpenCert(p.Cert, now)
+	return cert.Device, err
+}
+
 // Encode is what travels.
 func (p Place) Encode() ([]byte, error) { return doc.Marshal(p) }
 

@@ -215,7 +215,7 @@ func (n *Node) OfferTickets(ref string, t Terms) (OfferView, error) {
 	if err != nil {
 		return OfferView{}, err
 	}
-	return offerView(l), nil
+	return n.offerView(l), nil
 }
 
 // change puts the terms into an offer.

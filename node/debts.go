@@ -67,7 +67,9 @@ func (n *Node) MoneyReceived(claim string) (ClaimView, error) {
 	}
 	c := found[0]
 	v := ClaimView{Claim: hex.EncodeToString(c.Number[:]), Debtors: c.Debtors, Money: c.Money.String(), Means: c.Means, Time: c.Time.UnixMilli()}
-	return v, m.Received(c)
+	err := m.Received(c)
+	n.handOverSoon() // a share that has come is confirmed to whom it came from
+	return v, err
 }
 
 // A CreditView is how much somebody may owe this node's person.

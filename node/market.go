@@ -175,7 +175,8 @@ type Sale struct {
 	Seats uint32
 	// Credit is how much a buyer may owe in all, in the currency of the price. The zero Money leaves that as it is.
 	Credit ledger.Money
-	Tax    string // what the host states of tax, such as "incl. 19 % VAT"; empty for nothing
+	Tax    string      // what the host states of tax, such as "incl. 19 % VAT"; empty for nothing
+	Shares []SplitView // nil: the usual ones, 2 % for relays
 }
 
 // ticketsFor is how long after its doors open the tickets of a room are good.
@@ -187,6 +188,10 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 		return &UserError{Code: "bad_sale", Text: fmt.Sprintf("A room for ticket holders needs a price, such as 5 EUR, and 1 to %d seats; what buyers may owe is of the same currency.", ledger.MaxSeats)}
 	}
 	tax, err := taxLine(s.Tax)
+	if err != nil {
+		return err
+	}
+	split, err := n.Split(s.Shares, false)
 	if err != nil {
 		return err
 	}
@@ -204,7 +209,7 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 		doors = time.UnixMilli(c.Starts)
 	}
 	_, err = m.Offer(ledger.Offer{Version: 1, Room: ledger.Room(c.Room), Name: "Ticket", Price: s.Price, Seats: s.Seats, Tax: tax,
-		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: []ledger.Share{{Cut: ledger.CutRelays, BasisPoints: 200}}})
+		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: split})
 	return err
 }
 

@@ -70,6 +70,9 @@ type Node struct {
 	shop     shop
 	witness  witnessing
 	sealing  sync.Mutex // held while keys are exported; taken first
+	payers   *payerBook
+	handing  chan struct{} // holds one: hand over soon what was carried
+	carriage *carriageBook
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -94,7 +97,7 @@ func New(o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), offers: newOffers(), lending: lending{after: volunteerAfter, rooms: make(map[room.ID]lent)}, near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), handing: make(chan struct{}, 1), payers: openPayers(home), carriage: newCarriageBook(), offers: newOffers(), lending: lending{after: volunteerAfter, rooms: make(map[room.ID]lent)}, near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
 	n.o.counts, n.o.udp = n.counts, &n.udp
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
@@ -162,6 +165,7 @@ func (n *Node) start() error {
 			n.serve(s, func(s network.Stream) func() { serve(s); return nil })
 		})
 	}
+	n.wg.Go(n.tendShares)
 	if n.o.Hidden {
 		return nil
 	}

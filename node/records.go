@@ -113,7 +113,7 @@ func (n *Node) Service(id room.ID) (ServiceView, error) {
 	for _, raw := range f.Records {
 		v.Records = append(v.Records, base64.StdEncoding.EncodeToString(raw))
 		if s, author, err := relay.PeekService(raw); err == nil {
-			all = append(all, record{raw, s, author})
+			all = append(all, record{raw: raw, Service: s, author: author})
 		}
 	}
 	v.CarriedSum, _ = addUp(all)
@@ -167,7 +167,7 @@ func (r *Room) recordsOf(ctx context.Context, node TreeNode) RelayRecord {
 		}
 		for _, raw := range page.List {
 			s, author, err := relay.OpenService(raw, time.Now())
-			n := record{raw, s, author}
+			n := record{raw: raw, Service: s, author: author}
 			if err != nil || room.ID(s.Room) != r.id || s.Relay != node.Device || author.Device == node.Device {
 				out.Refused++
 			} else if before, twice := known[n.key()]; !twice || n.Follows(before.Service) {

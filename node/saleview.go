@@ -49,7 +49,7 @@ func (n *Node) Sales() ([]SaleView, error) {
 }
 
 func (n *Node) saleView(s market.Offering, now time.Time) SaleView {
-	v := SaleView{Room: room.ID(s.Listed.Offer.Room), Offer: offerView(s.Listed), Issued: s.Seats.Issued, Held: s.Seats.Held, Left: s.Seats.Left, Due: []string{}}
+	v := SaleView{Room: room.ID(s.Listed.Offer.Room), Offer: n.offerView(s.Listed), Issued: s.Seats.Issued, Held: s.Seats.Held, Left: s.Seats.Left, Due: []string{}}
 	for rail, money := range s.Due {
 		v.Due = append(v.Due, money.String()+" by "+rail)
 	}
@@ -128,5 +128,5 @@ func (n *Node) CloseSale(ref string) (OfferView, error) {
 	if err != nil {
 		return OfferView{}, err
 	}
-	return offerView(l), nil
+	return n.offerView(l), nil
 }

@@ -101,6 +101,7 @@ func (n *Node) marketOptions(o market.Options) (market.Options, error) {
 	o.Where = n.knownAddrs
 	o.Met = n.sellerAt
 	o.Told, o.Wanted = n.wishTold, n.wanted
+	o.Payers, o.Devices, o.Carried = n.payers.devices, n.devicesOf, n.takeCarriage
 	path := n.home.path(wishesFile)
 	o.KeepWishes = func(raw []byte) error { return replaceFile(path, raw, true) }
 	var err error

@@ -16,6 +16,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
@@ -34,7 +35,7 @@ const (
 	servedBurst      = 4
 
 	recordFilesMost = 64      // rooms
-	recordFileMax   = 4 << 20 // bytes
+	recordFileMax   = 8 << 20 // bytes
 	recordsVersion  = 1
 )
 
@@ -172,7 +173,11 @@ func (r *Room) takeServed(c *child, s served) {
 	case s.author != c.author, room.ID(s.record.Room) != r.id, s.record.Relay != r.n.author().Device:
 		r.n.counts.Add("service_foreign")
 	default:
-		if why := r.tally.records.take(record{s.raw, s.record, s.author}); why != "" {
+		x := record{raw: s.raw, Service: s.record, author: s.author}
+		if c.ticket != (ledger.Ticket{}) {
+			x.claim = c.claim
+		}
+		if why := r.tally.records.take(x); why != "" {
 			r.n.counts.Add(why)
 		}
 	}
@@ -183,6 +188,7 @@ type record struct {
 	raw []byte
 	relay.Service
 	author doc.Author
+	claim  []byte // with which its author came in by ticket; nil if they came in otherwise
 }
 
 type recordKey struct {
@@ -255,6 +261,10 @@ type recordFile struct {
 	Title   string     `json:"title"`
 	Host    PersonView `json:"host"`
 	Records [][]byte   `json:"records"` // signed
+	// Of a room by ticket: with what the authors came in, one for each device, and where the host is.
+	Claims [][]byte      `json:"claims,omitempty"`
+	Device doc.PublicKey `json:"host_device,omitzero"`
+	Addrs  [][]byte      `json:"host_addrs,omitempty"` // multiaddrs
 }
 
 func (n *Node) recordsFolder() string { return n.home.path("service") }
@@ -272,9 +282,10 @@ func (n *Node) openRecords(id room.ID) *records {
 		n.o.Log.Error("service records damaged", "room", id.String(), "err", err)
 		_ = os.Rename(n.recordsPath(id), n.recordsPath(id)+damagedSuffix)
 	}
+	claims := f.claims()
 	for _, raw := range f.Records {
 		if s, author, err := relay.PeekService(raw); err == nil && len(l.by) < recordsMost {
-			r := record{raw, s, author}
+			r := record{raw, s, author, claims[author.Device]}
 			l.by[r.key()] = r
 		}
 	}
@@ -312,8 +323,16 @@ func (r *Room) storeRecords(now time.Time, late bool) {
 	}
 	l.dirty, l.stored = false, now
 	f := recordFile{Version: recordsVersion, Title: r.charter.Title, Host: r.names.view(r.charter.Host)}
+	shown := make(map[doc.PublicKey]bool)
 	for _, x := range l.sorted() {
 		f.Records = append(f.Records, x.raw)
+		if x.claim != nil && !shown[x.author.Device] {
+			shown[x.author.Device] = true
+			f.Claims = append(f.Claims, x.claim)
+		}
+	}
+	if len(f.Claims) > 0 {
+		f.Device, f.Addrs = r.link.Device, r.link.Addrs
 	}
 	r.mu.Unlock()
 	if err := r.n.writeRecords(r.id, f); err != nil {
@@ -322,6 +341,10 @@ func (r *Room) storeRecords(now time.Time, late bool) {
 		r.mu.Lock()
 		l.dirty = true
 		r.mu.Unlock()
+		return
+	}
+	if len(f.Claims) > 0 && !late {
+		r.n.handOverSoon()
 	}
 }
 

@@ -18,6 +18,7 @@ type TierView struct {
 	Price   string        `json:"price"`  // of one period, such as "3 EUR"
 	Period  int64         `json:"period"` // seconds
 	Creator doc.PublicKey `json:"creator"`
+	Shares  []SplitView   `json:"shares"` // of the price that go to others; the rest is the creator's
 }
 
 // An OwnTierView is a subscription that this node's person offers, and what it brings.
@@ -56,8 +57,8 @@ type SubscriptionsView struct {
 	Subscribers []SubscriberView   `json:"subscribers"`
 }
 
-func tierView(l ledger.Listed) TierView {
-	return TierView{ID: l.ID.String(), Name: l.Offer.Name, Price: l.Offer.Price.String(), Period: l.Offer.Period, Creator: l.Host}
+func (n *Node) tierView(l ledger.Listed) TierView {
+	return TierView{ID: l.ID.String(), Name: l.Offer.Name, Price: l.Offer.Price.String(), Period: l.Offer.Period, Creator: l.Host, Shares: n.splitViews(l.Offer.Split)}
 }
 
 // until is how long a subscription opens rooms.
@@ -71,10 +72,14 @@ func until(s ledger.Subscription) int64 {
 const longestPeriod = 366 * 24 * time.Hour
 
 // OfferSubscription puts a subscription on sale.
-func (n *Node) OfferSubscription(name string, price ledger.Money, period time.Duration) (TierView, error) {
+func (n *Node) OfferSubscription(name string, price ledger.Money, period time.Duration, shares ...SplitView) (TierView, error) {
 	clean, err := doc.CleanText(name, 64)
 	if err != nil || clean == "" || price.Amount <= 0 || period < time.Hour || period > longestPeriod {
 		return TierView{}, &UserError{Code: "bad_sale", Text: "A subscription has a name, a price such as 3 EUR, and a period of an hour to a year."}
+	}
+	split, err := n.Split(shares, true)
+	if err != nil {
+		return TierView{}, err
 	}
 	m, err := n.Market()
 	if err != nil {
@@ -89,9 +94,9 @@ func (n *Node) OfferSubscription(name string, price ledger.Money, period time.Du
 			return TierView{}, &UserError{Code: "tier_taken", Text: fmt.Sprintf("You offer a subscription %q already. End it first, or choose another name.", clean)}
 		}
 	}
-	o := ledger.Offer{Version: 1, Name: clean, Price: price, Period: int64(period / time.Second)}
+	o := ledger.Offer{Version: 1, Name: clean, Price: price, Period: int64(period / time.Second), Split: split}
 	id, err := m.Offer(o)
-	return tierView(ledger.Listed{ID: id, Offer: o, Host: n.Person()}), err
+	return n.tierView(ledger.Listed{ID: id, Offer: o, Host: n.Person()}), err
 }
 
 // Tiers lists what subscriptions somebody offers: a person, or the host of a room.
@@ -106,7 +111,7 @@ func (n *Node) Tiers(ctx context.Context, ref string) ([]TierView, error) {
 	}
 	views := make([]TierView, 0, len(list))
 	for _, l := range list {
-		views = append(views, tierView(l.Listed))
+		views = append(views, n.tierView(l.Listed))
 	}
 	return views, nil
 }
@@ -194,7 +199,7 @@ func (n *Node) Subscriptions() (SubscriptionsView, error) {
 		of[takings[i].First()] = &takings[i]
 	}
 	for _, l := range offers {
-		own := OwnTierView{TierView: tierView(l)}
+		own := OwnTierView{TierView: n.tierView(l)}
 		if s := of[l.First()]; s != nil {
 			own.Income = ledger.Money{Amount: s.Gross, Cur: s.Offer.Price.Cur}.String()
 		}

@@ -34,6 +34,7 @@ type OfferTakings struct {
 type ShareView struct {
 	To          string        `json:"to"` // host, co-host, relays, charity or fund
 	Key         doc.PublicKey `json:"key,omitzero"`
+	Name        string        `json:"name,omitempty"` // of them, where it is known here
 	BasisPoints int           `json:"basis_points"`
 	Money       string        `json:"money"`
 }
@@ -80,7 +81,7 @@ func (r *Room) Sales() (TakingsView, error) {
 		own := ShareView{To: "host", BasisPoints: ledger.Whole}
 		rest := s.Gross
 		for i, share := range s.Offer.Split {
-			o.Shares = append(o.Shares, ShareView{To: cutNames[share.Cut], Key: share.To, BasisPoints: int(share.BasisPoints), Money: money(s.Parts[i])})
+			o.Shares = append(o.Shares, ShareView{To: cutNames[share.Cut], Key: share.To, Name: r.n.nameOf(share.To), BasisPoints: int(share.BasisPoints), Money: money(s.Parts[i])})
 			own.BasisPoints -= int(share.BasisPoints)
 			rest -= s.Parts[i]
 		}

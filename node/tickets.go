@@ -30,12 +30,13 @@ type OfferView struct {
 	Rails    []string      `json:"rails"`     // by which it can be paid
 	RefundTo int64         `json:"refund_to"` // until when a buyer may have the money back by asking; 0 means not at all
 	Tax      string        `json:"tax"`       // what the seller states of tax; "" for nothing
+	Shares   []SplitView   `json:"shares"`    // of the price that go to others; the rest is the host's
 }
 
-func offerView(l market.OnSale) OfferView {
+func (n *Node) offerView(l market.OnSale) OfferView {
 	o := l.Offer
 	return OfferView{ID: l.ID.String(), Name: o.Name, Class: o.Class, Price: o.Price.String(), Seats: o.Seats, PerBuyer: o.PerBuyer,
-		Host: l.Host, Payee: l.Payee, Rails: append([]string{}, l.Rails...), SaleFrom: o.SaleFrom, SaleTo: o.SaleTo, Starts: o.Starts, Ends: o.Ends, RefundTo: o.RefundTo, Tax: o.Tax}
+		Host: l.Host, Payee: l.Payee, Rails: append([]string{}, l.Rails...), SaleFrom: o.SaleFrom, SaleTo: o.SaleTo, Starts: o.Starts, Ends: o.Ends, RefundTo: o.RefundTo, Tax: o.Tax, Shares: n.splitViews(o.Split)}
 }
 
 // A TicketView is a ticket that this node's person has bought or was given.
@@ -90,7 +91,7 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 	}
 	views := make([]OfferView, 0, len(list))
 	for _, l := range list {
-		views = append(views, offerView(l))
+		views = append(views, n.offerView(l))
 	}
 	return views, nil
 }

@@ -25,7 +25,7 @@ func hostCommand(f *flags) *cobra.Command {
 	var lasts time.Duration
 	var starts, access, price, iouLimit, tax string
 	var seats uint32
-	var coHosts, keepers []string
+	var coHosts, keepers, shareList []string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
 		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
@@ -41,6 +41,13 @@ func hostCommand(f *flags) *cobra.Command {
 			}
 			if sells := access == "ticket"; sells != (price != "") || sells != (seats != 0) || !sells && iouLimit+tax != "" {
 				return usagef("--access ticket, --price and --seats go together, and --iou-limit and --tax only with them")
+			}
+			if len(shareList) > 0 && access != "ticket" {
+				return usagef("--share needs --access ticket: nothing else is sold")
+			}
+			shares, err := parseShares(shareList, true)
+			if err != nil {
+				return err
 			}
 			if iouLimit == "" {
 				iouLimit = price
@@ -75,6 +82,10 @@ func hostCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			split, err := s.splitOf(cmd.Context(), shares, len(shareList) > 0)
+			if err != nil {
+				return err
+			}
 			v, again := s.takeUp(title, mode)
 			if !again {
 				if startErr != nil {
@@ -83,7 +94,7 @@ func hostCommand(f *flags) *cobra.Command {
 				// Not given up half-way: a running node would keep a room that nobody knows how to end.
 				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{
 					Title: title, Mode: mode, Language: language, Starts: opens, StageOnly: stageOnly, RecordAsks: recordAsks, Access: access,
-					CoHosts: successors, Keepers: keysOf(entrusted), Price: price, Seats: seats, IOULimit: iouLimit, Tax: tax,
+					CoHosts: successors, Keepers: keysOf(entrusted), Price: price, Seats: seats, IOULimit: iouLimit, Tax: tax, Shares: split,
 				})
 				if err != nil {
 					return interrupted(cmd.Context(), err)
@@ -122,6 +133,7 @@ func hostCommand(f *flags) *cobra.Command {
 	fl.Var((*span)(&lasts), "for", "end the room after this time")
 	fl.StringArrayVar(&coHosts, "co-host", nil, "who leads the room on when this node is gone: a key, or the beginning of one or of a name that you know; in this order")
 	fl.StringArrayVar(&keepers, "keeper", nil, "who hands the key of a room by invitation to newcomers while nobody leads it: named as a co-host is; leads nothing")
+	fl.StringArrayVar(&shareList, "share", nil, shareUsage+" (2% unless you say otherwise); what is left is yours")
 	fl.BoolVar(&asJSON, "json", false, "print an object with room and link")
 	_ = cmd.RegisterFlagCompletionFunc("co-host", f.completePeople(false))
 	_ = cmd.RegisterFlagCompletionFunc("keeper", f.completePeople(false))

@@ -38,7 +38,7 @@ func ledgerCommand(f *flags) *cobra.Command {
 	cmd.PersistentFlags().BoolVar(&asJSON, "json", false, "print it as JSON: of list and export an array, else an object")
 	cmd.AddCommand(ledgerListCommand(f, &asJSON), ledgerBalanceCommand(f, &asJSON), ledgerVerifyCommand(f, &asJSON), ledgerAuditCommand(f, &asJSON),
 		ledgerExportCommand(f, &asJSON), ledgerBackupCommand(f, &asJSON), ledgerRestoreCommand(f, &asJSON), ledgerFsckCommand(f, &asJSON),
-		ledgerSettleCommand(f, &asJSON), ledgerClaimsCommand(f, &asJSON), ledgerReceivedCommand(f, &asJSON), ledgerCreditCommand(f, &asJSON),
+		ledgerSettleCommand(f, &asJSON), ledgerClaimsCommand(f, &asJSON), ledgerReceivedCommand(f, &asJSON), ledgerSharesCommand(f, &asJSON), ledgerPayoutCommand(f, &asJSON), ledgerUnsentCommand(f, &asJSON), ledgerCreditCommand(f, &asJSON),
 		ledgerAddressCommand(f, &asJSON), ledgerCharityCommand(f, &asJSON), railCommand(f, &asJSON))
 	return cmd
 }
@@ -187,7 +187,7 @@ var entryTexts = map[string]string{
 	"report": "sold by another seller: %s", "gift": "ticket given", "move": "ticket passed on", "revoke": "tickets voided",
 	"cancel": "offer cancelled", "refund": "refund of %s", "pay": "payment sent for %s", "got": "receipt for %s",
 	"void": "payment failed for %s", "refunded": "refund received of %s", "clear": "debt settled", "divide": "pool divided",
-	"payout": "paid out", "unsubscribe": "subscription ended", "freeze": "proof kept against a device",
+	"payout": "shares made debts", "paid": "share sent", "unpaid": "share not sent after all", "earned": "share earned", "unsubscribe": "subscription ended", "freeze": "proof kept against a device",
 }
 
 func entryText(e node.EntryView) string {

@@ -73,7 +73,17 @@ func ticketSalesCommand(f *flags) *cobra.Command {
 				if asJSON {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(list)
 				}
-				return printSales(cmd.OutOrStdout(), list)
+				if err := printSales(cmd.OutOrStdout(), list); err != nil {
+					return err
+				}
+				shares, err := s.Shares(cmd.Context(), "")
+				if err != nil {
+					return err
+				}
+				for _, of := range shares.From {
+					fmt.Fprintln(cmd.OutOrStdout(), sourceText(of))
+				}
+				return nil
 			})
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -42,7 +43,7 @@ func subscribeCommand(f *flags) *cobra.Command {
 					return err
 				}
 				if !yes {
-					return usagef("%q costs %s for %s, by %s; say --yes to subscribe", chosen.Name, price, days(chosen.Period*int64(periods)), rail)
+					return usagef("%q costs %s for %s, by %s (%s); say --yes to subscribe", chosen.Name, price, days(chosen.Period*int64(periods)), rail, strings.Replace(splitText(chosen.Shares), " host", " to them", 1))
 				}
 				v, err := s.Subscribe(cmd.Context(), args[0], chosen.Name, periods, price.String(), rail)
 				if err != nil {
@@ -110,14 +111,23 @@ func subscriptionCommand(f *flags) *cobra.Command {
 func subscriptionOfferCommand(f *flags, asJSON *bool) *cobra.Command {
 	var price string
 	var period time.Duration
+	var shareList []string
 	cmd := &cobra.Command{
 		Use: "offer NAME", Short: "Offer a subscription to yourself", Args: oneArg("name of the subscription"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if _, err := ledger.ParseMoney(price); err != nil {
 				return usagef("--price %q: say what a period costs, such as '3 EUR'", price)
 			}
+			shares, err := parseShares(shareList, false)
+			if err != nil {
+				return err
+			}
 			return f.withSession(cmd, func(s *session) error {
-				v, err := s.OfferSubscription(cmd.Context(), args[0], price, int64(period/time.Second))
+				split, err := s.splitOf(cmd.Context(), shares, len(shareList) > 0)
+				if err != nil {
+					return err
+				}
+				v, err := s.OfferSubscription(cmd.Context(), args[0], price, int64(period/time.Second), split...)
 				if err != nil {
 					return err
 				}
@@ -130,6 +140,7 @@ func subscriptionOfferCommand(f *flags, asJSON *bool) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&price, "price", "", "of a period, such as '3 EUR'")
+	cmd.Flags().StringArrayVar(&shareList, "share", nil, shareUsage[:strings.LastIndex(shareUsage, ",")]+"; what is left is yours")
 	cmd.Flags().DurationVar(&period, "period", 30*24*time.Hour, "how long a period is: 1h to 8784h")
 	return cmd
 }

@@ -63,13 +63,13 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 		return err
 	}
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "CLASS\tNAME\tPRICE\tSEATS\tGOOD UNTIL\tMONEY BACK UNTIL\tPAID BY")
+	fmt.Fprintln(tab, "CLASS\tNAME\tPRICE\tSEATS\tGOOD UNTIL\tMONEY BACK UNTIL\tPAID BY\tGOES TO")
 	for _, o := range list {
 		back := "not at all"
 		if o.RefundTo != 0 {
 			back = clock(o.RefundTo)
 		}
-		fmt.Fprintf(tab, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", o.Class, o.Name, o.Price, o.Seats, clock(o.Ends), back, strings.Join(o.Rails, ", "))
+		fmt.Fprintf(tab, "%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", o.Class, o.Name, o.Price, o.Seats, clock(o.Ends), back, strings.Join(o.Rails, ", "), splitText(o.Shares))
 	}
 	return tab.Flush()
 }

@@ -148,6 +148,7 @@ type Start struct {
 
 	CoHosts []node.PersonView `json:"co_hosts,omitempty"` // in order of succession
 	Keepers []doc.PublicKey   `json:"keepers,omitempty"`  // of a closed room's key
+	Shares  []node.SplitView  `json:"shares,omitzero"`    // of a room by ticket; nil: the usual ones
 }
 
 // StartRoom opens a room with the node as its host.

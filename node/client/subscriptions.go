@@ -26,8 +26,8 @@ func (c *Client) Subscribe(ctx context.Context, to, tier string, periods uint32,
 }
 
 // OfferSubscription puts a subscription on sale; a period is in seconds.
-func (c *Client) OfferSubscription(ctx context.Context, name, price string, period int64) (v node.TierView, err error) {
-	body := map[string]any{"name": name, "price": price, "period": period}
+func (c *Client) OfferSubscription(ctx context.Context, name, price string, period int64, shares ...node.SplitView) (v node.TierView, err error) {
+	body := map[string]any{"name": name, "price": price, "period": period, "shares": append([]node.SplitView{}, shares...)}
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/subscriptions/offers", body, &v)
 }
 

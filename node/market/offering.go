@@ -43,6 +43,23 @@ func (m *Market) Seats(room ledger.Room) (list []Seat, err error) {
 	return list, err
 }
 
+// SeatOf finds the seat of a ticket to a room of this node's person, which may be void by now: its offer, its number, and since when
+// there could be anybody in the room.
+func (m *Market) SeatOf(ticket ledger.ID) (s Seat, room ledger.Room, since time.Time, known bool, err error) {
+	err = m.look(func(l *lists) {
+		at := l.seating.tickets[ticket]
+		if at == nil {
+			return
+		}
+		known, room = true, at.room
+		s = Seat{Ticket: ticket, Offer: at.first, Serial: at.serial, Holder: at.holder, Receipt: at.receipt, Void: at.void}
+		if e, err := ledger.ParseEntry(l.versions[at.first].Offer); err == nil {
+			since = time.UnixMilli(e.Time) // of the first version: a room that is put off may have begun before
+		}
+	})
+	return s, room, since, known, err
+}
+
 // An Offering is how the tickets of one class of a room sell.
 type Offering struct {
 	Listed    OnSale // the newest version

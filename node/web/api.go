@@ -140,6 +140,10 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/ledger/received", s.moneyReceived),
 		{"GET /api/v1/ledger/credit", nil, s.credits},
 		taking(s, "PUT /api/v1/ledger/credit", s.setCredit),
+		{"GET /api/v1/ledger/shares", nil, s.shares},
+		{"POST /api/v1/ledger/shares", nil, s.askShares},
+		taking(s, "POST /api/v1/ledger/payout", s.payOut),
+		taking(s, "POST /api/v1/ledger/payout/undo", s.notSent),
 		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
 		{"GET /api/v1/rails", nil, s.rails},
 		taking(s, "PUT /api/v1/rails/lnd", s.setLnd),
@@ -270,7 +274,7 @@ func statusOf(code string) int {
 	switch code {
 	case "not_allowed", "not_on_stage", "removed":
 		return http.StatusForbidden
-	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_entry", "no_ticket_here", "no_wish", "no_seller", "no_such_claim", "no_subscription":
+	case "no_room", "no_hand", "no_line", "no_relay", "no_records", "no_ledger", "no_such_ticket", "nothing_sold", "no_entry", "no_ticket_here", "no_wish", "no_seller", "no_such_claim", "no_such_payment", "no_subscription":
 		return http.StatusNotFound
 	case "not_connected", "unreachable":
 		return http.StatusServiceUnavailable
@@ -325,6 +329,7 @@ type startBody struct {
 
 	CoHosts []node.PersonView `json:"co_hosts"` // in order of succession
 	Keepers []doc.PublicKey   `json:"keepers"`
+	Shares  []node.SplitView  `json:"shares"` // of a room by ticket; null: the usual ones
 }
 
 func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {

@@ -22,6 +22,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"salon/ledger"
+	"salon/ledger/doc"
 	"salon/node"
 	"salon/node/demo"
 	"salon/room"
@@ -930,6 +931,24 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("POST", "/charities", jsonType, `{"word":"`+place.Word+`"}`)
+	who, err := doc.ParsePublicKey(stranger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := s.n.StartRoom(node.Start{Title: "Shared", Access: room.ByTicket, Sale: node.Sale{Price: euros(5), Seats: 5, Credit: euros(5), Shares: []node.SplitView{{To: "co-host", Key: who, BasisPoints: 5000}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.n.BuyTickets(t.Context(), shared.View().Link, 1, euros(5), ledger.IOURail); err != nil {
+		t.Fatal(err)
+	}
+	do("POST", "/ledger/payout", jsonType, `{"rail":"hand","means":"cash","least":"2.50 EUR"}`)
+	var shares node.SharesView
+	if err := json.Unmarshal([]byte(do("GET", "/ledger/shares?room=Shared", "", "")), &shares); err != nil || len(shares.Going) != 1 || shares.Going[0].Money != "2.50 EUR" || len(shares.From) != 1 {
+		t.Fatalf("%+v, %v", shares, err)
+	}
+	do("POST", "/ledger/payout/undo", jsonType, `{"payment":"`+shares.Going[0].Payment[:8]+`"}`)
+	do("POST", "/ledger/shares", "", "")
 	if _, err := other.n.OfferSubscription("Friends", euros(3), 30*24*time.Hour); err != nil {
 		t.Fatal(err)
 	}

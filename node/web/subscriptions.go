@@ -73,6 +73,8 @@ type tierBody struct {
 	Name   string `json:"name"`
 	Price  string `json:"price"`  // of one period
 	Period int64  `json:"period"` // seconds; 0 means 30 days
+
+	Shares []node.SplitView `json:"shares"` // of co-hosts and charities; none if not given
 }
 
 const usualPeriod = 30 * 24 * 3600
@@ -83,7 +85,7 @@ func (s *Server) offerSubscription(w http.ResponseWriter, _ *http.Request, body 
 		return
 	}
 	period := min(max(cmp.Or(body.Period, usualPeriod), 0), 1<<32) // so that it does not overflow
-	v, err := s.n.OfferSubscription(body.Name, price, time.Duration(period)*time.Second)
+	v, err := s.n.OfferSubscription(body.Name, price, time.Duration(period)*time.Second, body.Shares...)
 	if err != nil {
 		fail(w, err)
 		return

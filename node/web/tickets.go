@@ -76,7 +76,7 @@ func (s *Server) tickets(w http.ResponseWriter, _ *http.Request) {
 
 // sale reads what a room's tickets cost.
 func (b startBody) sale(w http.ResponseWriter) (node.Sale, bool) {
-	s := node.Sale{Seats: b.Seats, Tax: b.Tax}
+	s := node.Sale{Seats: b.Seats, Tax: b.Tax, Shares: b.Shares}
 	for _, one := range []struct {
 		text string
 		to   *ledger.Money
