@@ -10,15 +10,18 @@ import (
 
 // An EvidenceView says who has signed what of one entry of the ledger.
 type EvidenceView struct {
-	Entry     string          `json:"entry"`
-	Kind      string          `json:"kind"`
-	Time      int64           `json:"time"` // unix ms
-	Log       string          `json:"log"`
-	Height    uint64          `json:"height"`
-	Good      bool            `json:"good"` // every signature holds
-	Problem   string          `json:"problem,omitempty"`
-	Signed    []SignedView    `json:"signed"`
-	Witnesses []doc.PublicKey `json:"witnesses"` // others who have signed how this log stood, with the entry in it
+	Entry     string        `json:"entry"`
+	Kind      string        `json:"kind"`
+	Time      int64         `json:"time"` // unix ms
+	Log       string        `json:"log"`
+	Height    uint64        `json:"height"`
+	Good      bool          `json:"good"` // every signature holds
+	Problem   string        `json:"problem,omitempty"`
+	Signed    []SignedView  `json:"signed"`
+	Size      uint64        `json:"size"`             // entries that this log had when these saw it; 0 if nobody has
+	Witnesses []WitnessView `json:"witnesses"`        // others who have signed how this log stood, with the entry in it
+	Proven    *ProvenView   `json:"proven,omitempty"` // of what was bought: where it is in its seller's log
+	Fork      *ForkView     `json:"fork,omitempty"`   // whoever sold it has signed two different ledgers
 }
 
 // A SignedView is one signature.
@@ -34,7 +37,7 @@ var errNoEntry = &UserError{Code: "no_entry", Text: "There is no such entry, rec
 
 // Evidence verifies again what an entry rests on. It is named by its ID, or by that of its receipt or of a ticket.
 func (l *Ledger) Evidence(id string) (EvidenceView, error) {
-	v := EvidenceView{Signed: []SignedView{}, Witnesses: []doc.PublicKey{}}
+	v := EvidenceView{Signed: []SignedView{}, Witnesses: []WitnessView{}}
 	raw, err := hex.DecodeString(id)
 	if l == nil || err != nil || len(raw) != len(ledger.ID{}) {
 		return v, errNoEntry
@@ -73,8 +76,33 @@ func (l *Ledger) Evidence(id string) (EvidenceView, error) {
 		}
 		v.Signed = append(v.Signed, one)
 	}
-	for _, c := range ev.Seen {
-		v.Witnesses = append(v.Witnesses, c.By)
+	v.Size, v.Witnesses = ev.Size, witnessViews(l.seen, ev.Seen, ev.Device)
+	return v, l.sellerSeen(&v, ev)
+}
+
+// sellerSeen adds what others have seen of the log of whoever sold this.
+func (l *Ledger) sellerSeen(v *EvidenceView, ev ledger.Evidence) error {
+	for _, one := range v.Signed {
+		if one.Whose != "seller" {
+			continue
+		}
+		if got, ok := ev.Entry.Body.(*ledger.Got); ok && one.What == "receipt" {
+			proven, err := l.proven(got.Receipt, one.By)
+			switch {
+			case errors.Is(err, ledger.ErrCorrupt):
+				v.Good, v.Problem = false, err.Error()
+			case err != nil:
+				return ledgerError(err)
+			}
+			v.Proven = proven
+		}
+		if v.Fork == nil {
+			fork, err := l.fork(one.By)
+			if err != nil {
+				return ledgerError(err)
+			}
+			v.Fork = fork
+		}
 	}
-	return v, nil
+	return nil
 }

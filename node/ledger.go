@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -268,13 +270,14 @@ type AuditView struct {
 	Documents int           `json:"documents"` // whose signatures were verified
 	Entries   []EntryView   `json:"entries"`
 	Balances  []BalanceView `json:"balances"`
-	Devices   []DeviceView  `json:"devices"` // that took money for them
+	Devices   []DeviceView  `json:"devices"`           // that took money for them
+	Network   *NetworkView  `json:"network,omitempty"` // what others say; nil if nobody was asked
 }
 
 // A DeviceView is one of somebody else's devices.
 type DeviceView struct {
 	Device doc.PublicKey `json:"device"`
-	Frozen bool          `json:"frozen"` // it signed two different things in one place: the proof is in this ledger
+	Frozen bool          `json:"frozen"` // it signed two different things in one place: the proof is kept here
 	Seen   []SeenView    `json:"seen"`
 }
 
@@ -307,10 +310,42 @@ func (l *Ledger) Audit(who doc.PublicKey) (AuditView, error) {
 		v.Balances = append(v.Balances, balanceView(b))
 	}
 	for _, d := range a.Devices {
-		device := DeviceView{Device: d.Key, Frozen: d.Frozen, Seen: []SeenView{}}
-		v.Devices = append(v.Devices, device)
+		v.Devices = append(v.Devices, DeviceView{Device: d.Key, Frozen: d.Frozen, Seen: []SeenView{}})
 	}
-	return v, nil
+	return v, l.auditSeen(&v)
+}
+
+// auditSeen adds what this node has seen of somebody's logs.
+func (l *Ledger) auditSeen(v *AuditView) error {
+	if l.seen == nil {
+		return nil
+	}
+	list, err := l.seen.Of(v.Person, math.MaxInt)
+	if err != nil {
+		return ledgerError(err)
+	}
+	for _, one := range list {
+		o, c, err := one.Read()
+		if err != nil {
+			return ledgerError(fmt.Errorf("%w: what was seen: %w", ledger.ErrCorrupt, err))
+		}
+		i := slices.IndexFunc(v.Devices, func(d DeviceView) bool { return d.Device == o.Device })
+		if i < 0 {
+			i = len(v.Devices)
+			v.Devices = append(v.Devices, DeviceView{Device: o.Device, Seen: []SeenView{}})
+		}
+		v.Devices[i].Seen = append(v.Devices[i].Seen, SeenView{o.Log.String(), c.Size, one.Last, c.Witnesses(o.Device)})
+	}
+	for i, d := range v.Devices {
+		p, err := l.seen.Fork(d.Device)
+		if err != nil {
+			return ledgerError(err)
+		}
+		if p != nil {
+			v.Devices[i].Frozen = true
+		}
+	}
+	return nil
 }
 
 // errNoLedger is for what makes no sense without one.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func (n *Node) crash(t *testing.T) {
 		r.wg.Wait()
 	}
 	n.wg.Wait()
-	if err := n.closeShop(); err != nil {
+	if err := errors.Join(n.closeShop(), n.closeWitness()); err != nil {
 		t.Error(err)
 	}
 	n.home.Close()

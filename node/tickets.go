@@ -27,10 +27,11 @@ type OfferView struct {
 	SaleTo   int64         `json:"sale_to"`
 	Starts   int64         `json:"starts"` // tickets are good from here
 	Ends     int64         `json:"ends"`
-	Rails    []string      `json:"rails"`     // by which it can be paid
-	RefundTo int64         `json:"refund_to"` // until when a buyer may have the money back by asking; 0 means not at all
-	Tax      string        `json:"tax"`       // what the seller states of tax; "" for nothing
-	Shares   []SplitView   `json:"shares"`    // of the price that go to others; the rest is the host's
+	Rails    []string      `json:"rails"`          // by which it can be paid
+	RefundTo int64         `json:"refund_to"`      // until when a buyer may have the money back by asking; 0 means not at all
+	Tax      string        `json:"tax"`            // what the seller states of tax; "" for nothing
+	Shares   []SplitView   `json:"shares"`         // of the price that go to others; the rest is the host's
+	Fork     *ForkView     `json:"fork,omitempty"` // whoever sells has signed two different ledgers, which is proven
 }
 
 func (n *Node) offerView(l market.OnSale) OfferView {
@@ -74,7 +75,10 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 	if err != nil {
 		return nil, err
 	}
+	fork := make(chan *ForkView, 1)
+	go func() { fork <- n.caught(ctx, link.Host) }() // it takes no longer than the rest, as a rule
 	list, err := m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
+	caught := <-fork
 	if err == nil {
 		n.learnSellers(ctx, m, link)
 	}
@@ -91,7 +95,9 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 	}
 	views := make([]OfferView, 0, len(list))
 	for _, l := range list {
-		views = append(views, n.offerView(l))
+		v := n.offerView(l)
+		v.Fork = caught
+		views = append(views, v)
 	}
 	return views, nil
 }

@@ -29,8 +29,9 @@ type witnessing struct {
 }
 
 func (n *Node) newWitnessing() {
+	changed := func() { n.watch.tell(Change{Kind: StatusChanged}) }
 	n.witness.Service = witness.New(witness.Options{Identity: n.id(), Name: n.displayName, Open: n.seenLogs, Store: n.witness.store.Load,
-		Dial: n.dialWitness, Peers: n.witnesses, Doubted: func(err error) { n.notice(explain(err).Text) }, Count: n.counts.Add, Log: n.o.Log})
+		Dial: n.dialWitness, Peers: n.witnesses, Doubted: func(err error) { n.notice(explain(err).Text); changed() }, Changed: changed, Count: n.counts.Add, Log: n.o.Log})
 }
 
 // seenLogs opens what this node has seen; most nodes never see any.
@@ -123,8 +124,12 @@ func (n *Node) watchLedger(store *ledger.Store) {
 	n.witness.store.Store(store)
 	n.wg.Go(func() { n.witness.Collect(n.ctx, store) })
 	n.wg.Go(func() {
+		told := map[string]bool{}
 		n.witness.Receipts(n.ctx, store, func(_ ledger.ID, seller ledger.Key, err error) {
-			n.notice(hiddenText(seller, err))
+			if text := hiddenText(seller, err); !told[text] {
+				told[text] = true
+				n.notice(text)
+			}
 		})
 	})
 }

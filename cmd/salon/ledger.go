@@ -321,7 +321,9 @@ func ledgerAuditCommand(f *flags, asJSON *bool) *cobra.Command {
 	return &cobra.Command{
 		Use: "audit PERSON", Short: "All dealings with somebody, verified again and added up", Args: oneArg("person"),
 		Long: "audit goes through your dealings with somebody: it verifies every document that they signed again, and adds up what was moved\n" +
-			"between you. Nobody is asked. It ends with exit code 1 if anything is wrong.\n" +
+			"between you. If a node runs, it then asks theirs for their books, and where your receipts are in them, and the nodes that it knows\n" +
+			"for what they have seen of these books: sizes and hashes, never entries. All of that is compared. Those that are asked see whose\n" +
+			"books you ask about. It ends with exit code 1 if anything is wrong; --json has the proof of a fork, which anybody can check.\n" +
 			"PERSON is an ID, or the beginning of one that 'salon ledger list' shows, or whom 'salon people' would take by name.",
 		ValidArgsFunction: f.completePeople(false),
 		RunE: f.reading(func(cmd *cobra.Command, args []string, l *openLedger) error {
@@ -396,14 +398,14 @@ func printAudit(out io.Writer, v node.AuditView) error {
 	}
 	for _, d := range v.Devices {
 		if d.Frozen {
-			fmt.Fprintf(out, "Device %s signed two different things in one place. The proof is in your ledger; nothing is bought from it again.\n", d.Device)
+			fmt.Fprintf(out, "Device %s signed two different things in one place. The proof is kept here.\n", d.Device)
 		}
 		for _, s := range d.Seen {
 			fmt.Fprintf(out, "Of device %s you have seen a log of %s, which %d witnesses signed.\n", d.Device, entriesText(s.Size), s.Witnesses)
 		}
 	}
-	if !v.Good {
-		return nil // the error says it
+	if err := printNetwork(out, v.Network); err != nil || !v.Good {
+		return err // what is wrong, the caller says
 	}
 	_, err := fmt.Fprintf(out, "%s with %s, %d signed documents: all in order.\n", entriesText(uint64(len(v.Entries))), v.Person, v.Documents)
 	return err

@@ -71,7 +71,11 @@ func printOffers(w io.Writer, list []node.OfferView) error {
 		}
 		fmt.Fprintf(tab, "%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", o.Class, o.Name, o.Price, o.Seats, clock(o.Ends), back, strings.Join(o.Rails, ", "), splitText(o.Shares))
 	}
-	return tab.Flush()
+	if err := tab.Flush(); err != nil || list[0].Fork == nil {
+		return err
+	}
+	_, err := fmt.Fprintln(w, forkText(list[0].Fork))
+	return err
 }
 
 // clock is a time of a ticket, in unix milliseconds, for people.
@@ -86,7 +90,7 @@ func inBrackets(text string) string {
 }
 
 func ticketBuyCommand(f *flags) *cobra.Command {
-	var asJSON, yes, known, wait bool
+	var asJSON, yes, known, wait, forked bool
 	var rail, price string
 	var count uint32
 	cmd := &cobra.Command{
@@ -121,7 +125,14 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 					if one.Amount, err = one.Amount.Times(count); err != nil {
 						return err
 					}
-					if total = one.String(); !yes {
+					total = one.String()
+					if fork := list[0].Fork; fork != nil {
+						fmt.Fprintln(cmd.ErrOrStderr(), forkText(fork))
+						if yes && !forked {
+							return errors.New("nothing was bought: say --forked as well to buy from this seller all the same")
+						}
+					}
+					if !yes {
 						return usagef("%d cost %s%s, by %s; say --yes to buy", count, total, inBrackets(list[0].Tax), rail)
 					}
 				}
@@ -154,6 +165,7 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 	fl.Uint32Var(&count, "count", 1, "how many")
 	fl.BoolVar(&known, "known", false, "show the host who you are, who may lend you more than anybody; else a key made for this purchase buys")
 	fl.BoolVar(&yes, "yes", false, "buy at the price that there is")
+	fl.BoolVar(&forked, "forked", false, "buy although the seller is proven to keep two different books")
 	fl.BoolVar(&wait, "wait", false, "keep a wish if no seller can be reached: it is bought at --price when one can, by 'salon up'")
 	fl.BoolVar(&asJSON, "json", false, "print an object with order, receipt and tickets")
 	return cmd

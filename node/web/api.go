@@ -133,7 +133,7 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/ledger", nil, s.withLedger(s.ledger)},
 		{"GET /api/v1/ledger/entries", nil, s.withLedger(s.ledgerEntries)},
 		{"GET /api/v1/ledger/verify", nil, s.withLedger(s.verifyLedger)},
-		{"GET /api/v1/ledger/audit/{person}", nil, s.withLedger(s.auditLedger)},
+		{"GET /api/v1/ledger/audit/{person}", nil, s.auditLedger},
 		{"GET /api/v1/ledger/evidence/{entry}", nil, s.withLedger(s.evidence)},
 		taking(s, "POST /api/v1/ledger/settle", s.settleDebt),
 		{"GET /api/v1/ledger/claims", nil, s.claims},

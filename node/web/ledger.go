@@ -57,13 +57,13 @@ func (s *Server) verifyLedger(w http.ResponseWriter, _ *http.Request, l *node.Le
 	writeJSON(w, http.StatusOK, l.Verify())
 }
 
-func (s *Server) auditLedger(w http.ResponseWriter, r *http.Request, l *node.Ledger) {
+func (s *Server) auditLedger(w http.ResponseWriter, r *http.Request) {
 	who, err := doc.ParsePublicKey(r.PathValue("person"))
 	if err != nil {
 		writeError(w, http.StatusBadRequest, "bad_person", "That is not a person's ID: it has 52 letters and digits.")
 		return
 	}
-	v, err := l.Audit(who)
+	v, err := s.n.Audit(r.Context(), who)
 	if err != nil {
 		fail(w, err)
 		return

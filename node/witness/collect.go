@@ -92,6 +92,7 @@ func (s *Service) gather(ctx context.Context, store *ledger.Store) (enough bool,
 			continue
 		}
 		s.o.Count("witness_found")
+		s.o.Changed()
 		if person != me.Person && !slices.Contains(persons, person) {
 			persons = append(persons, person)
 		}

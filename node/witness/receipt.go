@@ -241,6 +241,7 @@ func (s *Service) proved(ctx context.Context, receipt ledger.ID, seller ledger.K
 	switch {
 	case err == nil:
 		s.o.Count("receipt_proven")
+		s.o.Changed()
 		return true
 	case errors.Is(err, ledger.ErrFrozen), errors.Is(err, ErrHidden):
 		s.o.Count("receipt_hidden")

@@ -43,6 +43,8 @@ type Options struct {
 	Peers func() []ledger.Key
 	// Doubted hears that this node's ledger is an old copy, or that another copy of it is in use. Nothing can be written to it any more.
 	Doubted func(error)
+	// Changed hears that somebody has cosigned this node's log, or that a receipt was proven.
+	Changed func()
 	// Count counts what happened, under a constant name.
 	Count func(name string)
 	Log   *slog.Logger // nil means discard
@@ -74,6 +76,9 @@ func New(o Options) *Service {
 	}
 	if o.Doubted == nil {
 		o.Doubted = func(error) {}
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	return &Service{o: o, gate: newGate(), tries: map[ledger.Key]uint64{}}
 }

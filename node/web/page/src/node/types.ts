@@ -105,6 +105,7 @@ export interface TicketOffer {
   starts: number; // unix ms, as are the next two
   ends: number;
   refund_to: number; // 0: no money back
+  fork?: Fork;
 }
 
 export interface Bought {
@@ -153,8 +154,33 @@ export interface Evidence {
   height: number; // in the log, from 0
   good: boolean;
   problem?: string;
+  kind: string;
   signed: Signed[] | null;
-  witnesses: string[] | null;
+  size: number; // entries that the books had when the witnesses saw them; 0: nobody has
+  witnesses: Witness[] | null;
+  proven?: Proven; // of what was bought: where it is in the seller’s books
+  fork?: Fork; // whoever sold it keeps two different books
+}
+
+/** Somebody who has seen how far books go, and none of what is in them. */
+export interface Witness {
+  device: string;
+  person?: string;
+  name?: string;
+  time: number; // unix ms
+}
+
+export interface Proven {
+  height: number; // in the seller’s books, from 0
+  size: number; // of these, as they were proven
+  witnesses: Witness[] | null;
+}
+
+/** The proof that somebody has signed two different books. */
+export interface Fork {
+  person: string;
+  device: string;
+  how: string;
 }
 
 export interface Signed {

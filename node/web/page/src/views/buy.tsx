@@ -9,6 +9,7 @@ import { holds, loadTickets } from "../tickets";
 import { dateAndTime, t } from "../words";
 import { money } from "../words/money";
 import { useJoin } from "./join";
+import { ForkNote } from "./verified";
 
 /** What one needs to know of a room to buy a ticket to it. */
 export interface ForSale {
@@ -123,6 +124,7 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
         )}
         {stand.at === "terms" && (
           <>
+            {stand.offer.fork && <ForkNote fork={stand.offer.fork} />}
             {stand.changed && <Note>{t.buy.changed}</Note>}
             {stand.pending && <Note>{t.buy.another(room.host.name)}</Note>}
             <Terms offer={stand.offer} seller={room.host} />
@@ -131,14 +133,14 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
             </p>
             <button
               type="button"
-              class="button primary large"
-              autoFocus
+              class={stand.offer.fork ? "button plain" : "button primary large"}
+              autoFocus={!stand.offer.fork}
               data-test="buy-confirm"
               aria-disabled={buying}
               onClick={() => void buy(stand.offer)}
             >
               <Icon name="ticket" />
-              <span>{buying ? t.buy.buying : t.buy.confirm}</span>
+              <span>{buying ? t.buy.buying : stand.offer.fork ? t.buy.forked : t.buy.confirm}</span>
             </button>
           </>
         )}

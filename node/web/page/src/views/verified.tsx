@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../node/api";
-import type { Evidence, Signed } from "../node/types";
+import type { Evidence, Fork, Signed, Witness } from "../node/types";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { dateAndTime, t } from "../words";
@@ -56,9 +56,11 @@ function EvidenceDialog({ id, onClose }: { id: string; onClose: () => void }) {
 }
 
 function Found({ found }: { found: Evidence }) {
-  const seen = found.witnesses ?? [];
+  const bought = found.kind === "got";
+  const saw = (bought ? found.proven?.witnesses : found.witnesses) ?? [];
   return (
     <>
+      {found.fork && <ForkNote fork={found.fork} />}
       <p class={found.good ? "banner good" : "banner bad-note"} role="status" data-test="evidence-result" data-good={found.good}>
         <Icon name={found.good ? "verified" : "alert"} />
         <span>{found.good ? t.verified.good((found.signed ?? []).length) : (found.problem ?? t.verified.bad)}</span>
@@ -74,21 +76,30 @@ function Found({ found }: { found: Evidence }) {
           ))}
         </ul>
       </section>
-      <section class="stack tight">
-        <h3>{t.verified.witnessTitle}</h3>
-        <p data-test="evidence-witnesses" data-count={seen.length}>
-          {t.verified.witnesses(seen.length)}
-        </p>
-        {seen.length > 0 && (
-          <ul class="signed">
-            {seen.map((key) => (
-              <li key={key}>
-                <code>{short(key)}</code>
-              </li>
-            ))}
-          </ul>
-        )}
-      </section>
+      {bought ? (
+        <section class="stack tight">
+          <h3>{t.verified.provenTitle}</h3>
+          <p data-test="evidence-proven" data-proven={found.proven !== undefined}>
+            {found.proven ? t.verified.proven(found.proven.height + 1, found.proven.size) : t.verified.notProven}
+          </p>
+          {found.proven && (
+            <>
+              <p data-test="evidence-witnesses" data-count={saw.length}>
+                {t.verified.sellerWitnesses(saw.length)}
+              </p>
+              <Witnesses list={saw} />
+            </>
+          )}
+        </section>
+      ) : (
+        <section class="stack tight">
+          <h3>{t.verified.witnessTitle}</h3>
+          <p data-test="evidence-witnesses" data-count={saw.length}>
+            {t.verified.witnesses(saw.length, found.size)}
+          </p>
+          <Witnesses list={saw} />
+        </section>
+      )}
       <details class="fold">
         <summary>
           <span>{t.verified.details}</span>
@@ -117,6 +128,36 @@ function Found({ found }: { found: Evidence }) {
         </dl>
       </details>
     </>
+  );
+}
+
+/** A warning that whoever sells keeps two different books: it is loud, for it is proven. */
+export function ForkNote({ fork }: { fork: Fork }) {
+  return (
+    <p class="banner bad-note" role="alert" data-test="fork-note" data-how={fork.how}>
+      <Icon name="alert" />
+      <span>
+        <strong>{t.verified.forkTitle}</strong> {t.verified.fork(fork.how)}
+      </span>
+    </p>
+  );
+}
+
+function Witnesses({ list }: { list: readonly Witness[] }) {
+  if (list.length === 0) return null;
+  return (
+    <ul class="signed" data-test="evidence-saw">
+      {list.map((one) => (
+        <li key={one.device}>
+          <span>
+            <bdi>{one.name || t.verified.nameless}</bdi>, {dateAndTime(one.time)}
+          </span>
+          <code title={one.person ?? one.device} class="quiet">
+            {short(one.person ?? one.device)}
+          </code>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -754,6 +754,7 @@ export const en = {
   },
 
   buy: {
+    forked: "Buy all the same",
     for: (price: string) => `Buy a ticket for ${price}`,
     plain: "Buy a ticket",
     how: (host: string) => `You see the terms before you buy. The room is for ticket holders, and for those on ${host}’s guest list.`,
@@ -885,10 +886,29 @@ export const en = {
       return `${people[whose] ?? whose} signed ${things[what] ?? what}`;
     },
     witnessTitle: "Seen by others",
-    witnesses: (n: number) =>
+    witnesses: (n: number, size: number) =>
       n === 0
         ? "Not witnessed. Nobody else has confirmed that this stands in your books, so it rests on the signatures above alone."
-        : `${many(n, "witness", "witnesses")} signed that this stands in your books, and would notice if it were taken out.`,
+        : `${many(n, "witness", "witnesses")} signed that your books had ${many(size, "entry", "entries")}, this one among them, and would notice if it were taken out. They saw how long your books are, and nothing of what is in them.`,
+    provenTitle: "In the seller’s books",
+    proven: (place: number, size: number) =>
+      `The seller has proven that this sale is entry ${count.format(place)} of ${count.format(size)} in its books. It cannot be taken out without being noticed.`,
+    notProven:
+      "Not proven yet. Your computer asks the seller a few seconds after the purchase, and again later: until then this rests on the signatures above.",
+    sellerWitnesses: (n: number) =>
+      n === 0
+        ? "No witness has seen these books as they were then."
+        : `${many(n, "witness", "witnesses")} saw the same books: how long they were, and nothing of what is in them.`,
+    nameless: "Somebody without a name",
+    forkTitle: "Careful: this seller keeps two different books.",
+    fork: (how: string) => {
+      const ways: Record<string, string> = {
+        checkpoints: "It signed two versions of the same length.",
+        growth: "It signed books that leave out or change what others had seen in them.",
+        logs: "It signed two books that begin in the same place.",
+      };
+      return `${ways[how] ?? ""} That is proven, and the proof is kept on this computer. The same seat may be sold twice. It can be fraud, or an old copy of a disk.`;
+    },
     details: "For experts",
     when: "Written",
     entry: "Entry",
