@@ -68,6 +68,7 @@ type Node struct {
 	lending  lending
 	shop     shop
 	sealing  sync.Mutex // held while keys are exported; taken first
+	lookedAt lookedAt
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -477,9 +478,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	if err := r.begin(s.StageOnly, now); err != nil {
 		return nil, err
 	}
-	if err := n.home.hosted(); err != nil {
-		n.o.Log.Warn("settings not kept", "err", err) // the person is asked to save their keys later then
-	}
+	n.keysMatter()
 	return r, nil
 }
 

@@ -105,6 +105,7 @@ export interface TicketOffer {
   starts: number; // unix ms, as are the next two
   ends: number;
   refund_to: number; // 0: no money back
+  tax: string; // as the seller states it; empty: nothing
 }
 
 export interface Bought {
@@ -138,6 +139,7 @@ export interface Entry {
   rail?: string;
   sum?: string;
   count?: number;
+  tax?: string; // as the seller states it
   gross?: string;
   fee?: string;
   shares?: string;
@@ -167,6 +169,7 @@ export interface Signed {
 /** How the tickets of a room of one's own sell. */
 export interface Sales {
   offers: OfferSales[] | null;
+  wanted: number; // people who waited for tickets while this node could not be reached
   credit: string; // that a buyer may owe
 }
 
@@ -224,6 +227,7 @@ export interface Charter {
   price?: string; // of a ticket, as are the next two
   seats?: number;
   iou_limit?: string; // that a buyer may owe in all
+  tax?: string; // what is stated of it
 }
 
 export interface Me extends Named {
@@ -393,6 +397,7 @@ export interface RoomView {
   removed?: Named[]; // told to those who lead
   access: Access;
   listed?: Named[]; // the guest list, told to those who lead
+  keepers?: Named[]; // who let newcomers in while nobody leads
 }
 
 /** What stays on top of the chat. */
@@ -453,6 +458,8 @@ export type Action =
   | "record_off"
   | "admit"
   | "strike"
+  | "keeper"
+  | "unkeeper"
   | "relink";
 
 /** What some actions need. */
