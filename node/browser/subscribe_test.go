@@ -17,6 +17,7 @@ func TestSubscribe(t *testing.T) {
 	ana.clicks("access-subscribers")
 	ana.tells("need-tier", "You offer no subscription yet")
 	ana.tells("co-host-sold", "outlives your computer")
+	ana.seesNo("co-host-hint")
 	ana.clicks("create-tier")
 	ana.sees("tier-wrong")
 	v.looks(ana, "start for subscribers wrong")
@@ -41,6 +42,7 @@ func TestSubscribe(t *testing.T) {
 		t.Errorf("after one click there are %d subscriptions", len(mine))
 	}
 	bo.clicks("subscribe-confirm")
+	bo.sees("subscribe-done")
 	bo.tells("subscribe-dialog", "You subscribe to Ana", "Paid until")
 	v.looks(bo, "subscribed")
 	bo.clicks("subscribe-go-in")
@@ -49,6 +51,7 @@ func TestSubscribe(t *testing.T) {
 	// From a seat on the stage: the same, and that one has it already.
 	bo.clicks("seat")
 	bo.clicks("subscribe-person")
+	bo.sees("subscribed")
 	bo.tells("person-dialog", "You subscribe until", "Add 30 days")
 	v.looks(bo, "subscribe again")
 	bo.clicks("close")

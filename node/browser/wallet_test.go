@@ -44,7 +44,7 @@ func TestTickets(t *testing.T) {
 	script[bool](ana, `document.querySelector('[data-test="ticket-seats"]').select() ?? true`)
 	ana.types("ticket-seats", "2")
 	ana.types("ticket-tax", "incl. 19 % VAT")
-	ana.tells("co-host-sold", "name a co-host", "second device")
+	ana.tells("co-host-sold", "make somebody co-host", "second device", "sell seats")
 	v.looks(ana, "start by ticket")
 	ana.clicks("room-start")
 	ana.sees(`room[data-phase="live"][data-role="host"]`)

@@ -27,10 +27,12 @@ export function Over({ room }: { room: RoomView }) {
       if (now && isOver(now.phase)) leave(now).catch(() => {}); // it comes again with the next full state
     };
   }, [room.id]);
-  const buy = useBuy({ ...room, price: "" }, true);
+  const listed = useStore(world, (w) => w.rooms?.find((one) => one.id === room.id)?.host);
+  const host = listed ?? room.host; // who was not let in knows the host from the list alone
+  const buy = useBuy({ ...room, host, price: "" }, true);
   const { join, busy, question } = useJoin();
   const subscribe = useSubscribe(
-    { to: room.link || room.id, person: room.host.person, name: room.host.name },
+    { to: room.link || room.id, person: host.person, name: host.name },
     { large: true, onDone: () => void join(room.link ? { room: room.id, link: room.link } : { room: room.id }) },
   );
   const asks = room.refused === "ticket_only" ? buy.button : room.refused === "subscribers_only" ? subscribe.button : null;

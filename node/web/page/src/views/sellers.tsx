@@ -70,7 +70,7 @@ function Lent({ one, onChange }: { one: Lending; onChange: () => void }) {
           <bdi>{name}</bdi>
         </strong>
         <span class="hint">
-          {t.lending.sold(one.sold, one.seats)}, {one.back ? t.lending.back : `${t.lending.until(dateAndTime(one.expires))}; ${t.lending.heard}`}
+          {t.lending.sold(one.sold, one.seats)}; {one.back ? t.lending.back : t.lending.until(dateAndTime(one.expires))}
         </span>
       </span>
       {!one.back && (

@@ -180,7 +180,9 @@ export function StartPage() {
           {(access === "ticket" || access === "subscribers") && (
             <p class="banner" data-test="co-host-sold">
               <Icon name="coHost" />
-              <span>{t.start.coHostSold}</span>
+              <span>
+                {t.start.coHostSold} {access === "ticket" && t.start.coHostSells}
+              </span>
             </p>
           )}
           <button class="button primary large" data-test="room-start" aria-disabled={busy}>

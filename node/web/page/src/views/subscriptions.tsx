@@ -49,7 +49,7 @@ function Row({ one, onChange }: { one: Subscription; onChange: (all: Subscriptio
           <bdi>{name}</bdi>
         </strong>
         <span class="hint">
-          {t.subscriptions.text(money(one.price))} · {standing(one, Date.now())}
+          {money(one.price)} · {standing(one, Date.now())}
         </span>
       </span>
       {asking ? (

@@ -125,7 +125,7 @@ export function TierForm({ onMade, onCancel }: { onMade: () => void; onCancel?: 
     const owed = typed(credit ?? price, unit);
     const found = {
       ...(!name.trim() && { name: t.tiers.needName }),
-      ...((sum === null || Number(sum) === 0) && { price: t.start.priceWrong(unit) }),
+      ...((sum === null || Number(sum) === 0) && { price: t.tiers.needPrice(unit) }),
       ...(credit !== null && owed === null && { credit: t.start.creditWrong(unit) }),
     };
     setWrong(found);
@@ -162,7 +162,10 @@ export function TierForm({ onMade, onCancel }: { onMade: () => void; onCancel?: 
           aria-invalid={wrong.name !== undefined}
           aria-describedby={wrong.name ? `${id}-name-wrong` : undefined}
           data-test="tier-name"
-          onInput={(event) => setName(event.currentTarget.value)}
+          onInput={(event) => {
+            setName(event.currentTarget.value);
+            setWrong({});
+          }}
         />
         {said("name")}
       </div>
@@ -180,7 +183,10 @@ export function TierForm({ onMade, onCancel }: { onMade: () => void; onCancel?: 
               aria-invalid={wrong.price !== undefined}
               aria-describedby={wrong.price ? `${id}-price-wrong` : undefined}
               data-test="tier-price"
-              onInput={(event) => setPrice(event.currentTarget.value)}
+              onInput={(event) => {
+            setPrice(event.currentTarget.value);
+            setWrong({});
+          }}
             />
             <select class="field short" aria-label={t.start.currency} value={unit} data-test="tier-unit" onChange={(event) => setUnit(event.currentTarget.value)}>
               {units.map((one) => (
@@ -215,7 +221,10 @@ export function TierForm({ onMade, onCancel }: { onMade: () => void; onCancel?: 
             aria-invalid={wrong.credit !== undefined}
             aria-describedby={`${id}-credit-hint${wrong.credit ? ` ${id}-credit-wrong` : ""}`}
             data-test="tier-credit"
-            onInput={(event) => setCredit(event.currentTarget.value)}
+            onInput={(event) => {
+            setCredit(event.currentTarget.value);
+            setWrong({});
+          }}
           />
           <span class="price-unit">{unit}</span>
         </span>

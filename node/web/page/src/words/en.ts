@@ -190,7 +190,8 @@ export const en = {
     taxHint: "incl. 19 % VAT",
     taxText: "If you must state tax: buyers see it before they pay, and on the receipt. The price is what they pay.",
     coHostSold:
-      "People pay to be here, so make sure the room outlives your computer: name a co-host once they are in, or come in with a second device of yours. They can also sell seats while you sleep.",
+      "People pay to be here, so see to it that the room outlives your computer: make somebody co-host once they are in, or come in with a second device of yours.",
+    coHostSells: "They can sell seats, too, while your computer sleeps: under Ticket sales, in the room.",
     subscribers: "Subscribers",
     subscribersText: "Who subscribes to you, or is on your guest list. Nobody else can hear it, not even who carries the sound.",
     creditNobody: "With 0 nobody can buy, and only your guest list comes in.",
