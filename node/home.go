@@ -130,8 +130,8 @@ type settings struct {
 	Volunteer     bool   `json:"volunteer,omitempty"`      // carries rooms that it hears for others,
 	VolunteerKBPS int    `json:"volunteer_kbps,omitempty"` // with so much upload
 
-	Hosted    bool `json:"hosted,omitempty"`     // has opened a room,
-	KeysLater bool `json:"keys_later,omitempty"` // and does not want to save the keys now
+	KeysMatter bool `json:"keys_matter,omitempty"` // a room was opened, or something bought;
+	KeysLater  bool `json:"keys_later,omitempty"`  // the person does not want to save the keys now
 
 	Credit  map[ledger.Currency]ledger.Amount            `json:"credit,omitempty"`  // that a buyer may owe in all,
 	Lent    map[string]map[ledger.Currency]ledger.Amount `json:"lent,omitempty"`    // likewise, to a host whom this node sells for

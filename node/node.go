@@ -73,6 +73,7 @@ type Node struct {
 	payers   *payerBook
 	handing  chan struct{} // holds one: hand over soon what was carried
 	carriage *carriageBook
+	lookedAt lookedAt
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -484,9 +485,7 @@ func (n *Node) StartRoom(s Start) (*Room, error) {
 	if err := r.begin(s.StageOnly, now); err != nil {
 		return nil, err
 	}
-	if err := n.home.hosted(); err != nil {
-		n.o.Log.Warn("settings not kept", "err", err) // the person is asked to save their keys later then
-	}
+	n.keysMatter()
 	return r, nil
 }
 

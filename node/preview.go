@@ -25,6 +25,7 @@ func (n *Node) Preview(ctx context.Context, ref string) (PreviewView, error) {
 	if err != nil {
 		return PreviewView{}, err
 	}
+	n.lookedAt.add(roomNote{Room: a.Room, Title: a.Title, Host: PersonView{a.Host, a.HostName}})
 	ticket, _ := n.ticketTo(link.Room, time.Now())
 	return PreviewView{
 		ID: a.Room, Title: a.Title, Host: PersonView{a.Host, a.HostName}, Mode: a.Mode.String(), Language: a.Language,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"salon/node/market"
@@ -48,6 +49,32 @@ func (h *Home) keepRoomNote(note roomNote) error {
 	return writeFile(h.path("tickets.json"), append(b, '\n'))
 }
 
+// lookedAt are rooms that were looked at before going in, the latest last: a wish for tickets to one names it, though its host is
+// gone. Nothing is kept on disk for looking.
+type lookedAt struct {
+	mu   sync.Mutex // guards the field below; taken last
+	list []roomNote // at most lookedAtMost
+}
+
+const lookedAtMost = 64
+
+func (l *lookedAt) add(note roomNote) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(slices.DeleteFunc(l.list, func(n roomNote) bool { return n.Room == note.Room }), note)
+	l.list = slices.Delete(l.list, 0, max(0, len(l.list)-lookedAtMost))
+}
+
+// of is what was seen of a room, the zero note if nothing was.
+func (l *lookedAt) of(id room.ID) roomNote {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.IndexFunc(l.list, func(n roomNote) bool { return n.Room == id }); i >= 0 {
+		return l.list[i]
+	}
+	return roomNote{}
+}
+
 // begun reports whether a purchase that did not end well may still bring tickets: the seller has not refused it.
 func begun(err error) bool {
 	return errors.Is(err, market.ErrPending) || explain(sellerError(err)).Code == errUnreachable.Code
@@ -71,11 +98,14 @@ func (n *Node) noteRoom(ctx context.Context, link room.Link, ask bool) {
 	}
 }
 
-// knownRoom is what is announced of a room now or, if it is not, what was noted.
+// knownRoom is what is announced of a room now or, if it is not, what was noted, or seen.
 func (n *Node) knownRoom(id room.ID, notes []roomNote, now time.Time) roomNote {
 	var note roomNote
 	if i := slices.IndexFunc(notes, func(n roomNote) bool { return n.Room == id }); i >= 0 {
 		note = notes[i]
+	}
+	if seen := n.lookedAt.of(id); note.Title == "" && seen.Title != "" {
+		note.Title, note.Host = seen.Title, seen.Host
 	}
 	if l, ok := n.dir.Get(id, now); ok {
 		note.Title, note.Host = l.ann.Title, PersonView{l.ann.Host, l.ann.HostName}

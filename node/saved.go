@@ -41,7 +41,7 @@ type KeysKept struct {
 func (n *Node) KeysKept() KeysKept {
 	s := n.home.settings()
 	v := KeysKept{Saved: n.home.savedAt()}
-	v.Due = v.Saved == 0 && !s.KeysLater && (s.Hosted || n.shop.market.Load() != nil)
+	v.Due = v.Saved == 0 && !s.KeysLater && s.KeysMatter
 	return v
 }
 
@@ -50,12 +50,15 @@ func (n *Node) KeepKeysLater(later bool) error {
 	return n.home.changeSettings(func(s *settings) { s.KeysLater = later })
 }
 
-// hosted notes that this person has opened a room: who they are is known to others now.
-func (h *Home) hosted() error {
-	if h.settings().Hosted {
-		return nil
+// keysMatter notes that this person has opened a room or bought something: with the keys that would be lost. If it cannot be noted
+// the person is asked to save them another time.
+func (n *Node) keysMatter() {
+	if n.home.settings().KeysMatter {
+		return
 	}
-	return h.changeSettings(func(s *settings) { s.Hosted = true })
+	if err := n.home.changeSettings(func(s *settings) { s.KeysMatter = true }); err != nil {
+		n.o.Log.Warn("settings not kept", "err", err)
+	}
 }
 
 func (h *Home) changeSettings(f func(*settings)) error {

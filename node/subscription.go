@@ -154,6 +154,7 @@ func (n *Node) Subscribe(ctx context.Context, ref, tier string, periods uint32, 
 	case err != nil:
 		return SubscriptionView{}, tipError(err)
 	}
+	n.keysMatter()
 	all, err := n.Subscriptions()
 	if err != nil {
 		return SubscriptionView{}, err

@@ -119,6 +119,7 @@ func (n *Node) BuyTicketsAs(ctx context.Context, ref string, count uint32, price
 	}
 	b, err := m.Buy(ctx, n.wantOf(link, count, price, rail, known))
 	if err == nil || begun(err) {
+		n.keysMatter()
 		n.noteRoom(ctx, link, err == nil)
 	}
 	if err = sellerErrorOf(b, err); err != nil {

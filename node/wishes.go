@@ -137,6 +137,7 @@ func (n *Node) wishTold(w market.Wish) {
 	}
 	switch {
 	case w.State == market.WishBought:
+		n.keysMatter()
 		n.notice(fmt.Sprintf("The seller could be reached: you have %s%s for %s, which you waited for.", tickets(int(v.Count)), to, v.Price))
 	case w.State == market.WishChanged && v.Price == "":
 		n.notice(fmt.Sprintf("Tickets%s can be bought now, for %s. You wanted to be told.", to, v.Asked))

@@ -43,6 +43,8 @@ func TestTickets(t *testing.T) {
 	ana.types("ticket-credit", "5")
 	script[bool](ana, `document.querySelector('[data-test="ticket-seats"]').select() ?? true`)
 	ana.types("ticket-seats", "2")
+	ana.types("ticket-tax", "incl. 19 % VAT")
+	ana.tells("co-host-sold", "make somebody co-host", "second device", "sell seats")
 	v.looks(ana, "start by ticket")
 	ana.clicks("room-start")
 	ana.sees(`room[data-phase="live"][data-role="host"]`)
@@ -53,7 +55,7 @@ func TestTickets(t *testing.T) {
 	v.looks(bo, "card by ticket")
 	bo.clicks("buy-ticket")
 	bo.sees(`buy[data-at="terms"]`)
-	bo.tells("buy-dialog", "Ticket", "5 EUR", "Fees", "none", "In all", "The seller states no tax", "Ana", "Money back", "IOU", "You will owe 5 EUR to Ana")
+	bo.tells("buy-dialog", "Ticket", "5 EUR", "Fees", "none", "In all", "Tax", "incl. 19 % VAT", "Ana", "Money back", "IOU", "You will owe 5 EUR to Ana")
 	if text := bo.reads("buy-dialog"); contains(text, "You paid") || contains(text, "has been paid") {
 		t.Errorf("an IOU is called paid: %q", text)
 	}
@@ -85,7 +87,7 @@ func TestTickets(t *testing.T) {
 	bo.until("be shown the code", `document.querySelector('[data-test="ticket-qr"]').naturalWidth > 0`)
 	bo.tells("ticket-card", "Songs of the harbour", "Ana", "Seat 1", "good until")
 	bo.tells("balance-owe", "You owe", "Ana", "5 EUR")
-	bo.tells(`receipt[data-kind="got"]`, "You owe Ana for 1 ticket", "5 EUR")
+	bo.tells(`receipt[data-kind="got"]`, "You owe Ana for 1 ticket", "5 EUR", "incl. 19 % VAT")
 	v.looks(bo, "wallet of a buyer")
 	bo.clicks("ticket-code")
 	bo.sees("code-dialog")

@@ -88,7 +88,7 @@ async function refusal(answer: Response): Promise<Refusal> {
   return new Refusal(answer.status, "http", t.error.status(answer.status));
 }
 
-async function json<T>(path: string, request: Call = {}): Promise<T> {
+export async function json<T>(path: string, request: Call = {}): Promise<T> {
   return (await call(path, request)).json();
 }
 

@@ -106,6 +106,7 @@ export interface TicketOffer {
   ends: number;
   refund_to: number; // 0: no money back
   fork?: Fork;
+  tax: string; // as the seller states it; empty: nothing
 }
 
 export interface Bought {
@@ -139,6 +140,7 @@ export interface Entry {
   rail?: string;
   sum?: string;
   count?: number;
+  tax?: string; // as the seller states it
   gross?: string;
   fee?: string;
   shares?: string;
@@ -193,6 +195,7 @@ export interface Signed {
 /** How the tickets of a room of one's own sell. */
 export interface Sales {
   offers: OfferSales[] | null;
+  wanted: number; // people who waited for tickets while this node could not be reached
   credit: string; // that a buyer may owe
 }
 
@@ -250,6 +253,7 @@ export interface Charter {
   price?: string; // of a ticket, as are the next two
   seats?: number;
   iou_limit?: string; // that a buyer may owe in all
+  tax?: string; // what is stated of it
 }
 
 export interface Me extends Named {
@@ -419,6 +423,7 @@ export interface RoomView {
   removed?: Named[]; // told to those who lead
   access: Access;
   listed?: Named[]; // the guest list, told to those who lead
+  keepers?: Named[]; // who let newcomers in while nobody leads
 }
 
 /** What stays on top of the chat. */
@@ -479,6 +484,8 @@ export type Action =
   | "record_off"
   | "admit"
   | "strike"
+  | "keeper"
+  | "unkeeper"
   | "relink";
 
 /** What some actions need. */

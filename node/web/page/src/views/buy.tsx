@@ -10,6 +10,7 @@ import { dateAndTime, t } from "../words";
 import { money } from "../words/money";
 import { useJoin } from "./join";
 import { ForkNote } from "./verified";
+import { WishOffer } from "./wishes";
 
 /** What one needs to know of a room to buy a ticket to it. */
 export interface ForSale {
@@ -167,7 +168,8 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
           <>
             <h3 data-test="buy-no">{stand.title}</h3>
             <p>{stand.text}</p>
-            <button type="button" class="button primary" data-test="buy-again" onClick={() => void ask()}>
+            {!stand.there && <WishOffer room={room} onBought={onIn} />}
+            <button type="button" class={stand.there ? "button primary" : "button"} data-test="buy-again" onClick={() => void ask()}>
               {t.link.again}
             </button>
           </>
@@ -200,7 +202,7 @@ function Terms({ offer, seller }: { offer: TicketOffer; seller: Named }) {
       <Fact name={t.buy.total} strong>
         {money(offer.price)}
       </Fact>
-      <Fact name={t.buy.tax}>{t.buy.noTax}</Fact>
+      <Fact name={t.buy.tax}>{offer.tax ? <bdi>{offer.tax}</bdi> : t.buy.noTax}</Fact>
       <Fact name={t.buy.seller}>
         <Avatar person={offer.payee} name={host ? seller.name : ""} /> <bdi>{host ? seller.name : offer.payee.slice(0, 6)}</bdi>
       </Fact>

@@ -16,11 +16,13 @@ export function csv(entries: readonly Entry[]): string {
   return [columns.join(","), ...rows].join("\n") + "\n";
 }
 
-export const saveCSV = (entries: readonly Entry[]): void => save(csv(entries), "text/csv", "salon-ledger.csv");
-export const saveJSON = (entries: readonly Entry[]): void => save(JSON.stringify(entries, null, 1), "application/json", "salon-ledger.json");
+export const saveCSV = (entries: readonly Entry[]): void => save(new Blob([csv(entries)], { type: "text/csv" }), "salon-ledger.csv");
+export const saveJSON = (entries: readonly Entry[]): void =>
+  save(new Blob([JSON.stringify(entries, null, 1)], { type: "application/json" }), "salon-ledger.json");
 
-function save(text: string, type: string, name: string): void {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+/** Hands a file to the browser, which puts it among the downloads. */
+export function save(file: Blob, name: string): void {
+  const address = URL.createObjectURL(file);
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

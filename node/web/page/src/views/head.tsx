@@ -6,6 +6,7 @@ import { RoomTags } from "../parts/roomtags";
 import { t } from "../words";
 import { QualityLine } from "./quality";
 import { SalesLine } from "./sales";
+import { SellingLine } from "./sellers";
 import { AudienceLine } from "./tree";
 
 /** What the room is, and what holds in it just now. */
@@ -45,6 +46,7 @@ export function Head({ room }: { room: RoomView }) {
         {room.phase === "live" && <QualityLine room={room.id} quality={room.quality} delayed={!room.me.seated} />}
         {room.phase === "live" && !room.demo && runsRoom(room.me) && <AudienceLine room={room} />}
         {room.phase === "live" && room.access === "ticket" && runsRoom(room.me) && <SalesLine room={room} />}
+        {room.phase === "live" && room.access === "ticket" && room.me.role === "co-host" && <SellingLine room={room.id} />}
       </p>
       {recording && (
         <Dialog title={t.recording.title} test="recording-dialog" onClose={() => setRecording(false)}>

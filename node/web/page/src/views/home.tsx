@@ -9,6 +9,7 @@ import { Store, useStore } from "../store";
 import { languageName, t } from "../words";
 import { Card } from "./card";
 import { Connect } from "./connect";
+import { SafeOffer } from "./safe";
 import { Top } from "./top";
 
 /** The rooms live now, and those that will be; in an empty world, what one can do about it. */
@@ -28,7 +29,10 @@ export function Home() {
           </a>
         )}
       </Top>
-      <main>{rooms.length > 0 ? <Rooms rooms={rooms} onConnect={connect} /> : <Empty onConnect={connect} />}</main>
+      <main>
+        {all && <SafeOffer />}
+        {rooms.length > 0 ? <Rooms rooms={rooms} onConnect={connect} /> : <Empty onConnect={connect} />}
+      </main>
       {connecting && <Connect onClose={() => setConnecting(false)} />}
     </div>
   );

@@ -14,6 +14,7 @@ import { dateAndTime, howLong, languageName, number, t } from "../words";
 import { money } from "../words/money";
 import { useBuy } from "./buy";
 import { useJoin } from "./join";
+import { useSubscribe } from "./subscribe";
 import { Top } from "./top";
 
 const every = 15_000; // ms; people come and go while one reads
@@ -90,6 +91,7 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
   const { join, busy, question } = useJoin();
   const buy = useBuy({ ...room, link }, true);
   const own = useStore(world, (w) => w.status?.person === room.host.person);
+  const subscribe = useSubscribe({ to: link, person: room.host.person, name: room.host.name }, { large: true, onDone: () => enter() });
   const enter = () => void join({ room: room.id, link });
   return (
     <article class="sheet preview" data-test="preview-room" data-room={room.id}>
@@ -126,8 +128,15 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
         <Way text={t.buy.how(room.host.name)}>
           {buy.button}
         </Way>
+      ) : room.access === "subscribers" && !room.invited && !own ? (
+        <Way text={t.link.unsubscribed(room.host.name)}>
+          {subscribe.button}
+          <button type="button" class="button large" data-test="preview-listen" aria-disabled={busy} onClick={enter}>
+            {busy ? t.home.joining : t.buy.guest}
+          </button>
+        </Way>
       ) : (
-        <Way text={room.access === "invite" && !room.invited ? t.link.uninvited : room.access === "subscribers" && !room.invited ? t.link.unsubscribed : room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
+        <Way text={room.access === "invite" && !room.invited ? t.link.uninvited : room.waiting ? t.link.waitText : room.stage_only ? t.link.comeInText : t.link.listenText}>
           <button type="button" class="button primary large" data-test="preview-listen" aria-disabled={busy} onClick={enter}>
             <Icon name={room.waiting ? "clock" : room.stage_only ? "round" : "play"} turns />
             <span>{busy ? t.home.joining : room.waiting ? t.link.wait : room.stage_only ? t.link.comeIn : t.link.listen}</span>
@@ -136,6 +145,7 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
       )}
       {question}
       {buy.dialog}
+      {subscribe.dialog}
     </article>
   );
 }

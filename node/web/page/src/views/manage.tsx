@@ -8,6 +8,7 @@ import { Icon } from "../parts/icon";
 import { Switch } from "../parts/switch";
 import { t } from "../words";
 import { CoHosts } from "./cohosts";
+import { Keepers } from "./keepers";
 
 /** What those who lead decide about the whole room, and about people who are not in it. */
 export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: () => void; onClose: () => void }) {
@@ -95,6 +96,7 @@ export function ManageDialog({ room, onEnd, onClose }: { room: RoomView; onEnd: 
         </div>
       </section>
       {(runsRoom(room.me) || (room.co_hosts?.length ?? 0) > 0) && <CoHosts room={room} />}
+      {room.access === "invite" && <Keepers room={room} />}
       {room.access !== "open" && <GuestList room={room} />}
       {removed.length > 0 && (
         <section class="stack" data-test="removed">

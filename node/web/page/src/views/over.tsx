@@ -12,6 +12,8 @@ import { useStore } from "../store";
 import { howLong, number, t } from "../words";
 import { useBuy } from "./buy";
 import { useJoin } from "./join";
+import { SafeOffer } from "./safe";
+import { useSubscribe } from "./subscribe";
 import { Top } from "./top";
 
 /** A room that ended, put one out, or could not be reached. */
@@ -25,7 +27,15 @@ export function Over({ room }: { room: RoomView }) {
       if (now && isOver(now.phase)) leave(now).catch(() => {}); // it comes again with the next full state
     };
   }, [room.id]);
-  const buy = useBuy({ ...room, price: "" }, true);
+  const listed = useStore(world, (w) => w.rooms?.find((one) => one.id === room.id)?.host);
+  const host = listed ?? room.host; // who was not let in knows the host from the list alone
+  const buy = useBuy({ ...room, host, price: "" }, true);
+  const { join, busy, question } = useJoin();
+  const subscribe = useSubscribe(
+    { to: room.link || room.id, person: host.person, name: host.name },
+    { large: true, onDone: () => void join(room.link ? { room: room.id, link: room.link } : { room: room.id }) },
+  );
+  const asks = room.refused === "ticket_only" ? buy.button : room.refused === "subscribers_only" ? subscribe.button : null;
   const phase = room.phase === "removed" ? "removed" : room.phase === "failed" ? "failed" : "ended";
   const text = { ended: t.over.endedText, removed: t.over.removedText, failed: t.over.failedText }[phase];
   return (
@@ -42,8 +52,8 @@ export function Over({ room }: { room: RoomView }) {
         </p>
         {phase !== "failed" && <Summary room={room} />}
         <div class="row center apart">
-          {room.refused === "ticket_only" && buy.button}
-          <button type="button" class={room.refused === "ticket_only" ? "button large" : "button primary large"} data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
+          {asks}
+          <button type="button" aria-disabled={busy} class={asks ? "button large" : "button primary large"} data-test="back-to-rooms" onClick={() => go({ view: "home" })}>
             {t.over.back}
           </button>
           <a class="button large" href="#/start" data-test="over-start">
@@ -52,6 +62,9 @@ export function Over({ room }: { room: RoomView }) {
           </a>
         </div>
         {buy.dialog}
+        {subscribe.dialog}
+        {question}
+        {runsRoom(room.me) && <SafeOffer />}
         <LiveNow except={room.id} />
       </main>
     </div>
@@ -59,7 +72,7 @@ export function Over({ room }: { room: RoomView }) {
 }
 
 /** Why one was not let in, by the node's word for it. */
-const titles: Record<string, string> = { invite_only: t.home.byInvitation, ticket_only: t.over.ticketOnly, ticket_elsewhere: t.over.elsewhere };
+const titles: Record<string, string> = { invite_only: t.home.byInvitation, ticket_only: t.over.ticketOnly, subscribers_only: t.over.subscribersOnly, ticket_elsewhere: t.over.elsewhere };
 
 /** What the room was, as far as this page saw it; the host is told more. */
 function Summary({ room }: { room: RoomView }) {

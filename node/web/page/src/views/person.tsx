@@ -14,6 +14,7 @@ import { useStore } from "../store";
 import { t, wholePercent } from "../words";
 import { CoHosts } from "./cohosts";
 import { TipForm } from "./room/tip";
+import { Subscribe } from "./subscribe";
 
 /** The dialog of whoever was chosen last, to be drawn, and what chooses somebody. Without a room there is none. */
 export function usePerson(room: RoomView | undefined): [dialog: ComponentChildren, open: (who: Named) => void] {
@@ -33,11 +34,13 @@ interface Properties {
 function PersonDialog({ room, who, onClose }: Properties) {
   const [asking, setAsking] = useState(false);
   const [tipping, setTipping] = useState(false);
+  const [subscribing, setSubscribing] = useState(false);
   const [busy, act] = useRoom(room.id);
   const { person, name } = who;
   const seat = room.stage?.find((one) => one.person === person);
   const hand = room.hands?.find((one) => one.person === person);
   const coHost = (room.co_hosts ?? []).some((one) => one.person === person);
+  const keeper = (room.keepers ?? []).some((one) => one.person === person);
   const host = room.host.person === person;
   const me = person === room.me.person;
   const there = useThere(room, who, seat !== undefined || hand !== undefined || me);
@@ -61,6 +64,7 @@ function PersonDialog({ room, who, onClose }: Properties) {
             <bdi>{name}</bdi>
             <span class="hint">
               {host ? t.room.host : coHost ? t.room.coHost : seat ? t.room.speaker : there === null && !hand ? "" : t.room.listener}
+              {keeper && ` · ${t.keepers.is}`}
               {hand && ` · ${t.present.handUp}`}
             </span>
           </span>
@@ -74,6 +78,8 @@ function PersonDialog({ room, who, onClose }: Properties) {
       {!seat && !hand && there === null && <p class="hint">{t.person.gone(name)}</p>}
       {tipping ? (
         <TipForm who={who} onClose={onClose} />
+      ) : subscribing ? (
+        <Subscribe creator={{ to: person, person, name }} />
       ) : asking ? (
         <div class="stack">
           <p>{t.person.removeAsk(name)}</p>
@@ -90,6 +96,9 @@ function PersonDialog({ room, who, onClose }: Properties) {
         <div class="menu">
           {!me && !room.demo && (host || seat) && (
             <Choice icon="gift" test="tip-person" text={t.tip.menu} hint={t.tip.menuHint} busy={busy} onClick={() => setTipping(true)} />
+          )}
+          {!me && !room.demo && (host || seat) && (
+            <Choice icon="coHost" test="subscribe-person" text={t.subscribe.menu} hint={t.subscribe.menuHint} busy={busy} onClick={() => setSubscribing(true)} />
           )}
           {me && seat?.stick && (
             <Choice icon="stick" test="lay-stick-here" text={t.person.layStick} hint={t.person.layStickHint} busy={busy} onClick={() => void one("lay_stick")} />
@@ -121,6 +130,16 @@ function PersonDialog({ room, who, onClose }: Properties) {
           )}
           {hosts && !me && !coHost && (seat || hand || there) && (
             <Choice icon="coHost" test="cohost-person" text={t.person.makeCoHost} hint={t.person.makeCoHostHint} busy={busy} onClick={() => void act("cohost", { person })} />
+          )}
+          {hosts && !me && room.access === "invite" && (keeper || seat || hand || there) && (
+            <Choice
+              icon="door"
+              test={keeper ? "unkeeper-person" : "keeper-person"}
+              text={keeper ? t.keepers.takeAway : t.keepers.make}
+              {...(keeper ? {} : { hint: t.keepers.makeHint })}
+              busy={busy}
+              onClick={() => void one(keeper ? "unkeeper" : "keeper")}
+            />
           )}
           {!me && !room.demo && <ForMe who={who} onClose={onClose} />}
           {leads && !above && (

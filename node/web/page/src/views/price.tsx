@@ -9,9 +9,10 @@ export interface Asking {
   unit: string;
   seats: string;
   credit: string; // what a buyer may owe
+  tax: string; // what is stated of it
 }
 
-export const nothingAsked: Asking = { price: "", unit: "EUR", seats: "50", credit: "0" };
+export const nothingAsked: Asking = { price: "", unit: "EUR", seats: "50", credit: "0", tax: "" };
 
 export type AskingField = "price" | "seats" | "credit";
 export type Wrong = Partial<Record<AskingField, string>>;
@@ -32,10 +33,11 @@ export function wrongWith(asking: Asking): Wrong {
 }
 
 /** As the node is told. */
-export const asked = ({ price, unit, seats, credit }: Asking) => ({
+export const asked = ({ price, unit, seats, credit, tax }: Asking) => ({
   price: `${typed(price, unit)} ${unit}`,
   seats: Number(seats),
   iou_limit: `${typed(credit, unit)} ${unit}`,
+  ...(tax.trim() && { tax: tax.trim() }),
 });
 
 interface Properties {
@@ -113,6 +115,23 @@ export function Price({ asking, wrong, first, onChange }: Properties) {
       </Labelled>
       <p class="hint" id={`${id}-credit-hint`} data-test="ticket-credit-hint">
         {t.start.creditText} {nobody && <strong>{t.start.creditNobody}</strong>}
+      </p>
+      <Labelled id={`${id}-tax`} name={t.start.tax} wrong={undefined}>
+        <input
+          id={`${id}-tax`}
+          class="field"
+          dir="auto"
+          autoComplete="off"
+          maxLength={64}
+          placeholder={t.start.taxHint}
+          value={asking.tax}
+          aria-describedby={`${id}-tax-hint`}
+          data-test="ticket-tax"
+          onInput={(event) => onChange({ ...asking, tax: event.currentTarget.value })}
+        />
+      </Labelled>
+      <p class="hint" id={`${id}-tax-hint`}>
+        {t.start.taxText}
       </p>
     </div>
   );

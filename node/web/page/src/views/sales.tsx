@@ -5,6 +5,7 @@ import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { dateAndTime, number, t, wholePercent } from "../words";
 import { money } from "../words/money";
+import { OtherSellers } from "./sellers";
 import { Verified } from "./verified";
 
 const every = 2000; // ms
@@ -44,9 +45,16 @@ export function SalesLine({ room }: { room: RoomView }) {
       </button>
       {open && sales && (
         <Dialog title={t.sales.title} test="sales-dialog" wide onClose={() => setOpen(false)}>
+          {sales.wanted > 0 && (
+            <p class="banner" data-test="sales-wanted">
+              <Icon name="people" />
+              <span>{t.sales.wanted(sales.wanted)}</span>
+            </p>
+          )}
           {(sales.offers ?? []).map((one, i) => (
             <OneOffer key={i} of={one} credit={i === 0 ? sales.credit : ""} />
           ))}
+          <OtherSellers room={room} left={of.left} />
         </Dialog>
       )}
     </>

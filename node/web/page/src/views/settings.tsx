@@ -15,6 +15,7 @@ import { canChooseOutput } from "../sound/devices";
 import { useStore } from "../store";
 import { chooseTheme, theme, themes } from "../theme";
 import { t } from "../words";
+import { SafePart } from "./safe";
 import { Top } from "./top";
 
 /** What holds for this person in every room. `part` is where it begins: "people", or empty for the top. */
@@ -30,6 +31,7 @@ export function SettingsPage({ part }: { part: string }) {
         <Sound />
         <Appearance />
         <PassOn status={status} />
+        <SafePart />
         <People begin={part === "people"} />
         <About status={status} />
       </main>
@@ -252,6 +254,11 @@ function About({ status }: { status: Status }) {
           <dd>{t.facts.line(status.nearby ? t.facts.looking : t.facts.notLooking, t.facts.nodes(status.peers))}</dd>
         </div>
       </dl>
+      <div class="stack tight">
+        <h3>{t.settings.device}</h3>
+        <CopyField label={t.settings.device} text={status.device} action={t.profile.copy} test="device-id" />
+        <p class="hint">{t.settings.deviceText}</p>
+      </div>
       <div class="stack tight">
         <h3>{t.settings.addresses}</h3>
         {addresses.length === 0 && <p class="hint">{t.settings.noAddresses}</p>}

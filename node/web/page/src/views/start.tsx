@@ -15,6 +15,7 @@ import { money } from "../words/money";
 import { SoundCheck } from "./check";
 import { useStart } from "./join";
 import { asked, nothingAsked, Price, wrongWith, type Asking, type Wrong } from "./price";
+import { TierChoice, useSubscriptions } from "./tiers";
 import { Top } from "./top";
 import { furthest, When } from "./when";
 
@@ -37,6 +38,8 @@ export function StartPage() {
   const field = useRef<HTMLInputElement>(null);
   const when = useRef<HTMLInputElement>(null);
   const price = useRef<HTMLDivElement>(null);
+  const tier = useRef<HTMLDivElement>(null);
+  const [subscriptions, putSubscriptions] = useSubscriptions();
   const submit = (event: Event) => {
     event.preventDefault();
     if (!title.trim()) setMissing(true);
@@ -50,6 +53,10 @@ export function StartPage() {
       price.current?.closest("details")?.setAttribute("open", "");
       // The first that is wrong, once it is marked.
       return void requestAnimationFrame(() => price.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus());
+    }
+    if (access === "subscribers" && subscriptions && (subscriptions.offers ?? []).length === 0) {
+      tier.current?.closest("details")?.setAttribute("open", "");
+      return void requestAnimationFrame(() => tier.current?.querySelector<HTMLElement>("input")?.focus());
     }
     const charter: Charter = { title: title.trim(), mode, language };
     if (starts !== null) charter.starts = starts;
@@ -136,7 +143,13 @@ export function StartPage() {
                 <Option name="access" test="access-open" title={t.start.open} text={t.start.openText} icon="unlocked" checked={access === "open"} onChoose={() => setAccess("open")} />
                 <Option name="access" test="access-invite" title={t.start.invite} text={t.start.inviteText} icon="locked" checked={access === "invite"} onChoose={() => setAccess("invite")} />
                 <Option name="access" test="access-ticket" title={t.start.ticket} text={t.start.ticketText} icon="ticket" checked={access === "ticket"} onChoose={() => setAccess("ticket")} />
+                <Option name="access" test="access-subscribers" title={t.start.subscribers} text={t.start.subscribersText} icon="coHost" checked={access === "subscribers"} onChoose={() => setAccess("subscribers")} />
               </div>
+              {access === "subscribers" && (
+                <div ref={tier}>
+                  <TierChoice all={subscriptions} onChange={putSubscriptions} />
+                </div>
+              )}
               {access === "ticket" && (
                 <Price
                   asking={asking}
@@ -164,13 +177,23 @@ export function StartPage() {
               </span>
             </label>
           </details>
+          {(access === "ticket" || access === "subscribers") && (
+            <p class="banner" data-test="co-host-sold">
+              <Icon name="coHost" />
+              <span>
+                {t.start.coHostSold} {access === "ticket" && t.start.coHostSells}
+              </span>
+            </p>
+          )}
           <button class="button primary large" data-test="room-start" aria-disabled={busy}>
             <Icon name={starts === null ? "mic" : "clock"} />
             <span>{busy ? t.start.starting : starts === null ? t.start.go : t.start.goLater}</span>
           </button>
-          <p class="hint" data-test="co-host-hint">
-            {t.start.coHost}
-          </p>
+          {access !== "ticket" && access !== "subscribers" && (
+            <p class="hint" data-test="co-host-hint">
+              {t.start.coHost}
+            </p>
+          )}
         </form>
         {question}
       </main>
@@ -184,6 +207,7 @@ function summary(language: string, starts: number | null, access: Access, asking
   if (starts) parts.push(t.home.startsAt(dateAndTime(starts)));
   if (access === "invite") parts.push(t.start.inviteShort);
   if (access === "ticket") parts.push(asking.price ? t.home.ticketFor(money(`${asking.price} ${asking.unit}`)) : t.start.ticket);
+  if (access === "subscribers") parts.push(t.home.forSubscribers);
   if (stageOnly) parts.push(t.home.stageOnly);
   if (recordAsks) parts.push(t.start.recordShort);
   return parts.filter(Boolean).join(" · ");

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api } from "../node/api";
 import type { Balance, Entry, Ledger, Pending, Ticket } from "../node/types";
+import { trade, type Lending, type Subscriptions, type Wish } from "../node/trade";
 import { complain } from "../parts/action";
 import { Avatar } from "../parts/avatar";
 import { useNow } from "../parts/clock";
@@ -14,8 +15,13 @@ import { money, parseMoney, sum } from "../words/money";
 import { saveCSV, saveJSON } from "./export";
 import { Income } from "./income";
 import { useJoin } from "./join";
+import { SafeOffer } from "./safe";
+import { Selling } from "./sellers";
+import { MySubscriptions } from "./subscriptions";
+import { Tiers } from "./tiers";
 import { Top } from "./top";
 import { Verified } from "./verified";
+import { stands, Wishes } from "./wishes";
 
 const every = 5000; // ms
 
@@ -23,24 +29,37 @@ interface Books {
   ledger: Ledger | null; // null until the node has said
   entries: readonly Entry[];
   pending: readonly Pending[];
+  wishes: readonly Wish[];
+  selling: readonly Lending[];
+  subscriptions: Subscriptions | null;
   problem: string;
 }
 
 /** What the node's books say, asked for again while one looks; all entries only when there are new ones. */
-function useBooks(): Books {
-  const [books, setBooks] = useState<Books>({ ledger: null, entries: [], pending: [], problem: "" });
+function useBooks(): [books: Books, again: (subscriptions?: Subscriptions | null) => void] {
+  const [books, setBooks] = useState<Books>({ ledger: null, entries: [], pending: [], wishes: [], selling: [], subscriptions: null, problem: "" });
+  const [turn, setTurn] = useState(0);
   const known = useRef<{ count: number; entries: readonly Entry[] }>({ count: -1, entries: [] });
   useEffect(() => {
     let gone = false;
     let timer = 0;
     const ask = async () => {
       try {
-        const [ledger, pending] = await Promise.all([api.ledger(), api.pending(), loadTickets()]);
+        const [ledger, pending, wishes, sellers, subscriptions, held] = await Promise.all([
+          api.ledger(),
+          api.pending(),
+          trade.wishes(),
+          trade.sellers(),
+          trade.subscriptions(),
+          loadTickets(),
+        ]);
         if (ledger.entries !== known.current.count) {
           const entries = ledger.entries > 0 ? await api.entries() : [];
           known.current = { count: ledger.entries, entries };
         }
-        if (!gone) setBooks({ ledger, pending, entries: known.current.entries, problem: "" });
+        for (const wish of wishes) if (!stands(wish, held)) void trade.drop(wish.id).catch(complain);
+        const books = { ledger, pending, subscriptions, wishes: wishes.filter((one) => stands(one, held)), selling: sellers.selling ?? [] };
+        if (!gone) setBooks({ ...books, entries: known.current.entries, problem: "" });
       } catch (error) {
         const problem = error instanceof Error ? error.message : t.error.unknown;
         if (!gone) setBooks((before) => ({ ...before, problem }));
@@ -52,17 +71,21 @@ function useBooks(): Books {
       gone = true;
       clearTimeout(timer);
     };
-  }, []);
-  return books;
+  }, [turn]);
+  const again = (subscriptions?: Subscriptions | null) => {
+    if (subscriptions) setBooks((before) => ({ ...before, subscriptions }));
+    setTurn((n) => n + 1);
+  };
+  return [books, again];
 }
 
 /** What this person has, owes and is owed, and what vouches for it. */
 export function WalletPage() {
-  const books = useBooks();
+  const [books, again] = useBooks();
   const { list } = useStore(tickets, (s) => s);
-  const { ledger, entries, pending, problem } = books;
-  const names = namesOf(list, pending);
-  const empty = ledger !== null && ledger.entries === 0;
+  const { ledger, entries, pending, wishes, selling, subscriptions, problem } = books;
+  const names = namesOf(list, pending, subscriptions);
+  const empty = ledger !== null && ledger.entries === 0 && wishes.length === 0;
   return (
     <div class="page">
       <Top back="#/" />
@@ -78,17 +101,22 @@ export function WalletPage() {
             {t.wallet.asking}
           </p>
         )}
+        {ledger && <SafeOffer />}
         {empty && <Empty />}
         {ledger && !empty && (
           <>
+            <Wishes list={wishes} onChange={() => again()} />
             {pending.length > 0 && <PendingPart list={pending} />}
             <Tickets list={list} />
             <Balances balances={ledger.balances ?? []} names={names} />
+            <MySubscriptions list={subscriptions?.mine ?? []} onChange={again} />
+            <Selling list={selling} />
             <Income entries={entries} />
             <Receipts entries={entries} names={names} />
-            <Export entries={entries} ledger={ledger} />
+            {ledger.entries > 0 && <Export entries={entries} ledger={ledger} />}
           </>
         )}
+        {subscriptions && <Tiers all={subscriptions} onChange={again} />}
       </main>
     </div>
   );
@@ -119,9 +147,11 @@ function Part({ title, test, children }: { title: string; test: string; children
 type Names = ReadonlyMap<string, string>;
 
 /** Whom this page knows by name. */
-function namesOf(list: readonly Ticket[], pending: readonly Pending[]): Names {
+function namesOf(list: readonly Ticket[], pending: readonly Pending[], subscriptions: Subscriptions | null): Names {
   const names = new Map<string, string>();
   for (const { host } of list) if (host.name) names.set(host.person, host.name);
+  for (const one of subscriptions?.mine ?? []) if (one.name) names.set(one.creator, one.name);
+  for (const one of subscriptions?.subscribers ?? []) if (one.name) names.set(one.device, one.name);
   for (const { seller } of pending) if (seller.name) names.set(seller.person, seller.name);
   return names;
 }
@@ -321,7 +351,15 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
               <Icon name={e.kind === "refund" || e.kind === "refunded" ? "back" : e.kind === "got" ? "ticket" : "receipt"} />
               <span class="line-what">
                 <strong>{words}</strong>
-                <span class="hint">{dateAndTime(e.time)}</span>
+                <span class="hint">
+                  {dateAndTime(e.time)}
+                  {e.tax && (
+                    <>
+                      {" "}
+                      · <bdi data-test="receipt-tax">{e.tax}</bdi>
+                    </>
+                  )}
+                </span>
               </span>
               <span class="line-sum">{e.sum && money(e.sum)}</span>
               <Verified id={e.id} what={words} />

@@ -1,11 +1,7 @@
 // Every text of the page, in English. Another language is another file of this shape.
 
-const plural = new Intl.PluralRules("en");
-const count = new Intl.NumberFormat("en");
-
-function many(n: number, one: string, other: string): string {
-  return `${count.format(n)} ${plural.select(n) === "one" ? one : other}`;
-}
+import { count, many } from "./count";
+import { trade } from "./trade";
 
 const ordinals = new Intl.PluralRules("en", { type: "ordinal" });
 const endings: Partial<Record<Intl.LDMLPluralRule, string>> = { one: "st", two: "nd", few: "rd" };
@@ -15,6 +11,7 @@ function place(n: number): string {
 }
 
 export const en = {
+  ...trade,
   lang: "en",
   dir: "ltr" as "ltr" | "rtl",
 
@@ -189,6 +186,14 @@ export const en = {
     seats: "Seats",
     credit: "Buyers may owe up to",
     creditText: "Each buyer, in all your rooms. They sign that they owe it to you, and you collect it yourself: nothing is paid here yet.",
+    tax: "Tax line",
+    taxHint: "incl. 19 % VAT",
+    taxText: "If you must state tax: buyers see it before they pay, and on the receipt. The price is what they pay.",
+    coHostSold:
+      "People pay to be here, so see to it that the room outlives your computer: make somebody co-host once they are in, or come in with a second device of yours.",
+    coHostSells: "They can sell seats, too, while your computer sleeps: under Ticket sales, in the room.",
+    subscribers: "Subscribers",
+    subscribersText: "Who subscribes to you, or is on your guest list. Nobody else can hear it, not even who carries the sound.",
     creditNobody: "With 0 nobody can buy, and only your guest list comes in.",
     priceWrong: (unit: string) => `Say what a ticket costs: a number above zero, such as ${unit === "sat" ? "2500" : "5"}.`,
     seatsWrong: (most: number) => `Say how many tickets there are, from 1 to ${count.format(most)}.`,
@@ -592,6 +597,7 @@ export const en = {
     gone: "You are not in this room",
     goneText: "It may have ended while this page was closed.",
     ticketOnly: "For ticket holders",
+    subscribersOnly: "For subscribers",
     elsewhere: "Your ticket is in use elsewhere",
     endedElsewhere: (title: string) => `${title} has ended.`,
     lasted: "Lasted",
@@ -721,7 +727,7 @@ export const en = {
     invite: "who is invited",
     ticket: "who holds a ticket",
     subscribers: "who subscribes to the host",
-    unsubscribed: "This room is for subscribers: you come in if you subscribe to the host, with this device.",
+    unsubscribed: (host: string) => `This room is for those who subscribe to ${host}, and for the guest list. You see the price before you subscribe.`,
     lockedTry: "Try all the same",
     again: "Look again",
     failed: {
@@ -933,6 +939,7 @@ export const en = {
     shares: { host: "You", "co-host": "A co-host", relays: "Relays that carry the room", charity: "A charity", fund: "A creator fund" } as Record<string, string>,
     list: "Sales",
     none: "Nobody has bought a ticket yet. Share the link.",
+    wanted: (n: number) => `${many(n, "person", "people")} wanted tickets while you could not be reached. Their computers ask again by themselves.`,
     one: (n: number, key: string) => `${many(n, "ticket", "tickets")} to key ${key}…`,
     byIOU: "owed (IOU)",
     wentBack: (sum: string) => `${sum} went back`,
@@ -981,6 +988,8 @@ export const en = {
     about: "About",
     version: "Version",
     network: "Network",
+    device: "ID of this device",
+    deviceText: "Another computer of yours, or a host, names it so that this one sells tickets while theirs sleeps.",
     addresses: "Addresses of your node",
     addressesHint: "Give one of these to a friend, who adds it under Connect.",
     noAddresses: "Your node has no address that others could reach.",
