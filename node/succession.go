@@ -62,6 +62,7 @@ type heir struct {
 	awaits     bool
 	hint       peer.AddrInfo // who may lead too, as we heard
 	claims     allowance     // of strangers
+	back       time.Time     // when the node was started again, that had led the room
 	led        doc.PublicKey // device that led the room when last looked
 	before     doc.PublicKey // device that led it before us: its program goes on to where ours begins
 	host       peer.AddrInfo // where the host led last
@@ -174,6 +175,7 @@ func (r *Room) obey() {
 		}
 		r.guest.changed()
 	}
+	r.heir.back = time.Time{} // somebody leads
 	stand := r.mayLead()
 	r.media.drive(func(p *relay.Place, now time.Time) {
 		p.Source(relay.Peer(id))
@@ -277,7 +279,7 @@ func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.
 		p.Source(relay.Peer(r.n.host.ID()))
 		p.Lead(now)
 	})
-	r.heir.before = r.heir.led
+	r.heir.before, r.heir.back = r.heir.led, time.Time{}
 	r.shareProgram()
 	r.n.o.Log.Info("leads the room", "room", r.id.String(), "reign", ev.Term.Reign, "epoch", ev.Term.Epoch, "order", ev.Term.Order)
 	r.setPhase(Live, "")
