@@ -115,6 +115,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := []*room.State{own.Clone(), u.state.Clone()}
 	if _, err := u.state.Apply(ev); err != nil {
 		return nil, err
 	}
@@ -122,6 +123,9 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
 	r.heir.others, _ = parsePeers(u.Host.Successors)
 	r.link = n.shareLink(r.charter, n.listedRelays())
+	for _, s := range before {
+		r.noteSigners(s)
+	}
 	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)
