@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"fmt"
 	"maps"
@@ -38,6 +37,7 @@ type accused struct {
 	device doc.PublicKey
 	name   string
 	by     map[doc.PublicKey]bool // people
+	words  []relay.Evidence       // of as many of them as it takes
 	what   string                 // relay.Altered or relay.Forged, the last
 	last   time.Time
 	out    bool // it carries the room no more
@@ -139,6 +139,9 @@ func (r *Room) weigh(id peer.ID, proof relay.Proof, now time.Time) {
 	a.what, a.last = proof.What, now
 	if !a.by[proof.By.Person] && len(a.by) < accusersMost {
 		a.by[proof.By.Person] = true
+		if len(a.words) < putOutBy {
+			a.words = append(a.words, proof.Evidence)
+		}
 		r.n.o.Log.Warn("somebody left a relay for what it passed on", "room", r.id.String(), "relay", id.String(), "by", proof.By.Person.String(), "what", proof.What, "people", len(a.by))
 	}
 	if len(a.by) >= putOutBy && !a.out {
@@ -152,26 +155,14 @@ func (r *Room) putOut(id peer.ID, a *accused) {
 	a.out = true
 	r.n.counts.Add("carrier_put_out")
 	r.n.o.Log.Warn("relay put out", "room", r.id.String(), "relay", id.String(), "people", len(a.by))
-	delete(r.host.volunteers, a.device)
-	delete(r.host.asked, id)
-	r.heir.carriers = slices.DeleteFunc(slices.Clone(r.heir.carriers), func(b []byte) bool { return string(b) == string(id) })
-	r.tellSuccessors() // and who feeds it, if we do not
-	r.letGo(id)
-}
-
-// putOuts are the relays that carry our room no more. r.mu is held.
-func (r *Room) putOuts(now time.Time) (list [][]byte) {
-	for id := range r.host.accused {
-		if r.isPutOut(id, now) && len(list) < relay.MaxCarriers {
-			list = append(list, []byte(id))
-		}
-	}
-	slices.SortFunc(list, bytes.Compare)
-	return list
+	r.noteOut(relay.PutOut{Peer: []byte(id), Words: a.words}, time.Now())
 }
 
 // letGo parts with a relay below us that was put out, if it is there. r.mu is held.
 func (r *Room) letGo(id peer.ID) {
+	if r.feeds == nil {
+		return
+	}
 	c := r.feeds.children[id]
 	if c == nil || c.carry == 0 {
 		return
@@ -183,10 +174,10 @@ func (r *Room) letGo(id peer.ID) {
 	r.wg.Go(func() { r.dismiss(c, bye) })
 }
 
-// isPutOut reports whether a relay carries our room no more. r.mu is held.
+// isPutOut reports whether a relay carries this room no more. r.mu is held.
 func (r *Room) isPutOut(id peer.ID, now time.Time) bool {
-	a := r.host.accused[id]
-	return a != nil && a.out && now.Sub(a.last) <= accusedFor
+	o, is := r.outs[id]
+	return is && now.Sub(o.at) <= accusedFor
 }
 
 // carriesNoMore reports whether a device is such a relay's. r.mu is held.

@@ -76,12 +76,6 @@ func TestRelayPutOutBelowAnother(t *testing.T) {
 	if g.host.feeds.children[upper.host.ID()] == nil {
 		upper, lower = lower, upper
 	}
-	via := g.host.feeds.children[upper.host.ID()]
-	for _, n := range []int{1, 2} {
-		if !g.host.feeds.below.add(relay.Guest{Person: key(n, 1), Device: key(n, 2)}, via) {
-			t.Fatal("there is no place")
-		}
-	}
 	g.host.mu.Unlock()
 	at := upper.Room(g.host.id)
 	feeds := func() bool {
@@ -92,11 +86,7 @@ func TestRelayPutOutBelowAnother(t *testing.T) {
 	if !feeds() {
 		t.Fatal("no relay is below another")
 	}
-	g.host.mu.Lock()
-	for _, n := range []int{1, 2} {
-		g.host.weigh(lower.host.ID(), relay.Proof{What: relay.Altered, By: doc.Author{Person: key(n, 1), Device: key(n, 2)}}, time.Now())
-	}
-	g.host.mu.Unlock()
+	accuse(t, g.host, lower.host.ID())
 	awaitChange(t, upper, "it to be let go", func() bool { return !feeds() })
 	awaitCount(t, g.host.n, "join_refused_not_asked") // it looks for another place
 	if feeds() || at.Phase() != Live {

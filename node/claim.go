@@ -133,6 +133,10 @@ func (r *Room) meetLeader(with peer.AddrInfo, m relay.Claim, theirs *room.State)
 		r.broadcast(relay.Snapshot{Charter: m.Charter, Payload: m.Snapshot})
 	case room.Rise:
 		return r.rise(theirs)
+	case room.LeadOn:
+		if r.state.Leads(theirs.Leader().Person) {
+			r.awaitInside(time.Now()) // when they have yielded
+		}
 	}
 	return nil
 }

@@ -303,6 +303,10 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 		r.takeTail(c, m, now)
 	case relay.Inside:
 		r.hearInside(c, m, now)
+	case relay.PutOut: // of who led
+		if r.host != nil && r.state.Leads(c.author.Person) {
+			r.wg.Go(func() { r.takeOut(m, now) })
+		}
 	case relay.Charter:
 		if charter, err := room.OpenCharter(m.Payload, now); err == nil && charter.Room == r.id && charter.Host == c.author.Person && charter.Host == r.charter.Host {
 			r.logCharter(charter, m.Payload)

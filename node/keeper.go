@@ -52,32 +52,42 @@ func (r *Room) write(f func() error) error {
 	return err
 }
 
-// keep stores the room as it is to be after an event, before anybody hears of it; one that has ended it forgets. Without
+// keep stores the room as it is to be after an event, before anybody hears of it; one that has ended it forgets. So does a co-host who
+// leads it: with nobody else to do so, it is lost until the host is back. Without
 // it no incarnation and no key is given out: after a crash the same epoch would be given another. Anything else goes on in a room that a
 // crash would then take back a little. Room.mu is held as for decide.
 func (r *Room) keep(next *room.State, ev room.Event) error {
 	id, home := r.id, r.n.home
 	var err error
-	if next.Charter.Host != r.n.Person() {
-		// The room is the host's to keep, and whoever leads it for the host keeps what must not be handed out again.
-		if next.Incarnation > r.heir.reserved.Incarnation {
-			var now floor
-			at := floor{next.Incarnation, next.Term.Epoch}
-			if err = r.write(func() (err error) { _, now, err = home.reserve(id, at); return err }); err == nil {
-				r.heir.reserved = now
-			}
+	ours := next.Charter.Host == r.n.Person()
+	if !ours && next.Incarnation > r.heir.reserved.Incarnation { // what must not be handed out again outlasts the room's own file
+		var now floor
+		at := floor{next.Incarnation, next.Term.Epoch}
+		if err = r.write(func() (err error) { _, now, err = home.reserve(id, at); return err }); err == nil {
+			r.heir.reserved = now
 		}
-	} else if next.Ended {
+	}
+	if err == nil && next.Ended {
 		err = r.write(func() error { return home.forgetRoom(id) })
-	} else {
+	} else if err == nil {
 		beside := r.keptBeside(next)
 		k := beside
+		var guest keptGuest
+		var charter []byte
+		if !ours {
+			guest, charter = r.keptAsGuest(), r.knownCharter(next.Charter)
+		}
 		r.host.keeper.last = keptHost{} // until it is written
 		err = r.write(func() (err error) {
 			if k.Snapshot, err = room.SignSnapshot(home.Identity(), next); err != nil {
 				return err
 			}
-			return home.keepRoom(id, kept{Host: &k}, mustLast(ev))
+			all := kept{Host: &k}
+			if !ours {
+				guest.Led = &keptLed{charter, k}
+				all = kept{Guest: &guest}
+			}
+			return home.keepRoom(id, all, mustLast(ev))
 		})
 		if err == nil {
 			r.host.keeper.last = beside
@@ -147,10 +157,6 @@ func (r *Room) stayKept(now time.Time) {
 	}
 	k := &r.host.keeper
 	k.marked = now
-	if r.charter.Host != r.n.Person() {
-		_ = r.write(func() error { return r.n.home.roomLives(r.id, now) })
-		return
-	}
 	err := os.ErrNotExist
 	if reflect.DeepEqual(k.last, r.keptBeside(r.state)) {
 		err = r.write(func() error { return r.n.home.roomLives(r.id, now) })

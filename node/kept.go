@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -56,6 +57,14 @@ type keptGuest struct {
 	Asked  bool   `json:"asked"`  // as in consent
 	Muted  bool   `json:"muted"`
 	HoldMS int64  `json:"hold_ms"` // how long the room holds a place
+
+	Led *keptLed `json:"led,omitempty"` // while we led it in its host's place
+}
+
+// A keptLed is all that whoever leads a room in its host's place needs to lead it on.
+type keptLed struct {
+	Charter []byte `json:"charter"` // signed by the host
+	keptHost
 }
 
 // An Unfinished is a room that this node was in when it was last ended without a farewell.
@@ -68,7 +77,7 @@ type Unfinished struct {
 	kept
 	taken bool        // by somebody who takes it up
 	alive time.Time   // when the node was, last
-	state *room.State // of a room of ours
+	state *room.State // of a room of ours, or that we led; else nil
 	link  room.Link   // of somebody else's
 }
 
@@ -194,7 +203,13 @@ func (h *Home) readKept(path string, now time.Time) (Unfinished, error) {
 	case u.Version != keptVersion, (u.Host == nil) == (u.Guest == nil):
 		return Unfinished{}, errKept
 	case u.Guest != nil:
-		return u, u.readGuest()
+		if err := u.readGuest(); err != nil {
+			return u, err
+		}
+		if u.Guest.Led != nil && u.readLed(h.Identity().Author(), now) != nil {
+			u.Guest.Led = nil // our place in it is good all the same
+		}
+		return u, nil
 	}
 	return u, u.readHost(h.Identity().Author(), now)
 }
@@ -209,6 +224,23 @@ func (u *Unfinished) readGuest() (err error) {
 	u.Title = u.Guest.Title
 	u.Mode, err = room.ParseMode(u.Guest.Mode)
 	return err
+}
+
+// readLed reads the state of a room that we led in its host's place.
+func (u *Unfinished) readLed(own doc.Author, now time.Time) error {
+	c, err := room.OpenCharter(u.Guest.Led.Charter, now)
+	if err != nil {
+		return err
+	}
+	s, author, err := room.OpenSnapshot(u.Guest.Led.Snapshot, now)
+	if err != nil {
+		return err
+	}
+	if author != own || s.Leader() != own || c.Room != u.Room || !reflect.DeepEqual(c, s.Charter) || s.Ended {
+		return errKept
+	}
+	u.state = s
+	return nil
 }
 
 func (u *Unfinished) readHost(own doc.Author, now time.Time) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"salon/ledger/doc"
 	"salon/relay"
 	"salon/room"
 )
@@ -115,6 +116,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
+	before := []*room.State{own.Clone(), u.state.Clone()}
 	if _, err := u.state.Apply(ev); err != nil {
 		return nil, err
 	}
@@ -122,6 +124,9 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
 	r.heir.others, _ = parsePeers(u.Host.Successors)
 	r.link = n.shareLink(r.charter, n.listedRelays())
+	for _, s := range before {
+		r.noteSigners(s)
+	}
 	r.feeds = newFeeding()
 	r.host = r.newHosting()
 	r.reopen(u.Host, now)
@@ -266,6 +271,46 @@ func (r *Room) comeBack(before *Unfinished) {
 	r.phase = Reconnecting
 	r.guest.lost = before.alive
 	r.guest.consent = consent{asked: k.Asked, muted: k.Muted, had: k.Placed}
+	if k.Led != nil && before.state != nil {
+		r.ledBefore(before.state, k.Led, time.Now())
+	}
+}
+
+// ledBefore makes a visit to a room that we led in its host's place when the node was cut short: if nobody leads it by now, vigil
+// has us do so again. Nothing of the room runs yet.
+func (r *Room) ledBefore(s *room.State, k *keptLed, now time.Time) {
+	r.state, r.charter = s, s.Charter
+	r.heir.charters = []signedCharter{{s.Charter, k.Charter}}
+	r.heir.led, r.heir.back, r.heir.host = s.Program.Device, now, r.guest.host
+	r.heir.others, _ = parsePeers(k.Successors)
+	r.heir.inside = make(map[doc.PublicKey]bool)
+	for _, p := range k.Inside {
+		r.heir.inside[p] = true
+	}
+	for epoch, secret := range k.Keys {
+		if s.IsKey(epoch, secret) {
+			r.keys.secrets[epoch] = secret
+		}
+	}
+	for p, name := range k.Names {
+		if clean, err := room.CleanName(name); err == nil {
+			r.names.learn(p, clean)
+		}
+	}
+}
+
+// keptAsGuest is how we shall be in a room that we lead in its host's place: a guest of the host's. r.mu is held.
+func (r *Room) keptAsGuest() keptGuest {
+	k := r.keptVisit()
+	if device, err := deviceOf(r.heir.host.ID); err == nil {
+		link := r.link
+		link.Device, link.Addrs = device, nil
+		for _, m := range r.heir.host.Addrs {
+			link.Addrs = append(link.Addrs, m.Bytes())
+		}
+		k.Link = link.String()
+	}
+	return k
 }
 
 // keptVisit is how we are in somebody's room. r.mu is held.

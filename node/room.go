@@ -52,6 +52,8 @@ type Room struct {
 	reacting  reacting
 	tips      tips
 	tally     tally
+	outs      map[peer.ID]putOut // relays that carry the room no more
+	signers   map[uint64]doc.PublicKey
 }
 
 var errOver = &UserError{Code: "over", Text: "This room is over."}
@@ -193,6 +195,7 @@ func (r *Room) settle() {
 		return
 	}
 	r.settleKeys(time.Now())
+	r.noteSigners(r.state)
 	if r.feeds != nil {
 		r.settleChildren()
 	}

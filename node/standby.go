@@ -52,6 +52,9 @@ func (r *Room) vigil(now time.Time) {
 	if !near && r.mayLead() && r.state.Program.Incarnation != 0 {
 		quiet = r.voice.programQuiet(now) // a relay answers, whether there is anybody above it or not
 	}
+	if back := now.Sub(r.heir.back); back < quiet {
+		quiet = back // so long we have listened
+	}
 	if quiet < uneasyAfter {
 		r.heir.gone = false
 		return
@@ -64,7 +67,7 @@ func (r *Room) vigil(now time.Time) {
 		return
 	}
 	if after, may := r.state.TakesOverAfter(r.n.author()); may && !r.carried {
-		if !near {
+		if !near || !r.heir.back.IsZero() && len(r.heir.others) > 0 && r.guest.up == nil { // or they led on, and are still to be asked
 			after += farAfter
 		}
 		if _, err := r.signedCharter(); err == nil && quiet >= after {

@@ -62,6 +62,8 @@ type heir struct {
 	awaits     bool
 	hint       peer.AddrInfo // who may lead too, as we heard
 	claims     allowance     // of strangers
+	outs       allowance     // of relays put out, as others tell
+	back       time.Time     // when the node was started again, that had led the room
 	led        doc.PublicKey // device that led the room when last looked
 	before     doc.PublicKey // device that led it before us: its program goes on to where ours begins
 	host       peer.AddrInfo // where the host led last
@@ -174,6 +176,7 @@ func (r *Room) obey() {
 		}
 		r.guest.changed()
 	}
+	r.heir.back = time.Time{} // somebody leads
 	stand := r.mayLead()
 	r.media.drive(func(p *relay.Place, now time.Time) {
 		p.Source(relay.Peer(id))
@@ -185,6 +188,9 @@ func (r *Room) obey() {
 	}
 	if r.guest.ctl != nil && r.guest.parent == r.guest.host.ID {
 		r.tellInsideUp()
+		if stand {
+			r.tellOuts(r.guest.ctl, time.Now())
+		}
 		for part := range slices.Chunk(r.heir.tail, relay.MaxTail) {
 			r.guest.ctl.Send(relay.Tail{Events: part})
 		}
@@ -277,7 +283,7 @@ func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.
 		p.Source(relay.Peer(r.n.host.ID()))
 		p.Lead(now)
 	})
-	r.heir.before = r.heir.led
+	r.heir.before, r.heir.back = r.heir.led, time.Time{}
 	r.shareProgram()
 	r.n.o.Log.Info("leads the room", "room", r.id.String(), "reign", ev.Term.Reign, "epoch", ev.Term.Epoch, "order", ev.Term.Order)
 	r.setPhase(Live, "")
@@ -442,9 +448,10 @@ func (r *Room) hearTail(m relay.Tail) {
 // tellHeir tells a co-host who came what it must know to lead one day: who would before it, and what the host may not have
 // seen of those who led meanwhile. r.mu is held.
 func (r *Room) tellHeir(c *child) {
-	if len(r.heir.told.To)+len(r.heir.told.Out) > 0 {
+	if len(r.heir.told.To) > 0 {
 		c.ctl.Send(r.heir.told)
 	}
+	r.tellOuts(c.ctl, time.Now())
 	if !r.state.Leads(c.author.Person) || r.state.Term.Epoch == 0 || r.host == nil {
 		return
 	}
@@ -484,14 +491,13 @@ func (r *Room) tellSuccessors() {
 		}
 		slices.SortFunc(carriers, bytes.Compare)
 	}
-	out := r.putOuts(time.Now())
-	same := slices.EqualFunc(carriers, r.heir.told.Carriers, bytes.Equal) && slices.EqualFunc(out, r.heir.told.Out, bytes.Equal)
+	same := slices.EqualFunc(carriers, r.heir.told.Carriers, bytes.Equal)
 	if same && slices.EqualFunc(to, r.heir.told.To, func(a, b relay.Entry) bool {
 		return string(a.Peer) == string(b.Peer) && slices.EqualFunc(a.Addrs, b.Addrs, func(x, y []byte) bool { return string(x) == string(y) })
 	}) {
 		return
 	}
-	r.heir.told, r.heir.others, r.heir.carriers = relay.Successors{To: to, Carriers: carriers, Out: out}, peersOf(to), carriers
+	r.heir.told, r.heir.others, r.heir.carriers = relay.Successors{To: to, Carriers: carriers}, peersOf(to), carriers
 	r.broadcast(r.heir.told)
 	r.host.keeper.marked = time.Time{} // the home is to know whom to ask, too
 	r.n.roomChanged(r)
@@ -631,7 +637,6 @@ func (r *Room) takeSuccessors(u *uplink, m relay.Successors) {
 		return
 	}
 	m.To, m.Carriers = m.To[:min(len(m.To), relay.MaxEntries)], m.Carriers[:min(len(m.Carriers), relay.MaxCarriers)]
-	m.Out = m.Out[:min(len(m.Out), relay.MaxCarriers)]
 	r.heir.others, r.heir.carriers = peersOf(m.To), m.Carriers
 	for _, p := range r.heir.others {
 		r.n.host.Peerstore().AddAddrs(p.ID, p.Addrs, peerstore.TempAddrTTL)
@@ -639,9 +644,6 @@ func (r *Room) takeSuccessors(u *uplink, m relay.Successors) {
 	r.heir.told = m // whom we feed, now or later, are told too
 	if r.carries != nil {
 		r.broadcast(m)
-		for _, id := range m.Out {
-			r.letGo(peer.ID(id))
-		}
 	}
 	r.guest.changed()
 	r.n.roomChanged(r)

@@ -298,6 +298,69 @@ func TestSuccessorIsToldAtOnce(t *testing.T) {
 	awaitChange(t, dan, "Dan to know of Bo again", knows(1))
 }
 
+// TestCoHostIsStartedAgain: a co-host who leads is killed, and started again. It leads on from what it kept: nobody loses a seat, a hand, or
+// what was said. The host, back after that, has all of it.
+func TestCoHostIsStartedAgain(t *testing.T) {
+	for name, start := range map[string]Start{"open": {}, "by invitation": byInvitation} {
+		t.Run(name, func(t *testing.T) {
+			s := startSuccessionAs(t, start)
+			atAna := s.ana.at()
+			s.ana.crash(t)
+			s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+			s.do(s.cy, Action{Kind: "raise_hand"})
+			s.do(s.cy, Action{Kind: "say", Text: "meanwhile"})
+			s.do(s.bo, Action{Kind: "lock"})
+			s.hasSaid(s.dan, "meanwhile")
+			s.bo.mu.Lock()
+			was := s.bo.state.Clone()
+			s.bo.mu.Unlock()
+
+			old := s.bo.n
+			at := old.at()
+			old.crash(t)
+			awaitChange(t, s.dan.n, "Dan to have lost Bo", func() bool { return s.dan.Phase() == Reconnecting })
+			bo := startMortal(t, old.home.Dir, "Bo", at)
+			defer func() {
+				if err := bo.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			rooms := bo.Resume(nil)
+			if len(rooms) != 1 {
+				t.Fatalf("%d rooms taken up", len(rooms))
+			}
+			s.bo = rooms[0]
+			s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+			if err := s.bo.Publish(t.Context(), newTone(t, 600)); err != nil {
+				t.Fatal(err)
+			}
+			s.danHears.hears(t, "Dan to hear Bo again", true, 25)
+			s.hasSaid(s.dan, "meanwhile")
+			s.bo.mu.Lock()
+			now := s.bo.state.Clone()
+			s.bo.mu.Unlock()
+			seat, on := now.SeatOf(s.boIs)
+			if now.Term.Epoch <= was.Term.Epoch || len(now.Hands) != 1 || !now.Locked || !on || seat.Away || now.Program.Incarnation <= was.Incarnation {
+				t.Errorf("Bo leads on with %+v after %+v", now, was)
+			}
+			s.do(s.dan, Action{Kind: "say", Text: "still here"})
+
+			s.ana = startMortal(t, s.home, "Ana", atAna)
+			defer func() {
+				if err := s.ana.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			if rooms = s.ana.Resume(nil); len(rooms) != 1 {
+				t.Fatalf("%d rooms taken up", len(rooms))
+			}
+			s.host = rooms[0]
+			s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
+			s.hasSaid(s.host, "meanwhile", "still here")
+		})
+	}
+}
+
 // TestTwoLead: a co-host who lost the way to a host that is well leads for as long as that lasts; then the host leads, and
 // what was decided there is decided again.
 func TestTwoLead(t *testing.T) {

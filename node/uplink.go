@@ -246,6 +246,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.takeAsked(u, m, now)
 	case relay.Successors:
 		r.takeSuccessors(u, m)
+	case relay.PutOut:
+		r.takeOut(m, now)
 	case relay.Tail:
 		r.hearTail(m)
 	case relay.Inside:

@@ -241,12 +241,10 @@ type (
 		Code   string        `cbor:"5,keyasint,omitempty"` // a constant word: why the device does not get the key
 	}
 	// Successors tells everybody below whom to ask when nobody leads the room: whoever may then, in this order. Carriers are
-	// the relays that were asked to carry it, whom these let in then. Out are relays that carry it no more, for what they passed
-	// on: who feeds one lets it go.
+	// the relays that were asked to carry it, whom these let in then.
 	Successors struct {
-		To       []Entry  `cbor:"1,keyasint"`           // at most MaxEntries
-		Carriers [][]byte `cbor:"2,keyasint"`           // peers, at most MaxCarriers
-		Out      [][]byte `cbor:"3,keyasint,omitempty"` // likewise
+		To       []Entry  `cbor:"1,keyasint"` // at most MaxEntries
+		Carriers [][]byte `cbor:"2,keyasint"` // peers, at most MaxCarriers; 3 were those put out
 	}
 	// Claim says who leads a room, and proves it; it is the first message, and answered by the claim of who leads as the
 	// other has it, or by a Refuse. Without charter and snapshot it only asks.
@@ -349,7 +347,7 @@ const (
 	MaxAt        = 256  // bytes, in a Guest
 	MaxBoxes     = 256  // in Boxes
 	MaxWay       = 1024 // in a Way
-	MaxCarriers  = 64   // in Successors, of either
+	MaxCarriers  = 64   // in Successors
 	MaxTail      = 32   // in a Tail, of 2 kB at most each
 	MaxInside    = 1024 // of either, in an Inside
 	MaxListings  = 64   // in Papers
@@ -361,7 +359,7 @@ const MaxDepth = maxPath
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
 // Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer,
-// Inside, Papers or Tip, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Inside, Papers, Tip or PutOut, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -451,6 +449,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindPapers
 	case Tip:
 		kind = kindTip
+	case PutOut:
+		kind = kindPutOut
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -559,6 +559,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Papers](b[1:])
 	case kindTip:
 		return decode[Tip](b[1:])
+	case kindPutOut:
+		return decode[PutOut](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

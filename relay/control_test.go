@@ -67,7 +67,7 @@ var controlVectors = []controlVector{
 	{"way", "24 a2 01 81 5820 " + strings.Repeat("52", 32) + " 02 80", Way{Here: []doc.PublicKey{fill32(0x52)}, Gone: []doc.PublicKey{}}},
 	{"successors", "25 a2 01 81 a3 01 41 aa 02 81 41 0a 03 00 02 81 41 bb",
 		Successors{To: []Entry{{Peer: []byte{0xaa}, Addrs: [][]byte{{10}}}}, Carriers: [][]byte{{0xbb}}}},
-	{"successors, and a relay put out", "25 a3 01 80 02 80 03 81 41 cc", Successors{To: []Entry{}, Carriers: [][]byte{}, Out: [][]byte{{0xcc}}}},
+	{"a relay put out", "61 a2 01 41 cc 02 81 a3 01 41 cc 02 41 dd 03 41 ee", PutOut{Peer: []byte{0xcc}, Words: []Evidence{{Against: []byte{0xcc}, Packet: []byte{0xdd}, Word: []byte{0xee}}}}},
 	{"claim", "26 a4 01 50" + strings.Repeat("52", 16) + "02 41 aa 03 41 bb 04 19 0400",
 		Claim{Room: fill(0x52), Charter: []byte{0xaa}, Snapshot: []byte{0xbb}, Number: 1024}},
 	{"tail", "27 a1 01 82 41 aa 42 0102", Tail{Events: [][]byte{{0xaa}, {1, 2}}}},

@@ -52,24 +52,33 @@ func digestPacket(b []byte) [16]byte {
 
 // A Proof is an Evidence that was opened.
 type Proof struct {
-	What  string     // Altered or Forged
-	By    doc.Author // who says so
-	Frame *Frame     // nil if it was forged
-	Auth  *Auth
+	Evidence Evidence
+	What     string     // Altered or Forged
+	By       doc.Author // who says so
+	Frame    *Frame     // nil if it was forged
+	Auth     *Auth
 }
+
+// Keys say whose signature what was sealed under a KID bears, if that is known.
+type Keys = func(kid uint64) (ed25519.PublicKey, bool)
 
 // Open checks what can be checked of an Evidence about a room: that its author signed it lately, and that what it holds is
 // not what the source sent. key is as in NewVerifier; without the source's key it shows nothing.
-func (e Evidence) Open(room [16]byte, key func(kid uint64) (ed25519.PublicKey, bool), now time.Time) (Proof, error) {
+func (e Evidence) Open(room [16]byte, key Keys, now time.Time) (Proof, error) {
+	return e.open(room, key, wordLasts, now)
+}
+
+// open is Open of a word that may be as old as within.
+func (e Evidence) open(room [16]byte, key Keys, within time.Duration, now time.Time) (Proof, error) {
 	var w word
-	if len(e.Word) > maxWord {
-		return Proof{}, fmt.Errorf("%w: a word of %d bytes", ErrEvidence, len(e.Word))
+	if len(e.Word) > maxWord || len(e.Packet) > MaxPacket {
+		return Proof{}, fmt.Errorf("%w: %d bytes, and a word of %d", ErrEvidence, len(e.Packet), len(e.Word))
 	}
 	if _, err := doc.Peek(e.Word, &w); err != nil {
 		return Proof{}, err
 	}
 	age := now.Sub(time.UnixMilli(w.Time))
-	if w.Room != room || Peer(w.Against) != Peer(e.Against) || w.Packet != digestPacket(e.Packet) || age > wordLasts+doc.Skew || age < -doc.Skew {
+	if w.Room != room || Peer(w.Against) != Peer(e.Against) || w.Packet != digestPacket(e.Packet) || age > within+doc.Skew || age < -doc.Skew {
 		return Proof{}, fmt.Errorf("%w: the word is about something else", ErrEvidence)
 	}
 	proof, err := examine(e.Packet, room, key)
@@ -77,6 +86,7 @@ func (e Evidence) Open(room [16]byte, key func(kid uint64) (ed25519.PublicKey, b
 		return Proof{}, err
 	}
 	w = word{}
+	proof.Evidence = e
 	proof.By, err = doc.Open(kindWord, e.Word, now, &w)
 	return proof, err
 }

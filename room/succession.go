@@ -300,9 +300,10 @@ func Meet(me Person, mine, theirs *State) Verdict {
 }
 
 // TakesOverAfter is for how long nobody may have led the room before p takes over, and whether p may at all: half a second,
-// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not.
+// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not. A co-host whose node
+// was gone takes over from itself; the host resumes then.
 func (s *State) TakesOverAfter(by doc.Author) (after time.Duration, may bool) {
-	if s.Ended || s.Seq == 0 || !s.Leads(by.Person) || by.Device == s.Program.Device {
+	if s.Ended || s.Seq == 0 || !s.Leads(by.Person) || by.Device == s.Program.Device && by.Person == s.Charter.Host {
 		return 0, false
 	}
 	after = silence
