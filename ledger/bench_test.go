@@ -1,6 +1,10 @@
 package ledger
 
-import "testing"
+import (
+	"crypto/ed25519"
+	"testing"
+	"time"
+)
 
 func BenchmarkAppend(b *testing.B) {
 	s := openStore(b, options(b.TempDir(), 1))
@@ -43,4 +47,41 @@ func BenchmarkDecide(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkVerify is a ledger walked on every core, beside the bare cost of its signatures on every core.
+func BenchmarkVerify(b *testing.B) {
+	const entries = 10_000
+	s := openStore(b, options(b.TempDir(), 1))
+	for n := 0; n < entries; n += 1000 {
+		drafts := make([]Draft, 1000)
+		for i := range drafts {
+			drafts[i] = railKey(n + i)
+		}
+		if _, err := s.Append(noon, func(*Books) ([]Draft, error) { return drafts, nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	message := make([]byte, 300)
+	sig := ed25519.Sign(private, message)
+	var ours, bare time.Duration
+	for b.Loop() {
+		began := time.Now()
+		if _, err := s.Verify(); err != nil {
+			b.Fatal(err)
+		}
+		ours += time.Since(began)
+		began = time.Now()
+		inParallel(entries, func(int) {
+			if !ed25519.Verify(public, message, sig) {
+				b.Error("not verified")
+			}
+		})
+		bare += time.Since(began)
+	}
+	b.ReportMetric(float64(ours)/float64(bare), "times-its-signatures")
 }

@@ -744,3 +744,17 @@ func TestDamagedBackup(t *testing.T) {
 		t.Errorf("something was made of it: %v", err)
 	}
 }
+
+// inParallel calls f for 0 to n-1 on every core, and returns when all are done.
+func inParallel(n int, f func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var group sync.WaitGroup
+	for w := range workers {
+		group.Go(func() {
+			for i := n * w / workers; i < n*(w+1)/workers; i++ {
+				f(i)
+			}
+		})
+	}
+	group.Wait()
+}

@@ -8,32 +8,42 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// verifyAhead is how many entries are verified while those before them are taken in.
-const verifyAhead = 512
+// verifyBatch is how many entries are verified together: a few milliseconds.
+const verifyBatch = 64
 
-// verified is a batch of records on its way: parsed and verified on every core, which is nearly all of the work, while
-// the batch before is taken in.
+// A verified is a batch of records on its way: read by one goroutine, parsed and verified by one of a few, which is nearly all
+// of the work, and taken in by the caller's, in order.
 type verified struct {
 	records [][]byte
 	entries []Entry
 	err     error
 	at      int // which entry err is of
+
+	before <-chan Key    // whose log it is at the beginning of the batch, as the batch before it says
+	after  chan Key      // holds one: whose it is at the end
+	ready  chan struct{} // closed once the batch is verified
 }
 
 // verifyAll reads records until next returns none, and calls each with every entry that is good. It stops at the first
-// that is not, and says which.
+// that is not, and says which. As many batches as there are cores are verified at once; no core waits for another but at the
+// end, whatever of its time reading and taking in have.
 func verifyAll(next func() ([]byte, error), each func(n uint64, record []byte, e Entry) error) (uint64, error) {
-	var n uint64
-	ahead := make(chan *verified, 1)
+	cores := runtime.GOMAXPROCS(0)
+	todo, ahead := make(chan *verified, cores), make(chan *verified, 2*cores)
 	done := make(chan struct{})
-	var ended error
-	var device Key
-	var reader sync.WaitGroup
-	reader.Go(func() {
+	var ended error // reading; read after ahead is closed
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer close(done)
+	group.Go(func() {
+		defer close(todo)
 		defer close(ahead)
-		for {
-			v := &verified{}
-			for len(v.records) < verifyAhead {
+		first := make(chan Key, 1)
+		first <- Key{}
+		for before := first; ended == nil; {
+			v := &verified{before: before, after: make(chan Key, 1), ready: make(chan struct{})}
+			before = v.after
+			for len(v.records) < verifyBatch {
 				record, err := next()
 				if err != nil || record == nil {
 					ended = err
@@ -44,20 +54,26 @@ func verifyAll(next func() ([]byte, error), each func(n uint64, record []byte, e
 			if len(v.records) == 0 {
 				return
 			}
-			device = v.verify(device)
-			select {
-			case ahead <- v:
-			case <-done:
-				return
-			}
-			if v.err != nil || ended != nil {
-				return
+			for _, to := range []chan<- *verified{ahead, todo} {
+				select {
+				case to <- v:
+				case <-done:
+					return
+				}
 			}
 		}
 	})
-	defer reader.Wait()
-	defer close(done)
+	for range cores {
+		group.Go(func() {
+			for v := range todo {
+				v.verify()
+				close(v.ready)
+			}
+		})
+	}
+	var n uint64
 	for v := range ahead {
+		<-v.ready
 		for i, e := range v.entries {
 			if v.err != nil && i == v.at {
 				return n, v.err
@@ -71,51 +87,40 @@ func verifyAll(next func() ([]byte, error), each func(n uint64, record []byte, e
 	return n, ended
 }
 
-// verify parses and verifies a batch, on all cores, and returns the device of the log at its end.
-func (v *verified) verify(device Key) Key {
+// verify parses and verifies the batch up to its first entry that is not good.
+func (v *verified) verify() {
 	v.entries = make([]Entry, len(v.records))
-	errs := make([]error, len(v.records))
-	inParallel(len(v.records), func(i int) { v.entries[i], errs[i] = parseRecord(v.records[i]) })
 	devices := make([]Key, len(v.records))
-	for i, e := range v.entries {
-		if open, ok := e.Body.(*Opened); ok && errs[i] == nil {
-			if c, err := open.cert(e.Time); err == nil {
-				device = c.Device
-			} else {
-				errs[i] = err
-			}
-		}
-		devices[i] = device
-	}
-	inParallel(len(v.records), func(i int) {
-		if errs[i] == nil {
-			errs[i] = v.entries[i].Verify(devices[i])
-		}
-		if errs[i] == nil {
-			errs[i] = v.entries[i].verifyDocs(Key{})
-		}
-	})
-	for i, err := range errs {
-		if err != nil {
-			v.err, v.at = err, i
+	parsed := 0 // those that did
+	for ; parsed < len(v.records); parsed++ {
+		if v.entries[parsed], v.err = parseRecord(v.records[parsed]); v.err != nil {
+			v.at = parsed
 			break
 		}
 	}
-	return device
-}
-
-// inParallel calls f for 0 to n-1 on every core, and returns when all are done.
-func inParallel(n int, f func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n)
-	var group sync.WaitGroup
-	for w := range workers {
-		group.Go(func() {
-			for i := n * w / workers; i < n*(w+1)/workers; i++ {
-				f(i)
+	device := <-v.before // which the batch before knows as soon as it is parsed, and waits for nobody after it
+	for i, e := range v.entries[:parsed] {
+		if open, ok := e.Body.(*Opened); ok {
+			c, err := open.cert(e.Time)
+			if err != nil {
+				v.err, v.at, parsed = err, i, i
+				break
 			}
-		})
+			device = c.Device
+		}
+		devices[i] = device
 	}
-	group.Wait()
+	v.after <- device
+	for i := range parsed {
+		err := v.entries[i].Verify(devices[i])
+		if err == nil {
+			err = v.entries[i].verifyDocs(Key{})
+		}
+		if err != nil {
+			v.err, v.at = err, i
+			return
+		}
+	}
 }
 
 // tree is the hashes of one log's tree, as tlog stores them.

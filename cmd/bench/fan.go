@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
 	"golang.org/x/net/ipv4"
 
 	"salon/node/udp"
@@ -39,7 +41,8 @@ type fanOrder struct {
 	Children int
 	Bundle   int
 	Bare     bool
-	Size     int // of a bare datagram; 0 means a fan's
+	Size     int  // of a bare datagram; 0 means a fan's
+	Seal     bool // by SRTP, each child's with keys of its own
 	Run      time.Duration
 }
 
@@ -100,6 +103,8 @@ type bare struct {
 	to      []netip.AddrPort
 	size, n int
 	every   time.Duration
+	seal    []*srtp.Context // of each child; nil if nothing is sealed
+	number  uint16          // of the last packet to all
 }
 
 // The bursts of node/udp/socket.go.
@@ -124,6 +129,15 @@ func newBare(o fanOrder) (*bare, error) {
 	if o.Size > 0 {
 		b.size = o.Size
 	}
+	if o.Seal {
+		for range o.Children {
+			seal, err := srtp.CreateContext(make([]byte, 16), make([]byte, 12), srtp.ProtectionProfileAeadAes128Gcm)
+			if err != nil {
+				return nil, err
+			}
+			b.seal = append(b.seal, seal)
+		}
+	}
 	var err error
 	b.c, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	return b, err
@@ -131,16 +145,28 @@ func newBare(o fanOrder) (*bare, error) {
 
 func (b *bare) run(d time.Duration) (r fanReport, err error) {
 	buf := make([]byte, b.size)
+	header := rtp.Header{Version: 2, PayloadType: 111}
+	const tag = 16
 	t, rest := time.NewTicker(b.every), time.NewTimer(0)
 	defer t.Stop()
 	<-rest.C
 	before := ownCPU()
 	for range d / b.every {
 		<-t.C
+		b.number++
 		left := b.n
 		for steps := burstSteps; left > 0; steps-- {
 			now := min(left, max(left/max(steps, 1), burstLeast))
 			for range now {
+				if b.seal != nil {
+					// As long as a bare one, and like what node/rtc gives to SRTP: a header that is written, and parsed no more.
+					header.SequenceNumber = b.number
+					seal := b.seal[r.Packets%uint64(len(b.seal))]
+					buf = buf[:b.size-tag]
+					if buf, err = seal.EncryptRTP(buf, buf, &header); err != nil {
+						return r, err
+					}
+				}
 				if _, err := b.c.WriteToUDPAddrPort(buf, b.to[r.Packets%uint64(len(b.to))]); err != nil {
 					return r, err
 				}

@@ -17,7 +17,7 @@ const (
 )
 
 // guestCost is what it takes to play to many browsers by WHEP: by node/rtc, by pion's peer connections as others use them,
-// and a loop that only calls sendto. Each is a process of its own, and so are the browsers, which are pion's here: their part
+// a loop that only calls sendto, and one that also seals what it sends. Each is a process of its own, and so are the browsers, which are pion's here: their part
 // is not in the numbers.
 func guestCost(ctx context.Context, o options) (rows []row, err error) {
 	browsers, err := startTool(ctx, asBrowsers)
@@ -35,14 +35,16 @@ func guestCost(ctx context.Context, o options) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bare, err := startTool(ctx, asFan)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, bare.leave()) }()
-	order := fanOrder{Ear: earAddrs{Ears: ears.Sockets}, Children: guestChildren, Bundle: 1, Bare: true, Size: bareGuest}
-	if _, err := bare.ask(order); err != nil {
-		return nil, err
+	var bare [2]*tool // that only sends, and that also seals
+	for i := range bare {
+		if bare[i], err = startTool(ctx, asFan); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, bare[i].leave()) }()
+		order := fanOrder{Ear: earAddrs{Ears: ears.Sockets}, Children: guestChildren, Bundle: 1, Bare: true, Size: bareGuest, Seal: i == 1}
+		if _, err := bare[i].ask(order); err != nil {
+			return nil, err
+		}
 	}
 
 	ways := []struct {
@@ -90,13 +92,14 @@ func guestCost(ctx context.Context, o options) (rows []row, err error) {
 		memory[i] = row{what: "memory (RSS) a browser, " + way.name, unit: "kB", values: []float64{(after - before) / (guestChildren - 10)}}
 	}
 	memory[0].aim = guestMemory
-	var cost [3][]float64 // µs a packet: ours, pion's, bare
+	var cost [4][]float64 // µs a packet: ours, pion's, bare, bare and sealed
 	lost := row{what: "packets lost", unit: "%"}
 	for range guestRounds {
 		for i, ask := range []func() (fanReport, error){
 			func() (fanReport, error) { return played[0].ask(galleryOrder{Run: guestWindow}) },
 			func() (fanReport, error) { return played[1].ask(galleryOrder{Run: guestWindow}) },
-			func() (fanReport, error) { return bare.ask(fanOrder{Run: guestWindow}) },
+			func() (fanReport, error) { return bare[0].ask(fanOrder{Run: guestWindow}) },
+			func() (fanReport, error) { return bare[1].ask(fanOrder{Run: guestWindow}) },
 		} {
 			before, err := heard(browsersOrder{})
 			if err != nil {
@@ -121,6 +124,8 @@ func guestCost(ctx context.Context, o options) (rows []row, err error) {
 	}
 	return append([]row{
 		{what: fmt.Sprintf("%d browsers: CPU a packet, node/rtc", guestChildren), unit: "µs", values: cost[0], raw: cost[2], aim: guestAim},
+		{what: "  beside the loop that also seals by SRTP", unit: "µs", values: cost[0], raw: cost[3]},
+		{what: "  that loop beside the one that only sends", unit: "µs", values: cost[3], raw: cost[2]},
 		{what: "  pion's tracks", unit: "µs", values: cost[1], raw: cost[2]},
 		lost,
 	}, memory...), nil

@@ -40,7 +40,7 @@ var parts = []part{
 	{"crowd", "200 click within 5 s on a room whose host feeds 20 and two relays the others, all on this computer", crowdTime},
 	{"room", "16 on stage, 5 talking at once, 60 listeners: a host process, and everybody else in another (24 s)", fullRoom},
 	{"fanout", "one stream to many children by UDP, beside a loop that only calls sendto (a process each; 11 rounds)", fanoutCost},
-	{"guests", "one stream to 250 browsers by WHEP, beside pion's own way and a loop that only calls sendto (a process each; 11 rounds)", guestCost},
+	{"guests", "one stream to 250 browsers by WHEP, beside pion's own way and loops that only call sendto, or SRTP and sendto (a process each; 11 rounds)", guestCost},
 	{"listeners", "what one more real listener costs a real node ('salon bench', up to 25 s)", listenerCost},
 	{"ledger", "writing, verifying and opening a ledger; selling and checking tickets", ledgerCost},
 	{"sale", "order to ticket by IOU, real nodes on loopback (11 rounds of 20)", saleTime},

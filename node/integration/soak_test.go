@@ -77,9 +77,10 @@ func TestNothingGrows(t *testing.T) {
 			n := open(fmt.Sprint("Listener ", i), node.Options{})
 			crowd = append(crowd, n)
 			r, err := n.Join(t.Context(), link)
-			if err != nil || r.Phase() != node.Live {
-				t.Fatalf("round %d: listener %d: %v, %+v", round, i, err, r)
+			if err != nil {
+				t.Fatalf("round %d: listener %d: %v", round, i, err)
 			}
+			awaitNode(t, n, "a place in the room", func() bool { return r.Phase() == node.Live }) // a busy machine takes its time
 			if i%2 == 1 { // out, and in again
 				if err := r.Do(t.Context(), node.Action{Kind: "leave"}); err != nil {
 					t.Fatalf("round %d: %v", round, err)

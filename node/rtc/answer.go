@@ -128,6 +128,9 @@ func (s *Session) openPublish(ctx context.Context, offer *offered, o Offer) (ans
 	if err != nil {
 		return "", err
 	}
+	if s.e.opts.Port != nil {
+		s.e.opts.Port.publishing.Add(1)
+	}
 	s.pc.OnConnectionStateChange(s.stateChanged)
 	if err := s.preparePublish(); err != nil {
 		return "", err

@@ -33,6 +33,7 @@ type player struct {
 	agent *ice.Agent
 	own   tls.Certificate
 	their client
+	met   sync.Once // the client is there, or will not be
 
 	mu     sync.Mutex // guards the fields below; the Port's is taken after it
 	dtls   *dtls.Conn
@@ -101,7 +102,20 @@ func newPlayer(s *Session, offer *offered) (*player, error) {
 		_ = p.agent.Close()
 		return nil, err
 	}
+	if o.Port != nil {
+		o.Port.playing.Add(1)
+		o.Port.meeting.Add(1)
+	}
 	return p, nil
+}
+
+// meet tells the port that it need not hurry for this client any more.
+func (p *player) meet() {
+	p.met.Do(func() {
+		if port := p.s.e.opts.Port; port != nil {
+			port.meeting.Add(-1)
+		}
+	})
 }
 
 // clientOf reads what an offer says of ICE and DTLS, of the whole or of its audio.
@@ -176,6 +190,7 @@ func (p *player) run() {
 	}()
 	err := p.connect(ctx)
 	cancel()
+	p.meet()
 	if err != nil {
 		p.s.log.Debug("connect", "err", err)
 		p.s.stop(ErrGone)
@@ -372,6 +387,10 @@ func (p *player) close() error {
 	var err error
 	if d != nil {
 		err = d.Close()
+	}
+	p.meet()
+	if port := p.s.e.opts.Port; port != nil {
+		port.playing.Add(-1)
 	}
 	return errors.Join(err, p.agent.GracefulClose())
 }

@@ -30,6 +30,9 @@ func onPort(t testing.TB, o Options) *site {
 	s := newSite(t, o) // its cleanup comes first
 	t.Cleanup(func() {
 		s.endpoint.Close()
+		if a, b, c := port.playing.Load(), port.meeting.Load(), port.publishing.Load(); a != 0 || b != 0 || c != 0 {
+			t.Errorf("without a session %d play, %d of them about to connect, and %d publish", a, b, c)
+		}
 		if err := port.Close(); err != nil {
 			t.Error(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/transport/v4"
@@ -14,13 +15,16 @@ import (
 )
 
 // A Port is one UDP port for all sessions of an endpoint, so that a firewall needs one opening. What is played leaves by it
-// in batches.
+// in batches, and what many players send is read in batches (portConn).
 type Port struct {
 	ice.UDPMux
 	wg sync.WaitGroup
 
+	playing, meeting, publishing atomic.Int32 // sessions: Play, those of them that are not connected yet, and Publish
+
+	senders map[netip.AddrPort]*udp.Sender
+
 	mu           sync.Mutex // guards what the senders hold, and the counts
-	senders      map[netip.AddrPort]*udp.Sender
 	full, failed uint64
 }
 
@@ -30,7 +34,7 @@ func Listen(at netip.AddrPort) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &listening{Net: std}
+	p := &Port{senders: make(map[netip.AddrPort]*udp.Sender)}
 	wanted := func(ip net.IP) bool {
 		if !at.Addr().IsUnspecified() {
 			a, ok := netip.AddrFromSlice(ip)
@@ -38,18 +42,16 @@ func Listen(at netip.AddrPort) (*Port, error) {
 		}
 		return !ip.IsLinkLocalUnicast() // these need a zone, which no candidate has
 	}
-	mux, err := ice.NewMultiUDPMuxFromPort(int(at.Port()), ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithNet(l),
+	mux, err := ice.NewMultiUDPMuxFromPort(int(at.Port()), ice.UDPMuxFromPortWithLoopback(), ice.UDPMuxFromPortWithNet(listening{std, p}),
 		ice.UDPMuxFromPortWithIPFilter(wanted))
 	if err != nil {
 		return nil, err
 	}
-	if len(l.sockets) == 0 {
+	if len(p.senders) == 0 {
 		return nil, errors.Join(errors.New("no such address on this machine"), mux.Close())
 	}
-	p := &Port{UDPMux: mux, senders: make(map[netip.AddrPort]*udp.Sender)}
-	for _, c := range l.sockets {
-		s := udp.NewSender(c, &p.mu, &p.full, &p.failed)
-		p.senders[c.LocalAddr().(*net.UDPAddr).AddrPort()] = s
+	p.UDPMux = mux
+	for _, s := range p.senders {
 		p.wg.Go(s.Run)
 	}
 	return p, nil
@@ -72,17 +74,19 @@ func (p *Port) sender(at netip.AddrPort) *udp.Sender {
 	return p.senders[at]
 }
 
-// listening keeps the sockets that pion opens by it.
+// listening opens the sockets of a port for pion.
 type listening struct {
 	*stdnet.Net
-	sockets []*net.UDPConn
+	p *Port
 }
 
 // ListenUDP implements transport.Net.
-func (l *listening) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
+func (l listening) ListenUDP(network string, at *net.UDPAddr) (transport.UDPConn, error) {
 	c, err := net.ListenUDP(network, at)
-	if err == nil {
-		l.sockets = append(l.sockets, c)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	s := udp.NewSender(c, &l.p.mu, &l.p.full, &l.p.failed)
+	l.p.senders[c.LocalAddr().(*net.UDPAddr).AddrPort()] = s
+	return &portConn{UDPConn: c, p: l.p, in: udp.NewReader(c), idle: s.Idle(), rest: stoppedTimer()}, nil
 }

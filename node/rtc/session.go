@@ -273,6 +273,9 @@ func (s *Session) release() {
 	switch {
 	case s.pc != nil:
 		err = s.pc.Close()
+		if s.e.opts.Port != nil {
+			s.e.opts.Port.publishing.Add(-1)
+		}
 	case s.player != nil:
 		err = s.player.close()
 	}

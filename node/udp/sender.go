@@ -33,6 +33,7 @@ type Sender struct {
 	out    queue
 	failed *uint64       // refused by the system
 	wake   chan struct{} // holds one: there is something to send
+	idle   chan struct{} // holds one: all was sent
 	once   sync.Once
 	done   chan struct{}
 }
@@ -40,8 +41,11 @@ type Sender struct {
 // NewSender makes a sender by c, which stays its owner's, guarded by mu. It adds to full those of its datagrams that were
 // dropped because the socket took no more, and to failed those that the system refused.
 func NewSender(c *net.UDPConn, mu *sync.Mutex, full, failed *uint64) *Sender {
-	return &Sender{pack: newBatcher(c), mu: mu, out: queue{full: full}, failed: failed, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &Sender{pack: newBatcher(c), mu: mu, out: queue{full: full}, failed: failed, wake: make(chan struct{}, 1), idle: make(chan struct{}, 1), done: make(chan struct{})}
 }
+
+// Idle holds something after all that was queued has been sent: the process is awake, and nothing hurries.
+func (s *Sender) Idle() <-chan struct{} { return s.idle }
 
 // Slot is where the next datagram goes: an empty slice of SlotSize bytes. Another call without Add returns the same. The
 // owner's lock is held from here to Add.
@@ -69,6 +73,7 @@ func (s *Sender) Run() {
 		}
 		for steps := burstSteps; ; steps-- {
 			if !s.burst(steps) {
+				signal(s.idle)
 				break
 			}
 			pause.Reset(burstPause)
