@@ -17,7 +17,7 @@ type PendingView struct {
 	Rail    string     `json:"rail"`
 	Since   int64      `json:"since"`   // unix ms
 	Expires int64      `json:"expires"` // until when the seats are held for it, unix ms
-	Why     string     `json:"why"`     // asked, on_its_way or unreachable
+	Why     string     `json:"why"`     // asked, on_its_way, too_late or unreachable
 }
 
 // Pending lists the purchases that are not ended, the oldest first.
@@ -35,6 +35,8 @@ func (n *Node) Pending() ([]PendingView, error) {
 		switch {
 		case p.Err == nil:
 			v.Why = "asked"
+		case errors.Is(p.Err, market.ErrLate):
+			v.Why = "too_late"
 		case errors.Is(p.Err, market.ErrPending):
 			v.Why = "on_its_way"
 		default:

@@ -26,12 +26,13 @@ func (n *Node) findKept(now time.Time) {
 	}
 }
 
-// Notices is what a person should know of the start of the node, and of rooms with tickets that broke off, in sentences.
+// Notices is what a person should know of the start of the node, of rooms with tickets that broke off, and of money that they have to
+// send back, in sentences.
 func (n *Node) Notices() []string {
-	broken := n.brokenOff()
+	more := append(n.brokenOff(), n.toSendByHand()...)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return append(slices.Clone(n.notices), broken...)
+	return append(slices.Clone(n.notices), more...)
 }
 
 func (n *Node) notice(text string) {

@@ -23,7 +23,8 @@ func ticketCommand(f *flags) *cobra.Command {
 	}
 	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketWishCommand(f), ticketTransferCommand(f), ticketAcceptCommand(f),
 		ticketCheckCommand(f), ticketOfferCommand(f), ticketSoldCommand(f), ticketAllotCommand(f), ticketGiveCommand(f), ticketRefundCommand(f),
-		ticketRescheduleCommand(f), ticketCancelCommand(f), ticketSalesCommand(f), ticketCloseCommand(f))
+		ticketRescheduleCommand(f), ticketCancelCommand(f), ticketSalesCommand(f), ticketCloseCommand(f),
+		ticketDueCommand(f), ticketSentCommand(f))
 	return cmd
 }
 

@@ -73,6 +73,20 @@ func (c *Client) Sales(ctx context.Context) ([]node.SaleView, error) {
 	return list.Sales, err
 }
 
+// Dues lists what is still to go back to buyers.
+func (c *Client) Dues(ctx context.Context) ([]node.DueView, error) {
+	var list struct{ Dues []node.DueView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets/due", nil, &list)
+	return list.Dues, err
+}
+
+// SentBack says that the node's person has sent back by hand what is due for a receipt, and lists what is due then.
+func (c *Client) SentBack(ctx context.Context, receipt string) ([]node.DueView, error) {
+	var list struct{ Dues []node.DueView }
+	err := c.Call(ctx, http.MethodPost, "/api/v1/tickets/sent", map[string]string{"receipt": receipt}, &list)
+	return list.Dues, err
+}
+
 // CloseSale says that a room of the node's person is over.
 func (c *Client) CloseSale(ctx context.Context, ref string) (v node.OfferView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/close", refBody(ref), &v)

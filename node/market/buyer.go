@@ -438,6 +438,9 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 			// Nobody but the payee can say how it ended. If it takes the IOU after all, its receipt still counts.
 			return b, errors.Join(err, m.void(body.Quote))
 		}
+		if errors.Is(err, ErrNoWayBack) || errors.Is(err, ErrOnItsWay) {
+			err = fmt.Errorf("%w: %w", ErrLate, err)
+		}
 		if err != nil {
 			return b, err
 		}

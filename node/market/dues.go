@@ -14,9 +14,11 @@ import (
 
 // Why money that is to go back has not gone yet, and why a person may not say that they have sent it.
 var (
-	ErrOnItsWay = errors.New("market: the money is on its way back")
-	ErrUntold   = errors.New("market: this way of paying cannot say whether it has sent the money back")
-	ErrWasSent  = errors.New("market: this way of paying has sent the money back already")
+	ErrOnItsWay  = errors.New("market: the money is on its way back")
+	ErrUntold    = errors.New("market: this way of paying cannot say whether it has sent the money back")
+	ErrLate      = errors.New("market: the payment came too late for its seats, and the money is not back yet") // at the buyer
+	ErrOthersOwe = errors.New("market: who sold it has the money, and has not given it back yet")
+	ErrWasSent   = errors.New("market: this way of paying has sent the money back already")
 )
 
 // A Due is money that is to go back to a buyer and has not yet, as far as is known here.
@@ -131,9 +133,10 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 	m.givingBack.Lock()
 	defer m.givingBack.Unlock()
 	var of late
-	isLate, isDue, others := false, false, false
+	isLate, isDue, others, isBack := false, false, false, false
 	err := m.look(func(l *lists) {
 		of, isLate = l.late[receipt]
+		isBack = len(l.refunds[receipt]) > 0
 		if p := l.backed(receipt); p != nil {
 			isDue, others = p.next() != nil, p.others
 		}
@@ -148,6 +151,8 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 		return m.bookLate(receipt, of.rail)
 	case others:
 		return ErrOthers
+	case !isDue && isBack: // saying it twice is saying it once
+		return nil
 	case !isDue:
 		return fmt.Errorf("%w: nothing is to go back for receipt %s", ledger.ErrUnknown, receipt.Short())
 	}

@@ -161,6 +161,7 @@ func (m *Market) askBack(ctx context.Context, receipt ledger.ID, away map[ledger
 	}
 	err := m.askUndo(ctx, p.by, undo{Receipt: receipt, Serials: ascending(p.gone), Reason: p.next().why})
 	if errors.Is(err, ErrUnreached) {
+		err = fmt.Errorf("%w: %w", ErrOthersOwe, err)
 		if away != nil {
 			away[p.by] = err
 		}
@@ -178,9 +179,9 @@ func (m *Market) askBack(ctx context.Context, receipt ledger.ID, away map[ledger
 		return one
 	}
 	if err == nil {
-		err = fmt.Errorf("%w: its account does not say that the money went back", ErrSeller)
+		err = fmt.Errorf("%w: its account does not say that it has", ErrSeller)
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrOthersOwe, err)
 }
 
 func (m *Market) askUndo(ctx context.Context, seller ledger.Key, q undo) error {

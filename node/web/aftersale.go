@@ -58,6 +58,33 @@ func (s *Server) ownSales(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, saleList{list})
 }
 
+type dueList struct {
+	Dues []node.DueView `json:"dues"`
+}
+
+// dues lists what is still to go back.
+func (s *Server) dues(w http.ResponseWriter, _ *http.Request) {
+	list, err := s.n.Dues()
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, dueList{list})
+}
+
+type sentBody struct {
+	Receipt string `json:"receipt"` // the beginning of its ID
+}
+
+// sentBack takes a person's word that they have sent money by hand, and answers with what is still due.
+func (s *Server) sentBack(w http.ResponseWriter, r *http.Request, body sentBody) {
+	if err := s.n.SentBack(r.Context(), body.Receipt); err != nil {
+		fail(w, err)
+		return
+	}
+	s.dues(w, r)
+}
+
 // closeSale says that a room is over.
 func (s *Server) closeSale(w http.ResponseWriter, _ *http.Request, body where) {
 	ref, ok := body.ref(w)

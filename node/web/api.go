@@ -90,6 +90,8 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/cancel", s.cancelTickets),
 		taking(s, "POST /api/v1/tickets/close", s.closeSale),
 		{"GET /api/v1/tickets/sales", nil, s.ownSales},
+		{"GET /api/v1/tickets/due", nil, s.dues},
+		taking(s, "POST /api/v1/tickets/sent", s.sentBack),
 		taking(s, "POST /api/v1/tickets/give", s.giveTicket),
 		taking(s, "POST /api/v1/tickets/transfer", s.transferTicket),
 		taking(s, "POST /api/v1/tickets/accept", s.acceptTicket),

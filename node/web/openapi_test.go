@@ -906,6 +906,12 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	do("GET", "/ledger/credit", "", "")
 	do("POST", "/tickets/refund", jsonType, `{"room":"Evening","all":true}`)
 	do("GET", "/tickets/sales", "", "")
+	do("GET", "/tickets/due", "", "")
+	var sold soldList
+	if err := json.Unmarshal([]byte(do("POST", "/tickets/sold", jsonType, `{"room":"Evening"}`)), &sold); err != nil || len(sold.Tickets) == 0 {
+		t.Fatalf("%+v, %v", sold, err)
+	}
+	do("POST", "/tickets/sent", jsonType, `{"receipt":"`+sold.Tickets[0].Receipt+`"}`)
 	do("POST", "/rooms/"+evening.View().ID.String()+"/do", jsonType, `{"action":"leave"}`)
 	do("POST", "/tickets/close", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)
 	do("POST", "/tickets/cancel", jsonType, `{"room":"`+evening.View().ID.String()+`"}`)

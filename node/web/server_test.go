@@ -192,6 +192,8 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/tickets/cancel", `{"room":"Kitchen"}`, "application/json", node.RefundView{}},
 	{"POST", "/api/v1/tickets/close", `{"room":"Kitchen"}`, "application/json", node.OfferView{}},
 	{"GET", "/api/v1/tickets/sales", "", "", saleList{}},
+	{"GET", "/api/v1/tickets/due", "", "", dueList{}},
+	{"POST", "/api/v1/tickets/sent", `{"receipt":"abcd"}`, "application/json", dueList{}},
 	{"POST", "/api/v1/tickets/give", `{"room":"Kitchen","to":"` + stranger + `"}`, "application/json", node.GivenView{}},
 	{"POST", "/api/v1/tickets/transfer", `{"ticket":"abcd","to":"` + stranger + `"}`, "application/json", node.GivenView{}},
 	{"POST", "/api/v1/tickets/accept", `{"text":"salon-ticket:AAAA"}`, "application/json", node.CheckView{}},

@@ -238,7 +238,7 @@ export interface Pending {
   rail: string;
   since: number; // unix ms
   expires: number; // until when the seats are held
-  why: "asked" | "on_its_way" | "unreachable";
+  why: "asked" | "on_its_way" | "too_late" | "unreachable";
 }
 
 /** What a room is started with. What may be left out is for few rooms. */

@@ -856,9 +856,10 @@ export const en = {
     exportText: "For your records or the tax office. The file stays on this computer.",
     csv: "Save as a table (CSV)",
     json: "Save everything (JSON)",
-    why: (why: "asked" | "on_its_way" | "unreachable", seller: string, until: string) =>
+    why: (why: "asked" | "on_its_way" | "too_late" | "unreachable", seller: string, until: string) =>
       ({
         asked: `${seller} was asked and has not answered yet. The seats are held until ${until}.`,
+        too_late: `The payment came too late for its seats. ${seller} has to send the money back, and is asked until it is there.`,
         on_its_way: `${seller} has not received the money yet. The ticket comes by itself when it has arrived.`,
         unreachable: `${seller} cannot be reached to finish it. salon asks again every minute; the ticket comes by itself. If ${seller} refuses, you owe nothing.`,
       })[why],
