@@ -16,7 +16,7 @@ func brokenOff(t *testing.T) (ana, bo *party) {
 	ana.evening(5, eur(500))
 	bo.run()
 	time.Sleep(610 * time.Second) // nothing was open: it looks once a minute
-	w.breakAt(&cut{at: 6}) // what is on sale, the quote, and the tickets
+	w.breakAt(&cut{at: 6})        // what is on sale, the quote, and the tickets
 	if _, err := bo.Buy(bo.ctx, bo.wants(ana, ledger.IOURail)); err == nil || !bo.begun() || len(bo.tickets()) != 0 {
 		t.Fatalf("it did not break off: %v, %v", err, bo.kinds())
 	}
