@@ -24,6 +24,8 @@ type Wallet interface {
 	Track(ctx context.Context, o Outgoing) (Payment, error)
 	// Back makes an invoice over any sum, which money can be sent back to for half a year.
 	Back(ctx context.Context) (string, error)
+	// Balance is what there is to spend, fees and reserves included, in msat.
+	Balance(ctx context.Context) (ledger.Amount, error)
 }
 
 // ErrUnknown is what a wallet says of a payment that it was never asked for.

@@ -20,21 +20,31 @@ const lateFor = 2 * time.Minute
 
 // A Purse is what a wallet may spend.
 type Purse struct {
+	*memory
 	wallet Wallet
 	limits Limits
-	spent  File
 	log    *slog.Logger
+}
+
+// A memory is what outlasts a change of the settings.
+type memory struct {
+	spent File
 
 	mu   sync.Mutex                 // guards the field below, and the file of what was spent
 	busy map[[32]byte]chan struct{} // payments that somebody asks about; closed when they are done
 }
 
-// NewPurse makes the purse of a wallet. The file remembers what was spent.
-func NewPurse(w Wallet, most Limits, spent File, log *slog.Logger) *Purse {
+// NewPurse makes the purse of a wallet. The file remembers what was spent. Of a rail whose place it takes while a node runs, payments
+// may be under way: both then count what they spend as one, and neither sends what the other does.
+func NewPurse(w Wallet, most Limits, spent File, before market.Rail, log *slog.Logger) *Purse {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Purse{wallet: w, limits: most, spent: spent, log: log, busy: map[[32]byte]chan struct{}{}}
+	p := &Purse{wallet: w, limits: most, log: log, memory: &memory{spent: spent, busy: map[[32]byte]chan struct{}{}}}
+	if old, pays := before.Payer.(*payer); pays {
+		p.memory = old.memory
+	}
+	return p
 }
 
 // feeLimit is what others may take for passing a payment on: 1 %, and of small payments 10 satoshi.

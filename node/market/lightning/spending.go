@@ -1,6 +1,7 @@
 package lightning
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -95,6 +96,32 @@ func (s spendings) fits(hash [32]byte, a ledger.Amount, most Limits, now time.Ti
 		return fmt.Errorf("%w: with this %s, and %s within 24 hours", market.ErrSpending, show(sum), show(most.Day))
 	}
 	return nil
+}
+
+// Spending is what may be spent, and what of that was within a day.
+func (p *payer) Spending(now time.Time) (market.Spending, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all, err := p.read()
+	if err != nil {
+		return market.Spending{}, err
+	}
+	sum := ledger.Amount(0)
+	for _, x := range all.List {
+		if x.recent(now) {
+			if sum, err = sum.Plus(x.Amount); err != nil {
+				return market.Spending{}, err
+			}
+		}
+	}
+	money := func(a ledger.Amount) ledger.Money { return ledger.Money{Amount: a, Cur: ledger.Bitcoin} }
+	return market.Spending{Payment: money(p.limits.Payment), Day: money(p.limits.Day), Spent: money(sum)}, nil
+}
+
+// Balance is what the wallet has. All of it cannot be spent: some stays for fees and as a reserve.
+func (p *payer) Balance(ctx context.Context) (ledger.Money, error) {
+	a, err := p.wallet.Balance(ctx)
+	return ledger.Money{Amount: a, Cur: ledger.Bitcoin}, err
 }
 
 // within says why an invoice would not be paid: that would be beyond the limits.

@@ -30,6 +30,9 @@ type Options struct {
 	Key   doc.PrivateKey // the device's: the preimages of its invoices follow from it
 	Spent lightning.File // remembers what was paid
 	Log   *slog.Logger   // nil means discard
+	// Before is what this rail takes the place of, if a node puts it there while it runs. Payments may be under way by it: both count
+	// what they spend as one, and neither sends what the other does.
+	Before market.Rail
 }
 
 // New makes the rail. It asks nothing yet.
@@ -48,7 +51,7 @@ func New(c Config, o Options) (market.Rail, error) {
 		if err != nil {
 			return market.Rail{}, err
 		}
-		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Log)
+		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Before, o.Log)
 		rail.Payer, rail.Payee = out.Payer(), &both{in, out}
 	}
 	return rail, nil

@@ -109,3 +109,14 @@ func (w *wallet) Back(ctx context.Context) (string, error) {
 	}, &v)
 	return v.Request, err
 }
+
+// Balance is what lnd has in its channels, on its side.
+func (w *wallet) Balance(ctx context.Context) (ledger.Amount, error) {
+	var v struct {
+		Local struct {
+			Msat ledger.Amount `json:"msat,string"`
+		} `json:"local_balance"`
+	}
+	err := w.call(ctx, "GET", "/v1/balance/channels", nil, &v)
+	return v.Local.Msat, err
+}
