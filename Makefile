@@ -15,7 +15,7 @@ PARALLEL ?= 3# tests of one package that may run at once, of those that mostly w
 BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; single functions: go test -bench
 
 # Packages whose tests compute and hear no sound: two at a time.
-CALM = ./cmd/salon ./ledger/... ./node/market/... ./node/sim ./relay ./room/...
+CALM = ./cmd/salon ./ledger/... ./node/heard ./node/market/... ./node/sim ./relay ./room/...
 
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
@@ -79,6 +79,7 @@ check-format:
 check-vet:
 	@echo '== go vet'
 	@$(GO) vet ./...
+	@$(GO) vet -tags=nolibopusfile,lnd ./node/market/... ./node/integration
 
 check-staticcheck:
 	@echo '== staticcheck'

@@ -77,12 +77,15 @@ func TestConversation(t *testing.T) {
 	bo.sees(`room[data-phase="live"][data-role="listener"]`)
 	bo.until("first sound", `ear.firstSound > 0`)
 	bo.until("play", playing)
-	ana.records(saidThere)
-	bo.listens()
-	ana.listens()
-	toBo, toAna := bo.hears(12).Mono(), ana.hears(12).Mono()
-	anaSaid := ana.recorded(saidThere, 12).Mono()
-	wellHeard(t, "Ana, heard by Bo", anaSaid, toBo)
+	var toBo, toAna, anaSaid, boSaid []float32
+	measured(t, func() comparison {
+		ana.records(saidThere)
+		bo.listens()
+		ana.listens()
+		toBo, toAna = bo.hears(12).Mono(), ana.hears(12).Mono()
+		anaSaid = ana.recorded(saidThere, 12).Mono()
+		return comparison{"Ana, heard by Bo", anaSaid, toBo}
+	})
 	noneComesBack(t, "Ana", anaSaid, toAna)
 	ana.until("see Bo counted", `document.querySelector('[data-test="listeners"]').dataset.count === "1"`)
 
@@ -97,12 +100,14 @@ func TestConversation(t *testing.T) {
 	ana.clicks("grant")
 	bo.sees(`room[data-role="speaker"]`)
 	ana.until("hear Bo", `ear.lastSound > performance.now() - 50`)
-	bo.records(saidThere)
-	bo.listens()
-	ana.listens()
-	toAna, toBo = ana.hears(7).Mono(), bo.hears(7).Mono()
-	boSaid := bo.recorded(saidThere, 7).Mono()
-	wellHeard(t, "Bo, heard by Ana", boSaid, toAna)
+	measured(t, func() comparison {
+		bo.records(saidThere)
+		bo.listens()
+		ana.listens()
+		toAna, toBo = ana.hears(7).Mono(), bo.hears(7).Mono()
+		boSaid = bo.recorded(saidThere, 7).Mono()
+		return comparison{"Bo, heard by Ana", boSaid, toAna}
+	})
 	noneComesBack(t, "Bo", boSaid, toBo)
 
 	// Ana mutes Bo, who goes on talking.

@@ -98,7 +98,7 @@ type process struct {
 	mu    sync.Mutex // guards the fields below
 	lines []string   // of standard output
 	news  chan struct{}
-	fails bytes.Buffer // standard error
+	fails bytes.Buffer // standard error; written through wrote
 }
 
 // start runs salon on a home. What still runs when the test ends is killed.
@@ -124,12 +124,7 @@ func startCommand(t *testing.T, home string, cmd *exec.Cmd) *process {
 	}
 	var readers sync.WaitGroup
 	readers.Go(func() { p.read(out) })
-	readers.Go(func() {
-		b, _ := io.ReadAll(fails)
-		p.mu.Lock()
-		p.fails.Write(b)
-		p.mu.Unlock()
-	})
+	readers.Go(func() { _, _ = io.Copy(wrote{p}, fails) }) // it ends with the process
 	go func() {
 		readers.Wait()
 		_ = p.cmd.Wait() // the exit code says it
@@ -143,6 +138,15 @@ func startCommand(t *testing.T, home string, cmd *exec.Cmd) *process {
 		}
 	})
 	return p
+}
+
+// wrote takes what a process writes to standard error.
+type wrote struct{ p *process }
+
+func (w wrote) Write(b []byte) (int, error) {
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	return w.p.fails.Write(b)
 }
 
 func (p *process) read(out io.Reader) {
@@ -190,7 +194,7 @@ func (p *process) out() string {
 	return strings.Join(p.lines, "\n")
 }
 
-// err is what it wrote to standard error, once it has ended.
+// err is what it wrote to standard error so far.
 func (p *process) err() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
