@@ -16,8 +16,12 @@ type door struct {
 	lost   map[doc.PublicKey]time.Time // whose connection broke, and when
 	barred map[doc.PublicKey]bool      // who was removed for being blocked, and comes back with the end of that
 
-	callers []caller // before a locked room
+	callers []caller  // before a locked room
+	locked  time.Time // when that was
 }
+
+// lockTakes is how long a relay may take to hear of a lock, and to name whom it let in before.
+const lockTakes = 2 * time.Second
 
 func newDoor(hold time.Duration) door {
 	return door{hold: hold, lost: make(map[doc.PublicKey]time.Time), barred: make(map[doc.PublicKey]bool)}
@@ -100,6 +104,9 @@ func (r *Room) seeCallers(now time.Time) {
 func (r *Room) awaitInside(now time.Time) {
 	r.heir.grace, r.heir.awaits, r.heir.inside, r.heir.insideBy = now.Add(lockedGrace), true, make(map[doc.PublicKey]bool), nil
 }
+
+// lockIsNew reports whether somebody below may have come in before the lock though we hear of them only now. r.mu is held.
+func (r *Room) lockIsNew(now time.Time) bool { return now.Sub(r.host.door.locked) <= lockTakes }
 
 // awaitsInside reports whether who led the room before us is about to tell who came in there. r.mu is held.
 func (r *Room) awaitsInside(now time.Time) bool {

@@ -24,6 +24,10 @@ const (
 	hostLane = 0
 	maxReign = 1<<32 - 1
 	maxLeap  = 1 << 16 // terms, and incarnations of a lane, that one takeover may skip
+
+	// maxAbsence is how many incarnations of a lane may be handed out while the host is away: far more than anybody needs, and little
+	// enough that a co-host who throws them away has to do so dozens of times.
+	maxAbsence = 1 << 12
 )
 
 // Leader is who leads the room: the host or a co-host, and where. Every event and snapshot is signed by them.
@@ -93,6 +97,19 @@ func (s *State) TakeOver(by doc.Author, handed, epoch uint32, now time.Time) (Ev
 		Kind: TookOver, By: by.Person, Device: by.Device, Incarnation: max(s.Incarnation, handed),
 	}
 	return ev, s.ruleSucceeds(ev)
+}
+
+// LeadsOn says why the host, who led as s knows, should not lead on from t, to which a co-host says that it led: it would leave the host
+// hardly any incarnations, or was outbid. Then the host leads on from its own, and what was done meanwhile is
+// decided again.
+func (s *State) LeadsOn(t *State) error {
+	switch {
+	case s.Outbids(t):
+		return ErrTerm
+	case t.Incarnation > s.Incarnation && t.Incarnation-s.Incarnation > maxAbsence*lanes:
+		return ErrIncarnation
+	}
+	return nil
 }
 
 // order is somebody's place in the charter: 0 for the host, and for who has none.
