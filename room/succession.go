@@ -317,8 +317,9 @@ func Meet(me Person, mine, theirs *State) Verdict {
 }
 
 // TakesOverAfter is for how long nobody may have led the room before p takes over, and whether p may at all: half a second,
-// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not. A co-host whose node
-// was gone takes over from itself; the host resumes then.
+// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not. Of one
+// person's devices that on stage is the first: two at once would come to the same term, and hand out the same incarnations. A
+// co-host whose node was gone takes over from itself; the host resumes then.
 func (s *State) TakesOverAfter(by doc.Author) (after time.Duration, may bool) {
 	if s.Ended || s.Seq == 0 || !s.Leads(by.Person) || by.Device == s.Program.Device && by.Person == s.Charter.Host {
 		return 0, false
@@ -331,6 +332,9 @@ func (s *State) TakesOverAfter(by doc.Author) (after time.Duration, may bool) {
 		if seat, on := s.SeatOf(h.Person); by.Person != s.Charter.Host && h.Person != s.Leader().Person && !(on && seat.Away) {
 			after += silence
 		}
+	}
+	if seat, on := s.SeatOf(by.Person); on && seat.Device != by.Device && seat.Device != s.Program.Device && !seat.Away {
+		after += silence
 	}
 	return after, true
 }

@@ -220,7 +220,8 @@ func TestTakesOverAfter(t *testing.T) {
 		may   bool
 	}{
 		"the first": {boA.first(), silence, true}, "the second": {cyA.first(), 2 * silence, true},
-		"the host's other device": {anaA.second(), silence, true}, "who leads": {anaA.first(), 0, false}, "a listener": {danA.first(), 0, false},
+		"the first's other device": {boA.second(), 2 * silence, true},
+		"the host's other device":  {anaA.second(), silence, true}, "who leads": {anaA.first(), 0, false}, "a listener": {danA.first(), 0, false},
 	} {
 		if after, may := s.TakesOverAfter(c.by); after != c.after || may != c.may {
 			t.Errorf("%s takes over after %v, %v", name, after, may)
