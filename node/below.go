@@ -139,7 +139,7 @@ func (r *Room) takePresent(c *child, m relay.Present) {
 		if err != nil {
 			name = "Guest " + g.Person.Short()
 		}
-		if r.host != nil && r.state.Locked && !r.letsIn(g.Person) && !r.mayTellInside(c, time.Now()) {
+		if now := time.Now(); r.host != nil && r.state.Locked && !r.letsIn(g.Person) && !r.lockIsNew(now) && !r.mayTellInside(c, now) {
 			r.beforeLock(c, g)
 			continue
 		}

@@ -16,8 +16,12 @@ type door struct {
 	lost   map[doc.PublicKey]time.Time // whose connection broke, and when
 	barred map[doc.PublicKey]bool      // who was removed for being blocked, and comes back with the end of that
 
-	callers []caller // before a locked room
+	callers []caller  // before a locked room
+	locked  time.Time // when that was
 }
+
+// lockTakes is how long a relay may take to hear of a lock, and to name whom it let in before.
+const lockTakes = 2 * time.Second
 
 func newDoor(hold time.Duration) door {
 	return door{hold: hold, lost: make(map[doc.PublicKey]time.Time), barred: make(map[doc.PublicKey]bool)}
@@ -96,51 +100,5 @@ func (r *Room) seeCallers(now time.Time) {
 	}
 }
 
-// awaitInside has who led before us tell who is inside. r.mu is held.
-func (r *Room) awaitInside(now time.Time) {
-	r.heir.grace, r.heir.awaits, r.heir.inside, r.heir.insideBy = now.Add(lockedGrace), true, make(map[doc.PublicKey]bool), nil
-}
-
-// awaitsInside reports whether who led the room before us is about to tell who came in there. r.mu is held.
-func (r *Room) awaitsInside(now time.Time) bool {
-	return r.host != nil && r.heir.awaits && now.Before(r.heir.grace)
-}
-
-// mayTellInside reports whether a child's word on who is inside counts: that of somebody who led the room a moment ago. r.mu is
-// held.
-func (r *Room) mayTellInside(c *child, now time.Time) bool {
-	return r.host != nil && now.Before(r.heir.grace) && r.state.Leads(c.author.Person)
-}
-
-// hearInside takes the word of who led before us on who is inside. r.mu is held.
-func (r *Room) hearInside(c *child, m relay.Inside, now time.Time) {
-	if !r.mayTellInside(c, now) {
-		r.n.counts.Add("inside_refused")
-		return
-	}
-	for _, p := range m.Here[:min(len(m.Here), relay.MaxInside)] {
-		if !r.state.IsRemoved(p) {
-			r.host.door.broke(p, now)
-		}
-	}
-	if len(m.Here) < relay.MaxInside {
-		r.heir.awaits = false // that was all
-		r.seeCallers(now)
-	}
-}
-
-// tellInsideUp tells who leads now, when we are in, who was inside while we did. r.mu is held.
-func (r *Room) tellInsideUp() {
-	if r.heir.insideOurs == nil {
-		return
-	}
-	list := r.heir.insideOurs[:min(len(r.heir.insideOurs), insideMost)]
-	r.heir.insideOurs = nil
-	for {
-		n := min(len(list), relay.MaxInside)
-		r.guest.ctl.Send(relay.Inside{Here: list[:n]})
-		if list = list[n:]; n < relay.MaxInside {
-			return
-		}
-	}
-}
+// lockIsNew reports whether somebody below may have come in before the lock though we hear of them only now. r.mu is held.
+func (r *Room) lockIsNew(now time.Time) bool { return now.Sub(r.host.door.locked) <= lockTakes }

@@ -106,6 +106,61 @@ func TestAKeeperLetsNewcomersIn(t *testing.T) {
 	}
 }
 
+// A keeper let in, while nobody led, whom the host does not want: when the host is back the key changes, and they have the old one alone.
+func TestKeeperLetInTheUnwanted(t *testing.T) {
+	carrier := startNode(t, "", func(o *Options) { o.Relay = &Relay{Open: true} })
+	options := Options{Home: t.TempDir(), Name: "Ana", NoMDNS: true, Listen: []string{anywhere}, MaxChildren: 1, Relays: []string{carrier.Status().Addrs[0]}}
+	ana, err := New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosted, err := ana.StartRoom(Start{Title: "Kept", Language: "en", Access: room.ByInvitation})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gathering{t: t, host: hosted, guests: make(map[string]*Room)}
+	awaitChange(t, carrier, "the relay to carry the room", func() bool { r := carrier.Room(hosted.id); return r != nil && r.Phase() == Live })
+	kim := g.join("Kim")
+	g.do(hosted, about("keeper", kim))
+	awaitChange(t, kim.n, "Kim to be a keeper", func() bool { return len(kim.View().Keepers) == 1 && kim.hasKey() })
+	link, listen := hosted.View().Link, ana.at()
+	ana.crash(t)
+	relayed := carrier.Room(hosted.id)
+	for _, r := range []*Room{relayed, kim} {
+		awaitChange(t, r.n, "the host to be missed", func() bool { return r.Phase() == Reconnecting })
+	}
+	x := newIntruder(t, relayed) // who asks for nothing more, once they have the key
+	l, err := room.ParseLink(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.claim = x.claimOf(room.Claim{Invited: room.Invited(l.Secret, l.Room, x.author())})
+	if m := x.join(); !isAccept(m) {
+		t.Fatalf("the relay answered %+v", m)
+	}
+	x.awaitBox("Kim's box", func(b relay.Box) bool { return len(b.Sealed) > 0 })
+
+	options.Listen = []string{listen}
+	if ana, err = New(options); err != nil {
+		t.Fatal(err)
+	}
+	defer ana.Close()
+	block(t, ana, PersonView{x.author().Person, "X"}, true)
+	was := kim.epochNow()
+	rooms := ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms", len(rooms))
+	}
+	awaitChange(t, kim.n, "Kim to have a new key", func() bool { return kim.epochNow() > was && kim.hasKey() })
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.boxes {
+		if b.Epoch > was {
+			t.Error("who is unwanted has it too")
+		}
+	}
+}
+
 // A keeper whom the host fed goes below a relay when the host is gone, where newcomers come: other listeners wait where they are.
 func TestAKeeperComesToTheRelay(t *testing.T) {
 	g := plantAs(t, byInvitation, 1, 2)

@@ -2,195 +2,183 @@ package node
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
+	"fmt"
 	"slices"
-	"sync"
 	"time"
 
-	"salon/ledger"
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/ledger/doc"
-	"salon/node/market"
 	"salon/relay"
 	"salon/room"
 )
 
-// Who has a share in what a host sells asks for it: who carried a room by ticket hands the host what those said whom it fed, and a
-// co-host of one asks what they are owed. Whom to ask is remembered, for rooms end before money comes.
+// A planned change of leader: the host hands the room over, and takes it back, and the program goes on without a gap.
 
-const (
-	handEvery  = time.Minute
-	payersMost = 256
-	payersMax  = 1 << 20
-	payersFile = "payers.json"
-)
-
-// A payerBook is who may owe this node's person shares.
-type payerBook struct {
-	mu     sync.Mutex        // guards the fields below
-	list   []seatedAt        // the one that came last, last; at most payersMost
-	handed map[room.ID]int64 // of the rooms carried: when their records were last handed over, by the file's time
-}
-
-func openPayers(h *Home) *payerBook {
-	b := &payerBook{handed: make(map[room.ID]int64)}
-	raw, err := readAtMost(h.path(payersFile), payersMax)
-	if err != nil || json.Unmarshal(raw, &b.list) != nil {
-		b.list = nil // they are met again, or tell us
-	}
-	b.list = b.list[:min(len(b.list), payersMost)]
-	return b
-}
-
-func (b *payerBook) all() []seatedAt {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.list)
-}
-
-func (b *payerBook) devices() (list []ledger.Key) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, p := range b.list {
-		list = append(list, p.Device)
-	}
-	return list
-}
-
-// meet keeps a payer. It reports whether it is new.
-func (b *payerBook) meet(h *Home, p seatedAt) (bool, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.list, func(o seatedAt) bool { return o.Device == p.Device })
-	if i >= 0 && (len(p.Addrs) == 0 || slices.EqualFunc(b.list[i].Addrs, p.Addrs, slices.Equal)) {
-		return false, nil
-	}
-	list := slices.DeleteFunc(slices.Clone(b.list), func(o seatedAt) bool { return o.Device == p.Device })
-	list = append(list, p)
-	b.list = list[max(len(list)-payersMost, 0):]
-	raw, err := json.Marshal(b.list)
-	if err != nil {
-		return i < 0, err
-	}
-	return i < 0, replaceFile(h.path(payersFile), raw, false)
-}
-
-// handOverSoon has what was carried handed over.
-func (n *Node) handOverSoon() {
-	select {
-	case n.handing <- struct{}{}:
-	default:
-	}
-}
-
-// tendShares sees to the shares that this node's person may have, until the node closes.
-func (n *Node) tendShares() {
-	for _, p := range n.payers.all() {
-		n.sellerAt(p.Device, p.Addrs)
-	}
-	every := time.NewTicker(handEvery)
-	defer every.Stop()
-	for {
-		n.meetPayers()
-		if err := n.handOver(n.ctx); err != nil && n.ctx.Err() == nil {
-			n.o.Log.Info("records not handed over yet", "err", err)
-		}
-		select {
-		case <-n.ctx.Done():
-			return
-		case <-n.handing:
-			if err := n.AskShares(n.ctx); err != nil && n.ctx.Err() == nil {
-				n.o.Log.Info("somebody was not asked for shares", "err", err)
-			}
-		case <-every.C:
-		}
-	}
-}
-
-// meetPayers remembers the hosts of rooms that sell and that we are a co-host of.
-func (n *Node) meetPayers() {
-	for _, r := range n.Rooms() {
-		r.mu.Lock()
-		coHost := slices.ContainsFunc(r.charter.CoHosts, func(s room.Successor) bool { return s.Person == n.Person() })
-		sells := r.charter.Access == room.ByTicket && r.charter.Host != n.Person()
-		p := seatedAt{Device: r.link.Device, Addrs: r.link.Addrs}
+// HandOver has a co-host lead the room, who is in it: the one named, or the next. It returns when that one does.
+func (r *Room) HandOver(ctx context.Context, to doc.PublicKey) error {
+	r.mu.Lock()
+	if r.host == nil || r.phase.Over() {
 		r.mu.Unlock()
-		if coHost && sells && !p.Device.IsZero() {
-			n.meetPayer(p)
-		}
+		return &UserError{Code: "not_leading", Text: "You do not lead this room now."}
+	}
+	list := r.standbys()
+	i := slices.IndexFunc(list, func(s standby) bool { return to.IsZero() || s.author.Person == to })
+	if i < 0 {
+		r.mu.Unlock()
+		return &UserError{Code: "no_successor", Text: "No co-host is in the room who could lead it on. Appoint one, or end it for all."}
+	}
+	c := list[i].child
+	if c == nil { // who is asked through a relay is asked in vain
+		name := r.names.view(list[i].author.Person).Name
+		r.mu.Unlock()
+		return &UserError{Code: "far", Text: fmt.Sprintf("%s hears the room through a relay, and is about to come nearer. Try again in a moment.", name)}
+	}
+	number := r.voice.nextNumber() + handAhead
+	r.heir.offered, r.heir.asked = c.id, number
+	news := r.roleNews()
+	c.ctl.Send(relay.Lead{Number: number})
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, handWithin)
+	defer cancel()
+	select {
+	case <-news:
+		return nil
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host == nil {
+		return nil
+	}
+	r.heir.offered, r.heir.asked = "", 0
+	return &UserError{Code: "no_answer", Text: fmt.Sprintf("%s did not take the room over. You still lead it.", r.names.view(c.author.Person).Name)}
+}
+
+// TakeBack has the host, who is a guest in their own room, lead it again.
+func (r *Room) TakeBack(ctx context.Context) error {
+	r.mu.Lock()
+	if r.host != nil {
+		r.mu.Unlock()
+		return nil
+	}
+	if r.state == nil || r.charter.Host != r.n.Person() || r.guest.ctl == nil {
+		r.mu.Unlock()
+		return &UserError{Code: "not_host", Text: "Only the host takes a room back, and in it."}
+	}
+	if r.guest.parent != r.guest.host.ID {
+		r.mu.Unlock()
+		return &UserError{Code: "far", Text: "You hear the room through a relay. Try again in a moment."}
+	}
+	news := r.roleNews()
+	r.heir.asked, r.heir.askedAt = r.voice.lastNumber()+handAhead, time.Now()
+	r.mu.Unlock()
+	r.propose()
+	ctx, cancel := context.WithTimeout(ctx, handWithin)
+	defer cancel()
+	select {
+	case <-news:
+	case <-ctx.Done():
+		return errNotConnected
+	}
+	return nil
+}
+
+// takeLead is a leader's request that we lead. We may be just moving from a relay to them: then follow proposes it.
+func (r *Room) takeLead(u *uplink, m relay.Lead) {
+	r.mu.Lock()
+	last := r.voice.lastNumber()
+	may := u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
+	if may {
+		r.heir.asked, r.heir.askedAt = m.Number, time.Now()
+	}
+	r.mu.Unlock()
+	if may {
+		r.wg.Go(r.propose)
 	}
 }
 
-func (n *Node) meetPayer(p seatedAt) {
-	fresh, err := n.payers.meet(n.home, p)
-	if err == nil && fresh {
-		_, err = n.Market() // its ledger will have what comes
+// propose sends whoever leads the event with which we would: it takes effect when they send it to everybody. When another
+// event was first, witness has it proposed again.
+func (r *Room) propose() {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.host == nil && !r.prepared() {
+		r.prepare() // which proposes when it is done
+		return
 	}
+	if r.host != nil || r.leaving || r.guest.ctl == nil || r.guest.parent != r.guest.host.ID || r.heir.asked == 0 || now.Sub(r.heir.askedAt) > handWithin {
+		return
+	}
+	ev, err := r.nextTerm(now)
 	if err != nil {
-		n.o.Log.Error("whom to ask for shares is not kept", "err", err)
+		return
 	}
+	raw, err := room.SignEvent(r.n.id(), ev)
+	if err != nil {
+		return
+	}
+	if ev.Kind == room.Resumed {
+		next := r.state.Clone()
+		if _, err := next.Apply(ev); err != nil {
+			return
+		}
+		charter, err := room.SignCharter(r.n.id(), next.Charter)
+		if err != nil {
+			return
+		}
+		r.guest.ctl.Send(relay.Charter{Payload: charter})
+	}
+	number := r.heir.asked
+	r.guest.ctl.Send(relay.Lead{Number: number})
+	r.guest.ctl.Send(relay.Event{Payload: raw})
 }
 
-// handOver shows the hosts of rooms by ticket what was carried for them, where there is something new to show.
-func (n *Node) handOver(ctx context.Context) (err error) {
-	for _, id := range n.recordFiles() {
-		f, one := n.readRecords(id)
-		if one != nil || len(f.Claims) == 0 || f.Device.IsZero() {
-			continue
-		}
-		last := f.latest()
-		n.payers.mu.Lock()
-		known := n.payers.handed[id] == last
-		n.payers.mu.Unlock()
-		if known {
-			continue
-		}
-		n.meetPayer(seatedAt{Device: f.Device, Addrs: f.Addrs})
-		n.sellerAt(f.Device, f.Addrs)
-		m, one := n.Market()
-		if one != nil {
-			return errors.Join(err, one)
-		}
-		if one := m.HandOver(ctx, f.Device, ledger.Room(id), f.carriages()); one != nil {
-			err = errors.Join(err, one)
-			continue
-		}
-		n.payers.mu.Lock()
-		n.payers.handed[id] = last
-		n.payers.mu.Unlock()
-		n.counts.Add("records_handed_over")
+// nextTerm is the event with which we lead on from the state that we know. r.mu is held.
+func (r *Room) nextTerm(now time.Time) (room.Event, error) {
+	f := r.heir.floor
+	if me := r.n.author(); me.Person == r.charter.Host && r.heir.asked != 0 {
+		return r.state.Resume(me, f.Incarnation, now)
 	}
-	return err
+	return r.state.TakeOver(r.n.author(), f.Incarnation, f.Epoch, now)
 }
 
-// claims are what the authors of records came in with.
-func (f recordFile) claims() map[doc.PublicKey][]byte {
-	by := make(map[doc.PublicKey][]byte)
-	for _, raw := range f.Claims {
-		if author, err := room.PeekClaim(raw); err == nil {
-			by[author.Device] = raw
-		}
+// takeProposal takes the event with which a child leads from now on, if we asked it to or it is the host. r.mu is held, and
+// let go while something is written.
+func (r *Room) takeProposal(c *child, m relay.Event, now time.Time) {
+	if !r.turn() {
+		return
 	}
-	return by
+	ev, author, err := room.OpenEvent(m.Payload, now)
+	switch {
+	case err != nil || author != c.author || r.state.MaySign(author, ev) != nil:
+		r.n.counts.Add("proposal_refused")
+		return
+	case ev.Kind != room.Resumed && (ev.Kind != room.TookOver || r.heir.offered != c.id):
+		r.n.counts.Add("proposal_refused")
+		return
+	}
+	next := r.state.Clone()
+	if _, err := next.Apply(ev); err != nil {
+		return // something was decided meanwhile: it hears of that, and proposes anew
+	}
+	charter := r.knownCharter(next.Charter)
+	if r.n.Person() != next.Charter.Host && charter == nil {
+		return
+	}
+	r.heir.events = append(r.heir.events, logged{room.Told{Event: ev, Leader: ev.Device}, m.Payload})
+	if charter != nil {
+		r.broadcast(relay.Charter{Payload: charter})
+	}
+	r.broadcast(m)
+	r.stepDown(peer.AddrInfo{ID: c.id, Addrs: r.n.addrsOf(c.id)}, next, r.heir.asked)
+	r.heir.asked = 0
 }
 
-// latest is when the newest record was signed, with how many there are: another sum is another list.
-func (f recordFile) latest() (sum int64) {
-	for _, raw := range f.Records {
-		if s, _, err := relay.PeekService(raw); err == nil {
-			sum += s.Until - s.Since + 1
-		}
+// noteLead takes up where a child's program is to begin that proposes to lead. r.mu is held.
+func (r *Room) noteLead(c *child, m relay.Lead) {
+	if r.host != nil && (r.heir.offered == c.id || c.author.Person == r.charter.Host) {
+		r.heir.asked = m.Number
 	}
-	return sum
-}
-
-// carriages are the records that count: of those who came in by ticket.
-func (f recordFile) carriages() (list []market.Carriage) {
-	claims := f.claims()
-	for _, raw := range f.Records {
-		if _, author, err := relay.PeekService(raw); err == nil && claims[author.Device] != nil {
-			list = append(list, market.Carriage{Record: raw, Claim: claims[author.Device]})
-		}
-	}
-	return list
 }

@@ -137,6 +137,9 @@ func (r *Room) commit(ev room.Event) error {
 			}
 		}
 	}
+	if ev.Kind == room.Lock && r.host != nil {
+		r.host.door.locked = time.Now()
+	}
 	if ev.Kind == room.Readmit {
 		r.host.door.readmitted(ev.To, time.Now())
 	}

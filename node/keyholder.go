@@ -170,7 +170,7 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 	case r.state.IsRemoved(who.Person):
 		return "removed", nil
 	case r.state.Locked && !again && !r.letsIn(who.Person):
-		if r.awaitsInside(now) {
+		if r.awaitsInside(now) || r.lockIsNew(now) {
 			return "", nil // they ask again
 		}
 		return "locked", nil
@@ -276,8 +276,10 @@ func (r *Room) rotate(ctx context.Context) {
 		r.rekeySoon() // who led the room before us is gone, and its last key with it
 	}
 	var again <-chan time.Time
-	if r.state.IsClosed() && (len(r.state.Removed) > 0 || r.charter.Access == room.ByTicket) {
-		again = time.After(keyAgain) // whom the last leader put out may have its key
+	if s := r.state; s.IsClosed() && (len(s.Removed) > 0 || s.Charter.Access == room.ByTicket || len(s.Keepers) > 0 && len(s.Past) > 0) {
+		// Whom the last leader put out may have its key, and whom a keeper let in while nobody led may be unwanted. By then everybody
+		// has asked who is to have the next.
+		again = time.After(keyAgain)
 	}
 	r.mu.Unlock()
 	for {

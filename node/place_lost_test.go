@@ -111,12 +111,23 @@ func TestRelayBringsNobodyPastTheLock(t *testing.T) {
 			if p := g.fedBy(bo); p != g.relays[0] {
 				t.Fatal("Bo is not below the relay")
 			}
+			awaitChange(t, g.host.n, "the host to know of Bo", func() bool { // else it may be too late for him, as for who is brought past
+				g.host.mu.Lock()
+				defer g.host.mu.Unlock()
+				return g.host.isHere(bo.n.author().Device)
+			})
 			g.do(g.host, Action{Kind: "lock"})
 			g.relayKnows(0)
 			relayed := g.relays[0].Room(g.host.id)
 			relayed.mu.Lock()
 			relayed.state.Locked = false
 			relayed.mu.Unlock()
+			g.host.mu.Lock()
+			if !g.host.lockIsNew(time.Now()) {
+				t.Error("who came in before the lock, and is named after it, is kept out")
+			}
+			g.host.host.door.locked = time.Now().Add(-2 * lockTakes)
+			g.host.mu.Unlock()
 			x := newIntruder(t, relayed)
 			l, err := room.ParseLink(g.host.View().Link)
 			if err != nil {

@@ -215,13 +215,10 @@ func (n *Node) openKept(from peer.ID, m relay.Claim, own *room.State) (*room.Sta
 		return nil, err
 	}
 	id, err := peerOf(author.Device)
-	switch {
-	case err != nil || id != from || author != s.Leader() || charter.Room != own.Charter.Room || !reflect.DeepEqual(charter, s.Charter):
+	if err != nil || id != from || author != s.Leader() || charter.Room != own.Charter.Room || !reflect.DeepEqual(charter, s.Charter) {
 		return nil, room.ErrNotLeader
-	case own.Outbids(s):
-		return nil, errOldTerm
 	}
-	return s, nil
+	return s, own.LeadsOn(s)
 }
 
 // tellRival tells whoever led a room of ours meanwhile that we do again.

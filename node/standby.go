@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -145,6 +146,12 @@ type floor struct {
 	Epoch       uint32 `json:"epoch"`
 }
 
+// isLast reports whether nothing is left beyond: some co-host who led has used it up. The host alone leads such a room on, in the next
+// reign and from what it knows itself.
+func (f floor) isLast() bool {
+	return f.Incarnation > room.MaxIncarnation-floorBlock || f.Epoch == math.MaxUint32
+}
+
 const (
 	// floorBlock is how many incarnations are reserved at once.
 	floorBlock = 64 << 6
@@ -195,7 +202,7 @@ func (h *Home) reserve(id room.ID, at floor) (before, now floor, err error) {
 		return before, before, err
 	}
 	now.Incarnation = min(max(before.Incarnation, at.Incarnation), room.MaxIncarnation-floorBlock) + floorBlock
-	now.Epoch = max(before.Epoch, at.Epoch) + 1
+	now.Epoch = min(max(before.Epoch, at.Epoch), math.MaxUint32-1) + 1
 	return before, now, h.setFloor(id, now)
 }
 
@@ -208,11 +215,11 @@ func (r *Room) prepared() bool {
 
 // prepare makes room in the home for what we would hand out: before it is needed, for a write may take its time. r.mu is held.
 func (r *Room) prepare() {
-	if r.heir.preparing || r.prepared() {
+	at := floor{r.state.Incarnation, r.state.Term.Epoch}
+	if r.heir.preparing || r.prepared() || at.isLast() || r.heir.floor.isLast() {
 		return
 	}
 	r.heir.preparing = true
-	at := floor{r.state.Incarnation, r.state.Term.Epoch}
 	r.wg.Go(func() {
 		before, now, err := r.n.home.reserve(r.id, at)
 		r.mu.Lock()

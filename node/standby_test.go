@@ -1,6 +1,7 @@
 package node
 
 import (
+	"math"
 	"os"
 	"testing"
 	"time"
@@ -71,5 +72,39 @@ func TestStandbyOnStage(t *testing.T) {
 	}
 	if j := v.frame(relay.Frame{Slot: relay.Program, Number: 1001, Sealed: []byte{1}}, false, now); !j.verified || j.bad != nil {
 		t.Errorf("judged %+v", j)
+	}
+}
+
+// Where a co-host has used up all that there is to hand out, nobody prepares for more again and again, and nothing begins anew.
+func TestNothingIsLeftToHandOut(t *testing.T) {
+	h, id := startNode(t, "Ana", nil).home, room.ID{7}
+	for range 2 {
+		_, now, err := h.reserve(id, floor{room.MaxIncarnation, math.MaxUint32})
+		if err != nil || now != (floor{room.MaxIncarnation, math.MaxUint32}) || !now.isLast() {
+			t.Errorf("reserved %+v, %v", now, err)
+		}
+	}
+	g := gather(t, Start{}, "Bo")
+	bo := g.guests["Bo"]
+	g.do(g.host, about("cohost", bo))
+	awaitChange(t, bo.n, "Bo to be ready", func() bool {
+		bo.mu.Lock()
+		defer bo.mu.Unlock()
+		return bo.prepared()
+	})
+	bo.mu.Lock()
+	defer bo.mu.Unlock()
+	state := bo.state
+	defer func() { bo.state = state }()
+	for name, change := range map[string]func(*room.State){
+		"incarnations": func(s *room.State) { s.Incarnation = room.MaxIncarnation },
+		"epochs":       func(s *room.State) { s.Term.Epoch = math.MaxUint32 },
+	} {
+		bo.state = state.Clone()
+		change(bo.state)
+		bo.takeOver(time.Now())
+		if bo.heir.preparing || bo.host != nil {
+			t.Errorf("without %s Bo prepares, or leads", name)
+		}
 	}
 }

@@ -24,6 +24,10 @@ const (
 	hostLane = 0
 	maxReign = 1<<32 - 1
 	maxLeap  = 1 << 16 // terms, and incarnations of a lane, that one takeover may skip
+
+	// maxAbsence is how many incarnations of a lane may be handed out while the host is away: far more than anybody needs, and little
+	// enough that a co-host who throws them away has to do so dozens of times.
+	maxAbsence = 1 << 12
 )
 
 // Leader is who leads the room: the host or a co-host, and where. Every event and snapshot is signed by them.
@@ -93,6 +97,19 @@ func (s *State) TakeOver(by doc.Author, handed, epoch uint32, now time.Time) (Ev
 		Kind: TookOver, By: by.Person, Device: by.Device, Incarnation: max(s.Incarnation, handed),
 	}
 	return ev, s.ruleSucceeds(ev)
+}
+
+// LeadsOn says why the host, who led as s knows, should not lead on from t, to which a co-host says that it led: it would leave the host
+// hardly any incarnations, or was outbid. Then the host leads on from its own, and what was done meanwhile is
+// decided again.
+func (s *State) LeadsOn(t *State) error {
+	switch {
+	case s.Outbids(t):
+		return ErrTerm
+	case t.Incarnation > s.Incarnation && t.Incarnation-s.Incarnation > maxAbsence*lanes:
+		return ErrIncarnation
+	}
+	return nil
 }
 
 // order is somebody's place in the charter: 0 for the host, and for who has none.
@@ -300,8 +317,9 @@ func Meet(me Person, mine, theirs *State) Verdict {
 }
 
 // TakesOverAfter is for how long nobody may have led the room before p takes over, and whether p may at all: half a second,
-// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not. A co-host whose node
-// was gone takes over from itself; the host resumes then.
+// and longer for every co-host before p who seems to be there. Somebody who is not on stage may be there or not. Of one
+// person's devices that on stage is the first: two at once would come to the same term, and hand out the same incarnations. A
+// co-host whose node was gone takes over from itself; the host resumes then.
 func (s *State) TakesOverAfter(by doc.Author) (after time.Duration, may bool) {
 	if s.Ended || s.Seq == 0 || !s.Leads(by.Person) || by.Device == s.Program.Device && by.Person == s.Charter.Host {
 		return 0, false
@@ -314,6 +332,9 @@ func (s *State) TakesOverAfter(by doc.Author) (after time.Duration, may bool) {
 		if seat, on := s.SeatOf(h.Person); by.Person != s.Charter.Host && h.Person != s.Leader().Person && !(on && seat.Away) {
 			after += silence
 		}
+	}
+	if seat, on := s.SeatOf(by.Person); on && seat.Device != by.Device && seat.Device != s.Program.Device && !seat.Away {
+		after += silence
 	}
 	return after, true
 }

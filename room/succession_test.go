@@ -141,6 +141,48 @@ func TestTakeOverRefused(t *testing.T) {
 	}
 }
 
+// The host leads on from what a co-host led to, but not from where nothing is left to hand out.
+func TestLeadsOn(t *testing.T) {
+	s := led(t)
+	after := s.Clone()
+	succeed(t, after, ok(after.TakeOver(boA.first(), s.Incarnation+1000*lanes, 0, noon)), nil)
+	do(t, after, boA.first(), Command{Kind: Publish, Program: true})
+	spent := after.Clone()
+	spent.Incarnation = MaxIncarnation
+	if err := spent.check(); err != nil {
+		t.Fatal(err) // as far as others see
+	}
+	if _, may := spent.nextIncarnation(); may {
+		t.Error("there is one after the last")
+	}
+	if _, err := spent.TakeOver(cyA.first(), 0, 0, noon); err != nil {
+		t.Errorf("a takeover of what is spent: %v", err)
+	}
+	end := after.Clone()
+	if end.Term.Epoch = 1<<32 - 1; end.check() != nil {
+		t.Fatal("no epoch")
+	}
+	if _, err := end.TakeOver(cyA.first(), 0, 0, noon); !errors.Is(err, ErrTerm) {
+		t.Errorf("a takeover after the last epoch: %v", err)
+	}
+	for name, c := range map[string]struct {
+		from *State
+		want error
+	}{"what a co-host led to": {after, nil}, "the last epoch": {end, nil}, "what is spent": {spent, ErrIncarnation}} {
+		if err := s.LeadsOn(c.from); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+		if c.want == nil {
+			back := c.from.Clone()
+			succeed(t, back, ok(back.Resume(anaA.first(), s.Incarnation, noon)), nil)
+			do(t, back, anaA.first(), Command{Kind: Publish, Program: true})
+		}
+	}
+	if err := after.LeadsOn(s); !errors.Is(err, ErrTerm) {
+		t.Errorf("from before: %v", err)
+	}
+}
+
 func TestMaySign(t *testing.T) {
 	s := led(t)
 	over := ok(s.TakeOver(boA.first(), 0, 0, noon))
@@ -178,7 +220,8 @@ func TestTakesOverAfter(t *testing.T) {
 		may   bool
 	}{
 		"the first": {boA.first(), silence, true}, "the second": {cyA.first(), 2 * silence, true},
-		"the host's other device": {anaA.second(), silence, true}, "who leads": {anaA.first(), 0, false}, "a listener": {danA.first(), 0, false},
+		"the first's other device": {boA.second(), 2 * silence, true},
+		"the host's other device":  {anaA.second(), silence, true}, "who leads": {anaA.first(), 0, false}, "a listener": {danA.first(), 0, false},
 	} {
 		if after, may := s.TakesOverAfter(c.by); after != c.after || may != c.may {
 			t.Errorf("%s takes over after %v, %v", name, after, may)

@@ -81,7 +81,7 @@ func TestNothingGrows(t *testing.T) {
 				t.Fatalf("round %d: listener %d: %v", round, i, err)
 			}
 			awaitNode(t, n, "a place in the room", func() bool { return r.Phase() == node.Live }) // a busy machine takes its time
-			if i%2 == 1 { // out, and in again
+			if i%2 == 1 {                                                                         // out, and in again
 				if err := r.Do(t.Context(), node.Action{Kind: "leave"}); err != nil {
 					t.Fatalf("round %d: %v", round, err)
 				}
