@@ -62,7 +62,10 @@ type Options struct {
 	Wishes     []byte
 	KeepWishes func(raw []byte) error
 	Told       func(Wish)
-	Log        *slog.Logger // nil means discard
+	// Hands are what KeepHands was given last, which must keep it: what a person pays.
+	Hands     []byte
+	KeepHands func(raw []byte) error
+	Log       *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -85,6 +88,7 @@ type Market struct {
 	givingBack sync.Mutex // held while money goes back; before mu
 	revising   sync.Mutex // held while an offer is; likewise
 	sold       sales      // of this node's rooms; they have a lock of their own
+	hands      *hands     // likewise; theirs is below mu
 
 	mu      sync.Mutex // guards the fields below
 	lists   lists
@@ -97,13 +101,14 @@ type Market struct {
 	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
 	wishes  []Wish                             // at most maxWishes
 	trying  string                             // the wish that is being bought
+	nonces  map[[16]byte]bool                  // of tips that are being given
 }
 
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: newRails(o.Rails), serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, o: o}
+		open: map[ledger.ID]error{}, nonces: map[[16]byte]bool{}, asked: map[ledger.ID]asking{}, o: o}
 	iou := NewIOU(o.Store, o.Identity.Device())
 	m.rails.set(ledger.IOURail, &Rail{Payee: iou, Payer: iou})
 	if m.log == nil {
@@ -112,6 +117,9 @@ func New(o Options) *Market {
 	var err error
 	if m.wishes, err = readWishes(o.Wishes); err != nil {
 		m.log.Error("wishes are lost", "err", err)
+	}
+	if m.hands, err = readHands(o.Hands); err != nil {
+		m.log.Error("what was to be paid by hand is not known", "err", err)
 	}
 	if m.credit == nil {
 		m.credit = func(ledger.Key, ledger.Currency) ledger.Amount { return 0 }
@@ -135,6 +143,7 @@ func (m *Market) Run(ctx context.Context) {
 		})
 	})
 	if m.dial != nil {
+		all.Go(func() { m.collectByHand(ctx) })
 		all.Go(func() {
 			every(ctx, newsAgain, func() {
 				if err := m.News(ctx); err != nil && ctx.Err() == nil {
