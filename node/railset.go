@@ -10,6 +10,7 @@ import (
 
 	"salon/ledger"
 	"salon/node/market"
+	"salon/node/market/lightning"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
 )
@@ -52,7 +53,7 @@ func (n *Node) openRails(store *ledger.Store) map[string]market.Rail {
 		return rail, err
 	})
 	open(lnaddress.Name, func() (market.Rail, error) {
-		rail := market.Rail{Payer: lnd.Plain(s.open[lnd.Name]), Cur: ledger.Bitcoin}
+		rail := market.Rail{Payer: lightning.Plain(s.open[lnd.Name]), Cur: ledger.Bitcoin}
 		address, err := readAddress(n.home.Dir)
 		if errors.Is(err, os.ErrNotExist) && rail.Payer != nil {
 			return rail, nil
@@ -67,6 +68,9 @@ func (n *Node) openRails(store *ledger.Store) map[string]market.Rail {
 		rail.Payee, s.payee = payee, payee
 		return rail, nil
 	})
+	byWallet := s.open[lnd.Name] // with no node of one's own invoices can be paid by a wallet elsewhere
+	byWallet.Hand, byWallet.Cur = lightning.Hand{}, ledger.Bitcoin
+	s.open[lnd.Name] = byWallet
 	return s.open
 }
 

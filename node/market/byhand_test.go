@@ -9,6 +9,7 @@ import (
 
 	"salon/ledger"
 	"salon/node/market"
+	"salon/node/market/lightning"
 	"salon/node/market/lnd"
 	"salon/node/market/lnd/lndtest"
 )
@@ -28,7 +29,7 @@ func lightning(t *testing.T, p *party, at *lndtest.Node) {
 // byWallet gives a party no rail but the eye: its person has a wallet.
 func byWallet(p *party) {
 	p.rails = func() map[string]market.Rail {
-		return map[string]market.Rail{lnd.Name: {Hand: lnd.Hand{}, Cur: ledger.Bitcoin}}
+		return map[string]market.Rail{lnd.Name: {Hand: lightning.Hand{}, Cur: ledger.Bitcoin}}
 	}
 	p.crash()
 }
@@ -96,7 +97,7 @@ func TestPaidByHand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			own.Hand = lnd.Hand{}
+			own.Hand = lightning.Hand{}
 			bo.SetRail(lnd.Name, own)
 			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			err = bo.Resume(short)

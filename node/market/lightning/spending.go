@@ -1,4 +1,4 @@
-package lnd
+package lightning
 
 import (
 	"context"
@@ -13,9 +13,6 @@ import (
 	"salon/ledger"
 	"salon/node/market"
 )
-
-// limits are what may be spent in one payment, and within a day.
-type limits struct{ payment, day ledger.Amount }
 
 const (
 	aDay     = 24 * time.Hour
@@ -36,7 +33,7 @@ type spending struct {
 }
 
 // read loads the file. One that cannot be read keeps everything from being paid: it is the limit. p.mu is held.
-func (p *purse) read() (s spendings, err error) {
+func (p *Purse) read() (s spendings, err error) {
 	b, err := p.spent.Read()
 	if errors.Is(err, os.ErrNotExist) {
 		return s, nil
@@ -45,13 +42,13 @@ func (p *purse) read() (s spendings, err error) {
 		err = json.Unmarshal(b, &s)
 	}
 	if err != nil {
-		err = fmt.Errorf("lnd: what was spent today cannot be read: %w", err)
+		err = fmt.Errorf("lightning: what was spent today cannot be read: %w", err)
 	}
 	return s, err
 }
 
 // write stores what still counts. p.mu is held.
-func (p *purse) write(s spendings, now time.Time) error {
+func (p *Purse) write(s spendings, now time.Time) error {
 	s.List = slices.DeleteFunc(s.List, func(x spending) bool { return !x.Back && !x.recent(now) })
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -63,8 +60,13 @@ func (p *purse) write(s spendings, now time.Time) error {
 // recent reports whether a payment counts for the day. One from the future does: a clock was set back.
 func (x spending) recent(now time.Time) bool { return now.Sub(time.UnixMilli(x.Time)) < aDay }
 
+func (s spendings) index(hash [32]byte) int {
+	text := hex.EncodeToString(hash[:])
+	return slices.IndexFunc(s.List, func(x spending) bool { return x.Hash == text })
+}
+
 func (s spendings) find(hash [32]byte) (spending, bool) {
-	i := slices.IndexFunc(s.List, func(x spending) bool { return x.Hash == hex.EncodeToString(hash[:]) })
+	i := s.index(hash)
 	if i < 0 {
 		return spending{}, false
 	}
@@ -72,7 +74,7 @@ func (s spendings) find(hash [32]byte) (spending, bool) {
 }
 
 // fits refuses what is beyond the limits. A payment that is in the list counts once.
-func (s spendings) fits(hash [32]byte, a ledger.Amount, most limits, now time.Time) error {
+func (s spendings) fits(hash [32]byte, a ledger.Amount, most Limits, now time.Time) error {
 	if _, known := s.find(hash); known {
 		return nil
 	}
@@ -88,16 +90,16 @@ func (s spendings) fits(hash [32]byte, a ledger.Amount, most limits, now time.Ti
 	}
 	show := func(a ledger.Amount) ledger.Money { return ledger.Money{Amount: a, Cur: ledger.Bitcoin} }
 	switch {
-	case a > most.payment:
-		return fmt.Errorf("%w: %s with fees, and %s in one payment", market.ErrSpending, show(a), show(most.payment))
-	case sum > most.day || n >= maxSpent:
-		return fmt.Errorf("%w: with this %s, and %s within 24 hours", market.ErrSpending, show(sum), show(most.day))
+	case a > most.Payment:
+		return fmt.Errorf("%w: %s with fees, and %s in one payment", market.ErrSpending, show(a), show(most.Payment))
+	case sum > most.Day || n >= maxSpent:
+		return fmt.Errorf("%w: with this %s, and %s within 24 hours", market.ErrSpending, show(sum), show(most.Day))
 	}
 	return nil
 }
 
 // Spending is what may be spent, and what of that was within a day.
-func (p *payer) Spending(now time.Time) (market.Spending, error) {
+func (p *Purse) Spending(now time.Time) (market.Spending, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all, err := p.read()
@@ -113,65 +115,80 @@ func (p *payer) Spending(now time.Time) (market.Spending, error) {
 		}
 	}
 	money := func(a ledger.Amount) ledger.Money { return ledger.Money{Amount: a, Cur: ledger.Bitcoin} }
-	return market.Spending{Payment: money(p.limits.payment), Day: money(p.limits.day), Spent: money(sum)}, nil
+	return market.Spending{Payment: money(p.limits.Payment), Day: money(p.limits.Day), Spent: money(sum)}, nil
 }
 
-// Balance is what lnd has in its channels, on its side. All of it cannot be spent: some stays for fees and as a reserve.
-func (p *payer) Balance(ctx context.Context) (ledger.Money, error) {
-	var v struct {
-		Local struct {
-			Msat ledger.Amount `json:"msat,string"`
-		} `json:"local_balance"`
+// Balance is what the wallet has, if it says that. All of it cannot be spent: some stays for fees.
+func (p *Purse) Balance(ctx context.Context) (ledger.Money, error) {
+	w, says := p.wallet.(Balancer)
+	if !says {
+		return ledger.Money{}, errors.New("lightning: the wallet does not say what it has")
 	}
-	err := p.call(ctx, "GET", "/v1/balance/channels", nil, &v)
-	return ledger.Money{Amount: v.Local.Msat, Cur: ledger.Bitcoin}, err
+	a, err := w.Balance(ctx)
+	return ledger.Money{Amount: a, Cur: ledger.Bitcoin}, err
 }
 
-// unused refuses an invoice that was paid for something else.
-func (p *purse) unused(s sending) error {
+// within says why an invoice would not be paid: that would be beyond the limits.
+func (p *Purse) within(hash [32]byte, a ledger.Amount, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all, err := p.read()
 	if err != nil {
 		return err
 	}
-	if old, known := all.find(s.invoice.Hash); known && old.Ref != s.ref.String() {
-		return fmt.Errorf("%w: that invoice has served for something else", market.ErrByHand)
-	}
-	return nil
+	return all.fits(hash, withFees(a), p.limits, now)
 }
 
-// reserve notes, on disk, that a payment is about to be sent.
-func (p *purse) reserve(s sending, now time.Time) error {
+// unused refuses an invoice that was paid for something else, and says when it was sent last.
+func (p *Purse) unused(o Outgoing) (sent time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all, err := p.read()
+	if err != nil {
+		return sent, err
+	}
+	old, known := all.find(o.Hash)
+	if !known {
+		return sent, nil
+	}
+	if old.Ref != o.Ref.String() {
+		return sent, fmt.Errorf("%w: that invoice has served for something else", market.ErrByHand)
+	}
+	return time.UnixMilli(old.Time), nil
+}
+
+// reserve notes, on disk, that a payment is about to be sent, or sent again.
+func (p *Purse) reserve(o Outgoing, back bool, now time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all, err := p.read()
 	if err != nil {
 		return err
 	}
-	if _, known := all.find(s.invoice.Hash); known {
-		return nil
+	if i := all.index(o.Hash); i >= 0 {
+		all.List[i].Time = now.UnixMilli()
+		return p.write(all, now)
 	}
-	a := withFees(s.money.Amount)
-	if err := all.fits(s.invoice.Hash, a, p.limits, now); err != nil {
+	a := withFees(o.Amount)
+	if err := all.fits(o.Hash, a, p.limits, now); err != nil {
 		return err
 	}
-	all.List = append(all.List, spending{Hash: hex.EncodeToString(s.invoice.Hash[:]), Ref: s.ref.String(), Amount: a, Time: now.UnixMilli(), Back: s.back})
+	all.List = append(all.List, spending{Hash: hex.EncodeToString(o.Hash[:]), Ref: o.Ref.String(), Amount: a, Time: now.UnixMilli(), Back: back})
 	return p.write(all, now)
 }
 
 // release takes a payment out that failed for good.
-func (p *purse) release(s sending) error {
+func (p *Purse) release(hash [32]byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all, err := p.read()
 	if err != nil {
 		return err
 	}
-	hash := hex.EncodeToString(s.invoice.Hash[:])
-	n := len(all.List)
-	if all.List = slices.DeleteFunc(all.List, func(x spending) bool { return x.Hash == hash }); len(all.List) == n {
+	i := all.index(hash)
+	if i < 0 {
 		return nil
 	}
+	all.List = slices.Delete(all.List, i, i+1)
 	return p.write(all, time.Now())
 }
