@@ -101,11 +101,16 @@ func (n *Node) marketOptions(o market.Options) (market.Options, error) {
 	o.Where = n.knownAddrs
 	o.Met = n.sellerAt
 	o.Told = n.wishTold
+	var err error
+	if o.Hands, err = readAtMost(n.home.path(handsFile), wishesMax); errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	o.KeepHands = func(raw []byte) error { return replaceFile(n.home.path(handsFile), raw, true) }
 	path := n.home.path(wishesFile)
 	o.KeepWishes = func(raw []byte) error { return replaceFile(path, raw, true) }
-	var err error
-	if o.Wishes, err = readAtMost(path, wishesMax); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	wishes, none := readAtMost(path, wishesMax)
+	if o.Wishes = wishes; none != nil && !errors.Is(none, fs.ErrNotExist) {
+		err = errors.Join(err, none)
 	}
 	return o, err
 }

@@ -14,8 +14,8 @@ import (
 	"salon/node/market/lnd/lndtest"
 )
 
-// lightning gives a party a rail at an lnd, of which it only receives.
-func lightning(t *testing.T, p *party, at *lndtest.Node) {
+// receivesAt gives a party a rail at an lnd, of which it only receives.
+func receivesAt(t *testing.T, p *party, at *lndtest.Node) {
 	p.rails = func() map[string]market.Rail {
 		r, err := lnd.New(lnd.Config{REST: at.URL(), Cert: at.Cert(), Macaroon: lndtest.InvoiceOnly}, lnd.Options{Key: p.id.Device()})
 		if err != nil {
@@ -81,7 +81,7 @@ func TestPaidByHand(t *testing.T) {
 			net := &lndtest.Network{}
 			alice, phone, other := net.New(t), net.New(t), net.New(t)
 			ana, bo := w.settle(1), w.settle(2)
-			lightning(t, ana, alice)
+			receivesAt(t, ana, alice)
 			byWallet(bo)
 			ana.evening(50, sum)
 			ana.run()
