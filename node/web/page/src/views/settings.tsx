@@ -15,6 +15,7 @@ import { canChooseOutput } from "../sound/devices";
 import { useStore } from "../store";
 import { chooseTheme, theme, themes } from "../theme";
 import { t } from "../words";
+import { Rails } from "./rails";
 import { Top } from "./top";
 
 /** What holds for this person in every room. `part` is where it begins: "people", or empty for the top. */
@@ -30,6 +31,9 @@ export function SettingsPage({ part }: { part: string }) {
         <Sound />
         <Appearance />
         <PassOn status={status} />
+        <Part title={t.rails.title} test="rails">
+          <Rails />
+        </Part>
         <People begin={part === "people"} />
         <About status={status} />
       </main>
