@@ -3,10 +3,15 @@ package node
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"salon/ledger/doc"
 	"salon/node/market"
+	"salon/node/market/lnd"
 )
+
+// handsFile of a home names the orders that its person pays by hand.
+const handsFile = "byhand.json"
 
 // A PendingView is a purchase that is not ended: its payment was begun, and neither receipt nor refusal has come.
 type PendingView struct {
@@ -17,7 +22,9 @@ type PendingView struct {
 	Rail    string     `json:"rail"`
 	Since   int64      `json:"since"`   // unix ms
 	Expires int64      `json:"expires"` // until when the seats are held for it, unix ms
-	Why     string     `json:"why"`     // asked, on_its_way, too_late or unreachable
+	Why     string     `json:"why"`     // asked, on_its_way, too_late, unreachable, or by_hand: this person pays it themselves
+	Purpose string     `json:"purpose"` // ticket, tip, charity or sub
+	Request string     `json:"request"` // by hand: what to pay, an invoice or the address of a page
 }
 
 // Pending lists the purchases that are not ended, the oldest first.
@@ -31,8 +38,10 @@ func (n *Node) Pending() ([]PendingView, error) {
 	notes := n.home.roomNotes()
 	for _, p := range list {
 		v := PendingView{Order: p.Order.String(), Seller: PersonView{Person: p.Payee, Name: nameOf(p.Payee, notes)}, Count: p.Count, Sum: p.Total.String(), Rail: p.Rail,
-			Since: p.Since.UnixMilli(), Expires: p.Expires.UnixMilli()}
+			Since: p.Since.UnixMilli(), Expires: p.Expires.UnixMilli(), Purpose: p.Purpose.String(), Request: p.Request}
 		switch {
+		case p.ByHand:
+			v.Why = "by_hand"
 		case p.Err == nil:
 			v.Why = "asked"
 		case errors.Is(p.Err, market.ErrLate):
@@ -45,6 +54,31 @@ func (n *Node) Pending() ([]PendingView, error) {
 		views = append(views, v)
 	}
 	return views, err
+}
+
+// pendingOf is what is not ended of an order; nil if it has.
+func (n *Node) pendingOf(order string) (*PendingView, error) {
+	list, err := n.Pending()
+	for i := range list {
+		if list[i].Order == order {
+			return &list[i], nil
+		}
+	}
+	return nil, err
+}
+
+// PendingRequest is what to pay by hand for an order, as a code that a wallet or a phone can read.
+func (n *Node) PendingRequest(order string) (string, error) {
+	v, err := n.pendingOf(order)
+	switch {
+	case err != nil:
+		return "", err
+	case v == nil || v.Request == "":
+		return "", &UserError{Code: "not_pending", Text: "Nothing is to be paid by hand for this order, or not any more."}
+	case v.Rail == lnd.Name:
+		return "LIGHTNING:" + strings.ToUpper(v.Request), nil // in capitals a code is smaller
+	}
+	return v.Request, nil
 }
 
 // nameOf is what a host was called when one bought from them last.

@@ -68,6 +68,9 @@ func (n *Node) openRails(store *ledger.Store) map[string]market.Rail {
 		rail.Payee, s.payee = payee, payee
 		return rail, nil
 	})
+	byWallet := s.open[lnd.Name] // with no node of one's own invoices can be paid by a wallet elsewhere
+	byWallet.Hand, byWallet.Cur = lightning.Hand{}, ledger.Bitcoin
+	s.open[lnd.Name] = byWallet
 	return s.open
 }
 

@@ -102,11 +102,16 @@ func (n *Node) marketOptions(o market.Options) (market.Options, error) {
 	o.Met = n.sellerAt
 	o.Told, o.Wanted = n.wishTold, n.wanted
 	o.Payers, o.Devices, o.Carried = n.payers.devices, n.devicesOf, n.takeCarriage
+	var err error
+	if o.Hands, err = readAtMost(n.home.path(handsFile), wishesMax); errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	o.KeepHands = func(raw []byte) error { return replaceFile(n.home.path(handsFile), raw, true) }
 	path := n.home.path(wishesFile)
 	o.KeepWishes = func(raw []byte) error { return replaceFile(path, raw, true) }
-	var err error
-	if o.Wishes, err = readAtMost(path, wishesMax); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	wishes, none := readAtMost(path, wishesMax)
+	if o.Wishes = wishes; none != nil && !errors.Is(none, fs.ErrNotExist) {
+		err = errors.Join(err, none)
 	}
 	return o, err
 }

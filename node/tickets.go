@@ -63,6 +63,8 @@ type BoughtView struct {
 	Receipt  string   `json:"receipt"`
 	Tickets  []string `json:"tickets"`
 	Refunded bool     `json:"refunded"` // the seats were gone, and the money went back
+
+	Pending *PendingView `json:"pending,omitempty"` // by hand: what this person is to pay now. The tickets come once they have
 }
 
 // OnSale lists what the host of a room sells of it. The room is named by its ID, prefix or share link.
@@ -117,10 +119,34 @@ func (n *Node) BuyTicketsAs(ctx context.Context, ref string, count uint32, price
 	if err != nil {
 		return BoughtView{}, err
 	}
-	b, err := m.Buy(ctx, n.wantOf(link, count, price, rail, known))
+	return n.buy(ctx, m, link, n.wantOf(link, count, price, rail, known))
+}
+
+// OrderTickets is BuyTicketsAs where this person pays by hand: nothing is paid by this node, and what is to be paid is in the answer.
+func (n *Node) OrderTickets(ctx context.Context, ref string, count uint32, price ledger.Money, rail string, known bool) (BoughtView, error) {
+	link, err := n.seller(ref)
+	if err != nil {
+		return BoughtView{}, err
+	}
+	m, err := n.Market()
+	if err != nil {
+		return BoughtView{}, err
+	}
+	w := n.wantOf(link, count, price, rail, known)
+	w.ByHand = true
+	return n.buy(ctx, m, link, w)
+}
+
+func (n *Node) buy(ctx context.Context, m *market.Market, link room.Link, w market.Want) (BoughtView, error) {
+	b, err := m.Buy(ctx, w)
 	if err == nil || begun(err) {
 		n.keysMatter()
 		n.noteRoom(ctx, link, err == nil)
+	}
+	if w.ByHand && !b.Order.IsZero() && errors.Is(err, market.ErrPending) {
+		v := BoughtView{Order: b.Order.String(), Tickets: []string{}}
+		v.Pending, err = n.pendingOf(v.Order)
+		return v, err
 	}
 	if err = sellerErrorOf(b, err); err != nil {
 		return BoughtView{}, err

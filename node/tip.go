@@ -59,6 +59,8 @@ type TipWish struct {
 	HideName   bool // from the room; who is given it sees both
 	HideAmount bool
 	Charity    doc.PublicKey // whom they take it for; zero if it is their own
+	ByHand     bool          // this person pays
+	Nonce      [16]byte      // the same tip again has the same one, and is given once; zero for none
 }
 
 // A TippedView is what became of a tip.
@@ -74,6 +76,8 @@ type TippedView struct {
 	// Pledge means that it gets to the charity by the word of who is given it alone. Nothing that the charity has signed is at hand.
 	Pledge  bool `json:"pledge"`
 	Charity bool `json:"charity"` // it is for one
+
+	Pending *PendingView `json:"pending,omitempty"` // by hand: what this person is to pay now. The tip is given once they have
 }
 
 var (
@@ -101,7 +105,7 @@ func (n *Node) Tip(ctx context.Context, w TipWish) (TippedView, error) {
 	if err != nil {
 		return TippedView{}, err
 	}
-	g := market.Gift{Device: to.device, Payee: to.person, Room: to.room, Money: w.Money, MaxFee: w.MaxFee.Amount, Rail: w.Rail, Note: note, Name: n.displayName(), Charity: w.Charity}
+	g := market.Gift{Device: to.device, Payee: to.person, Room: to.room, Money: w.Money, MaxFee: w.MaxFee.Amount, Rail: w.Rail, Note: note, Name: n.displayName(), Charity: w.Charity, ByHand: w.ByHand, Nonce: w.Nonce}
 	if w.HideName {
 		g.Hide |= ledger.HideName
 	}
@@ -109,12 +113,19 @@ func (n *Node) Tip(ctx context.Context, w TipWish) (TippedView, error) {
 		g.Hide |= ledger.HideAmount
 	}
 	given, err := m.Tip(ctx, g)
-	if err != nil {
+	byHand := w.ByHand && !given.Order.IsZero() && errors.Is(err, market.ErrPending)
+	if err != nil && !byHand {
 		return TippedView{}, tipError(err)
 	}
 	v := TippedView{Order: given.Order.String(), Receipt: given.Receipt.String(), To: to.person, Amount: w.Money.String(), Owed: w.Rail == ledger.IOURail, Pledge: given.Pledge, Charity: !w.Charity.IsZero()}
 	if given.Fee.Amount != 0 {
 		v.Fee = given.Fee.String()
+	}
+	if byHand {
+		v.Receipt = ""
+		if v.Pending, err = n.pendingOf(v.Order); err != nil {
+			return TippedView{}, err
+		}
 	}
 	if !to.room.IsZero() {
 		id := room.ID(to.room)

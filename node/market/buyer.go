@@ -33,6 +33,7 @@ type Want struct {
 	Price  ledger.Money  // of all of them, as the buyer saw it: another is refused
 	MaxFee ledger.Amount // that the rail may take on top
 	Rail   string
+	ByHand bool   // a person pays: Buy ends with ErrPending once it is known what
 	Refund string // where the rail may send money back to
 	// Known has the tickets made out to this device's key, so that the host knows who bought, and lends what it lends to that person.
 	// Otherwise a fresh key buys.
@@ -178,7 +179,7 @@ var ErrUnreached = errors.New("market: the seller cannot be reached")
 // one order, whoever has it, and nobody is asked after a payment was begun.
 func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
 	rail, known := m.rails.get(w.Rail)
-	if !known || rail.Payer == nil {
+	if !known || !rail.pays(w.ByHand) {
 		return Bought{}, ErrRail
 	}
 	if rail.Cur != "" && rail.Cur != w.Price.Cur && !w.Price.IsZero() {
@@ -236,6 +237,10 @@ func (m *Market) buyAt(ctx context.Context, w *Want, seller ledger.Key, now time
 	default:
 		return Bought{}, nil, err
 	}
+	if w.ByHand {
+		m.wakeHands()
+		return Bought{Order: id}, nil, ErrPending
+	}
 	b, err := m.collect(ctx, c, paying)
 	if b.Order = id; err != nil {
 		m.brokenOff()
@@ -265,7 +270,7 @@ func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller led
 			return ledger.Entry{}, ledger.ID{}, unreached(err)
 		}
 	}
-	if b, can := m.rails.payer(w.Rail).(Backer); can && w.Refund == "" {
+	if b, can := m.rails.payer(w.Rail).(Backer); can && !w.ByHand && w.Refund == "" {
 		if w.Refund, err = b.Back(ctx); err != nil {
 			m.log.Warn("bought without an address for refunds", "rail", w.Rail, "err", err)
 		}
@@ -365,7 +370,11 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	if v, can := m.rails.payer(w.Rail).(Verifier); can {
+	rail, known := m.rails.get(w.Rail)
+	if !known || !rail.pays(w.ByHand) {
+		return ledger.Entry{}, ErrRail
+	}
+	if v := rail.verifier(w.ByHand); v != nil {
 		if err := v.Check(billOf(o, orderID, q, id, buyer)); err != nil {
 			return ledger.Entry{}, err
 		}
@@ -373,7 +382,7 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 	body := &ledger.Pay{Order: orderID, Quote: id, Note: o.Note, Cert: l.Cert}
 	docs := [][]byte{rawOrder, rawQuote}
 	if w.Rail == ledger.IOURail {
-		ev, err := m.rails.payer(w.Rail).Pay(ctx, billOf(o, orderID, q, id, buyer))
+		ev, err := rail.Payer.Pay(ctx, billOf(o, orderID, q, id, buyer))
 		if err != nil {
 			return ledger.Entry{}, err
 		}
@@ -392,6 +401,11 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 		}
 		body.Offer, body.Allot = o.Offer, allot.ID
 		docs = append(docs, l.Offer, l.Allot)
+	}
+	if w.ByHand {
+		if err := m.hand(orderID); err != nil {
+			return ledger.Entry{}, err
+		}
 	}
 	entries, err := m.store.Append(time.Now(), func(*ledger.Books) ([]ledger.Draft, error) {
 		return []ledger.Draft{{Body: body, Docs: docs}}, nil
@@ -424,7 +438,10 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 	b := Bought{Order: body.Order, Offer: o.Offer}
 	question := pay{Quote: body.Quote}
 	var sent Event
-	if q.Rail == ledger.IOURail {
+	byHand := m.isByHand(body.Order)
+	if byHand {
+		sent.State = Pending // the payee says when it is not any more
+	} else if q.Rail == ledger.IOURail {
 		question.Proof = e.Docs[2]
 	} else if sent, err = m.send(ctx, o, q, body); err != nil {
 		return b, err
@@ -438,14 +455,22 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 			// Nobody but the payee can say how it ended. If it takes the IOU after all, its receipt still counts.
 			return b, errors.Join(err, m.void(body.Quote))
 		}
-		if errors.Is(err, ErrNoWayBack) || errors.Is(err, ErrOnItsWay) {
+		switch {
+		case errors.Is(err, ErrNoWayBack), errors.Is(err, ErrOnItsWay):
 			err = fmt.Errorf("%w: %w", ErrLate, err)
+		case no.error != nil && byHand && isOver(err):
+			return b, errors.Join(err, m.void(body.Quote))
+		case no.error != nil && q.Rail != ledger.IOURail && errors.Is(err, ledger.ErrExpired):
+			err = ErrPending // our own rail says how it ended
 		}
 		if err != nil {
 			return b, err
 		}
 		switch answer := answer.(type) {
 		case wait:
+			if byHand {
+				return b, ErrPending
+			}
 			if sent.State == Pending {
 				if sent, err = m.send(ctx, o, q, body); err != nil {
 					return b, err
@@ -453,7 +478,7 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 				question.Proof = sent.Proof
 			}
 		case sold:
-			cost, err := m.cost(ctx, billOf(o, body.Order, q, body.Quote, m.KeyOf(o)), q.Rail, sent, answer.Receipt)
+			cost, err := m.cost(ctx, billOf(o, body.Order, q, body.Quote, m.KeyOf(o)), q.Rail, byHand, sent, answer.Receipt)
 			if err != nil {
 				return b, err
 			}
@@ -487,10 +512,13 @@ func (m *Market) send(ctx context.Context, o ledger.Order, q ledger.Quote, body 
 
 // cost is what the rail took on the payer's side, where the rail can tell a receipt's proof from any other bytes. A receipt
 // with another proof is not for this payment.
-func (m *Market) cost(ctx context.Context, b Bill, name string, sent Event, receipt []byte) (ledger.Amount, error) {
-	payer := m.rails.payer(name)
-	v, can := payer.(Verifier)
-	if !can {
+func (m *Market) cost(ctx context.Context, b Bill, name string, byHand bool, sent Event, receipt []byte) (ledger.Amount, error) {
+	rail, known := m.rails.get(name)
+	if !known || !rail.pays(byHand) {
+		return 0, ErrRail
+	}
+	v := rail.verifier(byHand)
+	if v == nil {
 		return 0, nil
 	}
 	r, _, err := ledger.OpenDocument[ledger.Receipt](receipt)
@@ -500,8 +528,8 @@ func (m *Market) cost(ctx context.Context, b Bill, name string, sent Event, rece
 	if err := v.Verify(b, r.Proof); err != nil {
 		return 0, err
 	}
-	if sent.State != Settled { // the payee was faster to see it
-		sent, err = payer.Pay(ctx, b)
+	if sent.State != Settled && !byHand { // the payee was faster to see it
+		sent, err = rail.Payer.Pay(ctx, b)
 	}
 	return sent.Cost, err
 }

@@ -40,6 +40,7 @@ type lists struct {
 	sales    map[ledger.ID]ledger.ID   // likewise, receipt -> allotment
 	gone     map[ledger.ID]bool        // first versions of offers that are cancelled
 	wished   map[[16]byte]ledger.ID    // nonce of what we pay or have paid -> order
+	brought  map[ledger.ID]ledger.ID   // order of ours -> receipt
 
 	subscribed map[ledger.ID]subscribed // offer -> ours
 	shares     shareLists
@@ -72,7 +73,7 @@ func newLists(who doc.Author) lists {
 		seating: newSeating(false), abroad: newSeating(true), late: map[ledger.ID]late{}, ordered: map[ledger.ID]ledger.Order{}, debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
 		railKeys: map[string]ledger.RailKey{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
 		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]ledger.ID{},
-		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, shares: newShareLists()}
+		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, brought: map[ledger.ID]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, shares: newShareLists()}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -162,6 +163,7 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		delete(l.paying, r.Order)
 		delete(l.certs, r.Order)
 		own := owned{seller: r.By, host: host, paid: r.Paid}
+		l.brought[r.Order] = b.Receipt
 		l.wished[l.paid[r.Order].Nonce] = r.Order // also if it had been given up
 		if o := l.paid[r.Order]; o.Purpose == ledger.ForSubscription {
 			l.subscribed[o.Offer] = subscribed{o, r.By}

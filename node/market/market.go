@@ -72,7 +72,10 @@ type Options struct {
 	// Wanted hears of how many people waited for tickets to a room of this node's person while it could not be reached. It must
 	// not call the market.
 	Wanted func(room ledger.Room, people int)
-	Log    *slog.Logger // nil means discard
+	// Hands are what KeepHands was given last, which must keep it: what a person pays.
+	Hands     []byte
+	KeepHands func(raw []byte) error
+	Log       *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -98,6 +101,7 @@ type Market struct {
 	revising   sync.Mutex // held while an offer is; likewise
 	paying     sync.Mutex // held while shares are paid out; likewise
 	sold       sales      // of this node's rooms; they have a lock of their own
+	hands      *hands     // likewise; theirs is below mu
 
 	mu      sync.Mutex // guards the fields below
 	lists   lists
@@ -114,6 +118,7 @@ type Market struct {
 	earners map[ledger.Key]ledger.Key          // person -> the device at which they last asked for their shares; at most maxPeers
 	toldTo  map[ledger.Key]uint64              // person -> how far they were told of their shares
 	waits   map[ledger.Room]map[string]bool    // by room of ours: peers whose wishes waited for us
+	nonces  map[[16]byte]bool                  // of tips that are being given
 }
 
 // New makes a market of a ledger that is open.
@@ -133,6 +138,7 @@ func New(o Options) *Market {
 		earners: map[ledger.Key]ledger.Key{},
 		toldTo:  map[ledger.Key]uint64{},
 		hurry:   make(chan ledger.Key, 64),
+		nonces:  map[[16]byte]bool{},
 		waits:   map[ledger.Room]map[string]bool{},
 	}
 	iou := NewIOU(o.Store, o.Identity.Device())
@@ -143,6 +149,9 @@ func New(o Options) *Market {
 	var err error
 	if m.wishes, err = readWishes(o.Wishes); err != nil {
 		m.log.Error("wishes are lost", "err", err)
+	}
+	if m.hands, err = readHands(o.Hands); err != nil {
+		m.log.Error("what was to be paid by hand is not known", "err", err)
 	}
 	if m.credit == nil {
 		m.credit = func(ledger.Key, ledger.Currency) ledger.Amount { return 0 }
@@ -166,6 +175,7 @@ func (m *Market) Run(ctx context.Context) {
 		})
 	})
 	if m.dial != nil {
+		all.Go(func() { m.collectByHand(ctx) })
 		all.Go(func() {
 			every(ctx, newsAgain, func() {
 				if err := m.News(ctx); err != nil && ctx.Err() == nil {

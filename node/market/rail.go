@@ -12,14 +12,14 @@ import (
 type State uint8
 
 // The states. Pending is never Failed: while a payment is pending nothing else may be tried for its order. Expired is not
-// Failed either: what was paid in the last moment may still arrive.
+// Failed either: what was paid in the last moment may still be told. A payee says it once nothing can be paid any more.
 const (
 	Unknown State = iota // the rail has not heard of it
 	Open                 // asked for, and nothing came yet
 	Pending              // on its way
 	Settled              // here, for good
 	Failed               // for good: no money has moved, and none will
-	Expired              // nobody paid in time
+	Expired              // nobody paid in time, and nobody can
 )
 
 var stateNames = [...]string{"unknown", "open", "pending", "settled", "failed", "expired"}
@@ -89,7 +89,7 @@ type Payer interface {
 	Pay(ctx context.Context, b Bill) (Event, error)
 }
 
-// A Verifier is a Payer that reads for itself what a request asks for. It asks nobody.
+// A Verifier reads for itself what a request asks for. It asks nobody. Many a Payer is one.
 type Verifier interface {
 	// Check says why a bill would not be paid. What it refuses is not ordered to the end.
 	Check(b Bill) error
@@ -125,7 +125,20 @@ type Tracker interface {
 type Rail struct {
 	Payee Payee
 	Payer Payer
+	Hand  Verifier        // of what a person pays themselves; nil if one cannot
 	Cur   ledger.Currency // the only one that it moves; empty for any
+}
+
+// pays reports whether something can be paid by it: by this node, or by hand.
+func (r Rail) pays(byHand bool) bool { return byHand && r.Hand != nil || !byHand && r.Payer != nil }
+
+// verifier reads what is asked for; nil if the rail cannot.
+func (r Rail) verifier(byHand bool) Verifier {
+	if byHand {
+		return r.Hand
+	}
+	v, _ := r.Payer.(Verifier)
+	return v
 }
 
 // takes reports whether money of a currency can be received.

@@ -87,17 +87,23 @@ func (m *Market) resumeAll(ctx context.Context, at func(seller ledger.Key) bool)
 		if ctx.Err() != nil {
 			break
 		}
-		q, _, one := ledger.OpenDocument[ledger.Quote](e.Docs[1])
+		seller, one := soldBy(e)
 		if one == nil {
-			if !at(q.By) {
+			if !at(seller) {
 				continue
 			}
-			one = m.resume(ctx, e, q.By)
+			one = m.resume(ctx, e, seller)
 		}
 		m.tried(e, one)
 		err = errors.Join(err, one)
 	}
 	return err
+}
+
+// soldBy is whose quote a payment is of.
+func soldBy(paying ledger.Entry) (ledger.Key, error) {
+	q, _, err := ledger.OpenDocument[ledger.Quote](paying.Docs[1])
+	return q.By, err
 }
 
 func (m *Market) resume(ctx context.Context, e ledger.Entry, seller ledger.Key) error {

@@ -367,6 +367,8 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 		return nil, err
 	case ev.State == Failed:
 		return nil, ErrFailed
+	case ev.State == Expired && time.Now().UnixMilli() >= d.Quote.Expires:
+		return nil, fmt.Errorf("%w: nothing was paid", ledger.ErrExpired)
 	case ev.State != Settled:
 		return nil, nil
 	case ev.Received.Cur != total.Cur || ev.Received.Amount < total.Amount:
@@ -472,7 +474,7 @@ func (m *Market) heard(ctx context.Context, order ledger.ID) error {
 // lookAt settles a quote if it can be. What the books refuse is refused again, and is for a person to see.
 func (m *Market) lookAt(ctx context.Context, quote ledger.ID) error {
 	_, err := m.settle(ctx, quote, nil)
-	if err == nil || errors.Is(err, ErrFailed) || errors.Is(err, ErrOnItsWay) || errors.Is(err, ErrNoWayBack) {
+	if err == nil || errors.Is(err, ErrFailed) || errors.Is(err, ledger.ErrExpired) || errors.Is(err, ErrOnItsWay) || errors.Is(err, ErrNoWayBack) {
 		return nil // what is still to go back, PayBack goes on with
 	}
 	if errors.Is(err, ErrSeller) || ctx.Err() != nil {

@@ -48,11 +48,14 @@ type Gift struct {
 	Money   ledger.Money
 	MaxFee  ledger.Amount // that the rail may take on top
 	Rail    string
+	ByHand  bool   // a person pays
 	Refund  string // where the rail may send money back to
 	Note    string // empty for none
 	Name    string // of the giver
 	Hide    ledger.Hide
 	Charity ledger.Key // whom the payee takes it for; zero if it is the payee's own
+	// Nonce tells this tip from others. What was begun with it is not begun again. The zero one is made anew.
+	Nonce [16]byte
 }
 
 // Given is what became of a tip.
@@ -67,26 +70,34 @@ type Given struct {
 // it is kept, whatever happens: after ErrPending or a broken stream, Run goes on with it.
 func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
 	rail, known := m.rails.get(g.Rail)
-	if !known || rail.Payer == nil {
+	if !known || !rail.pays(g.ByHand) {
 		return Given{}, ErrRail
 	}
 	if g.Payee == m.id.Author().Person {
 		return Given{}, fmt.Errorf("%w: a tip to oneself", ledger.ErrField)
 	}
-	q, order, err := m.gift(g)
-	if err != nil {
-		return Given{}, err
-	}
-	c, done, err := m.call(ctx, g.Device)
+	done, err := m.alone(g.Nonce)
 	if err != nil {
 		return Given{}, err
 	}
 	defer done()
+	if given, err := m.given(g.Nonce); err != nil || !given.Order.IsZero() {
+		return given, err
+	}
+	q, order, err := m.gift(g)
+	if err != nil {
+		return Given{}, err
+	}
+	c, hangUp, err := m.call(ctx, g.Device)
+	if err != nil {
+		return Given{}, err
+	}
+	defer hangUp()
 	b, err := asked[bid](c, q)
 	if err != nil {
 		return Given{}, err
 	}
-	paying, err := m.commit(ctx, Want{Rail: g.Rail, MaxFee: g.MaxFee}, ledger.Listing{Cert: b.Cert}, q.Order, b.Quote, q.Note, m.id.Device())
+	paying, err := m.commit(ctx, Want{Rail: g.Rail, MaxFee: g.MaxFee, ByHand: g.ByHand}, ledger.Listing{Cert: b.Cert}, q.Order, b.Quote, q.Note, m.id.Device())
 	if err != nil {
 		return Given{}, err
 	}
@@ -97,12 +108,51 @@ func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
 	if quoted, _, err := ledger.OpenDocument[ledger.Quote](b.Quote); err == nil {
 		given.Fee = ledger.Money{Amount: quoted.Fee, Cur: quoted.Price.Cur}
 	}
+	if g.ByHand {
+		m.wakeHands()
+		return given, ErrPending
+	}
 	brought, err := m.collect(ctx, c, paying)
 	if err != nil {
 		m.brokenOff()
 	}
 	given.Receipt = brought.Receipt
 	return given, err
+}
+
+// given is the tip that was begun with a nonce; the zero Given if none was. After ErrPending it is on its way.
+func (m *Market) given(nonce [16]byte) (g Given, err error) {
+	open := false
+	look := m.look(func(l *lists) {
+		g.Order = l.wished[nonce]
+		_, open = l.paying[g.Order]
+		g.Receipt = l.brought[g.Order]
+	})
+	switch {
+	case look != nil || nonce == [16]byte{}:
+		return Given{}, look
+	case open:
+		err = ErrPending
+	}
+	return g, err
+}
+
+// alone keeps others from buying with a nonce while somebody does: of two clicks, one must find what the other has begun.
+func (m *Market) alone(nonce [16]byte) (done func(), err error) {
+	if nonce == [16]byte{} {
+		return func() {}, nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.nonces[nonce] {
+		return nil, ErrBusy
+	}
+	m.nonces[nonce] = true
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.nonces, nonce)
+	}, nil
 }
 
 // gift makes the order of a tip, and what goes with it.
@@ -114,7 +164,9 @@ func (m *Market) gift(g Gift) (tip, ledger.ID, error) {
 	if !g.Charity.IsZero() {
 		o.Purpose = ledger.ForCharity
 	}
-	rand.Read(o.Nonce[:])
+	if o.Nonce = g.Nonce; o.Nonce == [16]byte{} {
+		rand.Read(o.Nonce[:])
+	}
 	var err error
 	if g.Note != "" {
 		if q.Note, o.Note, err = ledger.NewNote(g.Note); err != nil {

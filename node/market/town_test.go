@@ -78,6 +78,7 @@ type party struct {
 	lent    map[ledger.Key]ledger.Amount
 	met     map[ledger.Key][][]byte
 	wishes  []byte
+	hands   []byte
 	told    []market.Wish
 	moving  sync.RWMutex // held while the node ends and begins; guards the fields below, and Market
 	serving sync.WaitGroup
@@ -154,6 +155,7 @@ func (p *party) open() {
 			return p.carriedBy(relay, room, list)
 		},
 		Wishes: p.wishes, KeepWishes: func(raw []byte) error { p.wishes = raw; return nil },
+		Hands: p.hands, KeepHands: func(raw []byte) error { p.hands = raw; return nil },
 		Told: func(w market.Wish) { p.told = append(p.told, w) }})
 }
 

@@ -17,7 +17,10 @@ type Unfinished struct {
 	Rail    string
 	Since   time.Time
 	Expires time.Time // of the hold on the seats
-	Err     error     // of the last try to end it; nil while the first is under way
+	ByHand  bool      // a person pays it
+	Request string    // what they pay, then
+	Purpose ledger.Purpose
+	Err     error // of the last try to end it; nil while the first is under way
 }
 
 // Unfinished lists what is not ended yet, the oldest first.
@@ -43,8 +46,12 @@ func (m *Market) Unfinished() (list []Unfinished, err error) {
 		m.mu.Lock()
 		last := m.open[order]
 		m.mu.Unlock()
-		list = append(list, Unfinished{Order: order, Payee: o.Payee, Count: o.Count, Total: q.Total(), Rail: q.Rail,
-			Since: time.UnixMilli(e.Time), Expires: time.UnixMilli(q.Expires), Err: last})
+		u := Unfinished{Order: order, Payee: o.Payee, Count: o.Count, Total: q.Total(), Rail: q.Rail,
+			Since: time.UnixMilli(e.Time), Expires: time.UnixMilli(q.Expires), Err: last, Purpose: o.Purpose}
+		if m.isByHand(order) {
+			u.ByHand, u.Request = true, q.Request
+		}
+		list = append(list, u)
 	}
 	return list, nil
 }

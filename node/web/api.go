@@ -99,6 +99,7 @@ func (s *Server) calls() []call {
 		{"POST /api/v1/tickets/news", nil, s.newsOfTickets},
 		taking(s, "POST /api/v1/tips", s.tip),
 		{"GET /api/v1/tickets/pending", nil, s.pending},
+		{"GET /api/v1/tickets/pending/{order}/qr.svg", nil, s.pendingQR},
 		{"GET /api/v1/tickets/{ticket}/qr.svg", nil, s.ticketQR},
 		{"GET /api/v1/tickets/wishes", nil, s.wishes},
 		taking(s, "POST /api/v1/tickets/wishes", s.keepWish),

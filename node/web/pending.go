@@ -3,8 +3,20 @@ package web
 import (
 	"net/http"
 
+	"rsc.io/qr"
+
 	"salon/node"
 )
+
+// pendingQR draws what is to be paid by hand.
+func (s *Server) pendingQR(w http.ResponseWriter, r *http.Request) {
+	text, err := s.n.PendingRequest(r.PathValue("order"))
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	drawQR(w, text, qr.L)
+}
 
 type pendingList struct {
 	Pending []node.PendingView `json:"pending"`

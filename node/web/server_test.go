@@ -183,6 +183,7 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/tickets", `{"room":"Kitchen","price":"5 EUR"}`, "application/json", node.BoughtView{}},
 	{"GET", "/api/v1/tickets/pending", "", "", pendingList{}},
 	{"GET", "/api/v1/tickets/TICKET/qr.svg", "", "", nil},
+	{"GET", "/api/v1/tickets/pending/ORDER/qr.svg", "", "", nil},
 	{"GET", "/api/v1/ledger/evidence/ENTRY", "", "", node.EvidenceView{}},
 	{"GET", "/api/v1/rooms/ROOM/sales", "", "", node.TakingsView{}},
 	{"POST", "/api/v1/tickets/offers", `{"room":"Kitchen"}`, "application/json", offerList{}},
@@ -252,7 +253,7 @@ var allRoutes = []struct {
 }
 
 // inPath are what stands for the parts of a path that differ from one thing to the next.
-var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET", "{device}", stranger, "/wishes/{id}", "/wishes/ROOM", "{rail}", "lnd")
+var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET", "{device}", stranger, "/wishes/{id}", "/wishes/ROOM", "{rail}", "lnd", "{order}", "ORDER")
 
 // What another site, another name of this machine, or another program sends does nothing, whichever call it is.
 func TestGuardLetsNothingForeignThrough(t *testing.T) {

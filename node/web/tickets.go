@@ -34,8 +34,13 @@ type buyBody struct {
 	Known bool   `json:"known"` // show the host who buys
 }
 
+type orderBody struct {
+	buyBody
+	ByHand bool `json:"by_hand"` // this person pays
+}
+
 // buyTickets waits until the tickets are there or will not come; a payment that is on its way goes on without.
-func (s *Server) buyTickets(w http.ResponseWriter, r *http.Request, body buyBody) {
+func (s *Server) buyTickets(w http.ResponseWriter, r *http.Request, body orderBody) {
 	ref, ok := body.ref(w)
 	if !ok {
 		return
@@ -44,7 +49,11 @@ func (s *Server) buyTickets(w http.ResponseWriter, r *http.Request, body buyBody
 	if !ok {
 		return
 	}
-	v, err := s.n.BuyTicketsAs(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail), body.Known)
+	buy := s.n.BuyTicketsAs
+	if body.ByHand {
+		buy = s.n.OrderTickets
+	}
+	v, err := buy(r.Context(), ref, max(body.Count, 1), price, cmp.Or(body.Rail, ledger.IOURail), body.Known)
 	if err != nil {
 		fail(w, err)
 		return

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"encoding/hex"
 	"net/http"
 
 	"salon/ledger"
@@ -19,6 +20,8 @@ type tipBody struct {
 	HideName   bool   `json:"hide_name"`
 	HideAmount bool   `json:"hide_amount"`
 	Charity    string `json:"charity"` // the ID of whom they take it for; empty: it is their own
+	ByHand     bool   `json:"by_hand"` // this person pays
+	Nonce      string `json:"nonce"`   // 32 hex digits; the same again is the same tip
 }
 
 // tip waits until the receipt is there or will not come; a payment that is on its way goes on without.
@@ -26,7 +29,13 @@ func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
 	if !named(w, body.To) {
 		return
 	}
-	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount}
+	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount, ByHand: body.ByHand}
+	if raw, err := hex.DecodeString(body.Nonce); err != nil || body.Nonce != "" && len(raw) != len(wish.Nonce) {
+		writeError(w, http.StatusBadRequest, "bad_nonce", "A nonce is 32 hex digits.")
+		return
+	} else {
+		copy(wish.Nonce[:], raw)
+	}
 	if !readMoney(w, body.Amount, &wish.Money) || body.MaxFee != "" && !readMoney(w, body.MaxFee, &wish.MaxFee) {
 		return
 	}

@@ -24,7 +24,10 @@ type Wallet interface {
 	Track(ctx context.Context, o Outgoing) (Payment, error)
 	// Back makes an invoice over any sum, which money can be sent back to for half a year.
 	Back(ctx context.Context) (string, error)
-	// Balance is what there is to spend, fees and reserves included, in msat.
+}
+
+// A Balancer is a Wallet that says how much it can send, in msat.
+type Balancer interface {
 	Balance(ctx context.Context) (ledger.Amount, error)
 }
 

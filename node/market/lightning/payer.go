@@ -31,7 +31,7 @@ func Plain(r market.Rail) market.Payer {
 
 // Check says why a bill would not be paid: its invoice is for another order or another sum, or it is beyond the limits.
 func (p *payer) Check(b market.Bill) error {
-	inv, err := p.asks(b)
+	inv, err := asks(b, p.plain)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (p *payer) Check(b market.Bill) error {
 }
 
 // asks reads the invoice of a bill, and holds it to the sum and, if it must name that, to the order.
-func (p *payer) asks(b market.Bill) (bolt11.Invoice, error) {
+func asks(b market.Bill, plain bool) (bolt11.Invoice, error) {
 	if b.Total.Cur != ledger.Bitcoin {
 		return bolt11.Invoice{}, fmt.Errorf("%w: %s by Lightning", market.ErrCurrency, b.Total)
 	}
@@ -47,15 +47,29 @@ func (p *payer) asks(b market.Bill) (bolt11.Invoice, error) {
 	if err != nil {
 		return inv, err
 	}
-	if !p.plain && inv.Purpose != b.Ref || inv.Amount != b.Total.Amount {
+	if !plain && inv.Purpose != b.Ref || inv.Amount != b.Total.Amount {
 		return inv, fmt.Errorf("%w: the invoice is for another order, or another sum", ledger.ErrMismatch)
 	}
 	return inv, nil
 }
 
 // Verify holds a proof of payment to a bill. It asks nobody.
-func (p *payer) Verify(b market.Bill, proof []byte) error {
-	inv, err := p.asks(b)
+func (p *payer) Verify(b market.Bill, proof []byte) error { return verify(b, p.plain, proof) }
+
+// A Hand reads invoices for somebody who pays them by a wallet that this node does not know.
+type Hand struct{}
+
+// Check says why an invoice should not be paid: it is for another order, or another sum.
+func (Hand) Check(b market.Bill) error {
+	_, err := asks(b, false)
+	return err
+}
+
+// Verify holds a proof of payment to a bill. It asks nobody.
+func (Hand) Verify(b market.Bill, proof []byte) error { return verify(b, false, proof) }
+
+func verify(b market.Bill, plain bool, proof []byte) error {
+	inv, err := asks(b, plain)
 	if err != nil {
 		return err
 	}
@@ -67,7 +81,7 @@ func (p *payer) Verify(b market.Bill, proof []byte) error {
 
 // Pay pays a bill, or finds out where its payment is.
 func (p *payer) Pay(ctx context.Context, b market.Bill) (market.Event, error) {
-	inv, err := p.asks(b)
+	inv, err := asks(b, p.plain)
 	if err != nil { // it is so each time, so nothing was ever sent
 		p.log.Warn("a bill is not paid", "order", b.Ref.Short(), "err", err)
 		return market.Event{Ref: b.Ref, State: market.Failed}, nil

@@ -99,7 +99,7 @@ func (s spendings) fits(hash [32]byte, a ledger.Amount, most Limits, now time.Ti
 }
 
 // Spending is what may be spent, and what of that was within a day.
-func (p *payer) Spending(now time.Time) (market.Spending, error) {
+func (p *Purse) Spending(now time.Time) (market.Spending, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all, err := p.read()
@@ -118,9 +118,13 @@ func (p *payer) Spending(now time.Time) (market.Spending, error) {
 	return market.Spending{Payment: money(p.limits.Payment), Day: money(p.limits.Day), Spent: money(sum)}, nil
 }
 
-// Balance is what the wallet has. All of it cannot be spent: some stays for fees and as a reserve.
-func (p *payer) Balance(ctx context.Context) (ledger.Money, error) {
-	a, err := p.wallet.Balance(ctx)
+// Balance is what the wallet has, if it says that. All of it cannot be spent: some stays for fees.
+func (p *Purse) Balance(ctx context.Context) (ledger.Money, error) {
+	w, says := p.wallet.(Balancer)
+	if !says {
+		return ledger.Money{}, errors.New("lightning: the wallet does not say what it has")
+	}
+	a, err := w.Balance(ctx)
 	return ledger.Money{Amount: a, Cur: ledger.Bitcoin}, err
 }
 

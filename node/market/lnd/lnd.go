@@ -30,8 +30,7 @@ type Options struct {
 	Key   doc.PrivateKey // the device's: the preimages of its invoices follow from it
 	Spent lightning.File // remembers what was paid
 	Log   *slog.Logger   // nil means discard
-	// Before is what this rail takes the place of, if a node puts it there while it runs. Payments may be under way by it: both count
-	// what they spend as one, and neither sends what the other does.
+	// Before is the rail that this one takes the place of while a node runs.
 	Before market.Rail
 }
 
@@ -51,7 +50,7 @@ func New(c Config, o Options) (market.Rail, error) {
 		if err != nil {
 			return market.Rail{}, err
 		}
-		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Before, o.Log)
+		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Log).After(o.Before)
 		rail.Payer, rail.Payee = out.Payer(), &both{in, out}
 	}
 	return rail, nil

@@ -13,12 +13,15 @@ import type {
   Ledger,
   Pending,
   Preview,
+  Purse,
+  Rail,
   RoomView,
   Sales,
   Status,
   Ticket,
   TicketOffer,
   TipWish,
+  Tipped,
   Tree,
 } from "./types";
 
@@ -120,6 +123,8 @@ const lines = <T>(text: string): T[] =>
     .filter(Boolean)
     .map((line) => JSON.parse(line) as T);
 
+type RailList = { rails: Rail[] | null };
+
 type Where = { room: string } | { link: string };
 
 export const api = {
@@ -134,13 +139,23 @@ export const api = {
   chat: async (id: string, after = 0) => (await json<{ lines: ChatLine[] | null }>(`${room(id)}/chat?after=${after}`)).lines ?? [],
   inRoom: (id: string, search = "", after = "") =>
     json<{ people: Face[] | null; next: string }>(`${room(id)}/people?${new URLSearchParams({ search, after })}`),
-  tip: (wish: TipWish) => call("/api/v1/tips", { json: wish }),
+  tip: (wish: TipWish) => json<Tipped>("/api/v1/tips", { json: wish }),
   tree: (id: string) => json<Tree>(`${room(id)}/tree`),
   qr: async (id: string): Promise<Blob> => (await call(`${room(id)}/qr.svg`)).blob(),
   tickets: async () => (await json<{ tickets: Ticket[] | null }>("/api/v1/tickets")).tickets ?? [],
   pending: async () => (await json<{ pending: Pending[] | null }>("/api/v1/tickets/pending")).pending ?? [],
   offers: async (where: Where) => (await json<{ offers: TicketOffer[] | null }>("/api/v1/tickets/offers", { json: where })).offers ?? [],
-  buy: (where: Where, price: string) => json<Bought>("/api/v1/tickets", { json: { ...where, price } }),
+  buy: (where: Where, price: string, rail: string, byHand: boolean) =>
+    json<Bought>("/api/v1/tickets", { json: { ...where, price, rail, by_hand: byHand } }),
+  pendingQR: async (order: string): Promise<Blob> => (await call(`/api/v1/tickets/pending/${encodeURIComponent(order)}/qr.svg`)).blob(),
+  rails: async () => (await json<RailList>("/api/v1/rails")).rails ?? [],
+  purse: (rail: string) => json<Purse>(`/api/v1/rails/${encodeURIComponent(rail)}/purse`),
+  setLnd: async (lnd: { rest: string; macaroon: string; cert: string; max_payment?: string; max_day?: string }) =>
+    (await json<RailList>("/api/v1/rails/lnd", { method: "PUT", json: lnd })).rails ?? [],
+  setLnAddress: async (address: string) => (await json<RailList>("/api/v1/rails/lnaddress", { method: "PUT", json: { address } })).rails ?? [],
+  limitRail: async (rail: string, max_payment: string, max_day: string) =>
+    (await json<RailList>(`/api/v1/rails/${encodeURIComponent(rail)}/limits`, { method: "PUT", json: { max_payment, max_day } })).rails ?? [],
+  removeRail: async (rail: string) => (await json<RailList>(`/api/v1/rails/${encodeURIComponent(rail)}`, { method: "DELETE" })).rails ?? [],
   ticketQR: async (id: string): Promise<Blob> => (await call(`/api/v1/tickets/${encodeURIComponent(id)}/qr.svg`)).blob(),
   sales: (id: string) => json<Sales>(`${room(id)}/sales`),
   ledger: () => json<Ledger>("/api/v1/ledger"),

@@ -107,11 +107,13 @@ export interface TicketOffer {
   refund_to: number; // 0: no money back
   fork?: Fork;
   tax: string; // as the seller states it; empty: nothing
+  rails: string[] | null; // by which it can be paid
 }
 
 export interface Bought {
   tickets: string[];
   refunded: boolean; // the seats were gone, and the money went back
+  pending?: Pending; // by hand: what to pay now
 }
 
 /** The books at a glance. */
@@ -238,7 +240,28 @@ export interface Pending {
   rail: string;
   since: number; // unix ms
   expires: number; // until when the seats are held
-  why: "asked" | "on_its_way" | "too_late" | "unreachable";
+  why: "asked" | "on_its_way" | "too_late" | "unreachable" | "by_hand";
+  purpose?: "ticket" | "tip" | "charity" | "sub";
+  request: string; // by hand: what to pay, an invoice or the address of a page
+}
+
+/** A way of paying that is set up. */
+export interface Rail {
+  name: string;
+  address: string;
+  receives: boolean;
+  pays: boolean;
+  max_payment?: string;
+  max_day?: string;
+  error?: string; // why it is not used
+}
+
+/** What this node can pay by a way of paying. */
+export interface Purse {
+  balance: string; // "" if it could not be asked
+  max_payment: string;
+  max_day: string;
+  spent: string;
 }
 
 /** What a room is started with. What may be left out is for few rooms. */
@@ -384,6 +407,14 @@ export interface TipWish {
   note: string;
   hide_name: boolean;
   hide_amount: boolean;
+  rail: string;
+  by_hand: boolean;
+  nonce: string; // 32 hex digits: the same again is the same tip
+}
+
+export interface Tipped {
+  owed: boolean;
+  pending?: Pending;
 }
 
 export interface RoomView {

@@ -11,6 +11,8 @@ import { money } from "../words/money";
 import { useJoin } from "./join";
 import { ForkNote } from "./verified";
 import { WishOffer } from "./wishes";
+import { Hand } from "./pay/hand";
+import { iou, loadMeans, type Means, type Way, wayName, Ways, waysOf } from "./pay/ways";
 
 /** What one needs to know of a room to buy a ticket to it. */
 export interface ForSale {
@@ -61,22 +63,30 @@ type Stand =
   | { at: "terms"; offer: TicketOffer; pending?: Pending; changed?: boolean }
   | { at: "held" } // there is a ticket already
   | { at: "pending"; pending: Pending }
+  | { at: "hand"; pending: Pending } // this person pays it now
   | { at: "no"; title: string; text: string; there: boolean }; // whether the host answers
 
 function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; onClose: () => void }) {
   const [stand, setStand] = useState<Stand>({ at: "asking" });
   const [buying, setBuying] = useState(false);
+  const [means, setMeans] = useState<Means>({ rails: [], purse: null });
+  const [way, choose] = useState<Way>(iou);
   const gone = useRef(false);
   const where = room.link ? { link: room.link } : { room: room.id };
   const put = (next: Stand) => void (gone.current || setStand(next));
   const ask = async (changed?: boolean) => {
     put({ at: "asking" });
     try {
-      const [offers, held, pending] = await Promise.all([api.offers(where), loadTickets(), api.pending()]);
+      const [offers, held, pending, mine] = await Promise.all([api.offers(where), loadTickets(), api.pending(), loadMeans()]);
       const offer = offers.find((one) => one.class === 0) ?? offers[0];
       if (holds(held, room.id)) put({ at: "held" });
       else if (!offer) put(refused(new Refusal(409, "not_on_sale", ""), room));
-      else put({ at: "terms", offer, ...own(pending, offer.payee), ...(changed && { changed }) });
+      else if (gone.current) return;
+      else {
+        setMeans(mine);
+        choose(waysOf(offer.rails ?? [], mine)[0]!);
+        put({ at: "terms", offer, ...own(pending, offer.payee), ...(changed && { changed }) });
+      }
     } catch (error) {
       put(refused(error, room));
     }
@@ -89,13 +99,22 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
     };
   }, []);
 
+  /** What was paid by hand has come to an end: there is a ticket, or there is none and nothing was taken. */
+  const ended = async () => {
+    const held = await loadTickets().catch(() => []);
+    if (gone.current) return;
+    if (holds(held, room.id)) onIn();
+    else put({ at: "no", title: t.pay.overTitle, text: t.pay.overText(room.host.name), there: true });
+  };
+
   /** The second click. Whatever the answer is, what it says of money is what the node knows. */
   const buy = async (offer: TicketOffer) => {
     if (buying) return;
     setBuying(true);
     const since = Date.now();
     try {
-      const bought = await api.buy(where, offer.price);
+      const bought = await api.buy(where, offer.price, way.rail, way.byHand);
+      if (bought.pending) return put({ at: "hand", pending: bought.pending });
       await loadTickets();
       if (bought.refunded) put({ at: "no", title: t.buy.soldOut, text: t.buy.moneyBack, there: true });
       else if (!gone.current) onIn();
@@ -128,9 +147,16 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
             {stand.offer.fork && <ForkNote fork={stand.offer.fork} />}
             {stand.changed && <Note>{t.buy.changed}</Note>}
             {stand.pending && <Note>{t.buy.another(room.host.name)}</Note>}
-            <Terms offer={stand.offer} seller={room.host} />
+            <Terms offer={stand.offer} seller={room.host} way={way} />
+            <Ways ways={waysOf(stand.offer.rails ?? [], means)} chosen={way} sum={stand.offer.price} purse={means.purse} onChoose={choose} />
             <p class="buy-word" data-test="buy-word">
-              {t.buy.willOwe(money(stand.offer.price), room.host.name)} <span class="hint">{t.buy.willOweText}</span>
+              {way.rail === "iou" ? (
+                <>
+                  {t.buy.willOwe(money(stand.offer.price), room.host.name)} <span class="hint">{t.buy.willOweText}</span>
+                </>
+              ) : (
+                t.pay.will[wayName(way)]
+              )}
             </p>
             <button
               type="button"
@@ -141,7 +167,7 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
               onClick={() => void buy(stand.offer)}
             >
               <Icon name="ticket" />
-              <span>{buying ? t.buy.buying : stand.offer.fork ? t.buy.forked : t.buy.confirm}</span>
+              <span>{buying ? t.buy.buying : stand.offer.fork ? t.buy.forked : way.byHand ? t.pay.next : t.buy.confirm}</span>
             </button>
           </>
         )}
@@ -154,6 +180,7 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
             </button>
           </>
         )}
+        {stand.at === "hand" && <Hand pending={stand.pending} onEnded={() => void ended()} />}
         {stand.at === "pending" && (
           <>
             <h3>{t.buy.pendingTitle}</h3>
@@ -193,7 +220,7 @@ function own(pending: readonly Pending[], payee: string): { pending?: Pending } 
 }
 
 /** Everything that one agrees to. */
-function Terms({ offer, seller }: { offer: TicketOffer; seller: Named }) {
+function Terms({ offer, seller, way }: { offer: TicketOffer; seller: Named; way: Way }) {
   const host = offer.payee === offer.host;
   return (
     <dl class="fact-list terms" data-test="buy-terms">
@@ -208,7 +235,7 @@ function Terms({ offer, seller }: { offer: TicketOffer; seller: Named }) {
       </Fact>
       <Fact name={t.buy.refund}>{offer.refund_to > Date.now() ? t.buy.refundUntil(dateAndTime(offer.refund_to)) : t.buy.refundNot(seller.name)}</Fact>
       <Fact name={t.buy.good}>{t.buy.goodUntil(dateAndTime(offer.ends))}</Fact>
-      <Fact name={t.buy.way}>{t.buy.ways.iou}</Fact>
+      <Fact name={t.buy.way}>{t.pay.terms[wayName(way)] ?? way.rail}</Fact>
     </dl>
   );
 }

@@ -16,6 +16,7 @@ import { useStore } from "../store";
 import { chooseTheme, theme, themes } from "../theme";
 import { t } from "../words";
 import { SafePart } from "./safe";
+import { Rails } from "./rails";
 import { Top } from "./top";
 
 /** What holds for this person in every room. `part` is where it begins: "people", or empty for the top. */
@@ -32,6 +33,9 @@ export function SettingsPage({ part }: { part: string }) {
         <Appearance />
         <PassOn status={status} />
         <SafePart />
+        <Part title={t.rails.title} test="rails">
+          <Rails />
+        </Part>
         <People begin={part === "people"} />
         <About status={status} />
       </main>

@@ -180,7 +180,7 @@ function Terms({ tier }: { tier: Tier }) {
       <Fact name={t.subscribe.renewal}>{t.subscribe.noRenewal}</Fact>
       <Fact name={t.subscribe.grace}>{t.subscribe.graceText}</Fact>
       <Fact name={t.subscribe.cancel}>{t.subscribe.cancelText}</Fact>
-      <Fact name={t.buy.way}>{t.buy.ways.iou}</Fact>
+      <Fact name={t.buy.way}>{t.pay.terms.iou}</Fact>
     </dl>
   );
 }

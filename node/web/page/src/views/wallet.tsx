@@ -19,6 +19,7 @@ import { SafeOffer } from "./safe";
 import { Selling } from "./sellers";
 import { MySubscriptions } from "./subscriptions";
 import { Tiers } from "./tiers";
+import { HandAgain } from "./pay/hand";
 import { Top } from "./top";
 import { Verified } from "./verified";
 import { stands, Wishes } from "./wishes";
@@ -158,6 +159,11 @@ function namesOf(list: readonly Ticket[], pending: readonly Pending[], subscript
 
 const nameOf = (names: Names, key: string): string => names.get(key) ?? t.wallet.key(key.slice(0, 6));
 
+function pendingWords({ purpose, count, seller }: Pending): string {
+  const who = seller.name || t.wallet.key(seller.person.slice(0, 6));
+  return purpose === "tip" || purpose === "charity" ? t.wallet.tipping(who) : purpose === "sub" ? t.wallet.subscribing(who) : t.wallet.buying(count, who);
+}
+
 function PendingPart({ list }: { list: readonly Pending[] }) {
   return (
     <Part title={t.wallet.pending} test="pending">
@@ -166,12 +172,13 @@ function PendingPart({ list }: { list: readonly Pending[] }) {
           <li key={one.order} class="line-row" data-test="pending" data-why={one.why}>
             <Icon name="clock" />
             <span class="line-what">
-              <strong>{t.wallet.buying(one.count, one.seller.name || t.wallet.key(one.seller.person.slice(0, 6)))}</strong>
+              <strong>{pendingWords(one)}</strong>
               <span class="hint">
                 {t.wallet.why(one.why, one.seller.name || t.wallet.theSeller, dateAndTime(one.expires))} {t.wallet.since(dateAndTime(one.since))}
               </span>
             </span>
             <span class="line-sum">{money(one.sum)}</span>
+            {one.why === "by_hand" && <HandAgain pending={one} />}
           </li>
         ))}
       </ul>

@@ -1,13 +1,18 @@
 // Tips in a room: the form to give one, and the banner of those that were given.
 import { useEffect, useId, useState } from "preact/hooks";
-import { api } from "../../node/api";
+import { api, Refusal } from "../../node/api";
 import { onTip } from "../../node/tips";
-import type { Named, TipEvent } from "../../node/types";
+import type { Entry, Named, Pending, TipEvent } from "../../node/types";
 import { notify } from "../../node/world";
 import { useAction } from "../../parts/action";
 import { Icon } from "../../parts/icon";
 import { Switch } from "../../parts/switch";
 import { t } from "../../words";
+import { money } from "../../words/money";
+import { Hand } from "../pay/hand";
+import { iou, useMeans, type Way, wayName, Ways, waysOf } from "../pay/ways";
+
+const newNonce = (): string => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
 
 const noteMost = 64; // characters, as the ledger has it
 
@@ -18,15 +23,39 @@ export function TipForm({ who, onClose }: { who: Named; onClose: () => void }) {
   const [note, setNote] = useState("");
   const [hidden, hide] = useState({ hide_name: false, hide_amount: false });
   const [busy, run] = useAction();
+  const [paying, pay] = useState<Pending | null>(null);
+  const [chosen, choose] = useState<Way | null>(null);
+  const means = useMeans();
+  // However often the button is clicked, and whatever went wrong in between, it is one tip.
+  const [nonce] = useState(newNonce);
   const fine = /\d/.test(amount);
+  const ways = /sat$/i.test(amount.trim()) ? waysOf(["lnd", "iou"], means ?? { rails: [], purse: null }) : [iou];
+  const way = ways.find((one) => chosen && wayName(one) === wayName(chosen)) ?? ways[0]!;
   const give = async (event: Event) => {
     event.preventDefault();
     if (!fine) return;
-    const given = await run(() => api.tip({ to: who.person, amount: amount.trim(), note: note.trim(), ...hidden }));
-    if (!given) return;
-    notify("info", t.tip.given(who.name, amount.trim()));
+    const sum = amount.trim();
+    const given = await run(async () => {
+      const wish = { to: who.person, amount: sum, note: note.trim(), ...hidden, rail: way.rail, by_hand: way.byHand, nonce };
+      const tipped = await api.tip(wish).catch((error: unknown) => {
+        // What was begun goes on by itself.
+        if (error instanceof Refusal && error.code === "payment_pending") return null;
+        throw error;
+      });
+      if (tipped?.pending) return pay(tipped.pending);
+      notify("info", !tipped ? t.tip.onItsWay : tipped.owed ? t.tip.given(who.name, sum) : t.tip.paid(who.name, sum));
+      onClose();
+    });
+    return given;
+  };
+  const ended = async () => {
+    // A tip that came is in the books; one that nobody paid is not.
+    const got = await api.entries().catch((): Entry[] => []);
+    const came = got.some((e) => e.kind === "got" && e.rail === paying!.rail && e.with === paying!.seller.person && e.time >= paying!.since);
+    notify(came ? "info" : "warn", came ? t.tip.paid(who.name, money(paying!.sum)) : t.pay.overText(who.name));
     onClose();
   };
+  if (paying) return <Hand pending={paying} onEnded={() => void ended()} />;
   return (
     <form class="stack" data-test="tip-form" onSubmit={give}>
       <div class="labelled">
@@ -74,13 +103,14 @@ export function TipForm({ who, onClose }: { who: Named; onClose: () => void }) {
         busy={busy}
         onClick={() => hide({ ...hidden, hide_amount: !hidden.hide_amount })}
       />
-      <p class="hint">{t.tip.owe(who.name)}</p>
+      <Ways ways={ways} chosen={way} sum={amount.trim()} purse={means?.purse ?? null} onChoose={choose} />
+      <p class="hint">{way.rail === "iou" ? t.tip.owe(who.name) : t.pay.will[wayName(way)]}</p>
       <div class="row end">
         <button type="button" class="button" onClick={onClose}>
           {t.app.cancel}
         </button>
         <button class="button primary" data-test="tip-give" aria-disabled={busy || !fine}>
-          {t.tip.give}
+          {way.byHand ? t.pay.next : t.tip.give}
         </button>
       </div>
     </form>

@@ -1,0 +1,67 @@
+package browser
+
+import (
+	"testing"
+
+	"salon/node/market/lnd/lndtest"
+)
+
+// A host connects a Lightning node in the settings; a guest without one buys a ticket by an invoice that a wallet elsewhere pays: closing
+// the dialog loses nothing, and the ticket comes by itself.
+func TestPayingByInvoice(t *testing.T) {
+	net := &lndtest.Network{}
+	alice, phone := net.New(t), net.New(t)
+	mute := microphone(t, make([]float32, rate))
+	ana, bo := meet(t, mute, mute)
+	v := newViewer(t)
+	ana.open(ana.node.Origin() + "/#/settings")
+	ana.sees("rails-none")
+	ana.clicks("add-lnd-open")
+	v.looks(ana, "settings with a Lightning node to connect")
+	put := map[string]any{"rest": alice.URL(), "macaroon": string(lndtest.InvoiceOnly), "cert": alice.Cert()}
+	api[any](ana, "PUT", "rails/lnd", put)
+	room := api[struct{ ID, Link string }](ana, "POST", "rooms", map[string]any{"title": "Songs of the harbour", "access": "ticket", "price": "2500 sat", "seats": 9, "iou_limit": "2500 sat"})
+	ana.open(ana.node.Origin() + "/#/")
+	ana.open(ana.node.Origin() + "/#/settings")
+	ana.sees("rail")
+	ana.tells("settings-rails", "Lightning node (lnd)", "It spends nothing")
+	v.looks(ana, "settings with a Lightning node")
+
+	bo.open(bo.node.Origin() + "/#/link/" + room.Link)
+	bo.clicks("buy-ticket")
+	bo.sees("way-lnd-by-hand")
+	bo.tells("buy-dialog", "A Lightning wallet", "By your word", "Nothing is paid by the next click")
+	v.looks(bo, "buy by Lightning")
+	bo.clicks("buy-confirm")
+	bo.sees("pay-code")
+	bo.tells("hand-pay", "2,500 sat", "Waiting until Ana has received it", "You may close this")
+	v.looks(bo, "buy by invoice")
+	bo.clicks("close")
+	bo.clicks("wallet-link")
+	bo.tells("wallet-pending", "1 ticket from Ana", "You pay this yourself")
+	bo.clicks("pay-again")
+	bo.sees("pay-code")
+	request := script[string](bo, `document.querySelector('[data-test="pay-invoice"]').value`)
+	if to := script[string](bo, `document.querySelector('[data-test="pay-open"]').href`); to != "lightning:"+request {
+		t.Errorf("a wallet is opened with %s", to)
+	}
+	v.looks(bo, "wallet with an invoice to pay")
+	phone.Pays(t.Context(), t, request)
+	bo.seesNo("pay-dialog")
+	bo.sees("ticket-card")
+
+	// A tip, while one is in the room: it is shown by itself when it came.
+	bo.clicks("ticket-go-in")
+	bo.clicks(`seat[data-role="host"]`)
+	bo.clicks("tip-person")
+	bo.types("tip-amount", "100 sat")
+	bo.sees("way-lnd-by-hand")
+	v.looks(bo, "tip by Lightning")
+	bo.clicks("tip-give")
+	bo.sees("pay-code")
+	phone.Pays(t.Context(), t, script[string](bo, `document.querySelector('[data-test="pay-invoice"]').value`))
+	bo.until("be told that it came", `/Ana.* has received 100.sat/.test(document.querySelector('[data-test="notice"]')?.innerText ?? "")`)
+	if net.Moved() != 2 {
+		t.Errorf("money moved %d times", net.Moved())
+	}
+}
