@@ -6,7 +6,7 @@ import "fmt"
 // node has told the page anything: an event, or that it is alive.
 func answers[T any](p *person, path, what string, fits func(T) bool) T {
 	p.t.Helper()
-	script[bool](p, fmt.Sprintf(countsAnswers, asJSON(p.node.Key())))
+	script[bool](p, fmt.Sprintf(followNode, asJSON(p.node.Key())))
 	for {
 		told := script[int](p, `window.toldByNode`)
 		v := api[T](p, "GET", path, nil)
@@ -17,8 +17,8 @@ func answers[T any](p *person, path, what string, fits func(T) bool) T {
 	}
 }
 
-// countsAnswers counts what the node sends of its events, on a stream of its own.
-const countsAnswers = `window.toldByNode !== undefined || (window.toldByNode = 0,
+// followNode counts what the node sends of its events, on a stream of its own.
+const followNode = `window.toldByNode !== undefined || (window.toldByNode = 0,
 	fetch("/api/v1/events", { headers: { Authorization: "Bearer " + %s } }).then(async (answer) => {
 		for (const reader = answer.body.getReader(); !(await reader.read()).done; ) window.toldByNode++;
 	}), true)`

@@ -18,6 +18,7 @@ func TestLendingSeats(t *testing.T) {
 
 	ana.clicks("sales")
 	ana.tells("lending", "Others who sell", "Buyers pay you as before")
+	ana.clicks("lend-open")
 	ana.clicks("lend")
 	ana.until("be told how many", `document.querySelector('[data-test="lend-form"]').innerText.includes("From 1 to 20")`)
 	ana.types("lend-seats", "5")

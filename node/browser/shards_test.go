@@ -33,7 +33,7 @@ var listening = []string{
 }
 
 // long are those of the others that take longest: they begin first, so that none is left when the rest are through.
-var long = []string{"TestViews", "TestTickets", "TestCoHost", "TestScheduledRoom", "TestChat", "TestTree"}
+var long = []string{"TestViews", "TestTickets", "TestSubscribe", "TestWishInThePage", "TestCoHost", "TestScheduledRoom", "TestChat", "TestTree"}
 
 // atOnce is how many of the others run at the same time. Browsers wait for each other and for their nodes more than they
 // compute: with two, two cores were idle for a third of the time; with four, some tests lost their patience.

@@ -48,6 +48,10 @@ func TestSubscribe(t *testing.T) {
 	bo.clicks("subscribe-go-in")
 	bo.sees(`room[data-phase="live"][data-role="listener"]`)
 
+	bo.clicks("subscribe-host")
+	bo.sees("subscribed")
+	bo.clicks("close")
+
 	// From a seat on the stage: the same, and that one has it already.
 	bo.clicks("seat")
 	bo.clicks("subscribe-person")

@@ -7,11 +7,16 @@ import { t } from "../words";
 import { QualityLine } from "./quality";
 import { SalesLine } from "./sales";
 import { SellingLine } from "./sellers";
+import { useSubscribe } from "./subscribe";
 import { AudienceLine } from "./tree";
 
 /** What the room is, and what holds in it just now. */
 export function Head({ room }: { room: RoomView }) {
   const [recording, setRecording] = useState(false);
+  const subscribe = useSubscribe(
+    { to: room.host.person, person: room.host.person, name: room.host.name },
+    { label: t.subscribe.to(room.host.name), test: "subscribe-host", line: true },
+  );
   return (
     <header class="room-head">
       <div class="tags">
@@ -47,7 +52,9 @@ export function Head({ room }: { room: RoomView }) {
         {room.phase === "live" && !room.demo && runsRoom(room.me) && <AudienceLine room={room} />}
         {room.phase === "live" && room.access === "ticket" && runsRoom(room.me) && <SalesLine room={room} />}
         {room.phase === "live" && room.access === "ticket" && room.me.role === "co-host" && <SellingLine room={room.id} />}
+        {room.phase === "live" && !room.demo && !runsRoom(room.me) && (room.access === "ticket" || room.access === "subscribers") && subscribe.button}
       </p>
+      {subscribe.dialog}
       {recording && (
         <Dialog title={t.recording.title} test="recording-dialog" onClose={() => setRecording(false)}>
           <p>{t.recording.text}</p>

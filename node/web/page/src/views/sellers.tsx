@@ -36,6 +36,7 @@ const nameOf = (one: Lending): string => one.name || t.lending.deviceName(one.se
 /** Who sells seats of one's own room besides this node; `left` seats can be lent. */
 export function OtherSellers({ room, left }: { room: RoomView; left: number }) {
   const [sellers, ask] = useSellers();
+  const [lending, setLending] = useState(false);
   const lent = (sellers?.lent ?? []).filter((one) => one.room === room.id);
   return (
     <section class="stack tight" data-test="lending">
@@ -48,7 +49,15 @@ export function OtherSellers({ room, left }: { room: RoomView; left: number }) {
           ))}
         </ul>
       )}
-      {left > 0 && <LendForm room={room} left={left} busyNames={lent.filter((one) => !one.back).map((one) => one.name)} onChange={ask} />}
+      {left > 0 && !lending && (
+        <div class="row">
+          <button type="button" class="button" data-test="lend-open" onClick={() => setLending(true)}>
+            <Icon name="people" />
+            <span>{t.lending.open}</span>
+          </button>
+        </div>
+      )}
+      {left > 0 && lending && <LendForm room={room} left={left} busyNames={lent.filter((one) => !one.back).map((one) => one.name)} onChange={() => (setLending(false), ask())} onCancel={() => setLending(false)} />}
     </section>
   );
 }
@@ -84,7 +93,15 @@ function Lent({ one, onChange }: { one: Lending; onChange: () => void }) {
 
 const device = "device"; // chosen instead of a person
 
-function LendForm({ room, left, busyNames, onChange }: { room: RoomView; left: number; busyNames: readonly string[]; onChange: () => void }) {
+interface LendProperties {
+  room: RoomView;
+  left: number;
+  busyNames: readonly string[]; // of those who sell already
+  onChange: () => void;
+  onCancel: () => void;
+}
+
+function LendForm({ room, left, busyNames, onChange, onCancel }: LendProperties) {
   const id = useId();
   const people = (room.co_hosts ?? []).filter((one) => one.person !== room.me.person && !busyNames.includes(one.name));
   const [who, setWho] = useState("");
@@ -103,9 +120,6 @@ function LendForm({ room, left, busyNames, onChange }: { room: RoomView; left: n
     void run(async () => {
       const made = await trade.lend(room.id, chosen === device ? key.trim() : chosen, n);
       notify("info", t.lending.lent(n, people.find((one) => one.person === chosen)?.name ?? nameOf(made)));
-      setSeats("");
-      setKey("");
-      setWho("");
       onChange();
     });
   };
@@ -136,6 +150,7 @@ function LendForm({ room, left, busyNames, onChange }: { room: RoomView; left: n
           <input
             id={`${id}-seats`}
             class="field"
+            autoFocus
             inputMode="numeric"
             autoComplete="off"
             value={seats}
@@ -168,13 +183,16 @@ function LendForm({ room, left, busyNames, onChange }: { room: RoomView; left: n
             data-test="lend-key"
             onInput={(event) => setKey(event.currentTarget.value)}
           />
-          <p class="hint" id={`${id}-key-hint`}>
+          <p class="hint after" id={`${id}-key-hint`}>
             {t.lending.keyText}
           </p>
         </div>
       )}
       <div class="row end">
-        <button class="button" data-test="lend" aria-disabled={busy || (chosen === device && !key.trim())}>
+        <button type="button" class="button" onClick={onCancel}>
+          {t.app.cancel}
+        </button>
+        <button class="button primary" data-test="lend" aria-disabled={busy || (chosen === device && !key.trim())}>
           {t.lending.lend}
         </button>
       </div>

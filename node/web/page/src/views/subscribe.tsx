@@ -26,12 +26,12 @@ type Stand =
   | { at: "no"; text: string };
 
 /** The button that shows what somebody offers, and the dialog, to be drawn where it stays. */
-export function useSubscribe(creator: Creator, more: { large?: boolean; onDone?: () => void; label?: string; test?: string } = {}) {
+export function useSubscribe(creator: Creator, more: { large?: boolean; line?: boolean; onDone?: () => void; label?: string; test?: string } = {}) {
   const [open, setOpen] = useState(false);
   const button = (
     <button
       type="button"
-      class={more.large ? "button primary large" : "button"}
+      class={more.line ? "quality audience-line" : more.large ? "button primary large" : "button"}
       aria-haspopup="dialog"
       aria-label={more.label}
       data-test={more.test ?? "subscribe"}

@@ -125,6 +125,7 @@ export const trade = {
     keyText: "The device ID is in the settings of salon on that device. This computer must have met it once.",
     seats: "Seats",
     seatsWrong: (left: number) => `From 1 to ${count.format(left)}.`,
+    open: "Let somebody else sell",
     lend: "Lend seats",
     lent: (n: number, name: string) => `${name} sells ${many(n, "seat", "seats")} now.`,
     deviceName: (short: string) => `device ${short}…`,
