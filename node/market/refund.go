@@ -116,7 +116,7 @@ func (m *Market) refundable(ticket ledger.ID, t Takeback) (err error) {
 }
 
 func (m *Market) sendsBack(rail string) bool {
-	r, known := m.rails[rail]
+	r, known := m.rails.get(rail)
 	if !known || r.Payee == nil {
 		return false
 	}
@@ -221,9 +221,9 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		}
 		money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
 		if t.ByHand {
-			err = m.unsent(ctx, p.rail, next.ref, money, o.Refund)
+			err = m.unsent(ctx, receipt, p.rail, next.ref, money, o.Refund)
 		} else {
-			err = arrived(m.refund(ctx, m.rails[p.rail].Payee, next.ref, money, o.Refund))
+			err = arrived(m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund))
 		}
 		if err != nil {
 			return err
@@ -284,7 +284,7 @@ func (m *Market) PayBack(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return errors.Join(err, ctx.Err())
 		case !o.quote.IsZero():
-			one = m.sendLate(ctx, m.rails[o.rail].Payee, o.receipt, o.rail, o.money, o.order.Refund)
+			one = m.sendLate(ctx, m.rails.payee(o.rail), o.receipt, o.rail, o.money, o.order.Refund)
 		default:
 			one = m.giveBack(ctx, o.receipt, t)
 		}

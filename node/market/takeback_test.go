@@ -526,6 +526,16 @@ func TestByHandAsksTheRail(t *testing.T) {
 	if _, err := ana.Refund(ctx, got.Tickets, byHand); !errors.Is(err, market.ErrUntold) {
 		t.Errorf("it cannot say: %v", err)
 	}
+	w.bank.Lose(false)
+	w.bank.ByHand(true)
+	other := bo.buys(ctx, ana, "bank", 1)
+	if _, err := ana.Refund(ctx, other.Tickets, byHost); !errors.Is(err, market.ErrNoWayBack) {
+		t.Errorf("it wants a person: %v", err)
+	}
+	if _, err := ana.Refund(ctx, other.Tickets, byHand); err != nil {
+		t.Errorf("as it wants: %v", err)
+	}
+	w.bank.ByHand(false)
 	ana.rails = nil
 	ana.crash()
 	w.bank.Down(true)
@@ -536,7 +546,6 @@ func TestByHandAsksTheRail(t *testing.T) {
 	if _, err := ana.Refund(ctx, got.Tickets, byHand); !errors.Is(err, market.ErrWasSent) {
 		t.Errorf("it has sent it: %v", err)
 	}
-	w.bank.Lose(false)
 	if _, err := ana.Refund(ctx, got.Tickets, byHost); err != nil || len(w.bank.Refunds()) != 1 {
 		t.Errorf("%v, %v", err, w.bank.Refunds())
 	}
