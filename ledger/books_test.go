@@ -25,7 +25,7 @@ type market struct {
 	n       byte
 }
 
-// Invariants I1, I4 to I7, I9 and I10 over random lives of a ledger.
+// Invariants I1, I4 to I10 over random lives of a ledger.
 func TestBooksAlwaysAddUp(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		seats := rapid.Uint32Range(1, 8).Draw(rt, "seats")
@@ -196,6 +196,16 @@ func (m *market) check() {
 		r, err := document[Receipt](m.books, id)
 		if err != nil || rs.Refunded > r.Paid.Amount {
 			m.rt.Fatalf("%d of %s refunded, %v", rs.Refunded, r.Paid, err)
+		}
+		// I8: receipt, quote and order are of one price, the offer's, and of as many seats.
+		p, err := m.books.paidFor(id)
+		if err != nil {
+			m.rt.Fatal(err)
+		}
+		price, err := m.offer.Body.(*Offer).Price.Amount.Times(p.order.Count)
+		if err != nil || p.order.Price != eur(price) || p.quote.Price != p.order.Price || r.Paid != p.quote.Total() ||
+			rs.Seats != p.order.Count && rs.Seats != 0 || len(p.quote.Serials) != int(p.order.Count) {
+			m.rt.Fatalf("order of %s, quote of %s, paid %s for %d seats, %v", p.order.Price, p.quote.Price, r.Paid, rs.Seats, err)
 		}
 	}
 }

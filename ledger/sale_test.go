@@ -409,3 +409,46 @@ func TestGifts(t *testing.T) {
 		t.Errorf("a gift is money: %v", ana.accounts())
 	}
 }
+
+// Clocks that are ten minutes apart: whoever's is wrong, a purchase comes about whole, or is refused before any money moves.
+func TestClocksOfSellerAndBuyer(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		seller, buyer time.Duration
+		quote, pay    error
+	}{
+		{"the same", 0, 0, nil, nil},
+		{"the seller is ahead", 10 * time.Minute, 0, nil, nil},
+		{"the seller is behind", -10 * time.Minute, 0, nil, ErrExpired},
+		{"the buyer is ahead", 0, 10 * time.Minute, nil, ErrExpired},
+		{"the buyer is behind", 0, -10 * time.Minute, nil, nil},
+		{"they are an hour apart", time.Hour, 0, ErrExpired, nil},
+	} {
+		ana, bo := newNode(t, 1), newNode(t, 2)
+		offer := ana.must(evening(5, eur(500)))
+		ana.now, bo.now = ana.now.Add(time.Hour+c.seller), bo.now.Add(time.Hour+c.buyer)
+		order, id := bo.order(bo.key, ana.person.Public(), offer, 1)
+		quote, quoteID, err := ana.quote(order, byCard)
+		if !errors.Is(err, c.quote) {
+			t.Errorf("%s: quoted %v, want %v", c.name, err, c.quote)
+		}
+		if err != nil {
+			continue
+		}
+		if _, err = bo.add(&Pay{Order: id, Quote: quoteID, Cert: ana.cert()}, order, quote); !errors.Is(err, c.pay) {
+			t.Errorf("%s: paid %v, want %v", c.name, err, c.pay)
+		}
+		if err != nil {
+			if len(bo.accounts()) != 0 {
+				t.Errorf("%s: it was refused, and in the books are %v", c.name, bo.accounts())
+			}
+			continue
+		}
+		sold, err := ana.sell(Payment{Quote: quoteID, Proof: []byte("1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bo.must(&Got{Receipt: receiptID(sold.Receipt), Tickets: ticketIDs(sold.Tickets)}, docs(sold.Receipt, sold.Tickets...)...)
+		mirrored(t, bo, ana)
+	}
+}

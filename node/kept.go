@@ -25,6 +25,9 @@ const (
 	// holdLed is how long a host may come back to a room that somebody may have led meanwhile.
 	holdLed = 12 * time.Hour
 
+	// holdSold is how long a host may take up a room by ticket again, in which nobody waits any more: who has a ticket may come back.
+	holdSold = 30 * 24 * time.Hour
+
 	keptSuffix    = ".json"
 	damagedSuffix = ".damaged"
 )
@@ -101,6 +104,14 @@ func (u *Unfinished) hold() time.Duration {
 // isLate reports whether nobody waits in the room any more. A time ahead of ours means that the clock was set back.
 func (u *Unfinished) isLate(now time.Time) bool { return now.Sub(u.alive).Abs() > u.hold() }
 
+// isGone reports whether the room cannot be taken up again at all.
+func (u *Unfinished) isGone(now time.Time) bool {
+	return u.isLate(now) && !(u.isSold() && now.Sub(u.alive).Abs() <= holdSold)
+}
+
+// isSold reports whether it is a room of ours by ticket.
+func (u *Unfinished) isSold() bool { return u.Ours && u.state.Charter.Access == room.ByTicket }
+
 func (h *Home) roomPath(id room.ID) string {
 	return filepath.Join(h.path("rooms"), id.String()+keptSuffix)
 }
@@ -167,7 +178,7 @@ func (h *Home) keptRooms(now time.Time) (rooms []Unfinished, damaged []error) {
 			damaged = append(damaged, fmt.Errorf("%s: %w", aside, err))
 			continue
 		}
-		if u.isLate(now) {
+		if u.isGone(now) {
 			_ = os.Remove(path)
 			continue
 		}

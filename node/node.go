@@ -563,7 +563,7 @@ func (n *Node) Join(ctx context.Context, ref string) (*Room, error) {
 	}
 	// Whoever was in the room when a crash ended this node comes back to the same place.
 	var before *Unfinished
-	if u := n.takeKept(func(u Unfinished) bool { return !u.Ours && u.Room == link.Room }, time.Now()); len(u) == 1 {
+	if u := n.takeKept(func(u Unfinished) bool { return !u.Ours && u.Room == link.Room }, false, time.Now()); len(u) == 1 {
 		before = &u[0]
 	}
 	r, err := n.visit(link, before, false)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -42,15 +43,16 @@ func (n *Node) notice(text string) {
 	n.watch.tell(Change{Kind: StatusChanged})
 }
 
-// takeKept is those rooms of what a crash left that want says, nil all, and in which somebody may still wait. Each is taken
+// takeKept is those rooms of what a crash left that want says, nil all, and in which somebody may still wait; one by ticket in which
+// nobody does only if late. Each is taken
 // once; until it is dropped, whoever comes for it is told to come again.
-func (n *Node) takeKept(want func(Unfinished) bool, now time.Time) []Unfinished {
+func (n *Node) takeKept(want func(Unfinished) bool, late bool, now time.Time) []Unfinished {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.unfinished = slices.DeleteFunc(n.unfinished, func(u Unfinished) bool { return u.isLate(now) })
+	n.unfinished = slices.DeleteFunc(n.unfinished, func(u Unfinished) bool { return u.isGone(now) })
 	var taken []Unfinished
 	for i := range n.unfinished {
-		if u := &n.unfinished[i]; !u.taken && (want == nil || want(*u)) {
+		if u := &n.unfinished[i]; !u.taken && (late || !u.isLate(now)) && (want == nil || want(*u)) {
 			u.taken = true
 			taken = append(taken, *u)
 		}
@@ -71,20 +73,53 @@ func (n *Node) resumes(id room.ID) bool {
 	defer n.mu.Unlock()
 	now := time.Now()
 	return slices.ContainsFunc(n.unfinished, func(u Unfinished) bool {
-		return u.Room == id && u.Ours && now.Sub(u.alive).Abs() <= holdTime(u.state.Charter)
+		return u.Room == id && u.Ours && (u.isSold() && !u.isGone(now) || now.Sub(u.alive).Abs() <= holdTime(u.state.Charter))
 	})
+}
+
+// TakeUp opens a room by ticket again that broke off, in which nobody waits any more: its tickets and its link are good again. ref is
+// the beginning of its ID, or its title.
+func (n *Node) TakeUp(ref string) (*Room, error) {
+	ref = strings.TrimSpace(ref)
+	n.mu.Lock()
+	var found []room.ID
+	for _, u := range n.unfinished {
+		if ref != "" && u.isSold() && !u.taken && (strings.HasPrefix(u.Room.String(), strings.ToLower(ref)) || u.Named(ref)) {
+			found = append(found, u.Room)
+		}
+	}
+	n.mu.Unlock()
+	switch len(found) {
+	case 0:
+		return nil, &UserError{Code: "nothing_to_take_up", Text: "There is no such room of yours that broke off and can be opened again. 'salon ticket sales' lists how yours stand."}
+	case 1:
+	default:
+		return nil, &UserError{Code: "ambiguous", Text: fmt.Sprintf("%d rooms of yours match %q. Give more of the ID.", len(found), ref)}
+	}
+	rooms, err := n.takeUp(func(u Unfinished) bool { return u.Room == found[0] }, true)
+	if len(rooms) == 0 {
+		if err == nil {
+			err = errors.New("it was taken up just now")
+		}
+		return nil, &UserError{Code: "nothing_to_take_up", Text: fmt.Sprintf("The room cannot be opened again: %v.", err)}
+	}
+	return rooms[0], nil
 }
 
 // Resume takes up again the rooms that this node was in when a crash, or the battery, ended it: its own with every seat,
 // role, hand and mute, somebody else's in the place that the host keeps. want says which, nil all. Those that cannot be
 // taken up are told of in Notices.
 func (n *Node) Resume(want func(Unfinished) bool) []*Room {
+	rooms, _ := n.takeUp(want, false)
+	return rooms
+}
+
+func (n *Node) takeUp(want func(Unfinished) bool, late bool) (rooms []*Room, last error) {
 	now := time.Now()
-	var rooms []*Room
-	for _, u := range n.takeKept(want, now) {
+	for _, u := range n.takeKept(want, late, now) {
 		r, err := n.resume(u, now)
 		n.dropKept(u.Room)
-		if err != nil {
+		if last = err; err != nil {
 			n.counts.Add("kept_room_refused")
 			n.o.Log.Error("room cannot be taken up again", "room", u.Room.String(), "err", err)
 			n.notice(fmt.Sprintf("%q, which you were in when salon was cut short, cannot be taken up again: %v", u.Title, err))
@@ -93,7 +128,7 @@ func (n *Node) Resume(want func(Unfinished) bool) []*Room {
 		n.o.Log.Info("room taken up again", "room", u.Room.String())
 		rooms = append(rooms, r)
 	}
-	return rooms
+	return rooms, last
 }
 
 func (n *Node) resume(u Unfinished, now time.Time) (*Room, error) {
@@ -197,7 +232,7 @@ func (n *Node) askWhoLeads(u Unfinished) (best *keptFor, err error) {
 			best = a
 		}
 	}
-	if best == nil && time.Since(u.alive) > holdTime(u.state.Charter) {
+	if best == nil && time.Since(u.alive) > holdTime(u.state.Charter) && !u.isSold() {
 		return nil, errors.New("nobody waits in it any more")
 	}
 	return best, nil

@@ -70,7 +70,9 @@ func (n *Node) saleView(s market.Offering, now time.Time) SaleView {
 	default:
 		v.State = saleBrokeOff
 	}
-	v.Asks = s.Seats.Issued > 0 && (v.State == saleBrokeOff || v.State == saleWaits)
+	// One that was put off asks again when its doors would open.
+	putOff := v.State == saleWaits && now.UnixMilli() < s.Listed.Offer.Ends-ticketsFor.Milliseconds()
+	v.Asks = s.Seats.Issued > 0 && (v.State == saleBrokeOff || v.State == saleWaits) && !putOff
 	return v
 }
 
@@ -81,9 +83,14 @@ func (n *Node) brokenOff() (texts []string) {
 		return nil // the ledger says so elsewhere
 	}
 	for _, s := range list {
+		until := time.UnixMilli(s.Offer.Ends).Format("2006-01-02 15:04")
+		if id := s.Room.String()[:10]; s.Asks && s.State == saleWaits {
+			texts = append(texts, fmt.Sprintf("Your room %s broke off, and tickets to it are good until %s: %d. Open it again (salon host --again %s), put it off (salon ticket reschedule), refund all (salon ticket cancel), or say that it is over (salon ticket close).",
+				id, until, s.Issued, id))
+		}
 		if s.Asks && s.State == saleBrokeOff {
 			texts = append(texts, fmt.Sprintf("Your room %s does not run, and tickets to it are good until %s: %d. Refund all (salon ticket cancel), or say that it is over (salon ticket close).",
-				s.Room.String()[:10], time.UnixMilli(s.Offer.Ends).Format("2006-01-02 15:04"), s.Issued))
+				s.Room.String()[:10], until, s.Issued))
 		}
 	}
 	return texts

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -634,4 +635,82 @@ func TestHostOfRoomByTicketComesBack(t *testing.T) {
 	if len(seats) != 2 {
 		t.Errorf("one seat was sold twice: %v", seats)
 	}
+}
+
+// A room by ticket breaks off, and days go by. The host is asked, puts it off, and opens it again when they like: ticket and link are good.
+func TestRoomByTicketIsOpenedAgain(t *testing.T) {
+	home := t.TempDir()
+	ana := startMortal(t, home, "Ana", anywhere)
+	start := byTicket
+	start.Title, start.Language = "Long evening", "en"
+	hosted, err := ana.StartRoom(start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bo := startNode(t, "Bo", nil)
+	g := &gathering{t: t, host: hosted, guests: make(map[string]*Room)}
+	g.buys(bo)
+	ref, path := hosted.id.String(), ana.home.roomPath(hosted.id)
+	ana.crash(t)
+	long := time.Now().Add(-3 * 24 * time.Hour)
+	if err := os.Chtimes(path, long, long); err != nil {
+		t.Fatal(err)
+	}
+	ana = startMortal(t, home, "Ana", anywhere)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if rooms := ana.Resume(nil); len(rooms) != 0 {
+		t.Error("it was opened without anybody's word")
+	}
+	if _, err := ana.Market(); err != nil {
+		t.Fatal(err)
+	}
+	sale := func() SaleView {
+		t.Helper()
+		list, err := ana.Sales()
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		return list[0]
+	}
+	if s := sale(); s.State != saleWaits || !s.Asks {
+		t.Errorf("%+v", s)
+	}
+	texts := ana.Notices()
+	if len(texts) != 1 {
+		t.Fatalf("the host reads %q", texts)
+	}
+	for _, what := range []string{"salon host --again " + ref[:10], "salon ticket reschedule", "salon ticket cancel", "salon ticket close"} {
+		if !strings.Contains(texts[0], what) {
+			t.Errorf("%q does not say %q", texts[0], what)
+		}
+	}
+	later := time.Now().Add(time.Hour).UnixMilli()
+	if _, err := ana.OfferTickets(ref, Terms{Starts: &later}); err != nil {
+		t.Fatal(err)
+	}
+	if s := sale(); s.Asks || len(ana.Notices()) != 0 {
+		t.Errorf("put off, and still asked: %+v", s)
+	}
+	for _, no := range []string{"", "zz", "Another evening"} {
+		if _, err := ana.TakeUp(no); code(err) != "nothing_to_take_up" {
+			t.Errorf("%q: %v", no, err)
+		}
+	}
+	again, err := ana.TakeUp("Long evening")
+	if err != nil || again.id != hosted.id {
+		t.Fatal(err)
+	}
+	if _, err := ana.TakeUp(ref); code(err) != "nothing_to_take_up" {
+		t.Errorf("twice: %v", err)
+	}
+	if s := sale(); s.State != saleRuns {
+		t.Errorf("%+v", s)
+	}
+	g.host = again
+	r := g.tries(bo, again.View().Link)
+	awaitChange(t, bo, "Bo to have the key", r.hasKey)
 }

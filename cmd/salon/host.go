@@ -23,15 +23,18 @@ func hostCommand(f *flags) *cobra.Command {
 	var title, mode, language, play string
 	var loop, allow, asJSON, stageOnly, recordAsks bool
 	var lasts time.Duration
-	var starts, access, price, iouLimit, tax string
+	var starts, access, price, iouLimit, tax, reopen string
 	var seats uint32
 	var coHosts, keepers, shareList []string
 	cmd := &cobra.Command{
 		Use: "host", Short: "Open a room without a page, and play a file into it", Args: noArgs,
-		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.",
+		Long: "host opens a room and prints its share link as the first line, once it can be joined.\nThe room ends after --for, after --play has been played once, or at Ctrl-C.\nCalled again within two minutes after a crash, it takes up the room of that title again, with everybody in it.\nA room by ticket that broke off can be opened again for 30 days, with --again.",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if title == "" {
-				return usagef("host wants a --title")
+			if (title == "") == (reopen == "") {
+				return usagef("host wants a --title, or --again and a room by ticket that broke off")
+			}
+			if reopen != "" && (cmd.Flags().Changed("access") || cmd.Flags().Changed("starts") || len(coHosts)+len(keepers) > 0) {
+				return usagef("--again opens the room as it was: it goes with --play, --loop, --allow-speakers, --for and --json")
 			}
 			if mode != "talk" && mode != "concert" {
 				return usagef("--mode %s: it is talk or concert", mode)
@@ -86,7 +89,15 @@ func hostCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v, again := s.takeUp(title, mode)
+			v, again := node.RoomView{}, false
+			if reopen != "" {
+				v, err = s.Start(context.WithoutCancel(cmd.Context()), client.Start{Again: reopen})
+				if again = true; err != nil {
+					return interrupted(cmd.Context(), err)
+				}
+			} else {
+				v, again = s.takeUp(title, mode)
+			}
 			if !again {
 				if startErr != nil {
 					return startErr
@@ -117,6 +128,7 @@ func hostCommand(f *flags) *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&title, "title", "", "what the room is about")
+	fl.StringVar(&reopen, "again", "", "open a room by ticket again that broke off, with its tickets and its link: the beginning of its ID, or its title")
 	fl.StringVar(&mode, "mode", "talk", "talk (voice) or concert (stereo)")
 	fl.StringVar(&language, "language", "en", "language that is spoken")
 	fl.StringVar(&play, "play", "", "WAV or Ogg Opus file to play into the room")

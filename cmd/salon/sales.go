@@ -101,7 +101,7 @@ func printSales(w io.Writer, list []node.SaleView) error {
 	for _, s := range list {
 		state := strings.ReplaceAll(s.State, "_", " ")
 		if s.Asks {
-			state += ": take it up again, put it off, cancel or close it"
+			state += ": open it again (salon host --again), put it off, cancel or close it"
 		}
 		for _, due := range s.Due {
 			state += "; still to go back: " + due

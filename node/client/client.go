@@ -134,6 +134,7 @@ func (c *Client) JoinedRooms(ctx context.Context) ([]node.RoomView, error) {
 
 // A Start is how a new room should be.
 type Start struct {
+	Again      string `json:"again,omitempty"` // a room by ticket that broke off, instead of all that follows
 	Title      string `json:"title"`
 	Mode       string `json:"mode"`
 	Language   string `json:"language"`

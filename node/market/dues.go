@@ -145,7 +145,7 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 	case err != nil:
 		return err
 	case isLate:
-		if err := m.unsent(ctx, of.rail, receipt, of.money, of.order.Refund); err != nil {
+		if err := m.unsent(ctx, receipt, of.rail, receipt, of.money, of.order.Refund); err != nil {
 			return err
 		}
 		return m.bookLate(receipt, of.rail)
@@ -160,12 +160,17 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 }
 
 // unsent refuses a person's word where a rail may send the same money: it is on its way, or was sent, or nobody can tell.
-func (m *Market) unsent(ctx context.Context, rail string, ref ledger.ID, money ledger.Money, to string) error {
+func (m *Market) unsent(ctx context.Context, receipt ledger.ID, rail string, ref ledger.ID, money ledger.Money, to string) error {
 	if !m.sendsBack(rail) || rail == ledger.IOURail { // of a debt nothing is sent
 		return nil
 	}
 	t, can := m.rails.payee(rail).(Tracker)
 	if !can {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if errors.Is(m.stuck[receipt], ErrNoWayBack) { // it has said itself that a person has to
+			return nil
+		}
 		return ErrUntold
 	}
 	ev, err := t.Returned(ctx, ref, money, to)

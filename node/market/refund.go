@@ -221,7 +221,7 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		}
 		money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
 		if t.ByHand {
-			err = m.unsent(ctx, p.rail, next.ref, money, o.Refund)
+			err = m.unsent(ctx, receipt, p.rail, next.ref, money, o.Refund)
 		} else {
 			err = arrived(m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund))
 		}

@@ -526,6 +526,16 @@ func TestByHandAsksTheRail(t *testing.T) {
 	if _, err := ana.Refund(ctx, got.Tickets, byHand); !errors.Is(err, market.ErrUntold) {
 		t.Errorf("it cannot say: %v", err)
 	}
+	w.bank.Lose(false)
+	w.bank.ByHand(true)
+	other := bo.buys(ctx, ana, "bank", 1)
+	if _, err := ana.Refund(ctx, other.Tickets, byHost); !errors.Is(err, market.ErrNoWayBack) {
+		t.Errorf("it wants a person: %v", err)
+	}
+	if _, err := ana.Refund(ctx, other.Tickets, byHand); err != nil {
+		t.Errorf("as it wants: %v", err)
+	}
+	w.bank.ByHand(false)
 	ana.rails = nil
 	ana.crash()
 	w.bank.Down(true)
@@ -536,7 +546,6 @@ func TestByHandAsksTheRail(t *testing.T) {
 	if _, err := ana.Refund(ctx, got.Tickets, byHand); !errors.Is(err, market.ErrWasSent) {
 		t.Errorf("it has sent it: %v", err)
 	}
-	w.bank.Lose(false)
 	if _, err := ana.Refund(ctx, got.Tickets, byHost); err != nil || len(w.bank.Refunds()) != 1 {
 		t.Errorf("%v, %v", err, w.bank.Refunds())
 	}
@@ -544,4 +553,34 @@ func TestByHandAsksTheRail(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.books(ana, bo)
+}
+
+// A co-host's bank wants a person: the host sees that, the co-host says that it was sent, and then all three books say so.
+func TestCoHostSendsBackByHand(t *testing.T) {
+	w, ctx := newTown(t), within(t)
+	ana, di, bo, _, got := w.cohosted(ctx, "bank")
+	w.bank.ByHand(true)
+	if _, err := ana.Refund(ctx, got.Tickets[:2], byHost); !errors.Is(err, market.ErrOthersOwe) || !errors.Is(err, market.ErrNoWayBack) {
+		t.Fatalf("the host is told: %v", err)
+	}
+	due := di.dues()
+	if len(due) != 1 || due[0].Host || !due[0].ByHand || due[0].Seller != (ledger.Key{}) || due[0].Money != eur(1000) || due[0].Room != hall || due[0].Buyer != ana.dues()[0].Buyer {
+		t.Fatalf("%+v", due)
+	}
+	di.crash()
+	ana.crash()
+	if err := ana.SentBack(ctx, got.Receipt); !errors.Is(err, market.ErrOthers) {
+		t.Errorf("by the host: %v", err)
+	}
+	w.mirrored(ana, di, bo, 1500, "bank")
+	if err := di.SentBack(ctx, got.Receipt); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ana.PayBack(ctx), bo.News(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	w.mirrored(ana, di, bo, 500, "bank")
+	if len(ana.dues())+len(di.dues())+len(w.bank.Refunds()) != 0 {
+		t.Errorf("%+v, %+v, and the bank sent %v", ana.dues(), di.dues(), w.bank.Refunds())
+	}
 }

@@ -318,6 +318,7 @@ func (s *Server) setVolunteer(w http.ResponseWriter, _ *http.Request, body volun
 }
 
 type startBody struct {
+	Again      string `json:"again"` // a room by ticket that broke off, instead of all that follows
 	Title      string `json:"title"`
 	Mode       string `json:"mode"` // empty: talk
 	Language   string `json:"language"`
@@ -336,6 +337,15 @@ type startBody struct {
 }
 
 func (s *Server) startRoom(w http.ResponseWriter, _ *http.Request, body startBody) {
+	if body.Again != "" {
+		rm, err := s.n.TakeUp(body.Again)
+		if err != nil {
+			fail(w, err)
+			return
+		}
+		writeJSON(w, http.StatusCreated, rm.View())
+		return
+	}
 	mode := room.Talk
 	if body.Mode != "" {
 		var err error

@@ -124,6 +124,18 @@ func (f *Fake) Moved() (n int) {
 	return n
 }
 
+// Received is what has arrived, in all, in whatever currency.
+func (f *Fake) Received() (sum ledger.Amount) {
+	f.set(func() {
+		for _, p := range f.payments {
+			if p.state == market.Settled {
+				sum += p.got.Amount
+			}
+		}
+	})
+	return sum
+}
+
 // Lookups is how often somebody has looked, and was answered.
 func (f *Fake) Lookups() (n int) {
 	f.set(func() { n = f.lookups })
