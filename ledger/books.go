@@ -57,6 +57,11 @@ const (
 	keySettle       = "x" // settle
 	keyPay          = "y" // order that this node's person pays
 	keyFrozen       = "z" // device -> true
+	keyDivided      = "D" // room, currency (3) -> who got how much of its pool
+	keyDue          = "F" // currency (3), person -> how far their shares are paid
+	keySlip         = "L" // currency (3), cut, person -> the newest slip to them
+	keyPaid         = "P" // settle of a share -> where it is, and whether it was taken back
+	keyEarned       = "E" // currency (3), cut, device -> the newest slip of theirs to us
 )
 
 func be32(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }

@@ -99,6 +99,12 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.vouched(q)
 		case others, lend, account, undo:
 			answer, err = m.allotted(ctx, from, q)
+		case earn:
+			answer, err = m.earns(from, q)
+		case dues:
+			answer, err = m.takesDues(from, q)
+		case carry:
+			answer, err = m.carried(from, q)
 		case ack:
 			return nil
 		default:
@@ -196,7 +202,8 @@ func (m *Market) ways(l ledger.Listing) []string {
 // railsFor are the rails by which this node takes a currency.
 func (m *Market) railsFor(cur ledger.Currency) []string {
 	ways := []string{}
-	for name, r := range m.rails {
+	list, _ := m.rails.all()
+	for name, r := range list {
 		if r.takes(cur) && (name != ledger.IOURail || m.credit(ledger.Key{}, cur) > 0) {
 			ways = append(ways, name)
 		}
@@ -212,7 +219,7 @@ func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMessage, err)
 	}
-	rail, known := m.rails[q.Rail]
+	rail, known := m.rails.get(q.Rail)
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}
@@ -325,7 +332,7 @@ func (m *Market) settle(ctx context.Context, quote ledger.ID, proof []byte) (*so
 	if err != nil {
 		return nil, err
 	}
-	rail, known := m.rails[d.Quote.Rail]
+	rail, known := m.rails.get(d.Quote.Rail)
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}
