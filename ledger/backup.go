@@ -168,6 +168,10 @@ func Restore(o Options, backup string, newest []byte) (*Store, error) {
 				return nil, err
 			}
 		}
+		// Who else has signed it is left out: the first entry is what witnesses are shown, and is to be short.
+		if newest, err = bare(newest, head.Device); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, err

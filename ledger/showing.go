@@ -48,11 +48,12 @@ type Growth struct {
 
 const (
 	growthKind = "growth"
-	maxPath    = 64 // hashes: the tree of 2^63 entries has no more levels
+	maxShown   = 4 << 10 // bytes of a checkpoint that is shown: each of its signatures is verified, which takes its time
+	maxPath    = 64      // hashes: the tree of 2^63 entries has no more levels
 )
 
 func readGrowth(raw []byte) (g Growth, err error) {
-	if len(raw) > maxCheckpoint+maxPath*40 {
+	if len(raw) > maxShown+maxPath*40 {
 		return g, fmt.Errorf("growth: %w: %d bytes", doc.ErrTooLarge, len(raw))
 	}
 	if err := doc.Unmarshal(raw, &g); err != nil {
@@ -62,6 +63,9 @@ func readGrowth(raw []byte) (g Growth, err error) {
 }
 
 func (g Growth) check() error {
+	if len(g.Checkpoint) > maxShown {
+		return fmt.Errorf("growth: %w: a checkpoint of %d bytes", doc.ErrTooLarge, len(g.Checkpoint))
+	}
 	if len(g.Proof) > maxPath {
 		return fmt.Errorf("growth: %w: %d hashes", doc.ErrTooLarge, len(g.Proof))
 	}
@@ -104,7 +108,7 @@ func (p ForkProof) Verify() (Origin, error) {
 	if p.Kind != ForkCheckpoints && p.Kind != ForkGrowth && p.Kind != ForkLogs {
 		return o, fmt.Errorf("%w: fork %d", ErrKind, p.Kind)
 	}
-	if len(p.A) > maxCheckpoint || len(p.B) > maxCheckpoint+maxPath*40 {
+	if len(p.A) > maxShown || len(p.B) > maxShown+maxPath*40 {
 		return o, fmt.Errorf("fork: %w", doc.ErrTooLarge)
 	}
 	if p.Kind != ForkLogs {

@@ -53,6 +53,7 @@ type Witness struct {
 
 	mu   sync.Mutex // guards the fields below
 	logs map[logKey]seenLog
+	bad  map[Key]Key // device that was caught -> its person
 }
 
 // logKey is whose log it is: a device has one an epoch.
@@ -80,14 +81,28 @@ func OpenWitness(o WitnessOptions) (*Witness, error) {
 		return nil, err
 	}
 	db.MaxBatchDelay = SharedCommit
-	w := &Witness{o: o, db: db, logs: map[logKey]seenLog{}}
+	w := &Witness{o: o, db: db, logs: map[logKey]seenLog{}, bad: map[Key]Key{}}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{bucketLogs, bucketCaught, bucketProven, bucketMet, bucketAhead} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
 		}
-		return tx.Bucket(bucketLogs).ForEach(func(k, v []byte) error {
+		if err := tx.Bucket(bucketCaught).ForEach(func(_, v []byte) error {
+			var p ForkProof
+			if err := doc.Unmarshal(v, &p); err != nil {
+				return fmt.Errorf("%w: a proof: %w", ErrCorrupt, err)
+			}
+			o, err := OpenOrigin(p.Open)
+			if err != nil {
+				return fmt.Errorf("%w: a proof: %w", ErrCorrupt, err)
+			}
+			w.bad[o.Device] = o.Person
+			return nil
+		}); err != nil {
+			return err
+		}
+		return tx.Bucket(bucketLogs).ForEach(func(_, v []byte) error {
 			var s Sighting
 			if err := doc.Unmarshal(v, &s); err != nil {
 				return fmt.Errorf("%w: what a witness saw: %w", ErrCorrupt, err)
@@ -257,20 +272,29 @@ func (w *Witness) TakeFork(p ForkProof) (first bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if old, err := w.Fork(o.Device); err != nil || old != nil {
-		return false, err
-	}
 	raw, err := doc.Marshal(p)
 	if err != nil {
 		return false, err
 	}
-	err = w.db.Batch(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket(bucketCaught)
-		if bucket.Get(o.Device[:]) == nil && bucket.Inspect().KeyN >= maxForks && !w.knows(o.Person) {
-			return ErrFull
-		}
-		return bucket.Put(o.Device[:], raw)
-	})
+	w.mu.Lock()
+	_, known := w.bad[o.Device]
+	full := len(w.bad) >= maxForks && !w.knows(o.Person)
+	if !known && !full {
+		w.bad[o.Device] = o.Person
+	}
+	w.mu.Unlock()
+	switch {
+	case known:
+		return false, nil
+	case full:
+		return false, ErrFull
+	}
+	err = w.db.Batch(func(tx *bbolt.Tx) error { return tx.Bucket(bucketCaught).Put(o.Device[:], raw) })
+	if err != nil {
+		w.mu.Lock()
+		delete(w.bad, o.Device)
+		w.mu.Unlock()
+	}
 	return err == nil, err
 }
 
@@ -307,23 +331,23 @@ func (w *Witness) Of(who Key, most int) ([]Sighting, error) {
 
 // ForksOf lists the proofs against the devices of a person, or a device: at most so many.
 func (w *Witness) ForksOf(who Key, most int) (list []ForkProof, err error) {
-	if p, err := w.Fork(who); err != nil || p != nil {
-		if p != nil {
+	w.mu.Lock()
+	var devices []Key
+	for device, person := range w.bad {
+		if (person == who || device == who) && len(devices) < most {
+			devices = append(devices, device)
+		}
+	}
+	w.mu.Unlock()
+	slices.SortFunc(devices, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
+	for _, device := range devices {
+		p, err := w.Fork(device)
+		if err != nil {
+			return nil, err
+		}
+		if p != nil { // it may be about to be written
 			list = append(list, *p)
 		}
-		return list, err
 	}
-	err = w.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketCaught).ForEach(func(_, raw []byte) error {
-			var p ForkProof
-			if err := doc.Unmarshal(bytes.Clone(raw), &p); err != nil {
-				return fmt.Errorf("%w: a proof: %w", ErrCorrupt, err)
-			}
-			if o, err := OpenOrigin(p.Open); err == nil && o.Person == who && len(list) < most {
-				list = append(list, p)
-			}
-			return nil
-		})
-	})
-	return list, err
+	return list, nil
 }

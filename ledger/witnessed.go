@@ -161,7 +161,8 @@ func (s *Store) ProveSale(receipt ID, from uint64, now time.Time) (Proven, error
 // is nobody's business.
 func (k Kind) IsPromise() bool {
 	switch k {
-	case KindOffer, KindAllot, KindAdopt, KindReclaim, KindSale, KindReport, KindGift, KindMove, KindRevoke, KindCancel, KindRefund:
+	case KindOffer, KindAllot, KindAdopt, KindReclaim, KindSale, KindReport, KindGift, KindMove, KindRevoke, KindCancel, KindRefund,
+		KindDivide, KindPayout:
 		return true
 	}
 	return false

@@ -253,11 +253,12 @@ const (
 	lookAt     = 3               // nodes
 )
 
-// caught is the proof against a seller that this node has, or one of a few that it asks; nil if none has any.
+// caught is the proof against a seller that this node has, or one of a few connected ones that it asks; nil if none has any.
 func (n *Node) caught(ctx context.Context, seller doc.PublicKey) *ForkView {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	list, err := n.witness.Look(ctx, seller, lookAt)
+	peers := n.connectedDevices()
+	list, err := n.witness.Look(ctx, seller, peers[:min(len(peers), lookAt)])
 	if err != nil || len(list) == 0 {
 		return nil
 	}

@@ -95,8 +95,8 @@ func (n *Node) dialWitness(ctx context.Context, device ledger.Key) (witness.Stre
 	return n.host.NewStream(ctx, id, witness.Protocol)
 }
 
-// witnesses are devices that may be asked: those that are connected, then those that were met.
-func (n *Node) witnesses() []ledger.Key {
+// connectedDevices are those of nodes that are connected, in no order.
+func (n *Node) connectedDevices() []ledger.Key {
 	var list []ledger.Key
 	n.mu.Lock()
 	for id := range n.peers {
@@ -106,6 +106,12 @@ func (n *Node) witnesses() []ledger.Key {
 	}
 	n.mu.Unlock()
 	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list
+}
+
+// witnesses are devices that may be asked: those that are connected, then those that were met.
+func (n *Node) witnesses() []ledger.Key {
+	list := n.connectedDevices()
 	seen := map[ledger.Key]bool{}
 	for _, device := range list {
 		seen[device] = true

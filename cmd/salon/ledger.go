@@ -533,7 +533,8 @@ func ledgerRestoreCommand(f *flags, asJSON *bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "restore FILE", Short: "Begin again from a backup, in a new epoch of the log", Args: oneArg("file"),
 		Long: "restore verifies FILE, a backup, and makes it the ledger of this home. The log may have grown since the backup was made, and others\n" +
-			"may have seen that: so it is never continued, and a new one begins where it ends. What was on sale has to be offered again, above the\n" +
+			"may have seen that: so it is never continued, and a new one begins where it ends. That is also the way on for a ledger that is an old\n" +
+			"copy: make a backup of it first, and say --replace. What was on sale has to be offered again, above the\n" +
 			"seats that may be sold. No node may run meanwhile.",
 		ValidArgsFunction: aFile,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {

@@ -95,7 +95,7 @@ func TestTickets(t *testing.T) {
 	bo.clicks("close")
 	bo.clicks("verified")
 	bo.sees(`evidence-result[data-good="true"]`)
-	bo.tells("evidence-dialog", "The seller", "signed the ticket", "You, with a key made for this purchase, signed the order", "Not witnessed")
+	bo.tells("evidence-dialog", "The seller", "signed the ticket", "You, with a key made for this purchase, signed the order", "In the seller’s books")
 	v.looks(bo, "verified")
 	bo.clicks("close")
 	script[bool](bo, `window.saved = null; URL.createObjectURL = ((make) => (blob) => { window.saved = blob; return make.call(URL, blob); })(URL.createObjectURL); true`)
@@ -195,4 +195,62 @@ func TestPendingPurchase(t *testing.T) {
 	p.clicks("wallet-link")
 	p.tells("wallet-pending", "On its way", "2 tickets from Ana", "10 EUR", "Ana cannot be reached", "asks again every minute", "you owe nothing", "2,500 sat", "has not answered yet")
 	v.looks(p, "wallet with what is on its way")
+}
+
+// The mark says where a sale is in the seller's books, and who saw these; a seller who keeps two of them is warned of, loudly, and
+// before anything is bought.
+func TestWitnessesOnThePage(t *testing.T) {
+	mute := microphone(t, make([]float32, rate))
+	ana, bo := meet(t, mute, mute)
+	v := newViewer(t)
+	room := api[struct{ ID, Link string }](ana, "POST", "rooms", map[string]any{"title": "Two books", "access": "ticket", "price": "5 EUR", "seats": 9, "iou_limit": "5 EUR"})
+	api[any](bo, "POST", "tickets", map[string]any{"link": room.Link, "price": "5 EUR"})
+	who := api[struct{ Person string }](ana, "GET", "status", nil).Person
+	now := time.Now().UnixMilli()
+	witnesses := []any{
+		map[string]any{"device": strings.Repeat("c", 52), "person": strings.Repeat("d", 52), "name": "Cy", "time": now},
+		map[string]any{"device": strings.Repeat("e", 52), "time": now - 5000},
+	}
+	evidence := map[string]any{"entry": strings.Repeat("ab", 32), "kind": "got", "time": now, "log": strings.Repeat("cd", 32), "height": 2, "good": true, "size": 0,
+		"signed": []any{map[string]any{"what": "receipt", "by": who, "whose": "seller"}}, "witnesses": []any{},
+		"proven": map[string]any{"log": "l", "height": 3, "size": 12, "witnesses": witnesses}}
+	fake := func() {
+		script[bool](bo, `window.fetch = ((real) => (path, init) => String(path).includes("/ledger/evidence/") ? Promise.resolve(new Response(JSON.stringify(window.evidence))) :
+			real(path, init).then((r) => String(path).includes("/tickets/offers") && window.fork ? r.json().then((b) => new Response(JSON.stringify({ ...b, offers: b.offers.map((o) => ({ ...o, fork: window.fork })) }))) : r))(window.fetch), true`)
+	}
+	say := func(what string, x any) { script[bool](bo, `window.`+what+` = `+asJSON(x)+`, true`) }
+	bo.open(bo.node.Page)
+	bo.sees("room-card")
+	fake()
+	say("evidence", evidence)
+	bo.clicks("wallet-link")
+	bo.clicks("verified")
+	bo.tells("evidence-proven", "entry 4 of 12")
+	bo.tells("evidence-witnesses", "2 witnesses saw the same books")
+	bo.tells("evidence-saw", "Cy", "Somebody without a name")
+	bo.seesNo("fork-note")
+	v.looks(bo, "verified and witnessed")
+	bo.clicks("close")
+
+	fork := map[string]any{"person": who, "device": who, "log": "l", "epoch": 0, "how": "growth", "proof": ""}
+	delete(evidence, "proven")
+	evidence["fork"] = fork
+	say("evidence", evidence)
+	bo.clicks("verified")
+	bo.tells("fork-note", "has signed two different books", "That is proven")
+	bo.tells("evidence-proven", "Not proven yet")
+	v.looks(bo, "verified and forked")
+	bo.clicks("close")
+
+	guest := startNode(t, computers[1], "Cy", ana.node)
+	bo = sitDown(t, computers[1], "Cy", guest, setup{microphone: mute})
+	bo.open(guest.Page)
+	bo.sees("room-card")
+	fake()
+	say("fork", fork)
+	bo.clicks("buy-ticket")
+	bo.sees(`buy[data-at="terms"]`)
+	bo.tells("fork-note", "Careful", "leave out or change what others had seen", "may be sold twice")
+	bo.tells("buy-confirm", "Buy all the same")
+	v.looks(bo, "buy from a forked seller")
 }

@@ -166,13 +166,12 @@ func each(devices []ledger.Key, f func(ledger.Key)) {
 }
 
 // Look asks a few nodes for what they have seen of somebody, and returns the proofs against them, those that were known included.
-func (s *Service) Look(ctx context.Context, who ledger.Key, most int) ([]ledger.ForkProof, error) {
+func (s *Service) Look(ctx context.Context, who ledger.Key, peers []ledger.Key) ([]ledger.ForkProof, error) {
 	w, err := s.o.Open()
 	if err != nil {
 		return nil, err
 	}
-	peers := s.o.Peers()
-	each(peers[:min(len(peers), most)], func(peer ledger.Key) {
+	each(peers, func(peer ledger.Key) {
 		answer, err := s.asks(ctx, peer, who)
 		if err != nil {
 			return

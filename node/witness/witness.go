@@ -234,6 +234,9 @@ const (
 	askEvery   = time.Second / 2 // a peer may ask
 	askBurst   = 32              // at once
 	maxPaces   = 4096            // peers whose pace is remembered
+
+	askEveryAll = 10 * time.Millisecond // all peers together: each question is some signatures to verify
+	askBurstAll = 256
 )
 
 // A gate is how much peers may ask.
@@ -241,6 +244,7 @@ type gate struct {
 	mu      sync.Mutex // guards the fields below
 	serving map[string]int
 	paces   map[string]time.Time // by peer: when its whole burst may be asked again
+	all     time.Time            // likewise, of all together
 }
 
 func newGate() *gate { return &gate{serving: map[string]int{}, paces: map[string]time.Time{}} }
@@ -286,5 +290,12 @@ func (g *gate) may(from string, now time.Time) bool {
 		return false
 	}
 	g.paces[from] = whole
+	if g.all.Before(now) {
+		g.all = now
+	}
+	if g.all.Sub(now) >= askBurstAll*askEveryAll {
+		return false
+	}
+	g.all = g.all.Add(askEveryAll)
 	return true
 }

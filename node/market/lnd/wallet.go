@@ -27,11 +27,6 @@ type both struct {
 	*lightning.Purse
 }
 
-// Returned says where money is that was to go back, and sends none.
-func (b *both) Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
-	return b.out.Returned(ctx, ref, m, to)
-}
-
 // A wallet sends money. lnd pays no hash twice, and knows every payment that it was asked for.
 type wallet struct{ *client }
 

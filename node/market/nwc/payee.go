@@ -161,8 +161,3 @@ type both struct {
 	*payee
 	*lightning.Purse
 }
-
-// Returned says where money is that was to go back, and sends none.
-func (b *both) Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (market.Event, error) {
-	return b.out.Returned(ctx, ref, m, to)
-}

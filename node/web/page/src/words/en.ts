@@ -987,7 +987,7 @@ export const en = {
         ? "No witness has seen these books as they were then."
         : `${many(n, "witness", "witnesses")} saw the same books: how long they were, and nothing of what is in them.`,
     nameless: "Somebody without a name",
-    forkTitle: "Careful: this seller keeps two different books.",
+    forkTitle: "Careful: this seller has signed two different books.",
     fork: (how: string) => {
       const ways: Record<string, string> = {
         checkpoints: "It signed two versions of the same length.",
