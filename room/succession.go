@@ -300,7 +300,8 @@ const (
 // Meet says what becomes of me, who leads under mine, on meeting somebody who leads under theirs. The host leads rather than a
 // co-host, and among those of one kind who outbids the other. Both come to the same without another word. But nobody yields to
 // a term that is not above their own, nor to a charter that is older: whom they told of theirs would not follow. So who is to
-// lead on rises first, if need be.
+// lead on rises first, if need be. Nobody does so for one whom the later charter does not name any more, and who could have them
+// rise again and again: that one yields to the charter alone.
 func Meet(me Person, mine, theirs *State) Verdict {
 	bid, term := mine.bid(theirs), mine.Term.Compare(theirs.Term)
 	wins := bid >= 0
@@ -308,9 +309,11 @@ func Meet(me Person, mine, theirs *State) Verdict {
 		wins = me == host
 	}
 	switch {
+	case wins && bid > 0 && !mine.Leads(theirs.Leader().Person):
+		return LeadOn
 	case wins && (bid <= 0 || term <= 0):
 		return Rise
-	case !wins && bid < 0 && term < 0:
+	case !wins && bid < 0 && (term < 0 || !theirs.Leads(me)):
 		return Yield
 	}
 	return LeadOn

@@ -183,6 +183,25 @@ func TestLeadsOn(t *testing.T) {
 	}
 }
 
+// Attack: one who is no co-host any more claims ever higher epochs. Nobody rises above them, and one who means well yields.
+func TestNobodyRisesAboveTheWithdrawn(t *testing.T) {
+	s := led(t)
+	old := s.Clone()
+	succeed(t, old, ok(old.TakeOver(cyA.first(), 0, 0, noon)), nil)
+	old.Term.Epoch = 1 << 31
+	do(t, s, anaA.first(), Command{Kind: Withdraw, To: cyA.person()})
+	if v := Meet(anaA.person(), s, old); v != LeadOn {
+		t.Errorf("the host: %v", v)
+	}
+	succeed(t, s, ok(s.TakeOver(boA.first(), 0, 0, noon)), nil)
+	if v := Meet(boA.person(), s, old); v != LeadOn {
+		t.Errorf("a co-host: %v", v)
+	}
+	if v := Meet(cyA.person(), old, s); v != Yield {
+		t.Errorf("who was withdrawn: %v", v)
+	}
+}
+
 func TestMaySign(t *testing.T) {
 	s := led(t)
 	over := ok(s.TakeOver(boA.first(), 0, 0, noon))
@@ -743,7 +762,8 @@ func TestSameForEveryOrder(t *testing.T) {
 				}
 				switch Meet(all[i].me.Person, all[i].state, all[j].state) {
 				case Yield:
-					if !all[j].state.Outbids(all[i].state) || all[j].state.Term.Compare(all[i].state.Term) <= 0 {
+					above := all[j].state.Term.Compare(all[i].state.Term) > 0 || !all[j].state.Leads(all[i].me.Person)
+					if !all[j].state.Outbids(all[i].state) || !above {
 						t.Fatal("yields to who is not above")
 					}
 					all = slices.Delete(all, i, i+1)
