@@ -158,6 +158,7 @@ func (n *Node) start() error {
 			n.serve(s, func(s network.Stream) func() { serve(s); return nil })
 		})
 	}
+	n.wg.Go(func() { runForget(n.ctx, n.host) })
 	if n.o.Hidden {
 		return nil
 	}
