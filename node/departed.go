@@ -2,17 +2,21 @@ package node
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
 // What is left of a peer once it has gone. A relay meets more people in a month than it could remember: of each, libp2p and
-// gossipsub would keep some kilobytes for a quarter of an hour, and some hundred bytes for ever. What peers are judged by is
+// gossipsub would keep some kilobytes for a quarter of an hour, and most of them for ever. What peers are judged by is
 // kept, where something is held against them; see scoring.
 
 // addrsKept is how long libp2p knows the addresses of a peer that has gone: long enough to dial it again when a connection
@@ -22,6 +26,60 @@ const addrsKept = 3 * time.Minute
 
 // libp2p keeps them for 15 minutes, and has no option for it.
 func init() { peerstore.RecentlyConnectedAddrTTL = addrsKept }
+
+// forgetEvery is how often expired addresses are looked for.
+const forgetEvery = time.Minute
+
+// forgetExpired drops the addresses that have expired. libp2p's own memory drops only those that it knew before the peer was
+// connected: of one that came to us none, and its signed record with them (as of v0.51: an address that a connection held is
+// not put back among those that wait for their end). Whoever learns where a peer is just now may lose that again: one dial
+// fails, as others do.
+func forgetExpired(h host.Host) {
+	known := h.Peerstore()
+	for _, p := range known.PeersWithAddrs() {
+		if h.Network().Connectedness(p) != network.Connected && len(known.Addrs(p)) == 0 {
+			known.ClearAddrs(p)
+		}
+	}
+}
+
+// runForget calls forgetExpired until ctx ends.
+func runForget(ctx context.Context, h host.Host) {
+	t := time.NewTicker(forgetEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			forgetExpired(h)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A gossipHost is the host as gossipsub sees it. Gossipsub has a memory of its own for the signed records of peers, to pass
+// them on when it prunes somebody, which ours never does; it forgets as little as libp2p's, and cannot be reached.
+type gossipHost struct{ host.Host }
+
+// EventBus tells nothing of records.
+func (h gossipHost) EventBus() event.Bus { return recordless{h.Host.EventBus()} }
+
+type recordless struct{ event.Bus }
+
+// Subscribe leaves out the event that brings a record where connections are asked for as well, which that memory does. What
+// asks for the event without those looks for new peers.
+func (b recordless) Subscribe(to any, opts ...event.SubscriptionOpt) (event.Subscription, error) {
+	types, _ := to.([]any)
+	if slices.ContainsFunc(types, isA[*event.EvtPeerConnectednessChanged]) {
+		to = slices.DeleteFunc(slices.Clone(types), isA[*event.EvtPeerIdentificationCompleted])
+	}
+	return b.Bus.Subscribe(to, opts...)
+}
+
+func isA[T any](v any) bool {
+	_, is := v.(T)
+	return is
+}
 
 // departures unprotects the connections of peers that have gone. Gossipsub protects those of its mesh, unprotects them when it
 // prunes a peer, and forgets to when the peer goes by itself.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
+	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -40,6 +41,27 @@ func (c *noting) AfterFunc(func()) (stop func() bool) {
 	}
 }
 
+// A spyHost notes what is subscribed to on its bus.
+type spyHost struct {
+	host.Host
+	bus *spyBus
+}
+
+func (h spyHost) EventBus() event.Bus { return h.bus }
+
+type spyBus struct {
+	event.Bus
+	mu sync.Mutex // guards the field below
+	to [][]any
+}
+
+func (b *spyBus) Subscribe(to any, opts ...event.SubscriptionOpt) (event.Subscription, error) {
+	b.mu.Lock()
+	b.to = append(b.to, to.([]any))
+	b.mu.Unlock()
+	return b.Bus.Subscribe(to, opts...)
+}
+
 // Peers come, gossip and go, dozens of them: of none is anything kept that a relay would have of thousands, but for a while
 // where it was. Of one that sent what was forged it is known that it did.
 func TestNothingIsKeptOfPeersThatLeft(t *testing.T) {
@@ -60,7 +82,8 @@ func TestNothingIsKeptOfPeersThatLeft(t *testing.T) {
 		go func() { g.Run(ctx); close(ran) }()
 		return g, func() { <-ran }
 	}
-	g, ended := start(parent, relay, forged, pubsub.WithPeerScoreInspect(func(of map[peer.ID]float64) {
+	spy := spyHost{relay, &spyBus{Bus: relay.EventBus()}}
+	g, ended := start(parent, spy, forged, pubsub.WithPeerScoreInspect(func(of map[peer.ID]float64) {
 		select {
 		case <-scores:
 		default:
@@ -134,9 +157,27 @@ func TestNothingIsKeptOfPeersThatLeft(t *testing.T) {
 		if len(relay.Peerstore().Addrs(id)) == 0 {
 			t.Error("it is forgotten at once where a peer was")
 		}
-		relay.Peerstore().UpdateAddrs(id, addrsKept, 0) // those that are kept for so long end now
+		relay.Peerstore().UpdateAddrs(id, addrsKept, 1) // those that are kept for so long end now
 		if left := relay.Peerstore().Addrs(id); len(left) != 0 {
 			t.Errorf("%v are known for longer than %v", left, addrsKept)
+		}
+	}
+	stays := loopHost(t, 100, "/ip4/127.0.0.1/udp/0/quic-v1")
+	meet(t, stays, relay)
+	forgetExpired(relay)
+	for _, id := range relay.Peerstore().PeersWithAddrs() {
+		if id != relay.ID() && id != stays.ID() {
+			t.Errorf("there is a place for addresses of %v, who left", id)
+		}
+	}
+	until("what gossip subscribes to", func() bool {
+		spy.bus.mu.Lock()
+		defer spy.bus.mu.Unlock()
+		return len(spy.bus.to) >= 2
+	})
+	for _, to := range spy.bus.to {
+		if slices.ContainsFunc(to, isA[*event.EvtPeerConnectednessChanged]) && len(to) > 1 {
+			t.Errorf("gossip keeps the records of peers: it asks for %v", to)
 		}
 	}
 	if addrsKept == peerstore.TempAddrTTL {

@@ -42,7 +42,7 @@ type gossip struct {
 // becomes of the message. More options are a test's.
 func newGossip(ctx context.Context, h host.Host, counts *counters, take, takeOffer func(from peer.ID, raw []byte) error, more ...pubsub.Option) (*gossip, error) {
 	score, thresholds := scoring()
-	ps, err := pubsub.NewGossipSub(childless{ctx}, h, append([]pubsub.Option{
+	ps, err := pubsub.NewGossipSub(childless{ctx}, gossipHost{h}, append([]pubsub.Option{
 		// Off, a message published before the mesh has formed is never delivered at all.
 		pubsub.WithFloodPublish(true),
 		// Announcements are signed by their host; a second signature by whoever publishes adds bytes and no trust.

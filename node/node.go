@@ -167,6 +167,7 @@ func (n *Node) start() error {
 		})
 	}
 	n.wg.Go(n.tendShares)
+	n.wg.Go(func() { runForget(n.ctx, n.host) })
 	if n.o.Hidden {
 		return nil
 	}

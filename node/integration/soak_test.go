@@ -80,8 +80,9 @@ func TestNothingGrows(t *testing.T) {
 			if err != nil {
 				t.Fatalf("round %d: listener %d: %v", round, i, err)
 			}
-			awaitNode(t, n, "a place in the room", func() bool { return r.Phase() == node.Live }) // a busy machine takes its time
-			if i%2 == 1 {                                                                         // out, and in again
+			// A busy machine takes its time.
+			awaitNode(t, n, "a place in the room", func() bool { return r.Phase() == node.Live })
+			if i%2 == 1 { // out, and in again
 				if err := r.Do(t.Context(), node.Action{Kind: "leave"}); err != nil {
 					t.Fatalf("round %d: %v", round, err)
 				}

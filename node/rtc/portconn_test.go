@@ -1,12 +1,16 @@
 package rtc
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/pion/rtp"
+
 	"salon/node/udp"
+	"salon/relay"
 )
 
 // A socket rests between two reads while many play, and only then; what clients say of how they hear us goes no further,
@@ -85,5 +89,21 @@ func TestPortRests(t *testing.T) {
 			socket.Close()
 			<-read
 		})
+	}
+}
+
+// Who publishes by a port is heard though many play by it.
+func TestPublishByPort(t *testing.T) {
+	s := onPort(t, Options{})
+	p, session := dial(t, s, Publish, nil)
+	s.endpoint.opts.Port.playing.Add(restFrom)
+	defer s.endpoint.opts.Port.playing.Add(-restFrom)
+	go func() {
+		// An error would show as a missing frame.
+		_ = p.track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2}, Payload: opusOf(7)})
+	}()
+	var packet relay.Packet
+	if err := session.Receive(&packet); err != nil || !bytes.Equal(packet.Frames[0].Sealed, opusOf(7)) {
+		t.Fatalf("%+v, %v", packet, err)
 	}
 }
