@@ -103,15 +103,16 @@ test-pure:
 	@CGO_ENABLED=0 $(GO) build $(PURE)
 	@CGO_ENABLED=0 $(GO) test -timeout=$(TIMEOUT) $(PURE)
 
+# vet=off: check-vet has looked at everything, and more closely.
 test-calm:
 	@echo '== tests that need no quiet, race detector on'
-	$(GO) test -race -count=1 -p=3 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $(CALM)
+	$(GO) test -race -vet=off -count=1 -p=3 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $(CALM)
 
 # Tests with real sound measure gaps and delays: one package at a time, and no compiler beside them. -count=1: a cached result
 # says nothing about those.
 test-race:
 	@echo '== all other tests, race detector on'
 	@$(GO) build -race ./...
-	$(GO) test -race -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CALM))")
+	$(GO) test -race -vet=off -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CALM))")
 	@echo '== a full room, race detector off'
 	$(GO) test -count=1 -run='^TestFullRoom$$' ./node
