@@ -14,8 +14,9 @@ TIMEOUT  ?= 20m# for the tests of one package
 PARALLEL ?= 3# tests of one package that may run at once, of those that mostly wait
 BENCH    ?= bin/bench -salon bin/salon# BENCH='bin/bench -only delay,join'; single functions: go test -bench
 
-# Packages whose tests compute and hear no sound: two at a time.
-CALM = ./cmd/salon ./ledger/... ./node/heard ./node/market/... ./node/sim ./relay ./room/...
+# Packages whose tests hear no sound and measure no time: some compute and some wait, three at a time.
+CALM = ./cmd/salon ./ledger/... ./node/client ./node/heard ./node/load ./node/market/... ./node/media ./node/metrics ./node/rtc \
+	./node/sim ./node/udp ./node/web/... ./relay ./room/...
 
 # What a node builds on without a C compiler: all that is below node, but the one cgo package.
 PURE = $$($(GO) list ./ledger/... ./room/... ./relay/... | grep -v '/room/opus$$')
@@ -102,16 +103,16 @@ test-pure:
 	@CGO_ENABLED=0 $(GO) build $(PURE)
 	@CGO_ENABLED=0 $(GO) test -timeout=$(TIMEOUT) $(PURE)
 
-# Tests that compute, and hear no sound.
+# vet=off: check-vet has looked at everything, and more closely.
 test-calm:
 	@echo '== tests that need no quiet, race detector on'
-	$(GO) test -race -count=1 -p=2 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $(CALM)
+	$(GO) test -race -vet=off -count=1 -p=3 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $(CALM)
 
 # Tests with real sound measure gaps and delays: one package at a time, and no compiler beside them. -count=1: a cached result
 # says nothing about those.
 test-race:
 	@echo '== all other tests, race detector on'
 	@$(GO) build -race ./...
-	$(GO) test -race -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CALM))")
+	$(GO) test -race -vet=off -count=1 -p=1 -parallel=$(PARALLEL) -timeout=$(TIMEOUT) $$($(GO) list ./... | grep -vxF "$$($(GO) list $(CALM))")
 	@echo '== a full room, race detector off'
 	$(GO) test -count=1 -run='^TestFullRoom$$' ./node

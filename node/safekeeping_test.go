@@ -18,6 +18,7 @@ const passphrase = "correct horse battery staple"
 
 // Keys, name and ledger come back on another computer, as the same device, in the next epoch.
 func TestSafe(t *testing.T) {
+	t.Parallel()
 	h := homeWithLedger(t, 3)
 	if _, err := h.SetName("Ana"); err != nil {
 		t.Fatal(err)
@@ -107,6 +108,7 @@ func TestSafeOfVersion1(t *testing.T) {
 // Whatever byte of a safe is changed or missing, it does not open, and says that it is damaged and not that the
 // passphrase is wrong.
 func TestDamagedSafe(t *testing.T) {
+	t.Parallel()
 	h := openHome(t, t.TempDir(), noon)
 	defer h.Close()
 	path := filepath.Join(t.TempDir(), "safe")
@@ -150,6 +152,7 @@ func flipped(b []byte, at int) []byte {
 
 // Chunks are told apart: a content that ends where one does, and chunks that are left out or moved.
 func TestSafeOfSeveralChunks(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{0, 1, safeChunk - 1, safeChunk, safeChunk + 1, 2 * safeChunk} {
 		content := bytes.Repeat([]byte{7}, size)
 		raw, err := sealSafe(content, passphrase)

@@ -20,7 +20,6 @@ var listening = []string{
 	"TestBackFromOffline",
 	"TestConcert",
 	"TestConversation",
-	"TestFirstMinute",
 	"TestFirstPaint",
 	"TestGuestWithOnlyABrowser",
 	"TestHearItWork",
@@ -29,7 +28,6 @@ var listening = []string{
 	"TestOfflineConversation",
 	"TestOfflineSoundCheck",
 	"TestSoundCheck",
-	"TestSpeakersNetworkChanges",
 }
 
 // long are those of the others that take longest: they begin first, so that none is left when the rest are through.
