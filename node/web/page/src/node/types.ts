@@ -105,6 +105,43 @@ export interface TicketOffer {
   starts: number; // unix ms, as are the next two
   ends: number;
   refund_to: number; // 0: no money back
+  shares: Split[] | null; // of the price; the rest is the host's
+}
+
+/** Somebody's part of each price. */
+export interface Split {
+  to: string; // co-host, relays, charity or fund
+  key?: string;
+  name?: string;
+  basis_points: number;
+}
+
+/** What others are owed of what is sold here, and what is earned of what others sell. */
+export interface Shares {
+  owed: OwedShare[] | null;
+  earned: EarnedShare[] | null;
+}
+
+export interface OwedShare extends Named {
+  waits: { to: string; money: string }[] | null; // for the next payout
+  going: string;
+  paid: string;
+  left: string;
+  least: string;
+}
+
+export interface EarnedShare {
+  from: Named;
+  to: string;
+  total: string;
+  owed: string; // of it, still to come
+}
+
+/** Somebody's word that they have paid what they owed. */
+export interface Claim {
+  claim: string;
+  money: string;
+  means: string;
 }
 
 export interface Bought {
@@ -186,6 +223,7 @@ export interface OfferSales {
 export interface Share {
   to: string;
   key?: string;
+  name?: string;
   basis_points: number;
   money: string;
 }
@@ -224,6 +262,7 @@ export interface Charter {
   price?: string; // of a ticket, as are the next two
   seats?: number;
   iou_limit?: string; // that a buyer may owe in all
+  shares?: Split[]; // left out: the usual ones
 }
 
 export interface Me extends Named {

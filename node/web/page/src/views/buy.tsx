@@ -9,6 +9,7 @@ import { holds, loadTickets } from "../tickets";
 import { dateAndTime, t } from "../words";
 import { money } from "../words/money";
 import { useJoin } from "./join";
+import { splitWords } from "./sharing";
 
 /** What one needs to know of a room to buy a ticket to it. */
 export interface ForSale {
@@ -202,6 +203,11 @@ function Terms({ offer, seller }: { offer: TicketOffer; seller: Named }) {
       <Fact name={t.buy.seller}>
         <Avatar person={offer.payee} name={host ? seller.name : ""} /> <bdi>{host ? seller.name : offer.payee.slice(0, 6)}</bdi>
       </Fact>
+      {(offer.shares ?? []).length > 0 && (
+        <Fact name={t.buy.goesTo}>
+          <span data-test="buy-split">{splitWords(offer.shares ?? [], seller.name)}</span>
+        </Fact>
+      )}
       <Fact name={t.buy.refund}>{offer.refund_to > Date.now() ? t.buy.refundUntil(dateAndTime(offer.refund_to)) : t.buy.refundNot(seller.name)}</Fact>
       <Fact name={t.buy.good}>{t.buy.goodUntil(dateAndTime(offer.ends))}</Fact>
       <Fact name={t.buy.way}>{t.buy.ways.iou}</Fact>

@@ -13,6 +13,7 @@ import { dateAndTime, t } from "../words";
 import { money, parseMoney, sum } from "../words/money";
 import { saveCSV, saveJSON } from "./export";
 import { Income } from "./income";
+import { SharesPart } from "./shares";
 import { useJoin } from "./join";
 import { Top } from "./top";
 import { Verified } from "./verified";
@@ -84,6 +85,7 @@ export function WalletPage() {
             {pending.length > 0 && <PendingPart list={pending} />}
             <Tickets list={list} />
             <Balances balances={ledger.balances ?? []} names={names} />
+            <SharesPart />
             <Income entries={entries} />
             <Receipts entries={entries} names={names} />
             <Export entries={entries} ledger={ledger} />
