@@ -206,6 +206,7 @@ type Revocations struct {
 	By    Key    `cbor:"4,keyasint"`
 	Gens  []byte `cbor:"5,keyasint"`           // see revocations.go
 	Void  []byte `cbor:"6,keyasint,omitempty"` // classes that are cancelled, ascending
+	Back  []byte `cbor:"7,keyasint,omitempty"` // serials that sellers gave back, see revocations.go
 }
 
 // A Listing is how an offer is shown to who has none of its books: the array [certificate of the host's device, entry of the
@@ -512,7 +513,9 @@ type allotState struct {
 	Offer    ID
 	Seller   Key
 	Payee    Key
-	From, To uint32 // To is where the seller returned the rest from, if it did
+	From, To uint32   // To is where the seller returned the rest from, if it did
+	End      uint32   // the first serial after, as it was allotted
+	Free     []uint32 // below To, that the seller returned besides; ascending
 }
 
 type quoteState struct {

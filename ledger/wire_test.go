@@ -76,8 +76,8 @@ var vectors = []struct {
 		"a9 01 #01 02 #02 03 #03 04 41 04 05 $05 06 82 1903e8 63455552 07 #07 08 #08 09 1903e8"},
 	{&Shown{Banner: []byte{1}, Card: []byte{2}, Note: []byte{3}, Place: []byte{4}}, "84 41 01 41 02 41 03 41 04"},
 	{&Place{Cert: []byte{1}, Entry: []byte{2}}, "82 41 01 41 02"},
-	{&Revocations{Room: fill16[Room](1), Epoch: 2, Time: 3, By: fill32[Key](4), Gens: []byte{0, 5, 2}, Void: []byte{6}},
-		"a6 01 $01 02 02 03 03 04 #04 05 43 000502 06 41 06"},
+	{&Revocations{Room: fill16[Room](1), Epoch: 2, Time: 3, By: fill32[Key](4), Gens: []byte{0, 5, 2}, Void: []byte{6}, Back: []byte{0, 7, 3}},
+		"a7 01 $01 02 02 03 03 04 #04 05 43 000502 06 41 06 07 43 000703"},
 
 	{&Opened{Cert: []byte{1}, Epoch: 2, Before: fill32[ID](3), Last: []byte{4}}, "a4 01 41 01 02 02 03 #03 04 41 04"},
 	{&RailKey{Rail: "iou", Address: "car", From: 3, To: 4}, "a4 01 63696f75 02 63636172 03 03 04 04"},

@@ -22,6 +22,7 @@ type shop struct {
 	market  atomic.Pointer[market.Market] // nil until the ledger is open: who holds a room's lock does not wait for that
 	sellers *sellerBook
 	asked   atomic.Bool // a stream is being read that may want this node to sell
+	rails   railSet
 
 	mu    sync.Mutex // guards the fields below; held while the ledger opens
 	store *ledger.Store
@@ -40,7 +41,7 @@ func (n *Node) Market() (*market.Market, error) {
 		n.shop.err = ledgerError(err)
 		return nil, n.shop.err
 	}
-	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.rails(store),
+	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.openRails(store),
 		Credit: n.credit(store), Vouched: n.vouched, Via: n.dialOnStage, Tipped: n.tipped, Place: n.home.charity})
 	if err != nil {
 		n.o.Log.Error("wishes are lost", "err", err)

@@ -30,32 +30,46 @@ type RailView struct {
 	Pays       bool   `json:"pays"`
 	MaxPayment string `json:"max_payment,omitempty"` // that salon may spend, fees of others included
 	MaxDay     string `json:"max_day,omitempty"`
+	Error      string `json:"error,omitempty"` // why it is not used; the others are
 }
 
-// Rails lists the ways of paying of a home, also while a node runs there.
-func Rails(home string) ([]RailView, error) {
-	views := []RailView{}
-	c, err := readLnd(home)
-	switch {
-	case err == nil:
-		v := RailView{Name: lnd.Name, Address: c.REST, Currency: string(ledger.Bitcoin), Receives: true, Pays: c.Pays}
+// railFiles reads each way of paying that a home can have, in the order in which they are shown and opened.
+var railFiles = []struct {
+	name string
+	view func(home string) (RailView, error)
+}{
+	{lnd.Name, func(home string) (RailView, error) {
+		c, err := readLnd(home)
+		v := RailView{Address: c.REST, Currency: string(ledger.Bitcoin), Receives: true, Pays: c.Pays}
 		if c.Pays {
 			v.MaxPayment, v.MaxDay = c.MaxPayment.String(), c.MaxDay.String()
 		}
-		views = append(views, v)
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
-	}
-	switch address, err := readAddress(home); {
-	case err == nil:
-		views = append(views, RailView{Name: lnaddress.Name, Address: address, Currency: string(ledger.Bitcoin), Receives: true})
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
-	}
-	return views, nil
+		return v, err
+	}},
+	{lnaddress.Name, func(home string) (RailView, error) {
+		address, err := readAddress(home)
+		return RailView{Address: address, Currency: string(ledger.Bitcoin), Receives: true}, err
+	}},
 }
 
-// AddLnd asks an lnd whether it can be used so, and stores where it is. The node of that home uses it from its next start on.
+// Rails lists the ways of paying of a home, also while a node runs there. One whose file is damaged is in the list, with what is wrong.
+func Rails(home string) []RailView {
+	views := []RailView{}
+	for _, f := range railFiles {
+		v, err := f.view(home)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			v = RailView{Error: err.Error()}
+		}
+		v.Name = f.name
+		views = append(views, v)
+	}
+	return views
+}
+
+// AddLnd asks an lnd whether it can be used so, and stores where it is. A node that runs on that home takes it up when its own AddLnd is called.
 func AddLnd(ctx context.Context, home string, c lnd.Config) error {
 	if err := lnd.Try(ctx, c); err != nil {
 		return err
@@ -88,12 +102,14 @@ func writeRail(home, name string, config any) error {
 
 // RemoveRail forgets a way of paying. What was spent by it is kept, for the limits of a day outlast that.
 func RemoveRail(home, name string) error {
-	if name != lnd.Name && name != lnaddress.Name {
-		return fmt.Errorf("there is no way of paying by the name of %q", name)
+	err := os.ErrNotExist
+	for _, f := range railFiles {
+		if f.name == name {
+			err = os.Remove(railPath(home, name))
+		}
 	}
-	err := os.Remove(railPath(home, name))
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s is not set up here", name)
+		return &UserError{Code: "no_such_rail", Text: fmt.Sprintf("%s is not set up here.", name)}
 	}
 	return err
 }
@@ -145,41 +161,6 @@ func (f homeFile) Write(b []byte) error  { return writeFile(string(f), b) }
 
 // memory is what a rail of this home remembers.
 func (h *Home) memory(name string) homeFile { return homeFile(filepath.Join(h.Dir, railsFolder, name)) }
-
-// rails opens the ways of paying of this home. One that cannot be used keeps nobody from the others.
-func (n *Node) rails(store *ledger.Store) map[string]market.Rail {
-	rails := map[string]market.Rail{}
-	open := func(name string, how func() (market.Rail, error)) {
-		switch rail, err := how(); {
-		case err == nil:
-			rails[name] = rail
-		case !errors.Is(err, os.ErrNotExist):
-			n.o.Log.Error("rail not opened", "rail", name, "err", err)
-			n.notice(name + " cannot be used for payments: " + err.Error() + ".")
-		}
-	}
-	open(lnd.Name, func() (market.Rail, error) {
-		c, err := readLnd(n.home.Dir)
-		if err != nil {
-			return market.Rail{}, err
-		}
-		return lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: n.home.memory("lnd-spent.json"), Log: n.o.Log})
-	})
-	open(lnaddress.Name, func() (market.Rail, error) {
-		rail := market.Rail{Payer: lnd.Plain(rails[lnd.Name]), Cur: ledger.Bitcoin}
-		address, err := readAddress(n.home.Dir)
-		if errors.Is(err, os.ErrNotExist) && rail.Payer != nil {
-			return rail, nil
-		}
-		if err != nil {
-			return rail, err
-		}
-		payee, err := lnaddress.New(lnaddress.Options{Address: address, Store: store, Kept: n.home.memory("lnaddress-invoices.json")})
-		rail.Payee = payee
-		return rail, err
-	})
-	return rails
-}
 
 // signAddress puts into the ledger where this person is paid by Lightning.
 func (n *Node) signAddress(m *market.Market, now time.Time) error {

@@ -21,8 +21,8 @@ func TestRails(t *testing.T) {
 	at := net.New(t)
 	dir := t.TempDir()
 	c := lnd.Config{REST: at.URL(), Cert: at.Cert(), Macaroon: lndtest.InvoiceOnly}
-	if list, err := Rails(dir); err != nil || len(list) != 0 {
-		t.Errorf("%+v, %v", list, err)
+	if list := Rails(dir); len(list) != 0 {
+		t.Errorf("%+v", list)
 	}
 	more := c
 	more.Pays, more.MaxPayment, more.MaxDay = true, sat(10), sat(20)
@@ -34,15 +34,15 @@ func TestRails(t *testing.T) {
 		t.Error("lnd does not work, and is added")
 	}
 	at.Refuse("")
-	if list, err := Rails(dir); err != nil || len(list) != 0 {
-		t.Errorf("refused, and there: %+v, %v", list, err)
+	if list := Rails(dir); len(list) != 0 {
+		t.Errorf("refused, and there: %+v", list)
 	}
 	if err := AddLnd(t.Context(), dir, c); err != nil {
 		t.Fatal(err)
 	}
-	list, err := Rails(dir)
-	if err != nil || len(list) != 1 || list[0] != (RailView{Name: "lnd", Address: at.URL(), Currency: "BTC", Receives: true}) {
-		t.Errorf("%+v, %v", list, err)
+	list := Rails(dir)
+	if len(list) != 1 || list[0] != (RailView{Name: "lnd", Address: at.URL(), Currency: "BTC", Receives: true}) {
+		t.Errorf("%+v", list)
 	}
 	if b, err := json.Marshal(list); err != nil || strings.Contains(string(b), lndtest.InvoiceOnly) {
 		t.Errorf("%s, %v", b, err)
@@ -55,8 +55,8 @@ func TestRails(t *testing.T) {
 			if err := os.Chmod(railPath(dir, "lnd"), mode); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Rails(dir); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-				t.Errorf("mode %o: %v", mode, err)
+			if list := Rails(dir); len(list) != 1 || !strings.Contains(list[0].Error, "chmod 600") {
+				t.Errorf("mode %o: %+v", mode, list)
 			}
 		}
 	}
@@ -76,8 +76,8 @@ func TestLightningAddress(t *testing.T) {
 			t.Errorf("%s is stored", bad)
 		}
 	}
-	if list, err := Rails(dir); err != nil || len(list) != 0 {
-		t.Errorf("%+v, %v", list, err)
+	if list := Rails(dir); len(list) != 0 {
+		t.Errorf("%+v", list)
 	}
 	if err := writeRail(dir, "lnaddress", addressConfig{"ana@127.0.0.1:1"}); err != nil {
 		t.Fatal(err)
@@ -134,5 +134,92 @@ func TestTicketsByLightning(t *testing.T) {
 	_, err = bo.BuyTickets(t.Context(), link, 2, sat(5000), "lnd")
 	if u := Explain(err); err == nil || u.Code != "spending_limit" {
 		t.Errorf("beyond the limit: %v", err)
+	}
+}
+
+// A rail that is added while the node runs is there at once, and one that is removed is not; a damaged file of one keeps nobody from
+// the others; and new limits do not make what was spent undone.
+func TestRailsWhileRunning(t *testing.T) {
+	net := &lndtest.Network{}
+	alice, bob := net.New(t), net.New(t)
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	rm, err := ana.StartRoom(Start{Title: "Evening", Access: room.ByTicket, Sale: Sale{Price: sat(2500), Seats: 50}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := rm.View().Link
+	ways := func() []string {
+		t.Helper()
+		offers, err := bo.OnSale(t.Context(), link)
+		if err != nil || len(offers) != 1 {
+			t.Fatalf("%+v, %v", offers, err)
+		}
+		return offers[0].Rails
+	}
+	if got := ways(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	if err := ana.AddLnd(t.Context(), lnd.Config{REST: alice.URL(), Cert: alice.Cert(), Macaroon: lndtest.InvoiceOnly}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ways(); len(got) != 1 || got[0] != "lnd" {
+		t.Errorf("added: %v", got)
+	}
+	if _, err := bo.Purse(t.Context(), "lnd"); Explain(err).Code != "no_such_rail" {
+		t.Errorf("the purse of nothing: %v", err)
+	}
+	pays := lnd.Config{REST: bob.URL(), Cert: bob.Cert(), Macaroon: lndtest.Admin, Pays: true, MaxPayment: sat(9000), MaxDay: sat(9000)}
+	if err := bo.AddLnd(t.Context(), pays); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bo.BuyTickets(t.Context(), link, 2, sat(5000), "lnd"); err != nil {
+		t.Fatal(err)
+	}
+	// 5,000 sat and 50 that others may take for passing it on.
+	if p, err := bo.Purse(t.Context(), "lnd"); err != nil || p != (PurseView{Rail: "lnd", Balance: "1000000 sat", MaxPayment: "9000 sat", MaxDay: "9000 sat", Spent: "5050 sat"}) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if err := bo.LimitRail("lnd", sat(5050), sat(7000)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bo.BuyTickets(t.Context(), link, 2, sat(5000), "lnd"); Explain(err).Code != "spending_limit" {
+		t.Errorf("beyond the new limit: %v", err)
+	}
+	for name, err := range map[string]error{
+		"more at once than in a day":  bo.LimitRail("lnd", sat(3), sat(2)),
+		"limits of what does not pay": ana.LimitRail("lnd", sat(3), sat(3)),
+		"limits of nothing":           bo.LimitRail("../lnd", sat(3), sat(3)),
+		"nothing to remove":           bo.RemoveRail("../settings"),
+		"no address":                  bo.AddAddress(t.Context(), "ana"),
+		"no lnd":                      bo.AddLnd(t.Context(), lnd.Config{REST: "https://127.0.0.1:1", Cert: bob.Cert(), Macaroon: lndtest.Admin}),
+	} {
+		if code := Explain(err).Code; err == nil || code != "bad_rail" && code != "no_such_rail" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && strings.Contains(err.Error(), lndtest.Admin) {
+			t.Errorf("%s: the macaroon is in the error", name)
+		}
+	}
+
+	// A damaged file beside it.
+	if err := os.WriteFile(railPath(ana.home.Dir, "lnaddress"), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := ana.AddLnd(t.Context(), lnd.Config{REST: alice.URL(), Cert: alice.Cert(), Macaroon: lndtest.InvoiceOnly}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ways(); len(got) != 1 || got[0] != "lnd" {
+		t.Errorf("beside a damaged one: %v", got)
+	}
+	if list := ana.Rails(); len(list) != 2 || list[0].Error != "" || list[1].Name != "lnaddress" || list[1].Error == "" {
+		t.Errorf("%+v", list)
+	}
+	for _, name := range []string{"lnaddress", "lnd"} {
+		if err := ana.RemoveRail(name); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := ways(); len(got) != 0 || len(ana.Rails()) != 0 {
+		t.Errorf("removed: %v, %+v", got, ana.Rails())
 	}
 }

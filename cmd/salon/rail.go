@@ -1,10 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"text/tabwriter"
 
@@ -25,7 +26,7 @@ func railCommand(f *flags, asJSON *bool) *cobra.Command {
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // Args always refuses
 	}
-	cmd.AddCommand(railAddCommand(f, asJSON), railListCommand(f, asJSON), railRemoveCommand(f))
+	cmd.AddCommand(railAddCommand(f, asJSON), railListCommand(f, asJSON), railLimitsCommand(f, asJSON), railRemoveCommand(f))
 	return cmd
 }
 
@@ -48,10 +49,9 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 				if err := lnaddress.Check(address); err != nil {
 					return usagef("--address: %w", err)
 				}
-				if err := node.AddAddress(cmd.Context(), f.homeDir(), address); err != nil {
-					return err
-				}
-				return f.printRails(cmd, *asJSON)
+				return f.railed(cmd, *asJSON, http.MethodPut, lnaddress.Name, map[string]string{"address": address}, func() error {
+					return node.AddAddress(cmd.Context(), f.homeDir(), address)
+				})
 			case args[0] != lnd.Name:
 				return usagef("salon knows no way of paying by the name of %q: it is lnd or lnaddress", args[0])
 			}
@@ -80,10 +80,11 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 			if err := c.Check(); err != nil {
 				return usagef("%w", err)
 			}
-			if err := node.AddLnd(cmd.Context(), f.homeDir(), c); err != nil {
-				return err
+			in := map[string]string{"rest": c.REST, "macaroon": string(c.Macaroon), "cert": c.Cert}
+			if pay {
+				in["max_payment"], in["max_day"] = c.MaxPayment.String(), c.MaxDay.String()
 			}
-			return f.printRails(cmd, *asJSON)
+			return f.railed(cmd, *asJSON, http.MethodPut, lnd.Name, in, func() error { return node.AddLnd(cmd.Context(), f.homeDir(), c) })
 		},
 	}
 	fl := cmd.Flags()
@@ -109,19 +110,51 @@ func railRemoveCommand(f *flags) *cobra.Command {
 		Use: "remove lnd|lnaddress", Short: "Forget a Lightning node and its macaroon, or an address", Args: oneArg("rail: lnd or lnaddress"),
 		ValidArgs: []string{lnd.Name, lnaddress.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := node.RemoveRail(f.homeDir(), args[0]); err != nil {
-				return err
-			}
-			return f.printRails(cmd, false)
+			return f.railed(cmd, false, http.MethodDelete, url.PathEscape(args[0]), nil, func() error { return node.RemoveRail(f.homeDir(), args[0]) })
 		},
 	}
 }
 
-func (f *flags) printRails(cmd *cobra.Command, asJSON bool) error {
-	rails, err := node.Rails(f.homeDir())
+func railLimitsCommand(f *flags, asJSON *bool) *cobra.Command {
+	var maxPayment, maxDay string
+	cmd := &cobra.Command{
+		Use: "limits lnd", Short: "Say how much salon may spend", Args: oneArg("rail: lnd"), ValidArgs: []string{lnd.Name},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			payment, err := ledger.ParseMoney(maxPayment)
+			if err != nil {
+				return usagef("--max-payment: %w", err)
+			}
+			day, err := ledger.ParseMoney(maxDay)
+			if err != nil {
+				return usagef("--max-day: %w", err)
+			}
+			in := map[string]string{"max_payment": payment.String(), "max_day": day.String()}
+			return f.railed(cmd, *asJSON, http.MethodPut, url.PathEscape(args[0])+"/limits", in, func() error {
+				return node.LimitRail(f.homeDir(), args[0], payment, day)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&maxPayment, "max-payment", "50000 sat", "the most to spend in one payment, fees of others included")
+	cmd.Flags().StringVar(&maxDay, "max-day", "200000 sat", "the most to spend within 24 hours")
+	return cmd
+}
+
+// railed changes the ways of paying: by the node that runs, which takes it up at once, or in the files of the home.
+func (f *flags) railed(cmd *cobra.Command, asJSON bool, method, path string, in any, here func() error) error {
+	c, err := client.Running(cmd.Context(), f.homeDir())
+	if err != nil {
+		err = here()
+	} else {
+		err = c.Call(cmd.Context(), method, "/api/v1/rails/"+path, in, nil)
+	}
 	if err != nil {
 		return err
 	}
+	return f.printRails(cmd, asJSON)
+}
+
+func (f *flags) printRails(cmd *cobra.Command, asJSON bool) error {
+	rails := node.Rails(f.homeDir())
 	out := cmd.OutOrStdout()
 	if asJSON {
 		return json.NewEncoder(out).Encode(rails)
@@ -136,20 +169,14 @@ func (f *flags) printRails(cmd *cobra.Command, asJSON bool) error {
 			if r.Pays {
 				limit = fmt.Sprintf("%s at once, %s a day", r.MaxPayment, r.MaxDay)
 			}
+			if r.Error != "" {
+				limit = "not used: " + r.Error
+			}
 			fmt.Fprintf(tab, "%s\t%s\t%s\t%s\n", r.Name, r.Address, r.Currency, limit)
 		}
 		if err := tab.Flush(); err != nil {
 			return err
 		}
 	}
-	if cmd.Name() != "list" && f.runs(cmd.Context()) {
-		fmt.Fprintln(out, "A salon runs on this home. It does so from its next start on.")
-	}
 	return nil
-}
-
-// runs reports whether a node runs on the home.
-func (f *flags) runs(ctx context.Context) bool {
-	_, err := client.Running(ctx, f.homeDir())
-	return err == nil
 }

@@ -176,7 +176,7 @@ var ErrUnreached = errors.New("market: the seller cannot be reached")
 // Run goes on with it. Until then another seller is asked if the first cannot sell, and who that may be the first is asked: it is
 // one order, whoever has it, and nobody is asked after a payment was begun.
 func (m *Market) Buy(ctx context.Context, w Want) (Bought, error) {
-	rail, known := m.rails[w.Rail]
+	rail, known := m.rails.get(w.Rail)
 	if !known || rail.Payer == nil {
 		return Bought{}, ErrRail
 	}
@@ -256,7 +256,7 @@ func (m *Market) order(ctx context.Context, c *conversation, w *Want, seller led
 			return ledger.Entry{}, ledger.ID{}, unreached(err)
 		}
 	}
-	if b, can := m.rails[w.Rail].Payer.(Backer); can && w.Refund == "" {
+	if b, can := m.rails.payer(w.Rail).(Backer); can && w.Refund == "" {
 		if w.Refund, err = b.Back(ctx); err != nil {
 			m.log.Warn("bought without an address for refunds", "rail", w.Rail, "err", err)
 		}
@@ -356,7 +356,7 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 	if err != nil {
 		return ledger.Entry{}, err
 	}
-	if v, can := m.rails[w.Rail].Payer.(Verifier); can {
+	if v, can := m.rails.payer(w.Rail).(Verifier); can {
 		if err := v.Check(billOf(o, orderID, q, id, buyer)); err != nil {
 			return ledger.Entry{}, err
 		}
@@ -364,7 +364,7 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 	body := &ledger.Pay{Order: orderID, Quote: id, Note: o.Note, Cert: l.Cert}
 	docs := [][]byte{rawOrder, rawQuote}
 	if w.Rail == ledger.IOURail {
-		ev, err := m.rails[w.Rail].Payer.Pay(ctx, billOf(o, orderID, q, id, buyer))
+		ev, err := m.rails.payer(w.Rail).Pay(ctx, billOf(o, orderID, q, id, buyer))
 		if err != nil {
 			return ledger.Entry{}, err
 		}
@@ -455,7 +455,7 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 
 // send moves the money, or asks where it is.
 func (m *Market) send(ctx context.Context, o ledger.Order, q ledger.Quote, body *ledger.Pay) (Event, error) {
-	rail, known := m.rails[q.Rail]
+	rail, known := m.rails.get(q.Rail)
 	if !known || rail.Payer == nil {
 		return Event{}, ErrRail
 	}
@@ -476,7 +476,7 @@ func (m *Market) send(ctx context.Context, o ledger.Order, q ledger.Quote, body 
 // cost is what the rail took on the payer's side, where the rail can tell a receipt's proof from any other bytes. A receipt
 // with another proof is not for this payment.
 func (m *Market) cost(ctx context.Context, b Bill, name string, sent Event, receipt []byte) (ledger.Amount, error) {
-	payer := m.rails[name].Payer
+	payer := m.rails.payer(name)
 	v, can := payer.(Verifier)
 	if !can {
 		return 0, nil

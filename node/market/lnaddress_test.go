@@ -13,8 +13,8 @@ import (
 
 	"salon/ledger"
 	"salon/node/market"
+	"salon/node/market/lightning"
 	"salon/node/market/lnaddress"
-	"salon/node/market/lnd"
 	"salon/node/market/lnd/lndtest"
 	"salon/node/market/railtest"
 )
@@ -79,7 +79,7 @@ func TestAddressConforms(t *testing.T) {
 		w, bob := openWallet(t, net.New(t)), net.New(t)
 		var kept, spent lndtest.File
 		return bench(t, lnaddress.Name, sat(2500), func(a, b *party) (market.Payee, market.Payer) {
-			return w.at(t, a, &kept), lnd.Plain(b.lightning(bob, &spent, true))
+			return w.at(t, a, &kept), lightning.Plain(b.lightning(bob, &spent, true))
 		})
 	})
 }
@@ -95,7 +95,7 @@ func TestBuyingAtAnAddress(t *testing.T) {
 		return map[string]market.Rail{lnaddress.Name: {Payee: w.at(t, ana, &kept), Cur: ledger.Bitcoin}}
 	}
 	bo.rails = func() map[string]market.Rail {
-		return map[string]market.Rail{lnaddress.Name: {Payer: lnd.Plain(bo.lightning(bob, &spent, true)), Cur: ledger.Bitcoin}}
+		return map[string]market.Rail{lnaddress.Name: {Payer: lightning.Plain(bo.lightning(bob, &spent, true)), Cur: ledger.Bitcoin}}
 	}
 	ana.crash()
 	bo.crash()

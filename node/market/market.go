@@ -76,7 +76,7 @@ type Options struct {
 type Market struct {
 	store  *ledger.Store
 	id     *doc.Identity
-	rails  map[string]Rail
+	rails  *rails // they have a lock of their own
 	dial   func(ctx context.Context, device ledger.Key) (Stream, error)
 	credit func(buyer ledger.Key, cur ledger.Currency) ledger.Amount
 	via    func(ctx context.Context, device ledger.Key) (Stream, error)
@@ -112,13 +112,10 @@ type Market struct {
 // New makes a market of a ledger that is open.
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
-		rails: map[string]Rail{}, serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
+		rails: newRails(o.Rails), serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
 		open: map[ledger.ID]error{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, o: o}
-	for name, r := range o.Rails {
-		m.rails[name] = r
-	}
 	iou := NewIOU(o.Store, o.Identity.Device())
-	m.rails[ledger.IOURail] = Rail{Payee: iou, Payer: iou}
+	m.rails.set(ledger.IOURail, &Rail{Payee: iou, Payer: iou})
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
 	}
@@ -139,24 +136,7 @@ const watchAgain = 10 * time.Second
 func (m *Market) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	for name, r := range m.rails {
-		if r.Payee == nil {
-			continue
-		}
-		all.Go(func() {
-			every(ctx, watchAgain, func() {
-				err := r.Payee.Watch(ctx, func(ev Event) error {
-					if ev.Ref.IsZero() { // from here on nothing is missed
-						return m.reconcile(ctx, name)
-					}
-					return m.heard(ctx, ev.Ref)
-				})
-				if err != nil && ctx.Err() == nil {
-					m.log.Warn("rail not watched", "rail", name, "err", err)
-				}
-			})
-		})
-	}
+	all.Go(func() { m.watchRails(ctx) })
 	all.Go(func() {
 		every(ctx, resumeAgain, func() {
 			if err := m.PayBack(ctx); err != nil && ctx.Err() == nil {

@@ -102,6 +102,15 @@ type Backer interface {
 	Back(ctx context.Context) (string, error)
 }
 
+// Spending is what a Payer may spend in one payment and within a day, and what it has within the last one. Fees of others count.
+type Spending struct{ Payment, Day, Spent ledger.Money }
+
+// A Purse is a Payer that says how much it may spend, and how much there is.
+type Purse interface {
+	Spending(now time.Time) (Spending, error)
+	Balance(ctx context.Context) (ledger.Money, error)
+}
+
 // A Refunder is a Payee that can send money back, once for each ref. After ErrByHand a person has to.
 type Refunder interface {
 	Refund(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (Event, error)

@@ -110,7 +110,7 @@ func (m *Market) refundable(ticket ledger.ID, t Takeback) (err error) {
 }
 
 func (m *Market) sendsBack(rail string) bool {
-	r, known := m.rails[rail]
+	r, known := m.rails.get(rail)
 	if !known || r.Payee == nil {
 		return false
 	}
@@ -147,7 +147,7 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 			}
 			money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
 			// Only what has arrived is booked: what is on its way may still come back.
-			state, err := m.refund(ctx, m.rails[p.rail].Payee, next.ref, money, o.Refund)
+			state, err := m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund)
 			if err == nil && state != Settled {
 				err = fmt.Errorf("%w: the refund is %s", ErrSeller, state)
 			}

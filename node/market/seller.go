@@ -202,7 +202,8 @@ func (m *Market) ways(l ledger.Listing) []string {
 // railsFor are the rails by which this node takes a currency.
 func (m *Market) railsFor(cur ledger.Currency) []string {
 	ways := []string{}
-	for name, r := range m.rails {
+	list, _ := m.rails.all()
+	for name, r := range list {
 		if r.takes(cur) && (name != ledger.IOURail || m.credit(ledger.Key{}, cur) > 0) {
 			ways = append(ways, name)
 		}
@@ -218,7 +219,7 @@ func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMessage, err)
 	}
-	rail, known := m.rails[q.Rail]
+	rail, known := m.rails.get(q.Rail)
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}
@@ -331,7 +332,7 @@ func (m *Market) settle(ctx context.Context, quote ledger.ID, proof []byte) (*so
 	if err != nil {
 		return nil, err
 	}
-	rail, known := m.rails[d.Quote.Rail]
+	rail, known := m.rails.get(d.Quote.Rail)
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}

@@ -270,7 +270,7 @@ func (m *Market) undo(ctx context.Context, from string, q undo) (message, error)
 	if err != nil {
 		return nil, err
 	}
-	rail, known := m.rails[d.Quote.Rail]
+	rail, known := m.rails.get(d.Quote.Rail)
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}

@@ -66,7 +66,7 @@ type Given struct {
 // Tip gives a tip. It is signed with this device's key: a debt is somebody's, and the payee knows whose. Once the payment has begun
 // it is kept, whatever happens: after ErrPending or a broken stream, Run goes on with it.
 func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
-	rail, known := m.rails[g.Rail]
+	rail, known := m.rails.get(g.Rail)
 	if !known || rail.Payer == nil {
 		return Given{}, ErrRail
 	}

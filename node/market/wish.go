@@ -69,7 +69,7 @@ func readWishes(raw []byte) ([]Wish, error) {
 
 // Wish keeps a want until it is bought, refused, dropped, or too old.
 func (m *Market) Wish(w Want, now time.Time, lasts time.Duration) (Wish, error) {
-	if rail, known := m.rails[w.Rail]; !known || rail.Payer == nil {
+	if rail, known := m.rails.get(w.Rail); !known || rail.Payer == nil {
 		return Wish{}, ErrRail
 	}
 	w.Others = w.Others[:min(len(w.Others), maxSellers)]

@@ -141,6 +141,12 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/ledger/payout", s.payOut),
 		taking(s, "POST /api/v1/ledger/payout/undo", s.notSent),
 		{"GET /api/v1/ledger/backup", nil, s.withLedger(s.backupLedger)},
+		{"GET /api/v1/rails", nil, s.rails},
+		taking(s, "PUT /api/v1/rails/lnd", s.setLnd),
+		taking(s, "PUT /api/v1/rails/lnaddress", s.setLnAddress),
+		taking(s, "PUT /api/v1/rails/{rail}/limits", s.limitRail),
+		{"GET /api/v1/rails/{rail}/purse", nil, s.purse},
+		{"DELETE /api/v1/rails/{rail}", nil, s.removeRail},
 		{"GET /api/v1/events", nil, s.hub.serve},
 		{"GET /api/v1/counts", nil, func(w http.ResponseWriter, r *http.Request) { writeJSON(w, http.StatusOK, s.counts()) }},
 	}

@@ -233,6 +233,12 @@ var allRoutes = []struct {
 	{"POST", "/api/v1/ledger/payout", `{"rail":"iou"}`, "application/json", node.PayoutView{}},
 	{"POST", "/api/v1/ledger/payout/undo", `{"payment":"abcdef"}`, "application/json", node.GoingView{}},
 	{"GET", "/api/v1/ledger/backup", "", "", nil},
+	{"GET", "/api/v1/rails", "", "", railList{}},
+	{"PUT", "/api/v1/rails/lnd", `{"rest":"https://127.0.0.1:1","macaroon":"00","cert":""}`, "application/json", railList{}},
+	{"PUT", "/api/v1/rails/lnaddress", `{"address":"ana@wallet.example"}`, "application/json", railList{}},
+	{"PUT", "/api/v1/rails/lnd/limits", `{"max_payment":"1 sat","max_day":"1 sat"}`, "application/json", railList{}},
+	{"GET", "/api/v1/rails/lnd/purse", "", "", node.PurseView{}},
+	{"DELETE", "/api/v1/rails/lnd", "", "", railList{}},
 	{"GET", "/api/v1/events", "", "", nil},
 	{"GET", "/api/v1/counts", "", "", map[string]uint64{}},
 	{"GET", "/api/", "", "", nil},
@@ -240,7 +246,7 @@ var allRoutes = []struct {
 }
 
 // inPath are what stands for the parts of a path that differ from one thing to the next.
-var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET", "{device}", stranger, "/wishes/{id}", "/wishes/ROOM")
+var inPath = strings.NewReplacer("/rooms/{id}", "/rooms/ROOM", "/records/{id}", "/records/ROOM", "/check/{id}", "/check/CHECK", "{session}", "abc", "{person}", stranger, "{entry}", "ENTRY", "{ticket}", "TICKET", "{device}", stranger, "/wishes/{id}", "/wishes/ROOM", "{rail}", "lnd")
 
 // What another site, another name of this machine, or another program sends does nothing, whichever call it is.
 func TestGuardLetsNothingForeignThrough(t *testing.T) {

@@ -5,7 +5,7 @@
 //   - An invoice is taken only if it asks for the order's price, and is for what the wallet says that the address is.
 //   - Nobody tells the payee but the payer, who shows the preimage: until the money came, none but the wallet had it.
 //
-// The payer needs a Lightning node: see lnd.Plain.
+// The payer needs a Lightning node: see lightning.Plain.
 package lnaddress
 
 import (

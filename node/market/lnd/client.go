@@ -11,8 +11,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strings"
 	"time"
+
+	"salon/node/market/lightning"
 )
 
 const (
@@ -94,19 +95,8 @@ func (r *refusal) UnmarshalJSON(b []byte) error {
 			return err
 		}
 	}
-	r.Code, r.Message = plain.Code, printable(plain.Message)
+	r.Code, r.Message = plain.Code, lightning.Printable(plain.Message)
 	return nil
-}
-
-// printable keeps what fits into one line.
-func printable(s string) string {
-	s = strings.Map(func(c rune) rune {
-		if c < ' ' || c > '~' {
-			return '?'
-		}
-		return c
-	}, s)
-	return s[:min(len(s), 200)]
 }
 
 // do sends a request. The answer's body is the caller's to close.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 
 	"salon/ledger"
+	"salon/node/market/lightning"
 )
 
 // A Config says where an lnd is and what salon may do there. It is stored in a file that nobody else can read.
@@ -66,13 +67,8 @@ func (c Config) Check() error {
 	if !c.Pays {
 		return nil
 	}
-	for _, m := range []ledger.Money{c.MaxPayment, c.MaxDay} {
-		if m.Cur != ledger.Bitcoin || m.Amount <= 0 {
-			return fmt.Errorf("%w: what may be spent is a sum such as '50000 sat'", ErrConfig)
-		}
-	}
-	if c.MaxPayment.Amount > c.MaxDay.Amount {
-		return fmt.Errorf("%w: more in one payment than in a day", ErrConfig)
+	if _, err := lightning.NewLimits(c.MaxPayment, c.MaxDay); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return nil
 }

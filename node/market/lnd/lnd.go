@@ -1,8 +1,6 @@
 // Package lnd is the rail of people who run a Lightning node, lnd, which it asks over its REST interface. Always:
 //
 //   - An order is one payment hash, which follows from the order: nothing but that has to be remembered, and lnd pays no hash twice.
-//   - Nothing is paid but an invoice that names the order and asks for its price.
-//   - Nothing is paid beyond the limits, which a restart does not forget.
 //   - Nobody is talked to but who holds the certificate that was given. The macaroon is in no log and no error.
 //   - What lnd did not answer is unknown, and is asked for again. It is never taken for a failure.
 //
@@ -14,13 +12,14 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/node/market"
-	"salon/node/market/bolt11"
+	"salon/node/market/lightning"
 )
 
 // Name is that of the rail.
@@ -29,14 +28,11 @@ const Name = "lnd"
 // Options configures New. Key must be set, and Spent if the rail pays.
 type Options struct {
 	Key   doc.PrivateKey // the device's: the preimages of its invoices follow from it
-	Spent File           // remembers what was paid
+	Spent lightning.File // remembers what was paid
 	Log   *slog.Logger   // nil means discard
-}
-
-// A File is small and written whole: after a crash it has the old content or the new.
-type File interface {
-	Read() ([]byte, error) // os.ErrNotExist before the first Write
-	Write([]byte) error    // durable
+	// Before is what this rail takes the place of, if a node puts it there while it runs. Payments may be under way by it: both count
+	// what they spend as one, and neither sends what the other does.
+	Before market.Rail
 }
 
 // New makes the rail. It asks nothing yet.
@@ -45,17 +41,18 @@ func New(c Config, o Options) (market.Rail, error) {
 	if err != nil {
 		return market.Rail{}, err
 	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
 	seed := o.Key.Seed()
 	h := hmac.New(sha256.New, seed[:])
 	h.Write([]byte("salon/lnd-preimages/1"))
 	in := &payee{client: client, secret: [32]byte(h.Sum(nil))}
 	rail := market.Rail{Payee: in, Cur: ledger.Bitcoin}
 	if c.Pays {
-		out := &purse{client: client, limits: limits{payment: c.MaxPayment.Amount, day: c.MaxDay.Amount}, spent: o.Spent, log: o.Log, busy: map[[32]byte]chan struct{}{}}
-		rail.Payer, rail.Payee = &payer{purse: out}, &both{in, out}
+		most, err := lightning.NewLimits(c.MaxPayment, c.MaxDay)
+		if err != nil {
+			return market.Rail{}, err
+		}
+		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Before, o.Log)
+		rail.Payer, rail.Payee = out.Payer(), &both{in, out}
 	}
 	return rail, nil
 }
@@ -66,7 +63,7 @@ func Try(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	in, out := &payee{client: client}, &purse{client: client}
+	in, out := &payee{client: client}, &wallet{client}
 	var nobody [32]byte
 	rand.Read(nobody[:])
 	if _, err := in.invoice(ctx, nobody); !notFound(err) {
@@ -75,7 +72,7 @@ func Try(ctx context.Context, c Config) error {
 	if !c.Pays {
 		return nil
 	}
-	if _, err := out.track(ctx, sending{invoice: bolt11.Invoice{Hash: nobody}}); !notFound(err) {
+	if _, err := out.Track(ctx, lightning.Outgoing{Hash: nobody}); !errors.Is(err, lightning.ErrUnknown) {
 		return fmt.Errorf("to pay: %w", err)
 	}
 	return nil

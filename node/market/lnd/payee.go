@@ -14,6 +14,7 @@ import (
 	"salon/ledger"
 	"salon/node/market"
 	"salon/node/market/bolt11"
+	"salon/node/market/lightning"
 )
 
 // A payee receives. It keeps nothing: the preimage of an order's invoice follows from the order, and lnd knows the rest.
@@ -119,7 +120,7 @@ func (p *payee) event(ref ledger.ID, v invoice) (market.Event, error) {
 		}
 		ev.State, ev.Received, ev.Proof = market.Settled, ledger.Money{Amount: v.Paid, Cur: ledger.Bitcoin}, v.Preimage
 	default:
-		return market.Event{}, fmt.Errorf("lnd: an invoice is %q", printable(v.State))
+		return market.Event{}, fmt.Errorf("lnd: an invoice is %q", lightning.Printable(v.State))
 	}
 	return ev, nil
 }

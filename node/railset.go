@@ -1,0 +1,195 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"salon/ledger"
+	"salon/node/market"
+	"salon/node/market/lightning"
+	"salon/node/market/lnaddress"
+	"salon/node/market/lnd"
+)
+
+// A railSet is how the ways of paying of a home are open in a node. shop.mu guards its fields.
+type railSet struct {
+	changing sync.Mutex // held while one is changed, its file too; before shop.mu
+
+	open  map[string]market.Rail
+	wrong map[string]string // why one is not open
+
+	// What was open last, perhaps not any more: payments may be under way by it.
+	lnd   market.Rail
+	payee market.Payee // of lnaddress
+}
+
+// openRails opens the ways of paying of this home. One that cannot be used keeps nobody from the others. shop.mu is held.
+func (n *Node) openRails(store *ledger.Store) map[string]market.Rail {
+	s := &n.shop.rails
+	s.open, s.wrong = map[string]market.Rail{}, map[string]string{}
+	open := func(name string, how func() (market.Rail, error)) {
+		switch rail, err := how(); {
+		case err == nil:
+			s.open[name] = rail
+		case !errors.Is(err, os.ErrNotExist):
+			s.wrong[name] = err.Error()
+			n.o.Log.Error("rail not opened", "rail", name, "err", err)
+			n.notice(name + " cannot be used for payments: " + err.Error() + ".")
+		}
+	}
+	open(lnd.Name, func() (market.Rail, error) {
+		c, err := readLnd(n.home.Dir)
+		if err != nil {
+			return market.Rail{}, err
+		}
+		rail, err := lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: n.home.memory("lnd-spent.json"), Log: n.o.Log, Before: s.lnd})
+		if err == nil && rail.Payer != nil {
+			s.lnd = rail
+		}
+		return rail, err
+	})
+	open(lnaddress.Name, func() (market.Rail, error) {
+		rail := market.Rail{Payer: lightning.Plain(s.open[lnd.Name]), Cur: ledger.Bitcoin}
+		address, err := readAddress(n.home.Dir)
+		if errors.Is(err, os.ErrNotExist) && rail.Payer != nil {
+			return rail, nil
+		}
+		if err != nil {
+			return rail, err
+		}
+		payee, err := lnaddress.New(lnaddress.Options{Address: address, Store: store, Kept: n.home.memory("lnaddress-invoices.json"), Before: s.payee})
+		if err != nil {
+			return rail, err
+		}
+		rail.Payee, s.payee = payee, payee
+		return rail, nil
+	})
+	return s.open
+}
+
+// changeRails changes the files of the ways of paying, and has the market take up what they say then.
+func (n *Node) changeRails(change func(home string) error) error {
+	s := &n.shop.rails
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if err := change(n.home.Dir); err != nil {
+		return err
+	}
+	n.shop.mu.Lock()
+	defer n.shop.mu.Unlock()
+	m := n.shop.market.Load()
+	if m == nil {
+		return nil // it will read them when it opens
+	}
+	old := s.open
+	now := n.openRails(n.shop.store)
+	for name := range old {
+		if _, still := now[name]; !still {
+			m.RemoveRail(name)
+		}
+	}
+	for name, rail := range now {
+		m.SetRail(name, rail)
+	}
+	return n.signAddress(m, time.Now())
+}
+
+// AddLnd asks an lnd whether it can be used so, stores where it is, and uses it from now on.
+func (n *Node) AddLnd(ctx context.Context, c lnd.Config) error {
+	if err := lnd.Try(ctx, c); err != nil { // which may take its time, and so nobody waits for it
+		return railError(err)
+	}
+	return n.changeRails(func(home string) error { return writeRail(home, lnd.Name, c) })
+}
+
+// AddAddress is AddLnd for a lightning address.
+func (n *Node) AddAddress(ctx context.Context, address string) error {
+	if err := lnaddress.Try(ctx, address); err != nil {
+		return railError(err)
+	}
+	return n.changeRails(func(home string) error { return writeRail(home, lnaddress.Name, addressConfig{address}) })
+}
+
+// RemoveRail puts a way of paying down, and forgets it.
+func (n *Node) RemoveRail(name string) error {
+	return n.changeRails(func(home string) error { return RemoveRail(home, name) })
+}
+
+// LimitRail says how much may be spent by a way of paying.
+func (n *Node) LimitRail(name string, payment, day ledger.Money) error {
+	return n.changeRails(func(home string) error { return LimitRail(home, name, payment, day) })
+}
+
+// LimitRail stores how much may be spent by a way of paying. What was spent within a day counts.
+func LimitRail(home, name string, payment, day ledger.Money) error {
+	c, err := readLnd(home)
+	if name != lnd.Name || errors.Is(err, os.ErrNotExist) || err == nil && !c.Pays {
+		return &UserError{Code: "no_such_rail", Text: "Nothing is paid by " + name + " here, so it has no limits."}
+	}
+	if err != nil {
+		return railError(err)
+	}
+	c.MaxPayment, c.MaxDay = payment, day
+	if err := c.Check(); err != nil {
+		return railError(err)
+	}
+	return writeRail(home, lnd.Name, c)
+}
+
+// Rails lists the ways of paying of this node, and asks nobody.
+func (n *Node) Rails() []RailView {
+	n.shop.mu.Lock()
+	defer n.shop.mu.Unlock()
+	views := Rails(n.home.Dir)
+	for i := range views {
+		if views[i].Error == "" {
+			views[i].Error = n.shop.rails.wrong[views[i].Name]
+		}
+	}
+	return views
+}
+
+// A PurseView is what this node can pay by a way of paying, now.
+type PurseView struct {
+	Rail       string `json:"rail"`
+	Balance    string `json:"balance"` // in all; "" if it cannot be asked
+	Error      string `json:"error"`   // why not
+	MaxPayment string `json:"max_payment"`
+	MaxDay     string `json:"max_day"`
+	Spent      string `json:"spent"` // within the last day, fees of others included
+}
+
+// Purse asks what can be paid by a way of paying.
+func (n *Node) Purse(ctx context.Context, name string) (PurseView, error) {
+	if _, err := n.Market(); err != nil { // which opens them
+		return PurseView{}, err
+	}
+	n.shop.mu.Lock()
+	rail := n.shop.rails.open[name]
+	n.shop.mu.Unlock()
+	p, pays := rail.Payer.(market.Purse)
+	if !pays {
+		return PurseView{}, &UserError{Code: "no_such_rail", Text: "This node pays nothing by " + name + "."}
+	}
+	s, err := p.Spending(time.Now())
+	if err != nil {
+		return PurseView{}, err
+	}
+	v := PurseView{Rail: name, MaxPayment: s.Payment.String(), MaxDay: s.Day.String(), Spent: s.Spent.String()}
+	if has, err := p.Balance(ctx); err == nil {
+		v.Balance = has.String()
+	} else {
+		v.Error = err.Error()
+	}
+	return v, nil
+}
+
+// railError is what a rail says of settings that cannot work, in words for a person.
+func railError(err error) error {
+	text := strings.TrimPrefix(err.Error(), lnd.Name+": ")
+	return &UserError{Code: "bad_rail", Text: strings.ToUpper(text[:1]) + text[1:] + "."}
+}
