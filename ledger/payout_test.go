@@ -57,6 +57,19 @@ func (x *node) paysTo(to *node, means string) []byte {
 // confirms has both book that it came.
 func (x *node) confirms(from *node, settle []byte) {
 	x.t.Helper()
+	c, docs := x.confirmation(settle)
+	x.must(c, docs...)
+	from.refuses(ErrSigner, c, docs...)
+	c.Cert = newNode(x.t, 99).cert()
+	from.refuses(ErrSigner, c, docs...)
+	c.Cert = x.cert()
+	from.must(c, docs...)
+	from.refuses(ErrDuplicate, c, docs...)
+}
+
+// confirmation is what a creditor books.
+func (x *node) confirmation(settle []byte) (*Clear, [][]byte) {
+	x.t.Helper()
 	_, id, err := OpenDocument[Settle](settle)
 	if err != nil {
 		x.t.Fatal(err)
@@ -65,11 +78,7 @@ func (x *node) confirms(from *node, settle []byte) {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	x.must(&Clear{Settle: id, Settled: settledID}, settle, settled)
-	from.refuses(ErrSigner, &Clear{Settle: id, Settled: settledID}, settle, settled)
-	from.refuses(ErrSigner, &Clear{Settle: id, Settled: settledID, Cert: newNode(x.t, 99).cert()}, settle, settled)
-	from.must(&Clear{Settle: id, Settled: settledID, Cert: x.cert()}, settle, settled)
-	from.refuses(ErrDuplicate, &Clear{Settle: id, Settled: settledID, Cert: x.cert()}, settle, settled)
+	return &Clear{Settle: id, Settled: settledID}, docs(settle, settled)
 }
 
 // evened is that what one owes of shares is what the other is owed.
@@ -414,7 +423,10 @@ func TestSharesAlwaysAddUp(t *testing.T) {
 		n := byte(0)
 		confirm := func(word []byte) {
 			if s, _, _ := OpenDocument[Settle](word); bo.balance(Receivable(ana.key.Public())) >= s.Money.Amount {
-				bo.confirms(ana, word)
+				c, docs := bo.confirmation(word)
+				bo.must(c, docs...)
+				c.Cert = bo.cert()
+				ana.must(c, docs...)
 			}
 		}
 		rt.Repeat(map[string]func(*rapid.T){

@@ -74,9 +74,11 @@ func (n *Node) takeCarriage(by doc.Author, of ledger.Room, list []market.Carriag
 		return nil
 	}
 	n.carriage.mu.Lock()
-	defer n.carriage.mu.Unlock()
 	n.carriage.devices[by.Person] = by.Device
-	return n.keepWords(room.ID(of), words)
+	err := n.keepWords(room.ID(of), words)
+	n.carriage.mu.Unlock()
+	n.watch.tell(Change{Kind: StatusChanged})
+	return err
 }
 
 // wordOf checks a record, and what its author came in with.

@@ -120,6 +120,8 @@ var accountClasses = []struct {
 	{"recv:", "owed", false},
 	{"transit:", "sent", false},
 	{"payable:", "owe", true},
+	{"share:", "held", true},
+	{"relay:", "held", true},
 	{"charity:", "held", true},
 	{"fund:", "held", true},
 	{"pool:", "held", true},

@@ -341,10 +341,6 @@ func (r *Room) storeRecords(now time.Time, late bool) {
 		r.mu.Lock()
 		l.dirty = true
 		r.mu.Unlock()
-		return
-	}
-	if len(f.Claims) > 0 && !late {
-		r.n.handOverSoon()
 	}
 }
 

@@ -52,6 +52,7 @@ func (r *Room) keepTally(ctx context.Context) {
 		case <-ctx.Done():
 			r.awaitLastWords()
 			r.storeRecords(time.Now(), false)
+			r.n.handOverSoon()
 			return
 		case now := <-second.C:
 			r.mu.Lock()

@@ -221,7 +221,7 @@ func sourceText(r node.SourceView) string {
 	for _, s := range r.Shares {
 		parts = append(parts, fmt.Sprintf("%s: %s (%s)", whoText(s.To, s.Name, s.Key), s.Money, percent(s.BasisPoints)))
 	}
-	text := fmt.Sprintf("%s %s: %s taken", r.Room.String()[:10], r.Title, r.Gross)
+	text := fmt.Sprintf("%s: %s taken", strings.TrimSpace(r.Room.String()[:10]+" "+r.Title), r.Gross)
 	if len(parts) > 0 {
 		text += "; " + strings.Join(parts, ", ")
 	}

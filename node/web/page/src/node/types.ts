@@ -108,6 +108,43 @@ export interface TicketOffer {
   fork?: Fork;
   tax: string; // as the seller states it; empty: nothing
   rails: string[] | null; // by which it can be paid
+  shares: Split[] | null; // of the price; the rest is the host's
+}
+
+/** Somebody's part of each price. */
+export interface Split {
+  to: string; // co-host, relays, charity or fund
+  key?: string;
+  name?: string;
+  basis_points: number;
+}
+
+/** What others are owed of what is sold here, and what is earned of what others sell. */
+export interface Shares {
+  owed: OwedShare[] | null;
+  earned: EarnedShare[] | null;
+}
+
+export interface OwedShare extends Named {
+  waits: { to: string; money: string }[] | null; // for the next payout
+  going: string;
+  paid: string;
+  left: string;
+  least: string;
+}
+
+export interface EarnedShare {
+  from: Named;
+  to: string;
+  total: string;
+  owed: string; // of it, still to come
+}
+
+/** Somebody's word that they have paid what they owed. */
+export interface Claim {
+  claim: string;
+  money: string;
+  means: string;
 }
 
 export interface Bought {
@@ -217,6 +254,7 @@ export interface OfferSales {
 export interface Share {
   to: string;
   key?: string;
+  name?: string;
   basis_points: number;
   money: string;
 }
@@ -277,6 +315,7 @@ export interface Charter {
   seats?: number;
   iou_limit?: string; // that a buyer may owe in all
   tax?: string; // what is stated of it
+  shares?: Split[]; // left out: the usual ones
 }
 
 export interface Me extends Named {

@@ -13,6 +13,7 @@ import { ForkNote } from "./verified";
 import { WishOffer } from "./wishes";
 import { Hand } from "./pay/hand";
 import { iou, loadMeans, type Means, type Way, wayName, Ways, waysOf } from "./pay/ways";
+import { splitWords } from "./sharing";
 
 /** What one needs to know of a room to buy a ticket to it. */
 export interface ForSale {
@@ -233,6 +234,11 @@ function Terms({ offer, seller, way }: { offer: TicketOffer; seller: Named; way:
       <Fact name={t.buy.seller}>
         <Avatar person={offer.payee} name={host ? seller.name : ""} /> <bdi>{host ? seller.name : offer.payee.slice(0, 6)}</bdi>
       </Fact>
+      {(offer.shares ?? []).length > 0 && (
+        <Fact name={t.buy.goesTo}>
+          <span data-test="buy-split">{splitWords(offer.shares ?? [], seller.name)}</span>
+        </Fact>
+      )}
       <Fact name={t.buy.refund}>{offer.refund_to > Date.now() ? t.buy.refundUntil(dateAndTime(offer.refund_to)) : t.buy.refundNot(seller.name)}</Fact>
       <Fact name={t.buy.good}>{t.buy.goodUntil(dateAndTime(offer.ends))}</Fact>
       <Fact name={t.buy.way}>{t.pay.terms[wayName(way)] ?? way.rail}</Fact>

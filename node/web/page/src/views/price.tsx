@@ -2,6 +2,7 @@ import type { ComponentChildren, RefObject } from "preact";
 import { useId } from "preact/hooks";
 import { t } from "../words";
 import { money, typed, unitName, units } from "../words/money";
+import { SharingPart, splitOf, usualSharing, wrongSharing, type Sharing } from "./sharing";
 
 /** What a host asks of those who come, as it is being typed. */
 export interface Asking {
@@ -10,11 +11,12 @@ export interface Asking {
   seats: string;
   credit: string; // what a buyer may owe
   tax: string; // what is stated of it
+  sharing: Sharing;
 }
 
-export const nothingAsked: Asking = { price: "", unit: "EUR", seats: "50", credit: "0", tax: "" };
+export const nothingAsked: Asking = { price: "", unit: "EUR", seats: "50", credit: "0", tax: "", sharing: usualSharing };
 
-export type AskingField = "price" | "seats" | "credit";
+export type AskingField = "price" | "seats" | "credit" | "sharing";
 export type Wrong = Partial<Record<AskingField, string>>;
 
 const mostSeats = 100_000; // as the node has it
@@ -29,15 +31,18 @@ export function wrongWith(asking: Asking): Wrong {
   const credit = typed(asking.credit, asking.unit);
   if (credit === null) wrong.credit = t.start.creditWrong(asking.unit);
   else if (price !== null && Number(credit) > 0 && Number(credit) < Number(price)) wrong.credit = t.start.creditLow(money(`${price} ${asking.unit}`));
+  const shared = wrongSharing(asking.sharing);
+  if (shared) wrong.sharing = shared;
   return wrong;
 }
 
 /** As the node is told. */
-export const asked = ({ price, unit, seats, credit, tax }: Asking) => ({
+export const asked = ({ price, unit, seats, credit, tax, sharing }: Asking) => ({
   price: `${typed(price, unit)} ${unit}`,
   seats: Number(seats),
   iou_limit: `${typed(credit, unit)} ${unit}`,
   ...(tax.trim() && { tax: tax.trim() }),
+  shares: splitOf(sharing),
 });
 
 interface Properties {
@@ -133,6 +138,7 @@ export function Price({ asking, wrong, first, onChange }: Properties) {
       <p class="hint" id={`${id}-tax-hint`}>
         {t.start.taxText}
       </p>
+      <SharingPart sharing={asking.sharing} wrong={wrong.sharing} onChange={(sharing) => onChange({ ...asking, sharing })} />
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { api } from "../node/api";
 import type { OfferSales, RoomView, Sales, Share, SoldTickets } from "../node/types";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
-import { dateAndTime, number, t, wholePercent } from "../words";
+import { dateAndTime, number, percent, t } from "../words";
 import { money } from "../words/money";
 import { OtherSellers } from "./sellers";
 import { Verified } from "./verified";
@@ -83,7 +83,7 @@ function OneOffer({ of, credit }: { of: OfferSales; credit: string }) {
           {(of.shares ?? []).map((share) => (
             <li key={share.to + (share.key ?? "")} class="line-row">
               <span class="line-what">{shareWords(share)}</span>
-              <span class="quiet">{wholePercent(share.basis_points / 10_000)}</span>
+              <span class="quiet">{percent(share.basis_points / 10_000)}</span>
               <span class="line-sum">{money(share.money)}</span>
             </li>
           ))}
@@ -119,7 +119,10 @@ function Row({ one }: { one: SoldTickets }) {
   );
 }
 
-const shareWords = (share: Share): string => t.sales.shares[share.to] ?? share.to;
+const shareWords = (share: Share): string => {
+  const kind = t.sales.shares[share.to] ?? share.to;
+  return share.name || share.key ? t.sales.whose(share.name || `${share.key?.slice(0, 6)}…`, kind) : kind;
+};
 
 function Figure({ name, value, test }: { name: string; value: string; test: string }) {
   return (

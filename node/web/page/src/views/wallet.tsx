@@ -14,6 +14,7 @@ import { dateAndTime, t } from "../words";
 import { money, parseMoney, sum } from "../words/money";
 import { saveCSV, saveJSON } from "./export";
 import { Income } from "./income";
+import { SharesPart } from "./shares";
 import { useJoin } from "./join";
 import { SafeOffer } from "./safe";
 import { Selling } from "./sellers";
@@ -112,6 +113,7 @@ export function WalletPage() {
             <Balances balances={ledger.balances ?? []} names={names} />
             <MySubscriptions list={subscriptions?.mine ?? []} onChange={again} />
             <Selling list={selling} />
+            <SharesPart />
             <Income entries={entries} />
             <Receipts entries={entries} names={names} />
             {ledger.entries > 0 && <Export entries={entries} ledger={ledger} />}
