@@ -38,6 +38,7 @@ const (
 	KindUnsubscribe
 	KindFreeze
 	KindHanded
+	KindDispute
 	kinds
 )
 
@@ -47,6 +48,7 @@ var kindNames = [kinds]string{
 	KindMove: "move", KindRevoke: "revoke", KindCancel: "cancel", KindRefund: "refund", KindPay: "pay", KindGot: "got",
 	KindVoid: "void", KindRefunded: "refunded", KindClear: "clear", KindDivide: "divide", KindPayout: "payout",
 	KindUnsubscribe: "unsubscribe", KindFreeze: "freeze", KindHanded: "handed",
+	KindDispute: "dispute",
 }
 
 // String returns the word for the kind that is shown to people.
@@ -82,6 +84,7 @@ var newBody = [kinds]func() Body{
 	KindCancel: body[Cancel], KindRefund: body[Refund], KindPay: body[Pay], KindGot: body[Got], KindVoid: body[Void],
 	KindRefunded: body[Refunded], KindClear: body[Clear], KindDivide: body[Divide], KindPayout: body[Payout],
 	KindUnsubscribe: body[Unsubscribe], KindFreeze: body[Freeze], KindHanded: body[Handed],
+	KindDispute: body[Dispute],
 }
 
 // body makes a body of a struct whose pointer has the methods.

@@ -111,6 +111,7 @@ func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations
 			r.Void = append(r.Void, c.number)
 			continue
 		}
+		disputed, _ := load[uint32](b, keyDisputed+c.first.key())
 		last := uint32(0)
 		for serial := range c.seats {
 			at, ok := load[seatState](b, keySeat+c.first.key()+be32(serial))
@@ -118,7 +119,7 @@ func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations
 				continue
 			}
 			least := at.Gen
-			if at.Ticket.IsZero() {
+			if at.Ticket.IsZero() || disputed > 0 && b.frozen(at) {
 				least++
 			}
 			if least < 2 {

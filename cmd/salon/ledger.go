@@ -188,6 +188,7 @@ var entryTexts = map[string]string{
 	"cancel": "offer cancelled", "refund": "refund of %s", "pay": "payment sent for %s", "got": "receipt for %s",
 	"void": "payment failed for %s", "refunded": "refund received of %s", "clear": "debt settled", "divide": "pool divided",
 	"payout": "paid out", "unsubscribe": "subscription ended", "freeze": "proof kept against a device",
+	"dispute": "payment disputed",
 }
 
 func entryText(e node.EntryView) string {

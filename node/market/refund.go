@@ -100,6 +100,8 @@ func (m *Market) refundable(ticket ledger.ID, t Takeback) (err error) {
 		p := l.seating.receipts[at.receipt]
 		switch {
 		case p == nil: // a gift
+		case p.disputed:
+			err = ledger.ErrDisputed
 		case p.others:
 			err = ErrOthers
 		case !t.ByHand && !m.sendsBack(p.rail):
@@ -147,7 +149,12 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 			}
 			money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
 			// Only what has arrived is booked: what is on its way may still come back.
-			state, err := m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund)
+			proof, err := m.proofOf(receipt)
+			if err != nil {
+				return err
+			}
+			payee := m.rails.payee(p.rail)
+			state, err := m.refund(ctx, payee, next.ref, money, wayBack(payee, o.Refund, proof))
 			if err == nil && state != Settled {
 				err = fmt.Errorf("%w: the refund is %s", ErrSeller, state)
 			}
@@ -162,6 +169,15 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		}
 	}
 	return ctx.Err()
+}
+
+// proofOf is what shows that a receipt was paid.
+func (m *Market) proofOf(receipt ledger.ID) (proof []byte, err error) {
+	err = m.store.View(func(b *ledger.Books) (err error) {
+		proof, err = b.ProofOf(receipt)
+		return err
+	})
+	return proof, err
 }
 
 // back says how far a receipt is.
@@ -186,7 +202,7 @@ func (m *Market) PayBack(ctx context.Context) error {
 	var open []ledger.ID
 	err := m.look(func(l *lists) {
 		for receipt, p := range l.seating.receipts {
-			if p.next() != nil && !p.others && m.sendsBack(p.rail) {
+			if p.next() != nil && !p.others && !p.disputed && m.sendsBack(p.rail) {
 				open = append(open, receipt)
 			}
 		}

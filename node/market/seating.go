@@ -55,6 +55,7 @@ type paid struct {
 	seats, void uint32
 	kept        uint32 // of the void ones, those whose money is kept
 	others      bool   // somebody else took the money
+	disputed    bool   // at the rail, and that is not decided
 	dues        []due
 }
 
@@ -116,6 +117,12 @@ func (s *seating) add(e ledger.Entry, own ledger.Key) {
 	case *ledger.Refund:
 		if p := s.receipts[b.Receipt]; p != nil {
 			p.back += b.Money.Amount
+		}
+	case *ledger.Dispute:
+		if p := s.receipts[b.Receipt]; p != nil {
+			if p.disputed = b.State == ledger.DisputeOpened; b.State == ledger.DisputeLost {
+				p.back += b.Money.Amount
+			}
 		}
 	}
 }

@@ -369,7 +369,7 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 	case ev.Received.Amount > total.Amount:
 		// Before the sale is booked: after it nobody would look again.
 		more := ledger.Money{Amount: ev.Received.Amount - total.Amount, Cur: total.Cur}
-		if err := m.sendBack(ctx, rail, quote, more, d.Order.Refund); err != nil {
+		if err := m.sendBack(ctx, rail, quote, more, wayBack(rail, d.Order.Refund, ev.Proof)); err != nil {
 			return nil, err
 		}
 	}
@@ -443,7 +443,7 @@ func (m *Market) brought(ctx context.Context, rail Payee, d ledger.Deal) (*sold,
 	if d.Order.Purpose != ledger.ForTickets || len(s.Tickets) > 0 || len(s.Refunds) > 0 {
 		return s, nil
 	}
-	if err := m.sendBack(ctx, rail, id, r.Paid, d.Order.Refund); err != nil {
+	if err := m.sendBack(ctx, rail, id, r.Paid, wayBack(rail, d.Order.Refund, r.Proof)); err != nil {
 		return nil, err
 	}
 	_, err = m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {

@@ -274,7 +274,11 @@ func (m *Market) undo(ctx context.Context, from string, q undo) (message, error)
 	if !known || rail.Payee == nil {
 		return nil, ErrRail
 	}
-	if err := m.sendBack(ctx, rail.Payee, q.Receipt, d.Quote.Total(), d.Order.Refund); err != nil {
+	proof, err := m.proofOf(q.Receipt)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.sendBack(ctx, rail.Payee, q.Receipt, d.Quote.Total(), wayBack(rail.Payee, d.Order.Refund, proof)); err != nil {
 		return nil, err
 	}
 	_, err = m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
