@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 // An Account is one line of a node's books. Debits are positive, credits negative, so that what a node owns and what
 // it spent is above zero, and what it owes and what it earned below.
 type Account string
@@ -22,6 +24,12 @@ func Charity(who Key) Account { return Account("charity:" + who.String()) }
 // Fund is what this node holds for a creator fund.
 func Fund(who Key) Account { return Account("fund:" + who.String()) }
 
+// ShareOf is what a co-host's shares have come to, until they are paid out.
+func ShareOf(who Key) Account { return Account("share:" + who.String()) }
+
+// Carried is what the shares of whoever carried rooms have come to, until they are paid out.
+func Carried(who Key) Account { return Account("relay:" + who.String()) }
+
 // Pool is what this node holds for whoever carries a room, until it is divided.
 func Pool(room Room) Account { return Account("pool:" + room.String()) }
 
@@ -30,6 +38,7 @@ const (
 	IncomeTickets       Account = "income:ticket"
 	IncomeTips          Account = "income:tip"
 	IncomeSubscriptions Account = "income:sub"
+	IncomeShares        Account = "income:share"
 	IncomeFees          Account = "income:fee" // the rail's fee, which the buyer paid on top
 	ExpenseTickets      Account = "expense:ticket"
 	ExpenseTips         Account = "expense:tip"
@@ -41,15 +50,23 @@ const (
 
 // account is where a share of a sale waits until it is paid out.
 func (s Share) account(room Room) Account {
-	switch s.Cut {
-	case CutRelays:
+	if s.Cut == CutRelays {
 		return Pool(room)
+	}
+	return s.Cut.Account(s.To)
+}
+
+// Account is where the shares of somebody wait to be paid out; those of relays, once the pool was divided.
+func (c Cut) Account(to Key) Account {
+	switch c {
+	case CutRelays:
+		return Carried(to)
 	case CutCharity:
-		return Charity(s.To)
+		return Charity(to)
 	case CutFund:
-		return Fund(s.To)
+		return Fund(to)
 	default:
-		return Payable(s.To)
+		return ShareOf(to)
 	}
 }
 
@@ -71,4 +88,19 @@ func (p *postings) move(from, to Account, a Amount) {
 		return
 	}
 	p.list = append(p.list, Posting{from, -a}, Posting{to, a})
+}
+
+// net puts together what goes onto an account and off it in one entry.
+func (p *postings) net() {
+	at := map[Account]int{}
+	var list []Posting
+	for _, one := range p.list {
+		if i, known := at[one.Account]; known {
+			list[i].Amount += one.Amount
+			continue
+		}
+		at[one.Account] = len(list)
+		list = append(list, one)
+	}
+	p.list = slices.DeleteFunc(list, func(one Posting) bool { return one.Amount == 0 })
 }

@@ -40,7 +40,7 @@ func (a *Allot) apply(b *Books, e Entry) error {
 		return fmt.Errorf("%w: %d allotments", ErrTooMuch, len(list))
 	}
 	b.save(keyAllots+a.Offer.key(), append(list, e.ID))
-	b.save(keyAllot+e.ID.key(), allotState{Offer: a.Offer, Seller: a.Seller, Payee: a.Payee, From: a.From, To: a.To})
+	b.save(keyAllot+e.ID.key(), allotState{Offer: a.Offer, Seller: a.Seller, Payee: a.Payee, From: a.From, To: a.To, End: a.To})
 	return b.err
 }
 
@@ -191,7 +191,10 @@ func (r *Reclaim) apply(b *Books, _ Entry) error {
 		s.free(b, a.Offer, serial)
 	}
 	a.To = ret.From
+	a.Free = slices.DeleteFunc(append(a.Free, ret.Free...), func(serial uint32) bool { return serial >= a.To })
+	slices.Sort(a.Free)
 	b.save(key, a)
+	s.Revokes++ // what the seller signs for these from now on is void
 	b.save(keyOffer+a.Offer.key(), s)
 	return b.err
 }

@@ -85,7 +85,7 @@ func (s *Store) Audit(who Key) (Audit, error) {
 // between reports whether an account is what one owes the other.
 func between(a Account, who Key) bool {
 	kind, name, found := strings.Cut(string(a), ":")
-	return found && name == who.String() && slices.Contains([]string{"recv", "payable", "transit", "charity", "fund"}, kind)
+	return found && name == who.String() && slices.Contains([]string{"recv", "payable", "transit", "charity", "fund", "share", "relay"}, kind)
 }
 
 // devices are those that took money for somebody, and who itself, if it is a device that was caught or witnessed.

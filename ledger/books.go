@@ -37,8 +37,8 @@ const (
 	keyAdopted      = "A" // entry of an allotment to this device -> offer
 	keyAllots       = "l" // offer -> its allotments
 	keyBalance      = "b" // currency (3), account -> amount
-	keyDispute      = "D" // receipt -> the newest dispute of it
-	keyDisputed     = "E" // offer -> disputes that are open
+	keyDispute      = "J" // receipt -> the newest dispute of it
+	keyDisputed     = "K" // offer -> disputes that are open
 	keyCount        = "c" // offer, buyer -> tickets and reservations
 	keyDoc          = "d" // order, quote or receipt -> where it is
 	keyVersion      = "e" // entry of an offer
@@ -59,6 +59,11 @@ const (
 	keySettle       = "x" // settle
 	keyPay          = "y" // order that this node's person pays
 	keyFrozen       = "z" // device -> true
+	keyDivided      = "D" // room, currency (3) -> who got how much of its pool
+	keyDue          = "F" // currency (3), person -> how far their shares are paid
+	keySlip         = "L" // currency (3), cut, person -> the newest slip to them
+	keyPaid         = "P" // settle of a share -> where it is, and whether it was taken back
+	keyEarned       = "E" // currency (3), cut, device -> the newest slip of theirs to us
 )
 
 func be32(n uint32) string { return string(binary.BigEndian.AppendUint32(nil, n)) }

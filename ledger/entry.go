@@ -38,6 +38,9 @@ const (
 	KindUnsubscribe
 	KindFreeze
 	KindHanded
+	KindPaid
+	KindUnpaid
+	KindEarned
 	KindDispute
 	kinds
 )
@@ -48,6 +51,7 @@ var kindNames = [kinds]string{
 	KindMove: "move", KindRevoke: "revoke", KindCancel: "cancel", KindRefund: "refund", KindPay: "pay", KindGot: "got",
 	KindVoid: "void", KindRefunded: "refunded", KindClear: "clear", KindDivide: "divide", KindPayout: "payout",
 	KindUnsubscribe: "unsubscribe", KindFreeze: "freeze", KindHanded: "handed",
+	KindPaid: "paid", KindUnpaid: "unpaid", KindEarned: "earned",
 	KindDispute: "dispute",
 }
 
@@ -84,6 +88,7 @@ var newBody = [kinds]func() Body{
 	KindCancel: body[Cancel], KindRefund: body[Refund], KindPay: body[Pay], KindGot: body[Got], KindVoid: body[Void],
 	KindRefunded: body[Refunded], KindClear: body[Clear], KindDivide: body[Divide], KindPayout: body[Payout],
 	KindUnsubscribe: body[Unsubscribe], KindFreeze: body[Freeze], KindHanded: body[Handed],
+	KindPaid: body[Paid], KindUnpaid: body[Unpaid], KindEarned: body[Earned],
 	KindDispute: body[Dispute],
 }
 
@@ -267,7 +272,7 @@ var documents = map[string]func(raw []byte) (statement, Key, error){
 	"order": peekSigner[Order], "quote": peekSigner[Quote], "receipt": peekSigner[Receipt], "ticket": peekSigner[Ticket],
 	"transfer": peekSigner[Transfer], "iou": peekSigner[IOU], "settle": peekSigner[Settle],
 	"settled": peekSigner[Settled], "return": peekSigner[Return], "revocations": peekSigner[Revocations],
-	"card": peekSigner[Card], "leave": peekSigner[Leave], "banner": peekSigner[Banner],
+	"card": peekSigner[Card], "leave": peekSigner[Leave], "banner": peekSigner[Banner], "slip": peekSigner[Slip],
 }
 
 func peekSigner[D Document](raw []byte) (statement, Key, error) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,6 +43,7 @@ type Gate struct {
 	sellers map[Key][]Seller
 	least   map[place]uint32
 	void    []byte
+	back    []span // ascending
 	epoch   uint64
 	listed  time.Time // of the newest list of revocations
 }
@@ -75,7 +77,11 @@ func (g *Gate) Update(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	g.least, g.void, g.epoch = least, r.Void, r.Epoch
+	back, err := r.back()
+	if err != nil {
+		return err
+	}
+	g.least, g.void, g.back, g.epoch = least, r.Void, back, r.Epoch
 	if at := time.UnixMilli(r.Time); at.After(g.listed) {
 		g.listed = at
 	}
@@ -122,10 +128,28 @@ func (g *Gate) sells(t Ticket) bool {
 
 // Standing says whether a ticket is void. It is asked again, of who is in, after every Update.
 func (g *Gate) Standing(t Ticket) error {
-	if t.Gen < g.least[place{t.Class, t.Serial}] || slices.Contains(g.void, t.Class) {
+	least, listed := g.least[place{t.Class, t.Serial}]
+	switch {
+	case t.Gen < least || slices.Contains(g.void, t.Class):
+		return ErrRevoked
+	case t.By == g.host:
+		return nil
+	case !t.isFirst() || listed && t.Gen != least || g.isBack(t):
+		// A seller sells a seat once. What went back, was refunded or given to somebody is the host's to sign for.
 		return ErrRevoked
 	}
 	return nil
+}
+
+// isBack reports whether the seller of a seat has given it back.
+func (g *Gate) isBack(t Ticket) bool {
+	i, found := slices.BinarySearchFunc(g.back, t, func(s span, t Ticket) int {
+		return cmp.Or(cmp.Compare(s.class, t.Class), cmp.Compare(s.from, t.Serial))
+	})
+	if !found {
+		i-- // the one that begins before
+	}
+	return i >= 0 && g.back[i].class == t.Class && t.Serial < g.back[i].to
 }
 
 // Admit is Check for somebody who comes in over a link: the holder's signature must bind the ticket to this room, this

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -218,6 +220,146 @@ func TestRevocationList(t *testing.T) {
 		if got, err := (Revocations{Gens: unhex(t, gens)}).least(); !errors.Is(err, doc.ErrEncoding) {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
+	}
+}
+
+// What came back is written as the difference to the end of the one before.
+func TestReturnedList(t *testing.T) {
+	for _, c := range []struct {
+		name, back string
+		want       []span
+	}{
+		{"nothing", "", nil},
+		{"three from serial 7", "00 07 03", []span{{0, 7, 10}}},
+		{"two of a class, one of another", "00 07 03 00 02 01 01 00 02", []span{{0, 7, 10}, {0, 12, 13}, {1, 0, 2}}},
+		{"all", "03 00 a08d06", []span{{3, 0, 100_000}}},
+	} {
+		if got, err := (Revocations{Back: unhex(t, c.back)}).back(); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, %v", c.name, got, err)
+		}
+	}
+	for name, back := range map[string]string{
+		"cut off":              "00 05",
+		"longer than needed":   "00 8500 02",
+		"none":                 "00 05 00",
+		"two that touch":       "00 05 02 00 00 03",
+		"classes back":         "01 05 02 00 05 02",
+		"class 256":            "8002 05 02",
+		"serial 100000":        "00 a08d06 02",
+		"beyond the last":      "00 01 a08d06",
+		"serials that add up":  "00 9f8d06 01 00 9f8d06 01",
+		"a number that wraps":  "00 05 ffffffffffffffffff01",
+		"a number without end": "00 ffffffffffffffffffff 02",
+	} {
+		if got, err := (Revocations{Back: unhex(t, back)}).back(); !errors.Is(err, doc.ErrEncoding) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// Attack: a seller gives seats back, and then signs tickets for them, or for seats that were refunded or given to somebody. The host's
+// list says that these are not the seller's any more; without that every relay would let them in.
+func TestTicketsForSeatsThatWentBack(t *testing.T) {
+	cohost := seed(3).Public()
+	host, seller, offer, allot := allotted(t, cohost)
+	var held []ID
+	for n := range uint32(2) { // of serials 6 and 7, which are not free when the seller gives up
+		order, _ := seller.order(seed(20+n), cohost, offer, 1)
+		_, quote, err := seller.quote(order, byCard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, quote)
+	}
+	report, docs, err := seller.soldBy(t, cohost, offer, 10, 1) // serial 8
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.must(report, docs...)
+	giveUp := func() {
+		t.Helper()
+		var raw []byte
+		if _, err := seller.try(func(b *Books) (d []Draft, err error) { raw, d, err = b.GiveUp(seller.key, allot.ID); return d, err }); err != nil {
+			t.Fatal(err)
+		}
+		_, id, err := OpenDocument[Return](raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		host.must(&Reclaim{Return: id}, raw)
+	}
+	at := time.UnixMilli(offer.Body.(*Offer).Starts).Add(time.Minute)
+	sellers := []Seller{{Device: seller.key.Public(), From: 6, To: 10}}
+	signed := func(serial, gen uint32) []byte {
+		raw, _, err := Sign(seller.key, offer.Body.(*Offer).TicketFor(serial, gen, seed(66).Public(), seller.key.Public()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	check := func(when string, raw []byte, want error) {
+		t.Helper()
+		list := host.revocations(offer.ID)
+		g := gateOf(host, offer, at, sellers...)
+		if err := g.Update(list); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Check(raw, at); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", when, err, want)
+		}
+	}
+	check("what the seller may sell", signed(9, 1), nil)
+	before, err := host.books.Revoked(offer.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	giveUp()
+	if after, err := host.books.Revoked(offer.ID); err != nil || after <= before {
+		t.Errorf("relays do not hear of it: list %d after list %d, %v", after, before, err)
+	}
+	check("sold before it gave up", docs[3], nil)
+	check("held when it gave up", signed(6, 1), nil)
+	check("given back", signed(9, 1), ErrRevoked)
+	check("given back, of another epoch", signed(9, 1<<epochBits+1), ErrRevoked)
+	if _, err := seller.sell(Payment{Quote: held[0], Proof: []byte("1")}); err != nil { // serial 6
+		t.Fatal(err)
+	}
+	seller.now = seller.now.Add(HoldFor)
+	giveUp()
+	check("held, and paid in time", signed(6, 1), nil)
+	check("held, and not paid", signed(7, 1), ErrRevoked)
+
+	// The attack: a list that says only which generations are good lets it pass.
+	r, _, err := OpenDocument[Revocations](host.revocations(offer.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Back = nil
+	silent, _, err := Sign(host.key, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gateOf(host, offer, at, sellers...)
+	if err := g.Update(silent); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Check(signed(7, 1), at); err != nil {
+		t.Errorf("the attack is none: %v", err)
+	}
+
+	// The host sells what came back, and refunds what the seller sold: both seats are the host's.
+	sold, err := host.buy(seed(30), offer, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("sold by the host", sold.Tickets[7], nil)
+	check("the same seat by the seller", signed(9, 1), ErrRevoked)
+	host.must(&Revoke{Offer: offer.ID, Serials: []uint32{8}, Reason: ReasonHost})
+	for _, gen := range []uint32{1, 2, 3, 1<<epochBits + 1} {
+		check(fmt.Sprint("refunded, and signed anew as ", gen), signed(8, gen), ErrRevoked)
+	}
+	for _, gen := range []uint32{2, 7} {
+		check(fmt.Sprint("a seat that it has, as ", gen), signed(6, gen), ErrRevoked)
 	}
 }
 

@@ -200,7 +200,7 @@ func (b *Books) line(e Entry) (Line, error) {
 	case *Divide:
 		l.Sum, l.Count = body.Money, uint32(len(body.Parts))
 	case *Payout:
-		l.Rail, l.Count = body.Rail, uint32(len(body.Legs))
+		l.Rail, l.Count = IOURail, uint32(len(body.Legs))
 		l.Sum.Cur = body.Cur
 		for _, leg := range body.Legs {
 			l.Sum.Amount += leg.Amount
@@ -208,6 +208,22 @@ func (b *Books) line(e Entry) (Line, error) {
 		if len(body.Legs) == 1 {
 			l.With = body.Legs[0].To
 		}
+	case *Paid:
+		s, err := document[Settle](b, body.Settle)
+		l.With, l.Sum, l.Rail = s.Creditor, s.Money, s.Means
+		return l, err
+	case *Unpaid:
+		s, _, err := b.paidShare(body.Settle)
+		l.With, l.Sum, l.Rail = s.Creditor, s.Money, s.Means
+		return l, err
+	case *Earned:
+		s, err := document[Slip](b, body.Slip)
+		if err != nil {
+			return l, err
+		}
+		cert, err := openSlipCert(body.Cert, e.Time)
+		l.With, l.Sum, l.Rail = cert.Person, Money{Amount: s.Change, Cur: s.Cur}, IOURail
+		return l, err
 	case *Unsubscribe:
 		l.With = body.Buyer
 	case *Freeze:

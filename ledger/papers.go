@@ -15,7 +15,7 @@ import (
 const MaxPapers = 512
 
 // Papers are what a Gate is made of, each signed by the host's device: what is offered to a room, what of it others sell, and the
-// newest list of void tickets. Whoever has them checks tickets as the host does, and asks nobody. They are told from node to node
+// newest list of void tickets and of seats that sellers gave back. Whoever has them checks tickets as the host does, and asks nobody. They are told from node to node
 // in any order and any number of times: a newer one takes the place of the one before, never the other way round. The caller
 // serialises every call.
 type Papers struct {

@@ -159,12 +159,12 @@ func TestAppendIsAllOrNothing(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	o := options(t.TempDir(), 1)
 	s := openStore(t, o)
-	legs := make([]Leg, maxCount)
+	legs := make([]Leg, maxLegs+1)
 	for i := range legs {
-		legs[i] = Leg{Cut: CutFund, To: seed(uint32(i)).Public(), Amount: 1, Proof: bytes.Repeat([]byte{byte(i)}, maxProof)}
+		legs[i] = Leg{Cut: CutFund, To: seed(uint32(i)).Public(), Amount: 1}
 	}
 	checkpoint := Draft{Body: &Opened{Cert: o.Cert, Epoch: 1, Before: ID{1}, Last: make([]byte, maxCheckpoint+1)}}
-	for name, d := range map[string]Draft{"a payout": {Body: &Payout{Rail: "card", Cur: "EUR", Legs: legs}}, "a checkpoint": checkpoint} {
+	for name, d := range map[string]Draft{"a payout": {Body: &Payout{Cur: "EUR", Legs: legs, Slips: make([]ID, len(legs))}}, "a checkpoint": checkpoint} {
 		_, err := s.Append(noon, func(*Books) ([]Draft, error) { return []Draft{d}, nil })
 		if !errors.Is(err, doc.ErrTooLarge) && !errors.Is(err, ErrField) {
 			t.Errorf("%s: %v", name, err)

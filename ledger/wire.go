@@ -125,6 +125,19 @@ type Settled struct {
 	Time   int64 `cbor:"3,keyasint"`
 }
 
+// A Slip is signed by who owes shares of what was sold: so much is yours by now. The newest of a device, a cut and a currency is worth
+// all before it.
+type Slip struct {
+	By     Key      `cbor:"1,keyasint"`
+	To     Key      `cbor:"2,keyasint"` // a person
+	Cut    Cut      `cbor:"3,keyasint"`
+	Cur    Currency `cbor:"4,keyasint"`
+	Total  Amount   `cbor:"5,keyasint,omitempty"` // of all payouts; what was paid of it, settlements say
+	Change Amount   `cbor:"6,keyasint"`           // since the slip before; below zero after refunds
+	Number uint64   `cbor:"7,keyasint"`           // goes up
+	Time   int64    `cbor:"8,keyasint"`
+}
+
 // A Leave is signed by a subscriber: what is paid is used up, and nothing follows.
 type Leave struct {
 	Offer   ID    `cbor:"1,keyasint"` // as in the order
@@ -193,6 +206,7 @@ type Revocations struct {
 	By    Key    `cbor:"4,keyasint"`
 	Gens  []byte `cbor:"5,keyasint"`           // see revocations.go
 	Void  []byte `cbor:"6,keyasint,omitempty"` // classes that are cancelled, ascending
+	Back  []byte `cbor:"7,keyasint,omitempty"` // serials that sellers gave back, see revocations.go
 }
 
 // A Listing is how an offer is shown to who has none of its books: the array [certificate of the host's device, entry of the
@@ -354,38 +368,57 @@ type Refunded struct {
 
 // A Clear books a debt that was paid outside of salon, in either party's log.
 type Clear struct {
-	Settle  ID `cbor:"1,keyasint"`
-	Settled ID `cbor:"2,keyasint"`
+	Settle  ID     `cbor:"1,keyasint"`
+	Settled ID     `cbor:"2,keyasint"`
+	Cert    []byte `cbor:"3,keyasint,omitempty"` // of the creditor's device, in the log of a debtor who has never paid there
 }
 
-// A Divide gives a room's pool to whoever carried the room.
+// A Divide says how all that has come into a room's pool so far is divided among those who carried the room. It takes the
+// place of the one before: what that gave somebody more is taken back, and what it gave less is added.
 type Divide struct {
 	Room  Room   `cbor:"1,keyasint"`
-	Money Money  `cbor:"2,keyasint"`
-	Parts []Part `cbor:"3,keyasint"`
+	Money Money  `cbor:"2,keyasint"` // nothing if all of it went back
+	Parts []Part `cbor:"3,keyasint"` // ascending
 }
 
 // A Part is the array [to, weight]: what a relay carried, in whatever unit all of them are measured in.
 type Part struct {
 	_      struct{} `cbor:",toarray"`
-	To     Key
+	To     Key      // a person
 	Weight uint64
 }
 
-// A Payout pays what is owed to several parties in one go.
+// A Payout makes debts of shares: each leg has a slip, which says so to whom it is owed. It has no field 1.
 type Payout struct {
-	Rail string   `cbor:"1,keyasint"`
-	Cur  Currency `cbor:"2,keyasint"`
-	Legs []Leg    `cbor:"3,keyasint"`
+	Cur   Currency `cbor:"2,keyasint"`
+	Legs  []Leg    `cbor:"3,keyasint"`
+	Slips []ID     `cbor:"4,keyasint"`
 }
 
-// A Leg is the array [cut, to, amount, proof].
+// A Leg is the array [cut, to, amount]. An amount below zero takes back what was not paid yet: a refund has taken the share away.
 type Leg struct {
 	_      struct{} `cbor:",toarray"`
 	Cut    Cut      // CutRelays is a relay's own share, after the pool was divided
 	To     Key
 	Amount Amount
-	Proof  []byte
+}
+
+// A Paid says that a debt of a payout was paid: money is on its way, and is confirmed by a Clear.
+type Paid struct {
+	Settle  ID     `cbor:"1,keyasint"`
+	Request string `cbor:"2,keyasint,omitempty"` // what a rail was asked to pay; empty where a person has paid
+}
+
+// An Unpaid takes a Paid back: no money has moved, and none will.
+type Unpaid struct {
+	Settle ID     `cbor:"1,keyasint"`
+	Reason Reason `cbor:"2,keyasint"`
+}
+
+// An Earned takes in the slip of whoever owes this node's person a share.
+type Earned struct {
+	Slip ID     `cbor:"1,keyasint"`
+	Cert []byte `cbor:"2,keyasint"` // of the device that signed it
 }
 
 // An Unsubscribe ends a subscription when what is paid has run out. Either side may say so.
@@ -490,7 +523,9 @@ type allotState struct {
 	Offer    ID
 	Seller   Key
 	Payee    Key
-	From, To uint32 // To is where the seller returned the rest from, if it did
+	From, To uint32   // To is where the seller returned the rest from, if it did
+	End      uint32   // the first serial after, as it was allotted
+	Free     []uint32 // below To, that the seller returned besides; ascending
 }
 
 type quoteState struct {
@@ -522,6 +557,35 @@ type payState struct {
 	State    Progress
 	Receipt  ID
 	Refunded Amount
+}
+
+// dueState is how far the shares of somebody are paid, in one currency.
+type dueState struct {
+	_       struct{} `cbor:",toarray"`
+	Owed    Amount   // by slips
+	Going   Amount   // of it, on its way
+	Cleared Amount   // confirmed by whom it was owed to
+}
+
+// paidState finds the payment of a share.
+type paidState struct {
+	_      struct{} `cbor:",toarray"`
+	Record uint64
+	Back   bool // it was taken back
+}
+
+// slipState is how far the slips to somebody are, of one cut and currency.
+type slipState struct {
+	_      struct{} `cbor:",toarray"`
+	Total  Amount
+	Number uint64
+}
+
+// dividedState is what somebody got of a room's pool.
+type dividedState struct {
+	_     struct{} `cbor:",toarray"`
+	To    Key
+	Given Amount
 }
 
 type subscriptionState struct {

@@ -39,10 +39,10 @@ type gossip struct {
 }
 
 // newGossip joins the topics. take checks and keeps one announcement, takeOffer one offer of a relay; the error decides what
-// becomes of the message.
-func newGossip(ctx context.Context, h host.Host, counts *counters, take, takeOffer func(from peer.ID, raw []byte) error) (*gossip, error) {
+// becomes of the message. More options are a test's.
+func newGossip(ctx context.Context, h host.Host, counts *counters, take, takeOffer func(from peer.ID, raw []byte) error, more ...pubsub.Option) (*gossip, error) {
 	score, thresholds := scoring()
-	ps, err := pubsub.NewGossipSub(ctx, h,
+	ps, err := pubsub.NewGossipSub(childless{ctx}, h, append([]pubsub.Option{
 		// Off, a message published before the mesh has formed is never delivered at all.
 		pubsub.WithFloodPublish(true),
 		// Announcements are signed by their host; a second signature by whoever publishes adds bytes and no trust.
@@ -51,15 +51,16 @@ func newGossip(ctx context.Context, h host.Host, counts *counters, take, takeOff
 			sum := sha256.Sum256(m.Data)
 			return string(sum[:20])
 		}),
-		pubsub.WithMaxMessageSize(4<<10),
-		pubsub.WithMaxControlMessageSize(64<<10),
+		pubsub.WithMaxMessageSize(4 << 10),
+		pubsub.WithMaxControlMessageSize(64 << 10),
 		pubsub.WithPeerOutboundQueueSize(128),
 		pubsub.WithValidateQueueSize(256),
 		pubsub.WithValidateThrottle(512),
 		pubsub.WithSubscriptionFilter(pubsub.WrapLimitSubscriptionFilter(
 			pubsub.NewAllowlistSubscriptionFilter(allTopics()...), 4*len(allTopics()))),
 		pubsub.WithPeerScore(score, thresholds),
-	)
+		pubsub.WithRawTracer(departures{h.ConnManager()}),
+	}, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
@@ -166,6 +167,7 @@ const (
 	invalidWeight = -25
 	firstWeight   = 0.1  // a message that came by this peer first; at most 50 count
 	meshWeight    = 0.01 // a second in the mesh; at most 100 count
+	innocent      = 0.01 // everybody has this
 
 	noGossipBelow  = -50
 	noPublishBelow = -100
@@ -185,9 +187,12 @@ func scoring() (*pubsub.PeerScoreParams, *pubsub.PeerScoreThresholds) {
 		}
 	}
 	p := &pubsub.PeerScoreParams{
-		SkipAtomicValidation:        true,
-		Topics:                      make(map[string]*pubsub.TopicScoreParams),
-		AppSpecificScore:            func(peer.ID) float64 { return 0 },
+		SkipAtomicValidation: true,
+		Topics:               make(map[string]*pubsub.TopicScoreParams),
+		// Gossipsub remembers whoever leaves for RetainScore, unless the score is above 0: with this, only those against whom
+		// something is held, and not each listener who came by. For as long as it remembers them, they also count among
+		// those of their IP address.
+		AppSpecificScore: func(peer.ID) float64 { return innocent }, AppSpecificWeight: 1,
 		IPColocationFactorWeight:    -1,
 		IPColocationFactorThreshold: 128, // as many as Options.MaxPerSubnet lets in
 		IPColocationFactorWhitelist: []*net.IPNet{

@@ -70,11 +70,14 @@ func (c recalls) called(id peer.ID, now time.Time) {
 func (r *Room) recall(ctx context.Context, now time.Time) {
 	var ids []peer.ID
 	r.mu.Lock()
+	hold := holdTime(r.charter)
 	if r.host != nil {
-		ids = r.host.recalls.due(holdTime(r.charter), now)
+		ids = r.host.recalls.due(hold, now)
 	}
 	r.mu.Unlock()
 	for _, id := range ids {
+		known := r.n.host.Peerstore()
+		known.AddAddrs(id, known.Addrs(id), hold) // which libp2p forgets sooner
 		r.wg.Go(func() {
 			ctx, cancel := context.WithTimeout(network.WithForceDirectDial(ctx, "a child that was lost"), dialTimeout)
 			defer cancel()

@@ -4,11 +4,14 @@
 //     it as on any Wi-Fi, and nothing leaves it. Elsewhere both nodes are on loopback, and one is told the other's address.
 //   - The microphones are files; what a page hears is taken from the tracks it plays, and compared with what was said.
 //   - Tests wait for what a page shows, and never for a time to pass.
+//   - Those that measure sound run alone; the others a few at once, each in a process and on computers of its own
+//     (shards_test.go), where there are network namespaces.
 //
 // SALON_SCREENSHOTS names a folder for pictures of every view, and of whatever a failed test saw last.
 package browser
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -41,6 +44,9 @@ func TestMain(m *testing.M) {
 		beSecond()
 		return
 	}
+	if flag.Lookup("test.list").Value.String() != "" {
+		os.Exit(m.Run())
+	}
 	os.Exit(run(m))
 }
 
@@ -65,8 +71,15 @@ func run(m *testing.M) int {
 			return 1
 		}
 		os.Setenv(programEnv, program)
-		if code, ran := runInOwnNetwork(); ran {
-			return code
+		if ownNetworks() {
+			if alone, beside := shards(); len(alone)+len(beside) > 0 {
+				// Or several would bring it at once. Why not, the tests that need it say.
+				_ = exec.Command("sh", filepath.Join(repository, ".ci", "npm")).Run()
+				return runShards(alone, beside, inOwnNetwork)
+			}
+			cmd := inOwnNetwork(context.Background(), os.Args[1:]...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+			return exitCode(cmd.Run())
 		}
 	}
 	end := layCable()

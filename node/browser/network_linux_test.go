@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -25,27 +26,28 @@ func own() []string { return inside(os.Getppid()) }
 // inside runs a command in the network of a process.
 func inside(pid int) []string { return []string{"nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", pid)} }
 
-// runInOwnNetwork runs the tests again, in a network namespace of their own, if that is possible.
-func runInOwnNetwork() (code int, ran bool) {
+// ownNetworks reports whether tests can run in network namespaces of their own.
+func ownNetworks() bool {
 	for _, tool := range []string{"ip", "nsenter"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			return 0, false
+			return false
 		}
 	}
 	if os.Getuid() != 0 {
-		return 0, false
+		return false
 	}
 	// Whether the kernel allows it, and has cables.
 	probe := exec.Command("ip", "link", "add", "salon0", "type", "veth", "peer", "name", "salon1")
 	probe.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-	if probe.Run() != nil {
-		return 0, false
-	}
-	cmd := exec.Command(os.Args[0], os.Args[1:]...)
+	return probe.Run() == nil
+}
+
+// inOwnNetwork prepares to run these tests again, in a network namespace of their own.
+func inOwnNetwork(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	cmd.Env = append(os.Environ(), roleEnv+"="+firstRole)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
-	return exitCode(cmd.Run()), true
+	return cmd
 }
 
 // layCable starts the second computer and joins the two, if this is the first. The default route leads to the cable,
@@ -92,7 +94,7 @@ func another() (pid int, end func()) {
 		err = holder.Start()
 	}
 	if err != nil {
-		panic(err) // runInOwnNetwork tried the same
+		panic(err) // ownNetworks tried the same
 	}
 	return holder.Process.Pid, func() {
 		in.Close()

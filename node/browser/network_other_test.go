@@ -3,17 +3,20 @@
 package browser
 
 import (
+	"context"
 	"os/exec"
 	"testing"
 )
 
 const secondRole = "second"
 
-func own() []string                         { return nil }
-func runInOwnNetwork() (code int, ran bool) { return 0, false }
-func layCable() (end func())                { return func() {} }
-func beSecond()                             {}
-func dieWithUs(*exec.Cmd)                   {}
+func own() []string          { return nil }
+func ownNetworks() bool      { return false }
+func layCable() (end func()) { return func() {} }
+func beSecond()              {}
+func dieWithUs(*exec.Cmd)    {}
+
+func inOwnNetwork(context.Context, ...string) *exec.Cmd { return nil } // there are none
 
 func offline(t testing.TB) computer {
 	t.Helper()

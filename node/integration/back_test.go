@@ -233,9 +233,7 @@ func (s *play) opened() (resumed bool) {
 
 func (s *play) act(p *process, action, person string) {
 	s.t.Helper()
-	if err := p.api().Act(s.t.Context(), s.id, action, person); err != nil {
-		s.t.Fatalf("%s: %v", action, err)
-	}
+	act(s.t, p, s.id, action, person)
 }
 
 // goesOn checks that everybody is where they were, and heard as they were.

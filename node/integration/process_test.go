@@ -273,3 +273,17 @@ func await(t *testing.T, c *client.Client, what string, within time.Duration, co
 		t.Fatalf("waited up to %s for %s: %v", within, what, err)
 	}
 }
+
+// act has a node do something in a room. A node that is just looking for whoever leads the room now says so, and is asked again at
+// its next news.
+func act(t *testing.T, p *process, id, action, person string) {
+	t.Helper()
+	c := p.api()
+	await(t, c, action, patience, func() (bool, error) {
+		err := c.Act(t.Context(), id, action, person)
+		if no, refused := errors.AsType[*client.Error](err); refused && no.Code == "not_connected" {
+			return false, nil
+		}
+		return err == nil, err
+	})
+}

@@ -59,9 +59,7 @@ func (tr *tree) join(who string) *process {
 
 func (tr *tree) act(p *process, action, person string) {
 	tr.t.Helper()
-	if err := p.api().Act(tr.t.Context(), tr.id, action, person); err != nil {
-		tr.t.Fatalf("%s: %v", action, err)
-	}
+	act(tr.t, p, tr.id, action, person)
 }
 
 // TestHeardBelowRelays: what is said is heard below relays as it is beside the host.

@@ -96,9 +96,7 @@ func (s *duo) opened() bool {
 
 func (s *duo) act(p *process, action, person string) {
 	s.t.Helper()
-	if err := p.api().Act(s.t.Context(), s.id, action, person); err != nil {
-		s.t.Fatalf("%s: %v", action, err)
-	}
+	act(s.t, p, s.id, action, person)
 }
 
 func performDuo(t *testing.T) *duo {

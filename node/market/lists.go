@@ -40,6 +40,7 @@ type lists struct {
 	brought  map[ledger.ID]ledger.ID   // order of ours -> receipt
 
 	subscribed map[ledger.ID]subscribed // offer -> ours
+	shares     shareLists
 }
 
 // owned is a receipt of ours.
@@ -67,7 +68,7 @@ func newLists(who doc.Author) lists {
 		seating: newSeating(), debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
 		railKeys: map[string]ledger.RailKey{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
 		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]soldFrom{},
-		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, brought: map[ledger.ID]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}}
+		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, brought: map[ledger.ID]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, shares: newShareLists()}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -79,6 +80,7 @@ func (m *Market) look(f func(l *lists)) error {
 		m.lists.add(e, m.id.Cert())
 		m.lists.seating.add(e, m.id.Author().Person)
 		m.lists.debts.add(e)
+		m.lists.shares.add(e)
 		m.lists.allotted(n, e)
 		m.lists.seen = n + 1
 		return true

@@ -14,6 +14,7 @@ package market
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"sync"
@@ -65,7 +66,13 @@ type Options struct {
 	// Hands are what KeepHands was given last, which must keep it: what a person pays.
 	Hands     []byte
 	KeepHands func(raw []byte) error
-	Log       *slog.Logger // nil means discard
+	// Payers are the devices that may owe this node's person shares of what they sold, and Devices those of somebody to whom this one
+	// may; nil means that none are known but who asks. They must not call the market.
+	Payers  func() []ledger.Key
+	Devices func(person ledger.Key) []ledger.Key
+	// Carried takes what a relay, which has shown who it is, hands over of what it carried for a room; nil means nobody does.
+	Carried func(relay doc.Author, room ledger.Room, list []Carriage) error
+	Log     *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -87,6 +94,7 @@ type Market struct {
 
 	givingBack sync.Mutex // held while money goes back; before mu
 	revising   sync.Mutex // held while an offer is; likewise
+	paying     sync.Mutex // held while shares are paid out; likewise
 	sold       sales      // of this node's rooms; they have a lock of their own
 	hands      *hands     // likewise; theirs is below mu
 
@@ -101,6 +109,8 @@ type Market struct {
 	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
 	wishes  []Wish                             // at most maxWishes
 	trying  string                             // the wish that is being bought
+	earners map[ledger.Key]ledger.Key          // person -> the device at which they last asked for their shares; at most maxPeers
+	toldTo  map[ledger.Key]uint64              // person -> how far they were told of their shares
 	nonces  map[[16]byte]bool                  // of tips that are being given
 }
 
@@ -108,7 +118,7 @@ type Market struct {
 func New(o Options) *Market {
 	m := &Market{store: o.Store, id: o.Identity, dial: o.Dial, credit: o.Credit, vouch: o.Vouched, via: o.Via, tipped: o.Tipped, place: o.Place, log: o.Log, tips: map[string]pace{},
 		rails: newRails(o.Rails), serving: map[string]int{}, lists: newLists(o.Identity.Author()), holds: map[string]map[ledger.ID]time.Time{}, changed: make(chan struct{}), claims: map[ledger.ID]claim{},
-		open: map[ledger.ID]error{}, nonces: map[[16]byte]bool{}, asked: map[ledger.ID]asking{}, o: o}
+		open: map[ledger.ID]error{}, nonces: map[[16]byte]bool{}, asked: map[ledger.ID]asking{}, earners: map[ledger.Key]ledger.Key{}, toldTo: map[ledger.Key]uint64{}, o: o}
 	iou := NewIOU(o.Store, o.Identity.Device())
 	m.rails.set(ledger.IOURail, &Rail{Payee: iou, Payer: iou})
 	if m.log == nil {
@@ -155,6 +165,13 @@ func (m *Market) Run(ctx context.Context) {
 			every(ctx, syncAgain, func() {
 				if err := m.Sync(ctx); err != nil && ctx.Err() == nil {
 					m.log.Info("a seller was not heard", "err", err)
+				}
+			})
+		})
+		all.Go(func() {
+			every(ctx, earnAgain, func() {
+				if err := errors.Join(m.Earn(ctx), m.TellShares(ctx)); err != nil && ctx.Err() == nil {
+					m.log.Info("somebody was not asked or told of shares", "err", err)
 				}
 			})
 		})

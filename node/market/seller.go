@@ -99,6 +99,12 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.vouched(q)
 		case others, lend, account, undo:
 			answer, err = m.allotted(ctx, from, q)
+		case earn:
+			answer, err = m.earns(from, q)
+		case dues:
+			answer, err = m.takesDues(from, q)
+		case carry:
+			answer, err = m.carried(from, q)
 		case ack:
 			return nil
 		default:

@@ -86,6 +86,9 @@ type party struct {
 	places  map[ledger.Key][]byte
 	ctx     context.Context
 	stop    context.CancelFunc
+
+	payers    []ledger.Key
+	carriedBy func(doc.Author, ledger.Room, []market.Carriage) error
 }
 
 func newTown(t *testing.T) *town {
@@ -147,6 +150,10 @@ func (p *party) open() {
 		Lends:  func(host ledger.Key, _ ledger.Currency) ledger.Amount { return p.lent[host] },
 		Where:  func(device ledger.Key) [][]byte { return [][]byte{device[:4]} },
 		Met:    p.meets,
+		Payers: func() []ledger.Key { return p.payers },
+		Carried: func(relay doc.Author, room ledger.Room, list []market.Carriage) error {
+			return p.carriedBy(relay, room, list)
+		},
 		Wishes: p.wishes, KeepWishes: func(raw []byte) error { p.wishes = raw; return nil },
 		Hands: p.hands, KeepHands: func(raw []byte) error { p.hands = raw; return nil },
 		Told: func(w market.Wish) { p.told = append(p.told, w) }})

@@ -34,6 +34,12 @@ import (
 //	lend    allotment  done        it is on the seller's disk
 //	account allotment  accounted   what was sold, refunded and given back, from a place on
 //	undo    receipt    done        the money went back
+//
+// Shares of what was sold are told to whom they are owed, and what relays carried to the host (shares.go).
+//
+//	earn    confirmed  dues        what they are owed by now, and what is said to be on its way
+//	dues    owed       earn        it is in their books, and what of it they have confirmed
+//	carry   records    done        it is kept
 const Protocol = "/salon/ticket/1"
 
 const (
@@ -318,6 +324,12 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[undo](body)
 	case done{}.kind():
 		m, err = decoded[done](body)
+	case earn{}.kind():
+		m, err = decoded[earn](body)
+	case dues{}.kind():
+		m, err = decoded[dues](body)
+	case carry{}.kind():
+		m, err = decoded[carry](body)
 	default:
 		err = fmt.Errorf("%w: kind %d", errMessage, b[0])
 	}

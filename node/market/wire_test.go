@@ -61,6 +61,10 @@ var vectors = []struct {
 	{"accounted", accounted{News: []deed{{What: deedRefunded, Docs: [][]byte{{1}}}}}, "09 22 82 81 82 02 81 41 01 f4"},
 	{"undo", undo{Receipt: ledger.ID{1}, Reason: ledger.ReasonHost}, "25 23 82 5820 " + thirtyTwo + " 02"},
 	{"done", done{}, "02 24 80"},
+	{"earn", earn{Cert: []byte{1}, Settled: []cleared{{Settle: []byte{2}, Settled: []byte{3}}}}, "0a 3c 82 41 01 81 82 41 02 41 03"},
+	{"dues", dues{Cert: []byte{1}, Slips: [][]byte{{2}}, Settles: [][]byte{{3}, {4}}}, "0c 3d 83 41 01 81 41 02 82 41 03 41 04"},
+	{"carry", carry{Cert: []byte{1}, Room: ledger.Room{0xaa}, List: []Carriage{{Record: []byte{2}, Claim: []byte{3}}}},
+		"1b 3e 83 41 01 50 aa000000 00000000 00000000 00000000 81 82 41 02 41 03"},
 }
 
 func TestMessages(t *testing.T) {

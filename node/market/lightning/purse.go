@@ -20,10 +20,10 @@ const lateFor = 2 * time.Minute
 
 // A Purse is what a wallet may spend.
 type Purse struct {
+	*memory
 	wallet Wallet
 	limits Limits
 	log    *slog.Logger
-	*memory
 }
 
 // A memory is what outlasts a change of the settings.
@@ -34,17 +34,13 @@ type memory struct {
 	busy map[[32]byte]chan struct{} // payments that somebody asks about; closed when they are done
 }
 
-// NewPurse makes the purse of a wallet. The file remembers what was spent.
-func NewPurse(w Wallet, most Limits, spent File, log *slog.Logger) *Purse {
+// NewPurse makes the purse of a wallet. The file remembers what was spent. Of a rail whose place it takes while a node runs, payments
+// may be under way: both then count what they spend as one, and neither sends what the other does.
+func NewPurse(w Wallet, most Limits, spent File, before market.Rail, log *slog.Logger) *Purse {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Purse{wallet: w, limits: most, log: log, memory: &memory{spent: spent, busy: map[[32]byte]chan struct{}{}}}
-}
-
-// After is the purse where it takes the place of what a rail has paid with until now, while payments may be under way: both count what
-// they spend as one, and neither sends what the other does.
-func (p *Purse) After(before market.Rail) *Purse {
+	p := &Purse{wallet: w, limits: most, log: log, memory: &memory{spent: spent, busy: map[[32]byte]chan struct{}{}}}
 	if old, pays := before.Payer.(*payer); pays {
 		p.memory = old.memory
 	}

@@ -50,7 +50,7 @@ func New(c Config, o Options) (market.Rail, error) {
 		if err != nil {
 			return market.Rail{}, err
 		}
-		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Log).After(o.Before)
+		out := lightning.NewPurse(&wallet{client}, most, o.Spent, o.Before, o.Log)
 		rail.Payer, rail.Payee = out.Payer(), &both{in, out}
 	}
 	return rail, nil
