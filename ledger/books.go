@@ -37,6 +37,8 @@ const (
 	keyAdopted      = "A" // entry of an allotment to this device -> offer
 	keyAllots       = "l" // offer -> its allotments
 	keyBalance      = "b" // currency (3), account -> amount
+	keyDispute      = "J" // receipt -> the newest dispute of it
+	keyDisputed     = "K" // offer -> disputes that are open
 	keyCount        = "c" // offer, buyer -> tickets and reservations
 	keyDoc          = "d" // order, quote or receipt -> where it is
 	keyVersion      = "e" // entry of an offer

@@ -38,6 +38,7 @@ func TestBooksAlwaysAddUp(t *testing.T) {
 			"pay":      m.randomPayment,
 			"refund":   m.randomRefund,
 			"revoke":   m.randomRevoke,
+			"dispute":  m.randomDispute,
 			"transfer": m.randomTransfer,
 			"gift":     m.randomGift,
 			"wait": func(rt *rapid.T) {
@@ -116,11 +117,23 @@ func (m *market) randomRefund(rt *rapid.T) {
 	m.n++
 	if rapid.Bool().Draw(rt, "all") {
 		_, err := m.try(func(b *Books) ([]Draft, error) { return b.GiveBack(id, "card", []byte{1, m.n}, ReasonHost) })
-		m.allowed(err, ErrDuplicate)
+		m.allowed(err, ErrDuplicate, ErrDisputed)
 		return
 	}
 	_, err := m.add(&Refund{Receipt: id, Money: eur(Amount(rapid.Int64Range(1, 3000).Draw(rt, "amount"))), Rail: "card", Reason: ReasonHost})
-	m.allowed(err, ErrTooMuch)
+	m.allowed(err, ErrTooMuch, ErrDisputed)
+}
+
+// randomDispute says what a rail says of a dispute, in whatever order and however often.
+func (m *market) randomDispute(rt *rapid.T) {
+	if len(m.paid) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(m.paid).Draw(rt, "receipt")
+	c := Contest{Receipt: id, Ref: fmt.Sprintf("%s-%d", id.Short(), rapid.IntRange(0, 1).Draw(rt, "which")),
+		State: DisputeState(rapid.IntRange(1, 3).Draw(rt, "state")), Money: eur(Amount(rapid.Int64Range(1, 3000).Draw(rt, "disputed")))}
+	_, err := m.try(func(b *Books) ([]Draft, error) { return b.Contest(c) })
+	m.allowed(err)
 }
 
 func (m *market) randomRevoke(rt *rapid.T) {
@@ -146,7 +159,7 @@ func (m *market) randomTransfer(rt *rapid.T) {
 		moved, d, err = b.Transfer(m.key, raw)
 		return d, err
 	})
-	if m.allowed(err, ErrUnknown, ErrExpired) {
+	if m.allowed(err, ErrUnknown, ErrExpired, ErrDisputed) {
 		m.took(moved)
 	}
 }

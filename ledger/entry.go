@@ -41,6 +41,7 @@ const (
 	KindPaid
 	KindUnpaid
 	KindEarned
+	KindDispute
 	kinds
 )
 
@@ -51,6 +52,7 @@ var kindNames = [kinds]string{
 	KindVoid: "void", KindRefunded: "refunded", KindClear: "clear", KindDivide: "divide", KindPayout: "payout",
 	KindUnsubscribe: "unsubscribe", KindFreeze: "freeze", KindHanded: "handed",
 	KindPaid: "paid", KindUnpaid: "unpaid", KindEarned: "earned",
+	KindDispute: "dispute",
 }
 
 // String returns the word for the kind that is shown to people.
@@ -87,6 +89,7 @@ var newBody = [kinds]func() Body{
 	KindRefunded: body[Refunded], KindClear: body[Clear], KindDivide: body[Divide], KindPayout: body[Payout],
 	KindUnsubscribe: body[Unsubscribe], KindFreeze: body[Freeze], KindHanded: body[Handed],
 	KindPaid: body[Paid], KindUnpaid: body[Unpaid], KindEarned: body[Earned],
+	KindDispute: body[Dispute],
 }
 
 // body makes a body of a struct whose pointer has the methods.

@@ -194,6 +194,10 @@ func (b *Books) line(e Entry) (Line, error) {
 			l.With = settle.Creditor
 		}
 		return l, err
+	case *Dispute:
+		err := l.paid(b, body.Receipt, payer)
+		l.Sum, l.Name = body.Money, body.State.String()
+		return l, err
 	case *Divide:
 		l.Sum, l.Count = body.Money, uint32(len(body.Parts))
 	case *Payout:

@@ -14,6 +14,7 @@
 //   - What is refunded is at most what was received, and a refunded seat is revoked first.
 //   - A receipt is what its quote says, and the quote what the offer says that its order names.
 //   - One proof of payment backs one receipt.
+//   - While a payment is disputed its tickets are not good, and its money goes nowhere. Each dispute is opened and ended once.
 //   - An entry is on disk before Append returns, and so before anybody else can hear of it.
 //
 // The package opens no sockets, reads no clock and starts no goroutine that outlives a call. bbolt is

@@ -44,6 +44,9 @@ func (r *Refund) apply(b *Books, e Entry) error {
 	if r.Money.Cur != p.receipt.Paid.Cur {
 		return fmt.Errorf("%w: paid in %s", ErrCurrency, p.receipt.Paid.Cur)
 	}
+	if b.Disputed(r.Receipt) {
+		return ErrDisputed // the rail has the money
+	}
 	if (r.Rail == IOURail) != (p.receipt.Rail == IOURail) {
 		return mismatch("a debt is taken back as one, and nothing else is")
 	}

@@ -184,6 +184,7 @@ func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations
 			r.Void = append(r.Void, c.number)
 			continue
 		}
+		disputed, _ := load[uint32](b, keyDisputed+c.first.key())
 		r.Back = append(r.Back, b.given(c.first, c.number)...)
 		last := uint32(0)
 		for serial := range c.seats {
@@ -192,7 +193,7 @@ func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations
 				continue
 			}
 			least := at.Gen
-			if at.Ticket.IsZero() {
+			if at.Ticket.IsZero() || disputed > 0 && b.frozen(at) {
 				least++
 			}
 			if least < 2 {

@@ -32,6 +32,8 @@ func (m *Move) apply(b *Books, _ Entry) error {
 		return err
 	case s.Cancelled:
 		return ErrCancelled
+	case b.frozen(at):
+		return ErrDisputed
 	case tr.By != at.Holder:
 		return fmt.Errorf("%w: the ticket is not theirs", ErrSigner)
 	}

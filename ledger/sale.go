@@ -199,16 +199,20 @@ func (b *Books) paidFor(receipt ID) (paid, error) {
 
 // prove holds that one proof of payment backs one receipt (invariant I10).
 func (b *Books) prove(rail string, proof []byte, by ID) error {
-	h := sha256.New()
-	h.Write([]byte(rail))
-	h.Write([]byte{0})
-	h.Write(proof)
-	key := keyProof + string(h.Sum(nil))
+	key := proofKey(rail, proof)
 	if old, ok := load[ID](b, key); ok {
 		return fmt.Errorf("%w: %s", ErrPaid, old.Short())
 	}
 	b.save(key, by)
 	return b.err
+}
+
+func proofKey(rail string, proof []byte) string {
+	h := sha256.New()
+	h.Write([]byte(rail))
+	h.Write([]byte{0})
+	h.Write(proof)
+	return keyProof + string(h.Sum(nil))
 }
 
 func (s *Sale) apply(b *Books, e Entry) error {

@@ -430,6 +430,16 @@ type Unsubscribe struct {
 	Buyer Key `cbor:"2,keyasint"`
 }
 
+// A Dispute says what has become of a payment that its payer disputes at the rail, such as a chargeback of a card. While it is open
+// the tickets are not good. Lost, its money is gone; Cost is what the rail keeps for it, either way.
+type Dispute struct {
+	Receipt ID           `cbor:"1,keyasint"`
+	Ref     string       `cbor:"2,keyasint"` // the rail's name of the dispute
+	State   DisputeState `cbor:"3,keyasint"`
+	Money   Money        `cbor:"4,keyasint"` // in dispute
+	Cost    Amount       `cbor:"5,keyasint,omitempty"`
+}
+
 // A Freeze takes in the proof that somebody signed two different things in one place.
 type Freeze struct {
 	Fork Fork `cbor:"1,keyasint"`
@@ -534,6 +544,13 @@ type receiptState struct {
 	Refunded Amount
 	Seats    uint32 // issued for it
 	Good     uint32 // of these, not revoked
+}
+
+// disputeState is of the newest dispute of a receipt.
+type disputeState struct {
+	_     struct{} `cbor:",toarray"`
+	Ref   string
+	State DisputeState
 }
 
 // payState is how far the payer's side of an order is.

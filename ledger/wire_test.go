@@ -109,6 +109,7 @@ var vectors = []struct {
 	{&Earned{Slip: fill32[ID](1), Cert: []byte{2}}, "a2 01 #01 02 41 02"},
 	{&Unsubscribe{Offer: fill32[ID](1), Buyer: fill32[Key](2)}, "a2 01 #01 02 #02"},
 	{&Handed{Transfer: fill32[ID](1), Ticket: fill32[ID](2)}, "a2 01 #01 02 #02"},
+	{&Dispute{Receipt: fill32[ID](1), Ref: "du", State: DisputeLost, Money: eur(1000), Cost: 5}, "a5 01 #01 02 626475 03 03 04 82 1903e8 63455552 05 05"},
 	{&Freeze{Fork: ForkTickets, By: fill32[Key](2), A: fill32[ID](3), B: fill32[ID](4)}, "a4 01 02 02 #02 03 #03 04 #04"},
 
 	{&entryWire{Kind: KindCancel, Log: fill32[ID](2), Seq: 1000, Prev: fill32[ID](4), Time: 2000, Body: []byte{6}},

@@ -74,6 +74,12 @@ func (b *Books) OrderOf(receipt ID) (Order, error) {
 	return p.order, err
 }
 
+// ProofOf is what shows that a receipt was paid.
+func (b *Books) ProofOf(receipt ID) ([]byte, error) {
+	p, err := b.paidFor(receipt)
+	return p.receipt.Proof, err
+}
+
 // PartOf is what so many of the seats of a receipt were paid with, rounded down: what Refund lets go back for them.
 func PartOf(paid Amount, void, seats uint32) Amount {
 	return refundable(paid, receiptState{Seats: seats, Good: seats - void}, false)

@@ -66,6 +66,7 @@ var explained = []struct {
 	{market.ErrNoKey, UserError{"no_person_key", "The key for that is not on this device."}},
 	{market.ErrText, UserError{"bad_ticket", "This is not a ticket, or only a part of one."}},
 	{ledger.ErrSeat, UserError{"seats_sold", "More seats than that were given out already."}},
+	{ledger.ErrDisputed, UserError{"disputed", "The payment is disputed, and the bank has not decided. Until then nothing can be done with it."}},
 	{ledger.ErrTooMuch, UserError{"too_much", "That is more than there is."}},
 	{ledger.ErrSigner, UserError{"not_yours", "That is somebody else's."}},
 	{ledger.ErrUnknown, UserError{"no_such_ticket", "There is no such thing in the ledger, or not any more."}},

@@ -15,6 +15,7 @@ import (
 	"salon/node/market"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
+	"salon/node/market/stripe"
 )
 
 // railsFolder of a home has a file for each way of paying beside IOUs, lnd.json and lnaddress.json, and beside it what that
@@ -24,8 +25,8 @@ const railsFolder = "rails"
 // A RailView is a way of paying that was set up.
 type RailView struct {
 	Name       string `json:"name"`
-	Address    string `json:"address"` // where it is asked
-	Currency   string `json:"currency"`
+	Address    string `json:"address"`  // where it is asked
+	Currency   string `json:"currency"` // "" for many
 	Receives   bool   `json:"receives"`
 	Pays       bool   `json:"pays"`
 	MaxPayment string `json:"max_payment,omitempty"` // that salon may spend, fees of others included
@@ -49,6 +50,14 @@ var railFiles = []struct {
 	{lnaddress.Name, func(home string) (RailView, error) {
 		address, err := readAddress(home)
 		return RailView{Address: address, Currency: string(ledger.Bitcoin), Receives: true}, err
+	}},
+	{stripe.Name, func(home string) (RailView, error) {
+		c, err := readStripe(home)
+		v := RailView{Address: "test mode: no money moves", Receives: true}
+		if c.Live() {
+			v.Address = "stripe.com"
+		}
+		return v, err
 	}},
 }
 
@@ -83,6 +92,22 @@ func AddAddress(ctx context.Context, home, address string) error {
 		return err
 	}
 	return writeRail(home, lnaddress.Name, addressConfig{address})
+}
+
+// AddStripe asks Stripe whether a key can be used so, and stores it.
+func AddStripe(ctx context.Context, home string, c stripe.Config) error {
+	if err := stripe.Try(ctx, c); err != nil {
+		return err
+	}
+	return writeRail(home, stripe.Name, c)
+}
+
+func readStripe(home string) (stripe.Config, error) {
+	raw, err := readSecret(railPath(home, stripe.Name))
+	if err != nil {
+		return stripe.Config{}, err
+	}
+	return stripe.ParseConfig(raw)
 }
 
 type addressConfig struct {

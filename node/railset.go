@@ -13,6 +13,7 @@ import (
 	"salon/node/market/lightning"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
+	"salon/node/market/stripe"
 )
 
 // A railSet is how the ways of paying of a home are open in a node. shop.mu guards its fields.
@@ -25,6 +26,7 @@ type railSet struct {
 	// What was open last, perhaps not any more: payments may be under way by it.
 	lnd   market.Rail
 	payee market.Payee // of lnaddress
+	card  market.Payee // of stripe
 }
 
 // openRails opens the ways of paying of this home. One that cannot be used keeps nobody from the others. shop.mu is held.
@@ -68,6 +70,20 @@ func (n *Node) openRails(store *ledger.Store) map[string]market.Rail {
 		rail.Payee, s.payee = payee, payee
 		return rail, nil
 	})
+	open(stripe.Name, func() (market.Rail, error) {
+		c, err := readStripe(n.home.Dir)
+		if err != nil {
+			return market.Rail{}, err
+		}
+		rail, err := stripe.New(c, stripe.Options{Kept: n.home.memory("stripe-sessions.json"), Before: s.card})
+		if err == nil {
+			s.card = rail.Payee
+		}
+		return rail, err
+	})
+	byCard := s.open[stripe.Name]
+	byCard.Hand = stripe.Hand{}
+	s.open[stripe.Name] = byCard
 	byWallet := s.open[lnd.Name] // with no node of one's own invoices can be paid by a wallet elsewhere
 	byWallet.Hand, byWallet.Cur = lightning.Hand{}, ledger.Bitcoin
 	s.open[lnd.Name] = byWallet
@@ -115,6 +131,14 @@ func (n *Node) AddAddress(ctx context.Context, address string) error {
 		return railError(err)
 	}
 	return n.changeRails(func(home string) error { return writeRail(home, lnaddress.Name, addressConfig{address}) })
+}
+
+// AddStripe is AddLnd for an account at Stripe.
+func (n *Node) AddStripe(ctx context.Context, c stripe.Config) error {
+	if err := stripe.Try(ctx, c); err != nil {
+		return railError(err)
+	}
+	return n.changeRails(func(home string) error { return writeRail(home, stripe.Name, c) })
 }
 
 // RemoveRail puts a way of paying down, and forgets it.
@@ -193,6 +217,6 @@ func (n *Node) Purse(ctx context.Context, name string) (PurseView, error) {
 
 // railError is what a rail says of settings that cannot work, in words for a person.
 func railError(err error) error {
-	text := strings.TrimPrefix(err.Error(), lnd.Name+": ")
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), lnd.Name+": "), stripe.Name+": ")
 	return &UserError{Code: "bad_rail", Text: strings.ToUpper(text[:1]) + text[1:] + "."}
 }

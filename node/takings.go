@@ -48,6 +48,7 @@ type TakingView struct {
 	Rail     string        `json:"rail"`
 	Time     int64         `json:"time"`               // unix ms
 	Refunded string        `json:"refunded,omitempty"` // what went back
+	Dispute  string        `json:"dispute,omitempty"`  // opened, won or lost; empty for none
 }
 
 var cutNames = map[ledger.Cut]string{ledger.CutCoHost: "co-host", ledger.CutRelays: "relays", ledger.CutCharity: "charity", ledger.CutFund: "fund"}
@@ -92,6 +93,9 @@ func (r *Room) Sales() (TakingsView, error) {
 			sold := TakingView{Receipt: one.Receipt.String(), Buyer: one.Buyer, Count: one.Count, Sum: one.Money.String(), Rail: one.Rail, Time: one.Time.UnixMilli()}
 			if one.Back > 0 {
 				sold.Refunded = money(one.Back)
+			}
+			if one.Dispute != 0 {
+				sold.Dispute = one.Dispute.String()
 			}
 			o.Sales = append(o.Sales, sold)
 		}

@@ -188,6 +188,7 @@ var entryTexts = map[string]string{
 	"cancel": "offer cancelled", "refund": "refund of %s", "pay": "payment sent for %s", "got": "receipt for %s",
 	"void": "payment failed for %s", "refunded": "refund received of %s", "clear": "debt settled", "divide": "pool divided",
 	"payout": "shares made debts", "paid": "share sent", "unpaid": "share not sent after all", "earned": "share earned", "unsubscribe": "subscription ended", "freeze": "proof kept against a device",
+	"dispute": "payment disputed",
 }
 
 func entryText(e node.EntryView) string {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 	"salon/node/client"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
+	"salon/node/market/stripe"
 )
 
 func railCommand(f *flags, asJSON *bool) *cobra.Command {
@@ -31,18 +33,32 @@ func railCommand(f *flags, asJSON *bool) *cobra.Command {
 }
 
 func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
-	var rest, macaroon, cert, address, maxPayment, maxDay string
+	var rest, macaroon, cert, address, key, maxPayment, maxDay string
 	var pay bool
 	cmd := &cobra.Command{
-		Use: "add lnd|lnaddress", Short: "Receive, or pay, by Lightning", Args: oneArg("rail: lnd or lnaddress"),
+		Use: "add lnd|lnaddress|stripe", Short: "Receive, or pay, by Lightning; or be paid by card", Args: oneArg("rail: lnd, lnaddress or stripe"),
 		Long: "add lnd tells salon where your lnd is. To be paid for tickets its invoice.macaroon is enough, which can spend nothing. To pay, or\n" +
 			"to send money back, add --pay with a macaroon that may, such as admin.macaroon; salon then spends no more than --max-payment at\n" +
 			"once and --max-day within 24 hours, fees of others included.\n" +
 			"The macaroon is copied to a file in the home that nobody else can read. lnd is asked once whether all that works.\n\n" +
-			"add lnaddress --address ana@wallet.example has others pay to your wallet, whose node is somebody else's.",
-		ValidArgs: []string{lnd.Name, lnaddress.Name},
+			"add lnaddress --address ana@wallet.example has others pay to your wallet, whose node is somebody else's.\n\n" +
+			"add stripe --key FILE has them pay by card, on a page of Stripe's: the file has a restricted key of your account, which may write\n" +
+			"Checkout Sessions and refunds, and read charges, disputes and balance transactions.",
+		ValidArgs: []string{lnd.Name, lnaddress.Name, stripe.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case args[0] != stripe.Name && key != "", args[0] == stripe.Name && (macaroon != "" || cert != "" || pay || address != ""):
+				return usagef("--key is for stripe, and the other flags are not")
+			case args[0] == stripe.Name:
+				raw, err := os.ReadFile(key)
+				if err != nil {
+					return usagef("add stripe wants --key FILE, with a restricted key: %w", err)
+				}
+				c := stripe.Config{Key: stripe.Secret(strings.TrimSpace(string(raw)))}
+				if err := c.Check(); err != nil {
+					return usagef("%w", err)
+				}
+				return f.railed(cmd, *asJSON, http.MethodPut, stripe.Name, map[string]string{"key": string(c.Key)}, func() error { return node.AddStripe(cmd.Context(), f.homeDir(), c) })
 			case args[0] == lnaddress.Name && (macaroon != "" || cert != "" || pay), args[0] == lnd.Name && address != "":
 				return usagef("--address is for lnaddress, and the other flags are for lnd")
 			case args[0] == lnaddress.Name:
@@ -53,7 +69,7 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 					return node.AddAddress(cmd.Context(), f.homeDir(), address)
 				})
 			case args[0] != lnd.Name:
-				return usagef("salon knows no way of paying by the name of %q: it is lnd or lnaddress", args[0])
+				return usagef("salon knows no way of paying by the name of %q: it is lnd, lnaddress or stripe", args[0])
 			}
 			if macaroon == "" || cert == "" {
 				return usagef("add lnd wants --macaroon FILE and --cert FILE: lnd writes tls.cert into its folder, and invoice.macaroon below it")
@@ -91,6 +107,7 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 	fl.StringVar(&rest, "rest", "https://127.0.0.1:8080", "address of lnd's REST interface")
 	fl.StringVar(&macaroon, "macaroon", "", "file with lnd's permission: invoice.macaroon, to receive")
 	fl.StringVar(&cert, "cert", "", "file with lnd's certificate: tls.cert")
+	fl.StringVar(&key, "key", "", "file with a restricted key of Stripe")
 	fl.StringVar(&address, "address", "", "your lightning address")
 	fl.BoolVar(&pay, "pay", false, "the macaroon may spend: pay with it, and send money back")
 	fl.StringVar(&maxPayment, "max-payment", "50000 sat", "the most to spend in one payment")
@@ -108,7 +125,7 @@ func railListCommand(f *flags, asJSON *bool) *cobra.Command {
 func railRemoveCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "remove lnd|lnaddress", Short: "Forget a Lightning node and its macaroon, or an address", Args: oneArg("rail: lnd or lnaddress"),
-		ValidArgs: []string{lnd.Name, lnaddress.Name},
+		ValidArgs: []string{lnd.Name, lnaddress.Name, stripe.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.railed(cmd, false, http.MethodDelete, url.PathEscape(args[0]), nil, func() error { return node.RemoveRail(f.homeDir(), args[0]) })
 		},

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"salon/node/market/lnd/lndtest"
+	"salon/node/market/stripe/stripetest"
 )
 
 // A host connects a Lightning node in the settings; a guest without one buys a ticket by an invoice that a wallet elsewhere pays: closing
@@ -63,5 +64,39 @@ func TestPayingByInvoice(t *testing.T) {
 	bo.until("be told that it came", `/Ana.* has received 100.sat/.test(document.querySelector('[data-test="notice"]')?.innerText ?? "")`)
 	if net.Moved() != 2 {
 		t.Errorf("money moved %d times", net.Moved())
+	}
+}
+
+// A host takes cards; a guest pays on a page of Stripe's, and comes in when the host's node has heard of it. What the bank takes back
+// is shown to the host, and the ticket is not good meanwhile.
+func TestPayingByCard(t *testing.T) {
+	at := stripetest.New(t)
+	mute := microphone(t, make([]float32, rate))
+	ana, bo := meet(t, mute, mute)
+	v := newViewer(t)
+	ana.open(ana.node.Origin() + "/#/settings")
+	ana.clicks("add-stripe-open")
+	ana.sees("stripe-key")
+	v.looks(ana, "settings with Stripe to connect")
+	api[any](ana, "PUT", "rails/stripe", map[string]any{"key": stripetest.Key, "base": at.URL()})
+	room := api[struct{ ID, Link string }](ana, "POST", "rooms", map[string]any{"title": "Songs of the harbour", "access": "ticket", "price": "5 EUR", "seats": 9, "iou_limit": "5 EUR"})
+	bo.open(bo.node.Origin() + "/#/link/" + room.Link)
+	bo.clicks("buy-ticket")
+	bo.sees("way-stripe-by-hand")
+	bo.tells("buy-dialog", "By card", "by card, at Stripe", "known to Stripe alone")
+	v.looks(bo, "buy by card")
+	bo.clicks("buy-confirm")
+	bo.sees("pay-page")
+	v.looks(bo, "buy on a page")
+	page := script[string](bo, `document.querySelector('[data-test="pay-page"]').href`)
+	if rel := script[string](bo, `document.querySelector('[data-test="pay-page"]').rel`); rel != "noopener noreferrer" {
+		t.Errorf("the page is opened with %q", rel)
+	}
+	if err := at.Pay(page); err != nil {
+		t.Fatal(err)
+	}
+	bo.sees(`room[data-phase="live"][data-role="listener"]`)
+	if at.Charged() != 1 {
+		t.Errorf("charged %d times", at.Charged())
 	}
 }

@@ -145,7 +145,11 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 	case err != nil:
 		return err
 	case isLate:
-		if err := m.unsent(ctx, receipt, of.rail, receipt, of.money, of.order.Refund); err != nil {
+		to, err := m.backTo(m.rails.payee(of.rail), receipt, of.order.Refund)
+		if err != nil {
+			return err
+		}
+		if err := m.unsent(ctx, receipt, of.rail, receipt, of.money, to); err != nil {
 			return err
 		}
 		return m.bookLate(receipt, of.rail)
@@ -186,7 +190,11 @@ func (m *Market) unsent(ctx context.Context, receipt ledger.ID, rail string, ref
 }
 
 // sendLate sends back what came for seats that are gone. It is booked once it has arrived.
-func (m *Market) sendLate(ctx context.Context, rail Payee, receipt ledger.ID, name string, money ledger.Money, to string) error {
+func (m *Market) sendLate(ctx context.Context, rail Payee, receipt ledger.ID, name string, money ledger.Money, address string) error {
+	to, err := m.backTo(rail, receipt, address)
+	if err != nil {
+		return err
+	}
 	state, err := m.refund(ctx, rail, receipt, money, to)
 	if err = arrived(state, err); err == nil {
 		err = m.bookLate(receipt, name)

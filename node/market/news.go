@@ -24,7 +24,7 @@ func (m *Market) fate(of ledger.ID) (message, error) {
 		first := ledger.ID{}
 		for id, at := range s.of(of) {
 			first = at.first
-			if at.void || s.ended[at.first] {
+			if p := s.receipts[at.receipt]; at.void || s.ended[at.first] || p != nil && p.disputed {
 				f.Void = append(f.Void, id)
 			}
 		}

@@ -121,6 +121,34 @@ type Tracker interface {
 	Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to string) (Event, error)
 }
 
+// A Checkout is a Payee whose payers go to a page of its own: the request of its invoices is the address of that page, and what they pay
+// with, this node does not know. Money goes back the way it came: Refund takes, in the place of an address, the proof of the payment.
+type Checkout interface {
+	Payee
+	Refunder
+	Takes(cur ledger.Currency) bool
+	Returns()
+	// Disputes calls f for every payment that its payer disputes, or has.
+	Disputes(ctx context.Context, f func(Contest) error) error
+}
+
+// A Contest is what a rail says of a payment that its payer disputes.
+type Contest struct {
+	Proof []byte // of the payment
+	Ref   string // the rail's name of the dispute
+	State ledger.DisputeState
+	Money ledger.Money
+	Cost  ledger.Amount // what the rail keeps for it; known at its end
+}
+
+// wayBack is what a Refunder is told of where money goes.
+func wayBack(p Payee, address string, proof []byte) string {
+	if _, same := p.(Checkout); same {
+		return string(proof)
+	}
+	return address
+}
+
 // A Rail is what this node can do by one way of paying; a nil half is one that it cannot.
 type Rail struct {
 	Payee Payee
@@ -142,7 +170,12 @@ func (r Rail) verifier(byHand bool) Verifier {
 }
 
 // takes reports whether money of a currency can be received.
-func (r Rail) takes(cur ledger.Currency) bool { return r.Payee != nil && (r.Cur == "" || r.Cur == cur) }
+func (r Rail) takes(cur ledger.Currency) bool {
+	if c, ok := r.Payee.(Checkout); ok && !c.Takes(cur) {
+		return false
+	}
+	return r.Payee != nil && (r.Cur == "" || r.Cur == cur)
+}
 
 // isRail reports whether a stranger's name of a rail can be shown.
 func isRail(name string) bool {

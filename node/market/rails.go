@@ -100,6 +100,9 @@ func (m *Market) watchRails(ctx context.Context) {
 			inner, stop := context.WithCancel(ctx)
 			running[name] = watch{r, stop}
 			all.Go(func() { m.watchRail(inner, name, r.Payee) })
+			if c, ok := r.Payee.(Checkout); ok {
+				all.Go(func() { m.watchDisputes(inner, name, c) })
+			}
 		}
 		select {
 		case <-changed:

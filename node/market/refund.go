@@ -106,6 +106,8 @@ func (m *Market) refundable(ticket ledger.ID, t Takeback) (err error) {
 		p := l.seating.receipts[at.receipt]
 		switch {
 		case p == nil: // a gift
+		case p.disputed:
+			err = ledger.ErrDisputed
 		case p.others && t.ByHand:
 			err = ErrOthers
 		case !p.others && !t.ByHand && !m.sendsBack(p.rail):
@@ -219,11 +221,16 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		if err != nil {
 			return err
 		}
+		payee := m.rails.payee(p.rail)
+		to, err := m.backTo(payee, receipt, o.Refund)
+		if err != nil {
+			return err
+		}
 		money := ledger.Money{Amount: next.upTo - p.back, Cur: p.money.Cur}
 		if t.ByHand {
-			err = m.unsent(ctx, receipt, p.rail, next.ref, money, o.Refund)
+			err = m.unsent(ctx, receipt, p.rail, next.ref, money, to)
 		} else {
-			err = arrived(m.refund(ctx, m.rails.payee(p.rail), next.ref, money, o.Refund))
+			err = arrived(m.refund(ctx, payee, next.ref, money, to))
 		}
 		if err != nil {
 			return err
@@ -235,6 +242,24 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		}
 	}
 	return ctx.Err()
+}
+
+// proofOf is what shows that a receipt was paid.
+func (m *Market) proofOf(receipt ledger.ID) (proof []byte, err error) {
+	err = m.store.View(func(b *ledger.Books) (err error) {
+		proof, err = b.ProofOf(receipt)
+		return err
+	})
+	return proof, err
+}
+
+// backTo is where money of a receipt goes back to by a rail: to the address that the buyer gave, or the way it came.
+func (m *Market) backTo(p Payee, receipt ledger.ID, address string) (string, error) {
+	if _, same := p.(Checkout); !same {
+		return address, nil
+	}
+	proof, err := m.proofOf(receipt)
+	return string(proof), err
 }
 
 // back says how far a receipt is.
@@ -265,7 +290,7 @@ func (m *Market) PayBack(ctx context.Context) error {
 		for _, s := range []*seating{&l.seating, &l.abroad} {
 			for receipt, p := range s.receipts {
 				switch {
-				case p.next() == nil, s.others && l.forHost(receipt):
+				case p.next() == nil, p.disputed, s.others && l.forHost(receipt):
 				case p.others, m.sendsBack(p.rail):
 					list = append(list, open{receipt: receipt})
 				}

@@ -61,6 +61,7 @@ type paid struct {
 	gone        []uint32 // serials of the others
 	serials     []uint32 // all, as they were sold
 	others      bool     // somebody else took the money
+	disputed    bool     // at the rail, and that is not decided
 	since       int64    // unix ms, when the last due began
 	dues        []due
 }
@@ -137,6 +138,12 @@ func (s *seating) add(e ledger.Entry, own ledger.Key) {
 	case *ledger.Refund:
 		if p := s.receipts[b.Receipt]; p != nil {
 			p.back += b.Money.Amount
+		}
+	case *ledger.Dispute:
+		if p := s.receipts[b.Receipt]; p != nil {
+			if p.disputed = b.State == ledger.DisputeOpened; b.State == ledger.DisputeLost {
+				p.back += b.Money.Amount
+			}
 		}
 	}
 }

@@ -377,7 +377,7 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 	case ev.Received.Amount > total.Amount:
 		// Before the sale is booked: after it nobody would look again.
 		more := ledger.Money{Amount: ev.Received.Amount - total.Amount, Cur: total.Cur}
-		if err := m.sendBack(ctx, rail, quote, more, d.Order.Refund); err != nil {
+		if err := m.sendBack(ctx, rail, quote, more, wayBack(rail, d.Order.Refund, ev.Proof)); err != nil {
 			return nil, err
 		}
 	}

@@ -57,6 +57,7 @@ type Sold struct {
 	Rail    string
 	Time    time.Time
 	Back    ledger.Amount
+	Dispute ledger.DisputeState // the newest; zero for none
 }
 
 const salesShown = 100 // of the newest
@@ -123,6 +124,12 @@ func (s *sales) add(e ledger.Entry) {
 	case *ledger.Refund:
 		if i, known := s.receipts[b.Receipt]; known {
 			s.all[i].Back += b.Money.Amount
+		}
+	case *ledger.Dispute:
+		if i, known := s.receipts[b.Receipt]; known {
+			if s.all[i].Dispute = b.State; b.State == ledger.DisputeLost {
+				s.all[i].Back += b.Money.Amount
+			}
 		}
 	}
 }

@@ -373,6 +373,7 @@ var codes = []struct {
 	{"busy", ErrBusy},
 	{"given_away", ErrGivenAway},
 	{"too_much", ledger.ErrTooMuch},
+	{"disputed", ledger.ErrDisputed},
 	{"elsewhere", ErrElsewhere},
 	{"not_yours", ErrNotYours},
 	{"by_hand", ErrNoWayBack},

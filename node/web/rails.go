@@ -6,6 +6,7 @@ import (
 	"salon/ledger"
 	"salon/node"
 	"salon/node/market/lnd"
+	"salon/node/market/stripe"
 )
 
 // Secrets go into the node by these calls, and come out by none.
@@ -55,6 +56,16 @@ func (s *Server) setLnd(w http.ResponseWriter, r *http.Request, body lndBody) {
 		}
 	}
 	s.railed(w, r, s.n.AddLnd(r.Context(), c))
+}
+
+type stripeBody struct {
+	Key    string `json:"key"`    // a restricted one
+	Return string `json:"return"` // where Stripe sends who has paid
+	Base   string `json:"base"`   // of a test: a Stripe on loopback
+}
+
+func (s *Server) setStripe(w http.ResponseWriter, r *http.Request, body stripeBody) {
+	s.railed(w, r, s.n.AddStripe(r.Context(), stripe.Config{Key: stripe.Secret(body.Key), Return: body.Return, Base: body.Base}))
 }
 
 type lnAddressBody struct {

@@ -24,10 +24,7 @@ type Wallet interface {
 	Track(ctx context.Context, o Outgoing) (Payment, error)
 	// Back makes an invoice over any sum, which money can be sent back to for half a year.
 	Back(ctx context.Context) (string, error)
-}
-
-// A Balancer is a Wallet that says how much it can send, in msat.
-type Balancer interface {
+	// Balance is what there is to spend, fees and reserves included, in msat.
 	Balance(ctx context.Context) (ledger.Amount, error)
 }
 

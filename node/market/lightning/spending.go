@@ -118,13 +118,9 @@ func (p *Purse) Spending(now time.Time) (market.Spending, error) {
 	return market.Spending{Payment: money(p.limits.Payment), Day: money(p.limits.Day), Spent: money(sum)}, nil
 }
 
-// Balance is what the wallet has, if it says that. All of it cannot be spent: some stays for fees.
+// Balance is what the wallet has. All of it cannot be spent: some stays for fees and as a reserve.
 func (p *Purse) Balance(ctx context.Context) (ledger.Money, error) {
-	w, says := p.wallet.(Balancer)
-	if !says {
-		return ledger.Money{}, errors.New("lightning: the wallet does not say what it has")
-	}
-	a, err := w.Balance(ctx)
+	a, err := p.wallet.Balance(ctx)
 	return ledger.Money{Amount: a, Cur: ledger.Bitcoin}, err
 }
 

@@ -192,8 +192,11 @@ func refunded(t *testing.T, ctx context.Context, b *Bench) {
 		t.Skip("this rail sends nothing back")
 	}
 	bill := b.Bill(t)
-	b.pay(ctx, t, bill)
+	paid := b.pay(ctx, t, bill)
 	to := ""
+	if _, same := b.Payee.(market.Checkout); same {
+		to = string(paid.Proof)
+	}
 	if b.Back != nil {
 		to = b.Back(t)
 	}

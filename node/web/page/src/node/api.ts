@@ -155,6 +155,8 @@ export const api = {
   setLnd: async (lnd: { rest: string; macaroon: string; cert: string; max_payment?: string; max_day?: string }) =>
     (await json<RailList>("/api/v1/rails/lnd", { method: "PUT", json: lnd })).rails ?? [],
   setLnAddress: async (address: string) => (await json<RailList>("/api/v1/rails/lnaddress", { method: "PUT", json: { address } })).rails ?? [],
+  setStripe: async (stripe: { key: string; return: string }) =>
+    (await json<RailList>("/api/v1/rails/stripe", { method: "PUT", json: stripe })).rails ?? [],
   limitRail: async (rail: string, max_payment: string, max_day: string) =>
     (await json<RailList>(`/api/v1/rails/${encodeURIComponent(rail)}/limits`, { method: "PUT", json: { max_payment, max_day } })).rails ?? [],
   removeRail: async (rail: string) => (await json<RailList>(`/api/v1/rails/${encodeURIComponent(rail)}`, { method: "DELETE" })).rails ?? [],

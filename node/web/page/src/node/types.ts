@@ -174,6 +174,7 @@ export interface Entry {
   id: string;
   time: number; // unix ms
   kind: string;
+  name?: string; // of a dispute: how far it is
   purpose?: string;
   with?: string;
   rail?: string;
@@ -267,6 +268,7 @@ export interface SoldTickets {
   rail: string;
   time: number; // unix ms
   refunded?: string;
+  dispute?: "opened" | "won" | "lost";
 }
 
 /** A purchase that is not ended. */

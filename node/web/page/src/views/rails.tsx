@@ -33,6 +33,7 @@ export function Rails() {
       )}
       {list !== null && !has("lnd") && <LndForm onChange={put} />}
       {list !== null && !has("lnaddress") && <AddressForm onChange={put} />}
+      {list !== null && !has("stripe") && <StripeForm onChange={put} />}
     </>
   );
 }
@@ -188,6 +189,47 @@ function LndForm({ onChange }: Changing) {
         {pays && <Field name={t.rails.maxDay} value={day} test="lnd-day" onInput={setDay} />}
         <div class="row end">
           <button class="button primary" aria-disabled={busy} data-test="lnd-add">
+            {busy ? t.rails.asking : t.rails.connect}
+          </button>
+        </div>
+      </form>
+    </Folded>
+  );
+}
+
+function StripeForm({ onChange }: Changing) {
+  const [busy, run] = useAction();
+  const [key, setKey] = useState("");
+  const [back, setBack] = useState("");
+  const id = useId();
+  const add = (event: Event) => {
+    event.preventDefault();
+    if (key.trim()) void run(async () => onChange(await api.setStripe({ key: key.trim(), return: back.trim() })));
+  };
+  return (
+    <Folded title={t.rails.addStripe} test="add-stripe">
+      <form class="stack" data-test="stripe-form" onSubmit={add}>
+        <div class="labelled">
+          <label for={id}>{t.rails.key}</label>
+          <input
+            id={id}
+            class="field"
+            type="password"
+            dir="ltr"
+            autoComplete="off"
+            placeholder="rk_live_…"
+            value={key}
+            aria-describedby={`${id}-hint`}
+            data-test="stripe-key"
+            onInput={(event) => setKey(event.currentTarget.value)}
+          />
+          <p class="hint" id={`${id}-hint`}>
+            {t.rails.keyHint}
+          </p>
+        </div>
+        <Field name={t.rails.back} value={back} test="stripe-back" placeholder="https://" onInput={setBack} />
+        <div class="row end">
+          <button class="button primary" aria-disabled={busy || !key.trim()} data-test="stripe-add">
             {busy ? t.rails.asking : t.rails.connect}
           </button>
         </div>

@@ -111,6 +111,7 @@ function Row({ one }: { one: SoldTickets }) {
         <span class="hint">
           {dateAndTime(one.time)} · {one.rail === "iou" ? t.sales.byIOU : one.rail}
           {one.refunded && ` · ${t.sales.wentBack(money(one.refunded))}`}
+          {one.dispute && ` · ${t.sales.disputes[one.dispute]}`}
         </span>
       </span>
       <span class="line-sum">{money(one.sum)}</span>

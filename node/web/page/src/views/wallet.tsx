@@ -348,7 +348,7 @@ const atOnce = 20; // receipts
 /** The entries that are a receipt of something, the newest first. */
 function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names }) {
   const [most, setMost] = useState(atOnce);
-  const list = entries.filter((e) => e.kind in t.wallet.kinds && (e.kind !== "got" || e.purpose !== "ticket" || (e.count ?? 0) > 0)).reverse();
+  const list = entries.filter((e) => kindOf(e) in t.wallet.kinds && (e.kind !== "got" || e.purpose !== "ticket" || (e.count ?? 0) > 0)).reverse();
   if (list.length === 0) return null;
   return (
     <Part title={t.wallet.receipts} test="receipts">
@@ -357,7 +357,7 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
           const words = receiptWords(e, names);
           return (
             <li key={e.id} class="line-row" data-test="receipt" data-kind={e.kind}>
-              <Icon name={e.kind === "refund" || e.kind === "refunded" ? "back" : e.kind === "got" ? "ticket" : "receipt"} />
+              <Icon name={e.kind === "dispute" ? "alert" : e.kind === "refund" || e.kind === "refunded" ? "back" : e.kind === "got" ? "ticket" : "receipt"} />
               <span class="line-what">
                 <strong>{words}</strong>
                 <span class="hint">
@@ -385,9 +385,11 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
   );
 }
 
+const kindOf = (e: Entry): string => (e.kind === "dispute" ? `dispute ${e.name ?? ""}` : e.kind);
+
 function receiptWords(e: Entry, names: Names): string {
   const who = e.with ? nameOf(names, e.with) : "";
-  return t.wallet.kinds[e.kind]!(who, t.wallet.what(e.purpose ?? "ticket", e.count ?? 1), e.rail === "iou");
+  return t.wallet.kinds[kindOf(e)]!(who, t.wallet.what(e.purpose ?? "ticket", e.count ?? 1), e.rail === "iou");
 }
 
 function Export({ entries, ledger }: { entries: readonly Entry[]; ledger: Ledger }) {

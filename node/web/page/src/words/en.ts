@@ -879,6 +879,10 @@ export const en = {
     filesWrong: "Choose both files: a macaroon and tls.cert.",
     addAddress: "Be paid at a lightning address",
     address: "Lightning address",
+    addStripe: "Be paid with cards (Stripe)",
+    key: "Restricted key",
+    keyHint: "Make one at dashboard.stripe.com/apikeys: to write Checkout Sessions and refunds, and to read charges, disputes and balance transactions. Buyers pay on a page of Stripe’s; no card is ever known here.",
+    back: "Page to return to after paying, if you have one",
     addressHint: "The wallet there is asked once whether somebody receives at it.",
   },
 
@@ -929,6 +933,9 @@ export const en = {
       refunded: (who: string, _: string, owes: boolean) => (owes ? `${who} took back what you owed` : `${who} paid you back`),
       clear: (who: string) => `A debt between you and ${who} was settled`,
       gift: (who: string, what: string) => `You gave ${who} ${what}`,
+      "dispute opened": (who: string, what: string) => `${who} disputes the payment for ${what} with their bank`,
+      "dispute won": (who: string) => `The bank decided for you: the payment of ${who} stands`,
+      "dispute lost": (who: string) => `The bank took back the payment of ${who}`,
     } as Record<string, (who: string, what: string, owes: boolean) => string>,
     books: "Your books",
     witnessed: (entries: number, witnesses: number) =>
@@ -1068,6 +1075,11 @@ export const en = {
     wanted: (n: number) => `${many(n, "person", "people")} wanted tickets while you could not be reached. Their computers ask again by themselves.`,
     one: (n: number, key: string) => `${many(n, "ticket", "tickets")} to key ${key}…`,
     byIOU: "owed (IOU)",
+    disputes: {
+      opened: "disputed with the bank: the tickets are not good until it has decided",
+      won: "was disputed, and the bank decided for you",
+      lost: "the bank took it back: the tickets are void",
+    },
     wentBack: (sum: string) => `${sum} went back`,
   },
 

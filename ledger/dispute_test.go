@@ -1,0 +1,131 @@
+package ledger
+
+import (
+	"testing"
+)
+
+// A disputed payment freezes its tickets, wherever they went, and no other's; won they are good again, lost they are void, and the money is
+// gone as if it had been refunded.
+func TestDispute(t *testing.T) {
+	for _, end := range []DisputeState{DisputeWon, DisputeLost} {
+		t.Run(end.String(), func(t *testing.T) {
+			ana, bo, cy := newNode(t, 1), seed(2), seed(3)
+			offer := ana.must(evening(10, eur(500)))
+			sold, err := ana.buy(bo, offer, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := ana.buy(cy, offer, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			receipt := receiptID(sold.Receipt)
+			_, ticket, _ := OpenDocument[Ticket](sold.Tickets[0])
+			raw, _, err := Sign(bo, Transfer{Ticket: ticket, By: bo.Public(), To: cy.Public(), Time: ana.now.UnixMilli()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var moved []byte
+			if _, err := ana.try(func(b *Books) (d []Draft, err error) { moved, d, err = b.Transfer(ana.key, raw); return d, err }); err != nil {
+				t.Fatal(err)
+			}
+			before := ana.balance(ExpenseRail)
+			gate := NewGate(hall, ana.key.Public(), []Class{{Number: 0, Starts: noon, Ends: noon.Add(1000 * 3600e9)}}, nil, ana.now)
+			good := func(when string, raw []byte, want bool) {
+				t.Helper()
+				list, err := ana.books.Revocations(ana.now, hall, offer.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				signed, _, err := Sign(ana.key, list)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := gate.Update(signed); err != nil {
+					t.Fatal(err)
+				}
+				tk, _, err := OpenDocument[Ticket](raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := gate.Standing(tk); (err == nil) != want {
+					t.Errorf("%s: seat %d: %v", when, tk.Serial, err)
+				}
+			}
+			good("before", moved, true)
+			d := func(state DisputeState) *Dispute {
+				return &Dispute{Receipt: receipt, Ref: "du_1", State: state, Money: eur(1000)}
+			}
+			ana.refuses(ErrUnknown, d(end))
+			ana.must(d(DisputeOpened))
+			ana.refuses(ErrDuplicate, d(DisputeOpened))
+			second := d(DisputeOpened)
+			second.Ref = "du_2"
+			ana.refuses(ErrDuplicate, second)
+			good("open", moved, false)
+			good("open", sold.Tickets[1], false)
+			good("open, somebody else's", other.Tickets[0], true)
+			ana.refuses(ErrDisputed, &Refund{Receipt: receipt, Money: eur(1), Rail: "card", Reason: ReasonHost})
+			_, tid, _ := OpenDocument[Ticket](moved)
+			again, _, err := Sign(cy, Transfer{Ticket: tid, By: cy.Public(), To: bo.Public(), Time: ana.now.UnixMilli()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ana.try(func(b *Books) (d []Draft, err error) { _, d, err = b.Transfer(ana.key, again); return d, err }); err == nil {
+				t.Error("a disputed ticket is given away")
+			}
+			if end == DisputeLost {
+				ana.refuses(ErrSeat, d(end)) // its seats must be taken first
+			}
+			contest := Contest{Receipt: receipt, Ref: "du_1", State: end, Money: eur(1000), Cost: 15}
+			for range 2 {
+				if _, err := ana.try(func(b *Books) ([]Draft, error) { return b.Contest(contest) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			good("ended", moved, end == DisputeWon)
+			good("ended", sold.Tickets[1], end == DisputeWon)
+			good("ended, somebody else's", other.Tickets[0], true)
+			ana.refuses(ErrDuplicate, d(DisputeOpened)) // each once
+			if ana.balance(ExpenseRail) != before+15 {
+				t.Errorf("the rail's fee is not booked: %d, before %d", ana.balance(ExpenseRail), before)
+			}
+			if end == DisputeWon && ana.balance(IncomeTickets) != -1500 || end == DisputeLost && ana.balance(IncomeTickets) != -500 {
+				t.Errorf("income %d", ana.balance(IncomeTickets))
+			}
+			if s := ana.state(offer.ID); end == DisputeLost && s.Issued != 1 || end == DisputeWon && s.Issued != 3 {
+				t.Errorf("%d seats issued", s.Issued)
+			}
+			ana.copy(t)
+		})
+	}
+}
+
+// Attack: disputes that no rail can have, and of receipts that are not ours.
+func TestDisputesThatAreRefused(t *testing.T) {
+	ana, bo := newNode(t, 1), seed(2)
+	offer := ana.must(evening(10, eur(500)))
+	sold, err := ana.buy(bo, offer, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := Dispute{Receipt: receiptID(sold.Receipt), Ref: "du_1", State: DisputeOpened, Money: eur(500)}
+	for _, c := range []struct {
+		why    error
+		change func(*Dispute)
+	}{
+		{ErrUnknown, func(d *Dispute) { d.Receipt[0]++ }},
+		{ErrTooMuch, func(d *Dispute) { d.Money.Amount++ }},
+		{ErrCurrency, func(d *Dispute) { d.Money.Cur = "USD" }},
+		{ErrField, func(d *Dispute) { d.Ref = "" }},
+		{ErrField, func(d *Dispute) { d.State = 4 }},
+		{ErrField, func(d *Dispute) { d.State = 0 }},
+		{ErrField, func(d *Dispute) { d.Cost = 1 }},
+		{ErrUnknown, func(d *Dispute) { d.State = DisputeWon }},
+	} {
+		d := good
+		c.change(&d)
+		ana.refuses(c.why, &d)
+	}
+	ana.must(&good)
+}
