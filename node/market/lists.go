@@ -26,21 +26,22 @@ type lists struct {
 	late     map[ledger.ID]late         // receipt without tickets whose money is to go back
 	ordered  map[ledger.ID]ledger.Order // quote -> order for tickets that was not paid yet
 	debts    debts
-	cleared  map[ledger.Key][]cleared  // debtor of ours -> what we have confirmed
-	ours     map[ledger.Key]bool       // this node's person and device
-	certs    map[ledger.ID][]byte      // order -> certificate, while we pay it
-	got      map[ledger.ID]owned       // receipt of ours
-	given    map[ledger.ID][]byte      // ticket that was ours -> the one that somebody has for it
-	railKeys map[string]ledger.RailKey // the newest of each rail
-	fates    map[ledger.ID]fate        // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
-	allots   map[ledger.ID][]ledger.ID // first version -> what others sell of it
-	lendings map[ledger.ID]*lending    // by allotment
-	selling  map[ledger.ID]*stand      // by allotment: those that this node sells from
-	quotes   map[ledger.ID]quoted      // of these: quote -> where it is
-	sales    map[ledger.ID]ledger.ID   // likewise, receipt -> allotment
-	gone     map[ledger.ID]bool        // first versions of offers that are cancelled
-	wished   map[[16]byte]ledger.ID    // nonce of what we pay or have paid -> order
-	brought  map[ledger.ID]ledger.ID   // order of ours -> receipt
+	cleared  map[ledger.Key][]cleared                 // debtor of ours -> what we have confirmed
+	ours     map[ledger.Key]bool                      // this node's person and device
+	certs    map[ledger.ID][]byte                     // order -> certificate, while we pay it
+	got      map[ledger.ID]owned                      // receipt of ours
+	given    map[ledger.ID][]byte                     // ticket that was ours -> the one that somebody has for it
+	railKeys map[string]ledger.RailKey                // the newest of each rail
+	fates    map[ledger.ID]fate                       // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
+	voids    map[ledger.ID]map[ledger.Key][]ledger.ID // likewise: the tickets that each device says are void
+	allots   map[ledger.ID][]ledger.ID                // first version -> what others sell of it
+	lendings map[ledger.ID]*lending                   // by allotment
+	selling  map[ledger.ID]*stand                     // by allotment: those that this node sells from
+	quotes   map[ledger.ID]quoted                     // of these: quote -> where it is
+	sales    map[ledger.ID]ledger.ID                  // likewise, receipt -> allotment
+	gone     map[ledger.ID]bool                       // first versions of offers that are cancelled
+	wished   map[[16]byte]ledger.ID                   // nonce of what we pay or have paid -> order
+	brought  map[ledger.ID]ledger.ID                  // order of ours -> receipt
 
 	subscribed map[ledger.ID]subscribed // offer -> ours
 	shares     shareLists
@@ -70,7 +71,7 @@ func newLists(who doc.Author) lists {
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.ID{},
-		seating: newSeating(false), abroad: newSeating(true), late: map[ledger.ID]late{}, ordered: map[ledger.ID]ledger.Order{}, debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{},
+		seating: newSeating(false), abroad: newSeating(true), late: map[ledger.ID]late{}, ordered: map[ledger.ID]ledger.Order{}, debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{}, voids: map[ledger.ID]map[ledger.Key][]ledger.ID{},
 		railKeys: map[string]ledger.RailKey{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
 		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]ledger.ID{},
 		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, brought: map[ledger.ID]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, shares: newShareLists()}

@@ -94,12 +94,21 @@ func (m *Market) newsOf(ctx context.Context, device ledger.Key, list []ledger.ID
 	return err
 }
 
-// learn takes what a device says of a receipt or a ticket. What is void stays so; when the room is, its host says, if that has spoken.
+// learn takes what a device says of a receipt or a ticket. Void is what the seller or the host says is, each by their last word: a
+// payment that was disputed may count again. When the room is, its host says, if that has spoken.
 func (l *lists) learn(of ledger.ID, device ledger.Key, f fate) {
 	old, known := l.fates[of]
-	for _, id := range old.Void {
-		if !slices.Contains(f.Void, id) {
-			f.Void = append(f.Void, id)
+	said := l.voids[of]
+	if said == nil {
+		said = map[ledger.Key][]ledger.ID{}
+		l.voids[of] = said
+	}
+	said[device], f.Void = f.Void, nil
+	for _, list := range said {
+		for _, id := range list {
+			if !slices.Contains(f.Void, id) {
+				f.Void = append(f.Void, id)
+			}
 		}
 	}
 	if o, bought := l.got[of]; known && bought && device != o.host && old.Ends > 0 || f.Ends == 0 {
