@@ -82,6 +82,7 @@ type routing struct {
 	lead        time.Duration // how long before that it was told of, about
 	program     uint32        // incarnation of slot 0, 0 means none
 	programKey  doc.PublicKey
+	rivals      []ed25519.PublicKey // of the devices that may make the program, where two histories of the room go on at once
 	seats       map[uint8]seatRoute // the others on stage, by slot
 	slot        uint8               // ours; 0 means in the audience
 	incarnation uint32              // ours; 0 means not publishing

@@ -27,7 +27,7 @@ func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	case e.Reason == "chain":
 		return
 	case e.Reason == "source":
-		return // not asked for anew: should it turn into evidence, the tree must still know who sent it
+		return // somebody else who leads the room may have sent it
 	case e.Reason == "hash" && e.Frame != nil:
 		what = Retract{Slot: e.Frame.Slot, From: e.Frame.Number, To: e.Frame.Number}
 		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
