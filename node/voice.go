@@ -380,7 +380,9 @@ func (v *voice) programVerifyKey(kid uint64) (ed25519.PublicKey, bool) {
 		return nil, false
 	case incarnation == v.route.program:
 		return v.route.programKey[:], true
-	case incarnation == v.before.incarnation: // until a frame of the one after it has come: it is on its way yet
+	case incarnation == v.before.incarnation && (v.route.program == 0 || incarnation < v.route.program):
+		// Until a frame of the one after it has come: it is on its way yet. One that is higher is of a history that is given up:
+		// were anything of it taken still, all that is lower would be over.
 		return v.before.key[:], true
 	}
 	return nil, false
