@@ -161,6 +161,16 @@ type ban struct {
 // banned reports whether a peer is to be kept away.
 func (p *Place) banned(id Peer, now time.Time) bool { return now.Before(p.bans[id].until) }
 
+// forgive reports whether a peer is left without a ban, once a minute.
+func (p *Place) forgive(id Peer, now time.Time) bool {
+	b, known := p.bans[id]
+	if known && now.Sub(b.until) < excuseEvery || !known && len(p.bans) >= maxBans {
+		return false
+	}
+	p.bans[id] = ban{now, b.times}
+	return true
+}
+
 // ban keeps a peer away, longer each time: it may have been deceived itself.
 func (p *Place) ban(id Peer, now time.Time) {
 	if _, known := p.bans[id]; !known && len(p.bans) >= maxBans {
