@@ -128,7 +128,8 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 				hears &^= 1 << relay.Program
 			}
 			hears = (hears | relay.AllSlots&^(1<<relay.Program)) &^ (1 << s.Slot) // the stage, never oneself
-		case r.feeds.below.isVia(s.Device, c) && (!r.isChild(s.Device) || r.cameFrom(s.Device, c)): // what a child sends it sends itself
+		case r.feeds.below.isVia(s.Device, c) && !r.isChild(s.Device), // what a child sends it sends itself
+			r.cameFrom(s.Device, c): // the relay may have said by now that it is gone, and yet have words of it under way
 			hears = relay.AllSlots
 		default:
 			continue

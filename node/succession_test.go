@@ -563,7 +563,11 @@ func TestCoHostBelowARelayComesNear(t *testing.T) {
 		defer g.host.mu.Unlock()
 		coming := g.host.isChild(bo.n.author().Device)
 		if coming {
-			g.host.settleChildren() // as anything may have it do, while Bo's words still come through the relay
+			// As anything may have it do, and the relay say that Bo is gone, while Bo's words still come through the relay.
+			for _, c := range g.host.feeds.children {
+				g.host.feeds.below.drop(bo.n.author().Device, c)
+			}
+			g.host.settleChildren()
 		}
 		return coming
 	})
