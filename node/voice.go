@@ -160,6 +160,15 @@ func (v *voice) lastNumber() uint64 {
 	return v.last.number
 }
 
+// goesOnAt reports whether the program may be handed over to us at a number: a little ahead of where it stands by now. While on
+// stage, we may have heard nothing of it for long.
+func (v *voice) goesOnAt(number uint64, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	missed := uint64(max(now.Sub(v.last.at), 0) / relay.FrameDuration)
+	return number > v.last.number && (v.last.number == 0 || number-v.last.number <= missed+3*handAhead)
+}
+
 // nextNumber is that of the next frame of our program, or of what would be ours.
 func (v *voice) nextNumber() uint64 {
 	v.mu.Lock()
