@@ -371,6 +371,9 @@ func TestTwoLead(t *testing.T) {
 		}
 	}()
 	eve := startNode(t, "Eve", nil)
+	if err := s.host.Publish(t.Context(), newTone(t, 440)); err != nil {
+		t.Fatal(err)
+	}
 	awaitChange(t, s.bo.n, "Bo to be ready", func() bool {
 		s.bo.mu.Lock()
 		defer s.bo.mu.Unlock()
@@ -393,6 +396,7 @@ func TestTwoLead(t *testing.T) {
 	})
 	s.hasSaid(s.dan, "here")
 	s.danHears.hears(t, "Dan to hear Bo", true, 25)
+	awaitChange(t, s.bo.n, "Ana to be heard on stage", func() bool { return hearsOf(s.bo, s.anaI) })
 }
 
 // TestTwoLeadUnderTwoCharters: a co-host leads who has not heard that the host changed the charter. They yield as any other.
