@@ -399,6 +399,32 @@ func TestTwoLead(t *testing.T) {
 	awaitChange(t, s.bo.n, "Ana to be heard on stage", func() bool { return hearsOf(s.bo, s.anaI) })
 }
 
+// TestWhoComesOverIsToldTheState: two histories of a room may be as long, and who comes from the other one must hear of this.
+func TestWhoComesOverIsToldTheState(t *testing.T) {
+	s := startSuccession(t)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s.dan.mu.Lock()
+	another := s.dan.state.Clone()
+	another.Locked = true
+	s.dan.state = another
+	s.dan.mu.Unlock()
+	s.host.mu.Lock()
+	c := s.host.feeds.children[s.dan.n.host.ID()]
+	if c != nil {
+		s.host.heir.grace = time.Now().Add(lockedGrace)
+		s.host.bringUpToDate(c, another.Seq)
+	}
+	s.host.mu.Unlock()
+	if c == nil {
+		t.Fatal("the host does not feed Dan")
+	}
+	awaitChange(t, s.dan.n, "Dan to know the host's state", func() bool { return !s.dan.View().Locked })
+}
+
 // TestTwoLeadUnderTwoCharters: a co-host leads who has not heard that the host changed the charter. They yield as any other.
 func TestTwoLeadUnderTwoCharters(t *testing.T) {
 	s := startSuccession(t)
