@@ -1,6 +1,7 @@
 package node
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"time"
 
@@ -53,7 +54,7 @@ type note struct {
 // reset forgets what is buffered; counts go on.
 func (a *audience) reset(v *voice) {
 	a.verifier = relay.NewVerifier(v.room, relay.Program, v.programVerifyKey)
-	a.verifier.KID = sealedUnder
+	a.verifier.KID, a.verifier.Rivals = sealedUnder, func() []ed25519.PublicKey { return v.route.rivals }
 	a.pacer = mix.NewPacer(mix.Audience())
 	a.next = 0
 	a.talking = a.talking[:0]

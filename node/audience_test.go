@@ -257,6 +257,36 @@ func TestAudienceFollowsIncarnations(t *testing.T) {
 	}
 }
 
+// Whoever leads the room again may go on from a history that knows less: what still comes of the one that knew more does not
+// stand in its way.
+func TestAudienceFollowsAnEarlierHistory(t *testing.T) {
+	r, player, route := listener(t)
+	now := noon
+	hear := func(from *source, frames int) {
+		for range frames {
+			r.hear(from.next(t, now), now)
+			r.tickProgram(now)
+			now = now.Add(mix.FrameDuration)
+		}
+	}
+	route.program = 5
+	r.update(route)
+	later := newSource(t, 1, room.Talk, relay.Program, 5, 440)
+	later.number = relay.FirstNumber(now)
+	hear(later, 60)
+	route.program = 3
+	r.update(route)
+	earlier := newSource(t, 1, room.Talk, relay.Program, 3, 440)
+	earlier.number = later.number
+	hear(later, 3*relay.AuthBatch)
+	earlier.number += 3 * relay.AuthBatch
+	player.take()
+	hear(earlier, 100)
+	if heard, _ := player.take(); len(heard) < 50 {
+		t.Errorf("%d frames of 100 of who leads again", len(heard))
+	}
+}
+
 // Who talks is shown while it is heard, and falls silent once.
 func TestAudienceLevels(t *testing.T) {
 	r, _, _ := listener(t)

@@ -143,6 +143,7 @@ func (r *Room) meetLeader(with peer.AddrInfo, m relay.Claim, theirs *room.State)
 
 // rise leads on under a term above that of somebody who leads too. r.mu is held, as for commit.
 func (r *Room) rise(theirs *room.State) error {
+	was := r.state.Term
 	handed := min(max(r.state.Incarnation, theirs.Incarnation), r.state.Incarnation+risesMost) // whoever led there may have handed out the same
 	ev, err := r.state.Resume(r.n.author(), handed, time.Now())
 	if r.charter.Host != r.n.Person() {
@@ -161,6 +162,9 @@ func (r *Room) rise(theirs *room.State) error {
 		err = r.publishProgram(time.Now())
 	}
 	if err == nil {
+		if r.heir.renewed == (room.Term{}) { // the first time: we led all along
+			r.heir.renewed = was
+		}
 		r.renewMicrophone()
 	}
 	return err

@@ -128,7 +128,8 @@ func (r *Room) rights(c *child) (hears, sends uint32) {
 				hears &^= 1 << relay.Program
 			}
 			hears = (hears | relay.AllSlots&^(1<<relay.Program)) &^ (1 << s.Slot) // the stage, never oneself
-		case r.feeds.below.isVia(s.Device, c) && (!r.isChild(s.Device) || r.cameFrom(s.Device, c)): // what a child sends it sends itself
+		case r.feeds.below.isVia(s.Device, c) && !r.isChild(s.Device), // what a child sends it sends itself
+			r.cameFrom(s.Device, c): // the relay may have said by now that it is gone, and yet have words of it under way
 			hears = relay.AllSlots
 		default:
 			continue
@@ -373,7 +374,7 @@ func (r *Room) bringUpToDate(c *child, have uint64) {
 		r.feeds.told = unlike // this one knows another: everybody is told again
 	}
 	switch {
-	case r.host != nil && have < r.state.Seq:
+	case r.host != nil && (have != r.state.Seq || time.Now().Before(r.heir.grace)): // what it has may be of another history, as long
 		charter, snapshot, err := r.signedState()
 		if err != nil {
 			r.n.o.Log.Error("snapshot", "err", err)
@@ -385,11 +386,12 @@ func (r *Room) bringUpToDate(c *child, have uint64) {
 		if len(since) > sinceMost {
 			return // a new snapshot is on its way, and comes to everybody
 		}
-		if have < r.carries.from {
+		anew := len(r.carries.snapshot) > 0 && (have < r.carries.from || have > r.carries.seq || time.Since(r.carries.begun) < lockedGrace) // likewise
+		if anew {
 			c.ctl.Send(relay.Snapshot{Charter: r.carries.charter, Payload: r.carries.snapshot})
 		}
 		for _, p := range since {
-			if p.seq > have {
+			if anew || p.seq > have {
 				c.ctl.sendRaw(p.raw)
 			}
 		}

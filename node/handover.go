@@ -87,8 +87,7 @@ func (r *Room) TakeBack(ctx context.Context) error {
 // takeLead is a leader's request that we lead. We may be just moving from a relay to them: then follow proposes it.
 func (r *Room) takeLead(u *uplink, m relay.Lead) {
 	r.mu.Lock()
-	last := r.voice.lastNumber()
-	may := u.to.ID == r.guest.host.ID && r.mayLead() && m.Number > last && (last == 0 || m.Number-last <= 3*handAhead)
+	may := u.to.ID == r.guest.host.ID && r.mayLead() && r.voice.goesOnAt(m.Number, time.Now())
 	if may {
 		r.heir.asked, r.heir.askedAt = m.Number, time.Now()
 	}

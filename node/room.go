@@ -1,7 +1,9 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"slices"
 	"sync"
@@ -221,6 +223,7 @@ func (r *Room) routing() routing {
 	if ok := r.state.Program.Incarnation != 0; ok {
 		rt.programKey = r.state.Program.Device
 	}
+	rt.rivals = r.rivalKeys()
 	if rt.deaf = r.voice.deaf || r.carried && r.state.IsClosed(); rt.deaf {
 		return rt // it verifies the program and opens nothing
 	}
@@ -235,6 +238,32 @@ func (r *Room) routing() routing {
 	}
 	return rt
 }
+
+// rivalKeys are of the devices that may lead the room beside who does, as far as we know. r.mu is held.
+func (r *Room) rivalKeys() (keys []ed25519.PublicKey) {
+	add := func(d doc.PublicKey) {
+		if !d.IsZero() && !slices.ContainsFunc(keys, func(k ed25519.PublicKey) bool { return bytes.Equal(k, d[:]) }) {
+			keys = append(keys, d[:])
+		}
+	}
+	for _, s := range r.state.Seats {
+		if r.state.Leads(s.Person) {
+			add(s.Device)
+		}
+	}
+	for _, p := range r.heir.others {
+		if d, err := deviceOf(p.ID); err == nil {
+			add(d)
+		}
+	}
+	for _, e := range r.state.Past[max(len(r.state.Past)-rivalsPast, 0):] {
+		add(e.Device)
+	}
+	return keys
+}
+
+// rivalsPast is how many of the leaders before may not know yet that they are.
+const rivalsPast = 4
 
 // silenced reports whether nothing of our microphone may leave. r.mu is held.
 func (r *Room) silenced(own room.Seat) bool {

@@ -371,6 +371,9 @@ func TestTwoLead(t *testing.T) {
 		}
 	}()
 	eve := startNode(t, "Eve", nil)
+	if err := s.host.Publish(t.Context(), newTone(t, 440)); err != nil {
+		t.Fatal(err)
+	}
 	awaitChange(t, s.bo.n, "Bo to be ready", func() bool {
 		s.bo.mu.Lock()
 		defer s.bo.mu.Unlock()
@@ -393,6 +396,33 @@ func TestTwoLead(t *testing.T) {
 	})
 	s.hasSaid(s.dan, "here")
 	s.danHears.hears(t, "Dan to hear Bo", true, 25)
+	awaitChange(t, s.bo.n, "Ana to be heard on stage", func() bool { return hearsOf(s.bo, s.anaI) })
+}
+
+// TestWhoComesOverIsToldTheState: two histories of a room may be as long, and who comes from the other one must hear of this.
+func TestWhoComesOverIsToldTheState(t *testing.T) {
+	s := startSuccession(t)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s.dan.mu.Lock()
+	another := s.dan.state.Clone()
+	another.Locked = true
+	s.dan.state = another
+	s.dan.mu.Unlock()
+	s.host.mu.Lock()
+	c := s.host.feeds.children[s.dan.n.host.ID()]
+	if c != nil {
+		s.host.heir.grace = time.Now().Add(lockedGrace)
+		s.host.bringUpToDate(c, another.Seq)
+	}
+	s.host.mu.Unlock()
+	if c == nil {
+		t.Fatal("the host does not feed Dan")
+	}
+	awaitChange(t, s.dan.n, "Dan to know the host's state", func() bool { return !s.dan.View().Locked })
 }
 
 // TestTwoLeadUnderTwoCharters: a co-host leads who has not heard that the host changed the charter. They yield as any other.
@@ -563,7 +593,11 @@ func TestCoHostBelowARelayComesNear(t *testing.T) {
 		defer g.host.mu.Unlock()
 		coming := g.host.isChild(bo.n.author().Device)
 		if coming {
-			g.host.settleChildren() // as anything may have it do, while Bo's words still come through the relay
+			// As anything may have it do, and the relay say that Bo is gone, while Bo's words still come through the relay.
+			for _, c := range g.host.feeds.children {
+				g.host.feeds.below.drop(bo.n.author().Device, c)
+			}
+			g.host.settleChildren()
 		}
 		return coming
 	})

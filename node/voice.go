@@ -82,6 +82,7 @@ type routing struct {
 	lead        time.Duration // how long before that it was told of, about
 	program     uint32        // incarnation of slot 0, 0 means none
 	programKey  doc.PublicKey
+	rivals      []ed25519.PublicKey // of the devices that may make the program, where two histories of the room go on at once
 	seats       map[uint8]seatRoute // the others on stage, by slot
 	slot        uint8               // ours; 0 means in the audience
 	incarnation uint32              // ours; 0 means not publishing
@@ -157,6 +158,15 @@ func (v *voice) lastNumber() uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.last.number
+}
+
+// goesOnAt reports whether the program may be handed over to us at a number: a little ahead of where it stands by now. While on
+// stage, we may have heard nothing of it for long.
+func (v *voice) goesOnAt(number uint64, now time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	missed := uint64(max(now.Sub(v.last.at), 0) / relay.FrameDuration)
+	return number > v.last.number && (v.last.number == 0 || number-v.last.number <= missed+3*handAhead)
 }
 
 // nextNumber is that of the next frame of our program, or of what would be ours.
@@ -379,7 +389,9 @@ func (v *voice) programVerifyKey(kid uint64) (ed25519.PublicKey, bool) {
 		return nil, false
 	case incarnation == v.route.program:
 		return v.route.programKey[:], true
-	case incarnation == v.before.incarnation: // until a frame of the one after it has come: it is on its way yet
+	case incarnation == v.before.incarnation && (v.route.program == 0 || incarnation < v.route.program):
+		// Until a frame of the one after it has come: it is on its way yet. One that is higher is of a history that is given up:
+		// were anything of it taken still, all that is lower would be over.
 		return v.before.key[:], true
 	}
 	return nil, false

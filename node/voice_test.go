@@ -452,3 +452,22 @@ func TestSealerStartsAtTheClock(t *testing.T) {
 		t.Errorf("KID %x, counter %d, %v", kid, ctr, err)
 	}
 }
+
+// A room is handed over to a number that is a little ahead of where its program stands by now, whenever we heard it last.
+func TestProgramGoesOnAt(t *testing.T) {
+	v := newRig(t, 1, false, routing{}).voice
+	if now := time.Now(); !v.goesOnAt(7, now) {
+		t.Error("who never heard the program takes it over nowhere")
+	}
+	v.last = lastFrame{1000, noon}
+	for after, want := range map[time.Duration]map[uint64]bool{
+		0:                {1000: false, 1001: true, 1000 + 3*handAhead: true, 1001 + 3*handAhead: false},
+		10 * time.Second: {1000: false, 1500 + handAhead: true, 1501 + 3*handAhead: false},
+	} {
+		for number, want := range want {
+			if got := v.goesOnAt(number, noon.Add(after)); got != want {
+				t.Errorf("%v after frame 1000, at %d: %v", after, number, got)
+			}
+		}
+	}
+}

@@ -572,16 +572,71 @@ func TestFramesOfTwoSources(t *testing.T) {
 	if _, err := v.AddFrame(nil, forged, start); badReason(err) != "source" {
 		t.Fatalf("at first: %v", err)
 	}
-	if _, err := v.Tick(nil, start.Add(verifyWait+1)); badReason(err) != "hash" {
+	if _, err := v.AddFrame(nil, forged, start.Add(verifyWait+1)); badReason(err) != "hash" {
 		t.Errorf("after two seconds: %v", err)
 	}
 	for i := range 2 * verifyDoubts {
-		_, err := v.AddFrame(nil, forged, start)
+		_, err := v.AddFrame(nil, of(uint64(0x77+i), sealedFrame(3, 102)), start)
 		if want := []string{"source", "hash"}[i/verifyDoubts]; badReason(err) != want {
 			t.Fatalf("of many, frame %d: %v", i, err)
 		}
 	}
 	if out, err := v.AddFrame(nil, a.frames[2], start); err != nil || len(out) != 1 {
 		t.Errorf("what the auth is of: %d came out, %v", len(out), err)
+	}
+}
+
+// While two lead a room, for as long as that takes, most have heard of one of them alone. What the other signs, who may lead too,
+// is no evidence against whoever passes it on, be it a burst; what nobody signs is, soon.
+func TestFramesOfARivalAreNoEvidence(t *testing.T) {
+	const kidB, kidC = kidA + 1, kidA + 2
+	say := func(kid uint64, key ed25519.PrivateKey, n int) (said speech) {
+		s := NewSigner(theRoom, 3, kid, key)
+		for i := range uint64(n) {
+			f := sealedFrame(3, 100+i)
+			f.Sealed = append([]byte{byte(kid)}, f.Sealed...)
+			said.frames = append(said.frames, f)
+			if a, ok := s.Add(f, start.Add(time.Duration(i)*FrameDuration)); ok {
+				said.auths = append(said.auths, a)
+			}
+		}
+		return said
+	}
+	const frames = 50 * AuthBatch
+	a, b, c := say(kidA, keyA, frames), say(kidB, keyB, frames), say(kidC, keyB, frames)
+	v := NewVerifier(theRoom, 3, keysOf(kidA, keyA))
+	v.KID = func(sealed []byte) (uint64, bool) { return kidA&^0xff | uint64(sealed[0]), true }
+	v.Rivals = func() []ed25519.PublicKey { return []ed25519.PublicKey{nil, pub(keyB)} }
+	passed := func(said speech, from, to int, signed bool) (got string) {
+		for i, auth := range a.auths[from:to] {
+			now := start.Add(time.Duration(from+i) * AuthBatch * FrameDuration)
+			if _, err := v.Tick(nil, now); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := v.AddAuth(nil, auth, now); err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range said.frames[(from+i)*AuthBatch:][:AuthBatch] {
+				if _, err := v.AddFrame(nil, f, now); err != nil && got != "hash" {
+					got = badReason(err)
+				}
+			}
+			if !signed {
+				continue
+			}
+			if out, err := v.AddAuth(nil, said.auths[from+i], now); len(out) != 0 || err != nil {
+				t.Fatalf("of a rival %d frames came out, %v", len(out), err)
+			}
+		}
+		return got
+	}
+	if got := passed(b, 0, 30, true); got != "source" {
+		t.Errorf("a rival's frames are evidence of %q", got)
+	}
+	if got := passed(b, 30, 50, false); got != "hash" {
+		t.Errorf("frames that name a rival who is silent by now are evidence of %q", got)
+	}
+	if got := passed(c, 0, 3, false); got != "source" {
+		t.Errorf("at first, what nobody signed yet is evidence of %q", got)
 	}
 }

@@ -45,6 +45,14 @@ func (u *upper) peer() Peer {
 	return u.id
 }
 
+// root is where its path ends.
+func (u *upper) root() Peer {
+	if len(u.path) == 0 {
+		return u.id
+	}
+	return u.path[len(u.path)-1]
+}
+
 func (p *Place) upper(id Peer) *upper {
 	switch {
 	case p.hot != nil && p.hot.id == id:
@@ -101,6 +109,7 @@ func (p *Place) isUnsigned(now time.Time) bool {
 func (p *Place) mend(now time.Time) {
 	p.seeking = false
 	p.judge(now)
+	p.tree.strange = p.hot != nil && p.warm != nil && p.hot.root() != p.warm.root()
 	if w := p.warm; w != nil {
 		s := p.tree.spare
 		switch {
@@ -149,9 +158,13 @@ func (p *Place) mend(now time.Time) {
 // leaveUnsigned leaves a parent that sends nothing that its source signed. What it sent is forgotten here and below: it may
 // have led the streams astray.
 func (p *Place) leaveUnsigned(now time.Time) {
-	u := p.hot
+	u, code := p.hot, "unsigned"
 	p.unsigned++
-	p.ban(u.id, now)
+	if u.root() != p.source && p.source != "" && p.forgive(u.id, now) {
+		code = "strange" // somebody else leads the room there, of whom we have not heard
+	} else {
+		p.ban(u.id, now)
+	}
 	for _, slot := range p.tree.resetFrom(p.tree.parent) {
 		for _, c := range p.order {
 			if c.fed {
@@ -159,7 +172,7 @@ func (p *Place) leaveUnsigned(now time.Time) {
 			}
 		}
 	}
-	p.drop(u, "unsigned", now)
+	p.drop(u, code, now)
 }
 
 // yield has the children move to the new parent before we do, if that is deeper than the old one: they and all below them

@@ -1173,3 +1173,32 @@ func (p *peer) peer() Peer {
 	}
 	return p.id
 }
+
+// While two lead a room, a parent may be below the other one, whose sound nobody told us of: it is left, and is a forger only
+// if that is so again soon; and it is not asked for what is missing.
+func TestAParentBelowAnotherRoot(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	warm := p.Warm()
+	want(t, "one tree", p.tree.strange, false)
+	p.hear(warm, Path{Path: [][]byte{[]byte(warm), []byte("another")}})
+	p.run(20*time.Millisecond, "ann")
+	want(t, "two trees", p.tree.strange, true)
+
+	for i, code := range []string{"strange", "unsigned"} {
+		p = settled(t, PlaceOptions{})
+		p.Source("another")
+		if i == 1 {
+			p.forgive("ann", p.now())
+		}
+		for range 80 {
+			p.tree.advance(10 * time.Millisecond)
+			n := uint64(p.now().Sub(start)/FrameDuration) + 1000
+			p.tree.Receive("ann", &Packet{Frames: []Frame{sealedFrame(Program, n)}}, p.now())
+			p.Tick(p.now())
+		}
+		if did := strings.Join(p.done(), ", "); !strings.Contains(did, "part ann "+code) {
+			t.Errorf("did %s", did)
+		}
+		want(t, "banned", p.banned("ann", p.now()), i == 1)
+	}
+}

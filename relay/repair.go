@@ -39,6 +39,7 @@ func (t *Tree) askFor(source *peer, slot Slot, s *stream, now time.Time) {
 	var other *peer
 	var has uint64 // what the other has, lower than this
 	switch {
+	case t.strange:
 	case source == t.parent && t.spare != nil && t.spare.have[slot] > 0:
 		other = t.spare
 		has = other.have[slot] + uint64(now.Sub(other.haveAt)/FrameDuration)

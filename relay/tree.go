@@ -93,6 +93,7 @@ type Tree struct {
 	order   []*peer // the same, in the order in which they came; the parents are among them
 	parent  *peer
 	spare   *peer
+	strange bool  // the spare parent is below another root: what it has of our streams is not what we miss
 	warm    int   // children that are not fed
 	lane    *peer // where our lane ends; nil if we have none
 	aside   int   // peers at either end of a lane

@@ -27,7 +27,7 @@ func (p *Place) Blame(from Peer, e *BadError, now time.Time) {
 	case e.Reason == "chain":
 		return
 	case e.Reason == "source":
-		return // not asked for anew: should it turn into evidence, the tree must still know who sent it
+		return // somebody else who leads the room may have sent it
 	case e.Reason == "hash" && e.Frame != nil:
 		what = Retract{Slot: e.Frame.Slot, From: e.Frame.Number, To: e.Frame.Number}
 		p.tree.Reject(e.Frame.Slot, e.Frame.Number, now)
@@ -160,6 +160,16 @@ type ban struct {
 
 // banned reports whether a peer is to be kept away.
 func (p *Place) banned(id Peer, now time.Time) bool { return now.Before(p.bans[id].until) }
+
+// forgive reports whether a peer is left without a ban, once a minute.
+func (p *Place) forgive(id Peer, now time.Time) bool {
+	b, known := p.bans[id]
+	if known && now.Sub(b.until) < excuseEvery || !known && len(p.bans) >= maxBans {
+		return false
+	}
+	p.bans[id] = ban{now, b.times}
+	return true
+}
 
 // ban keeps a peer away, longer each time: it may have been deceived itself.
 func (p *Place) ban(id Peer, now time.Time) {

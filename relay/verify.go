@@ -2,6 +2,7 @@ package relay
 
 import (
 	"crypto/ed25519"
+	"slices"
 	"time"
 )
 
@@ -15,7 +16,7 @@ type Verified struct {
 
 // A BadError is evidence that whoever passed on a frame or an auth altered it, or that its source tells two stories.
 type BadError struct {
-	Reason string // constant: shape, slot, signature, hash, source, chain; source is none yet, and may become hash
+	Reason string // constant: shape, slot, signature, hash, source, chain; source is no evidence: the frame may be another source's
 	Frame  *Frame // the frame that does not fit Auth, if it is one
 	Auth   *Auth  // the auth that the frame does not fit, or that is bad itself
 	Other  *Auth  // the auth by the same source that Auth contradicts, for chain
@@ -39,7 +40,10 @@ const (
 	verifyWindow = 128             // how far below the newest verified frame one may still be verified
 	verifyRecent = 32              // auths remembered, to check the chain
 	verifyParked = 16              // auths that wait for a key
-	verifyDoubts = 16              // frames that may be of a source not heard of yet
+	verifyHeard  = 8               // KIDs under which something was signed lately
+	verifyDoubts = 4               // KIDs of which nobody knows yet whether anybody signs under them
+	doubtKept    = time.Minute     // since when such a KID was last seen
+	heardAgain   = verifyWait / 4  // between two looks at the signatures of a KID whose frames do not come out
 )
 
 // A Verifier lets through the frames of one stream that its source signed, each once. Its caller serialises every call.
@@ -49,6 +53,9 @@ type Verifier struct {
 	// KID reads under which KID a frame says it was sealed. With it, a frame that an auth of another KID does not fit is no
 	// evidence at once: while two lead a room, both number their frames alike. nil: it is.
 	KID func(sealed []byte) (kid uint64, ok bool)
+	// Rivals are the keys of those who may be sources too, under KIDs that nobody has told us of: while two lead a room, most
+	// have heard of one alone. What they sign does not come out, and is no evidence against whoever passes it on. nil: nobody.
+	Rivals func() []ed25519.PublicKey
 
 	room  [16]byte
 	slot  Slot
@@ -64,7 +71,8 @@ type Verifier struct {
 	recent [verifyRecent]*Auth
 	slots  int // recent ever filled
 	parked []parked
-	doubts []doubt
+	heard  []sighting
+	doubts []sighting
 
 	hash hasher
 	buf  []byte
@@ -85,12 +93,11 @@ type parked struct {
 	came time.Time
 }
 
-// A doubt is a frame that says it is of another source than the auth that it does not fit. It turns into evidence if nobody
-// signs under its KID, nor may.
-type doubt struct {
-	kid  uint64
-	err  *BadError
-	came time.Time
+// A sighting is of a KID: the first and last time, and up to which number something was signed.
+type sighting struct {
+	kid         uint64
+	first, last time.Time
+	number      uint64
 }
 
 // NewVerifier returns the verifier of one slot of a room. key tells whose signature the frames of a KID must bear, if
@@ -148,6 +155,7 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 	case a.Slot != v.slot:
 		return dst, v.bad(&BadError{Reason: "slot", Auth: a.Clone()})
 	case v.isOver(a.KID, a.Last()) || v.isOld(a.Last()) && a.KID <= v.kid:
+		v.vouch(a, now)
 		v.stats.Stale++
 		return dst, nil
 	}
@@ -160,17 +168,14 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 	}
 	key, ok := v.key(a.KID)
 	if !ok || len(key) != ed25519.PublicKeySize {
+		v.vouch(a, now)
 		v.park(a, now)
 		return dst, nil
 	}
-	v.buf = a.signedBytes(v.buf[:0], v.room)
-	check := v.Check
-	if check == nil {
-		check = ed25519.Verify
-	}
-	if !check(key, v.buf, a.Sig[:]) {
+	if !v.isSigned(a, key) {
 		return dst, v.bad(&BadError{Reason: "signature", Auth: a.Clone()})
 	}
+	v.hear(a, now)
 	a = a.Clone()
 	if other := v.contradicts(a, digest); other != nil {
 		return dst, v.bad(&BadError{Reason: "chain", Auth: a, Other: other})
@@ -221,51 +226,92 @@ func (v *Verifier) apply(dst []Verified, a *Auth, now time.Time) ([]Verified, er
 // waits for its own.
 func (v *Verifier) misfit(f *Frame, a *Auth, now time.Time) (err error, later bool) {
 	e := &BadError{Reason: "hash", Frame: f, Auth: a}
-	if v.KID == nil || len(v.doubts) >= verifyDoubts {
+	if v.KID == nil {
 		return v.bad(e), false
 	}
 	kid, ok := v.KID(f.Sealed)
-	if !ok || kid == a.KID {
+	if !ok || kid == a.KID || !v.mayBeSource(kid, now) {
 		return v.bad(e), false
 	}
-	v.doubts = append(v.doubts, doubt{kid, e, now})
-	return &BadError{Reason: "source", Frame: f, Auth: a}, kid > a.KID
+	e.Reason = "source"
+	return e, kid > a.KID
+}
+
+// mayBeSource reports whether a frame may be of a source of another KID: somebody signed under that a moment ago, or may yet
+// turn out to. Nobody gains more by inventing KIDs, or by naming those of sources that are over, than a few moments a minute.
+func (v *Verifier) mayBeSource(kid uint64, now time.Time) bool {
+	for _, h := range v.heard {
+		if h.kid == kid && now.Sub(h.last) <= verifyWait {
+			return true
+		}
+	}
+	for i := range v.doubts {
+		if d := &v.doubts[i]; d.kid == kid && now.Sub(d.last) <= doubtKept {
+			d.last = now
+			return now.Sub(d.first) <= verifyWait
+		}
+	}
+	v.doubts = slices.DeleteFunc(v.doubts, func(d sighting) bool { return now.Sub(d.last) > doubtKept })
+	if len(v.doubts) == verifyDoubts {
+		return false
+	}
+	v.doubts = append(v.doubts, sighting{kid: kid, first: now, last: now})
+	return true
+}
+
+// hear notes that a source signed under a KID.
+func (v *Verifier) hear(a *Auth, now time.Time) {
+	oldest := 0
+	for i := range v.heard {
+		if h := &v.heard[i]; h.kid == a.KID {
+			h.last, h.number = now, max(h.number, a.Last())
+			return
+		}
+		if v.heard[i].last.Before(v.heard[oldest].last) {
+			oldest = i
+		}
+	}
+	s := sighting{a.KID, now, now, a.Last()}
+	if len(v.heard) < verifyHeard {
+		v.heard = append(v.heard, s)
+	} else {
+		v.heard[oldest] = s
+	}
+}
+
+// vouch hears a source whose frames do not come out: it is over, or one that we were not told of. What is sent again says nothing.
+func (v *Verifier) vouch(a *Auth, now time.Time) {
+	for _, h := range v.heard {
+		if h.kid == a.KID && (now.Sub(h.last) < heardAgain || a.Last() <= h.number) {
+			return
+		}
+	}
+	var keys []ed25519.PublicKey
+	if key, ok := v.key(a.KID); ok {
+		keys = append(keys, key)
+	}
+	if v.Rivals != nil {
+		keys = append(keys, v.Rivals()...)
+	}
+	for _, key := range keys {
+		if len(key) == ed25519.PublicKeySize && v.isSigned(a, key) {
+			v.hear(a, now)
+			return
+		}
+	}
+}
+
+func (v *Verifier) isSigned(a *Auth, key ed25519.PublicKey) bool {
+	v.buf = a.signedBytes(v.buf[:0], v.room)
+	if v.Check != nil {
+		return v.Check(key, v.buf, a.Sig[:])
+	}
+	return ed25519.Verify(key, v.buf, a.Sig[:])
 }
 
 func isSource(err error) bool {
 	e, ok := err.(*BadError)
 	return ok && e.Reason == "source"
-}
-
-// hasSource reports whether somebody has signed under a KID, or may.
-func (v *Verifier) hasSource(kid uint64) bool {
-	if _, ok := v.key(kid); ok {
-		return true
-	}
-	for _, r := range v.recent {
-		if r != nil && r.KID == kid {
-			return true
-		}
-	}
-	return false
-}
-
-// settle turns the doubts into evidence that stayed doubts.
-func (v *Verifier) settle(now time.Time) (first error) {
-	left := v.doubts[:0]
-	for _, d := range v.doubts {
-		switch {
-		case now.Sub(d.came) <= verifyWait:
-			left = append(left, d)
-		case !v.hasSource(d.kid):
-			if err := v.bad(d.err); first == nil {
-				first = err
-			}
-		}
-	}
-	clear(v.doubts[len(left):])
-	v.doubts = left
-	return first
 }
 
 // contradicts returns an earlier auth by the same source that cannot stand beside a, if there is one.
@@ -295,9 +341,9 @@ func (v *Verifier) Tick(dst []Verified, now time.Time) ([]Verified, error) {
 			w.sealed = nil
 		}
 	}
-	first := v.settle(now)
+	var first error
 	if len(v.parked) == 0 {
-		return dst, first
+		return dst, nil
 	}
 	again := v.parked
 	v.parked = nil
