@@ -129,3 +129,54 @@ func TestDisputesThatAreRefused(t *testing.T) {
 	}
 	ana.must(&good)
 }
+
+// What a second device sold is the host's to book, who has the money: its seats are frozen and void like any other, and the device that sold
+// them books nothing.
+func TestDisputeOfWhatASecondDeviceSold(t *testing.T) {
+	host, seller, offer, _ := allotted(t, Key{})
+	report, docs, err := seller.soldBy(t, host.person.Public(), offer, 10, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.must(report, docs...)
+	ticket, _, err := OpenDocument[Ticket](docs[3])
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := Dispute{Receipt: report.Receipt, Ref: "du_1", State: DisputeOpened, Money: eur(1000)}
+	seller.refuses(ErrSigner, &opened)
+	gate := NewGate(hall, host.key.Public(), []Class{{Number: 0, Starts: noon, Ends: noon.Add(1000 * 3600e9)}}, []Seller{{Device: seller.key.Public(), From: 6, To: 10}}, host.now)
+	for _, c := range []struct {
+		ref   string
+		state DisputeState
+		good  bool
+	}{{"du_1", DisputeOpened, false}, {"du_1", DisputeWon, true}, {"du_2", DisputeLost, false}} {
+		contest := func(b *Books) ([]Draft, error) {
+			return b.Contest(Contest{Receipt: report.Receipt, Ref: c.ref, State: c.state, Money: eur(1000)})
+		}
+		if entries, err := host.try(contest); err != nil || len(entries) == 0 {
+			t.Fatalf("%s: %d entries, %v", c.state, len(entries), err)
+		}
+		if entries, err := seller.try(contest); err != nil || len(entries) != 0 {
+			t.Errorf("%s: the seller books %d entries, %v", c.state, len(entries), err)
+		}
+		list, err := host.books.Revocations(host.now, hall, offer.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _, err := Sign(host.key, list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := gate.Update(raw); err != nil {
+			t.Fatal(err)
+		}
+		if err := gate.Standing(ticket); (err == nil) != c.good {
+			t.Errorf("%s: at the door: %v", c.state, err)
+		}
+	}
+	if host.balance(IncomeTickets) != 0 || host.balance(Pool(hall)) != 0 {
+		t.Errorf("the host has %v", host.accounts())
+	}
+	host.copy(t)
+}
