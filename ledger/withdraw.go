@@ -75,6 +75,13 @@ func (b *Books) OrderOf(receipt ID) (Order, error) {
 	return p.order, err
 }
 
+// Left is what of the money of a receipt is here: neither sent back nor lost in a dispute.
+func (b *Books) Left(receipt ID) (Money, error) {
+	p, err := b.paidFor(receipt)
+	rs, _ := load[receiptState](b, keyReceipt+receipt.key())
+	return Money{Amount: p.receipt.Paid.Amount - rs.Refunded, Cur: p.receipt.Paid.Cur}, err
+}
+
 // ProofOf is what shows that a receipt was paid.
 func (b *Books) ProofOf(receipt ID) ([]byte, error) {
 	p, err := b.paidFor(receipt)

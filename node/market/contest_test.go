@@ -40,6 +40,21 @@ func (p *party) hears(ctx context.Context, disputes int) {
 	<-ended
 }
 
+// contested books a dispute as if it had been heard.
+func (p *party) contested(intent string, state ledger.DisputeState) {
+	p.town.t.Helper()
+	entries, err := p.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
+		receipt, known := b.ReceiptOf(stripe.Name, []byte(intent))
+		if !known {
+			return nil, ledger.ErrUnknown
+		}
+		return b.Contest(ledger.Contest{Receipt: receipt, Ref: "du_1", State: state, Money: eur(500)})
+	})
+	if err != nil || len(entries) == 0 {
+		p.town.t.Fatalf("%d entries, %v", len(entries), err)
+	}
+}
+
 // attic is a room of another host's than the one that byCard has made.
 var attic = ledger.Room{9}
 
@@ -119,5 +134,107 @@ func TestChargebackAtACoHost(t *testing.T) {
 	}
 	if n, _ := at.Refunds(); n != 0 {
 		t.Errorf("%d refunds", n)
+	}
+}
+
+// A host who cancels while a payment is disputed sends none of its money: it is with the rail. Won it goes back then, lost it has gone.
+func TestCancelledWhileDisputed(t *testing.T) {
+	for _, end := range []string{"won", "lost"} {
+		t.Run(end, func(t *testing.T) {
+			at, ana, bo := byCard(t)
+			ctx := within(t)
+			bo.byCardAt(ctx, at, ana, ana, hall)
+			intent := ana.intents()[0]
+			at.Dispute(intent, "needs_response")
+			ana.hears(ctx, 1)
+			for _, byHand := range []bool{false, true} {
+				if _, err := ana.Cancel(ctx, hall, byHand); !errors.Is(err, ledger.ErrDisputed) {
+					t.Errorf("by hand %t: %v", byHand, err)
+				}
+			}
+			if n := at.Calls("POST refunds"); n != 0 {
+				t.Errorf("the rail was asked %d times to send it", n)
+			}
+			due := ana.dues()
+			if len(due) != 1 || !errors.Is(due[0].Err, ledger.ErrDisputed) || due[0].ByHand {
+				t.Fatalf("due: %+v", due)
+			}
+			if err := ana.SentBack(ctx, due[0].Receipt); !errors.Is(err, ledger.ErrDisputed) {
+				t.Errorf("sent by hand: %v", err)
+			}
+			at.Dispute(intent, end)
+			ana.hears(ctx, 2)
+			if err := ana.PayBack(ctx); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]int{"won": 1, "lost": 0}[end]
+			if n, _ := at.Refunds(); n != want || len(ana.dues()) != 0 || ana.balance(ledger.IncomeTickets) != 0 {
+				t.Errorf("%d refunds, due %+v, income %d", n, ana.dues(), -ana.balance(ledger.IncomeTickets))
+			}
+		})
+	}
+}
+
+// Money that came too late for its seat is disputed before it is back: it is not sent while that is open; lost it is the buyer's, whose
+// purchase ends, and nothing is due; won it goes back.
+func TestLateMoneyDisputed(t *testing.T) {
+	for _, end := range []string{"won", "lost"} {
+		t.Run(end, func(t *testing.T) {
+			at, ana, bo := byCard(t)
+			cy, ctx := ana.town.settle(3), within(t)
+			offer := ana.evening(1, eur(500), func(o *ledger.Offer) { o.Room = attic })
+			b, err := bo.Buy(ctx, market.Want{Seller: ana.device(), Host: ana.person, Room: attic, Count: 1, Price: eur(500), Rail: stripe.Name, ByHand: true})
+			if !errors.Is(err, market.ErrPending) {
+				t.Fatal(err)
+			}
+			list, err := bo.Unfinished()
+			if err != nil || len(list) != 1 || list[0].Order != b.Order {
+				t.Fatalf("%+v, %v", list, err)
+			}
+			ana.lapse(cy, offer)
+			if err := at.Pay(list[0].Request); err != nil {
+				t.Fatal(err)
+			}
+			at.Spoil("", stripetest.HTML) // the session, the refunds
+			if err := bo.Resume(ctx); !errors.Is(err, market.ErrSeller) {
+				t.Fatal(err)
+			}
+			at.Calm()
+			intent := ana.intents()[0]
+			at.Dispute(intent, "needs_response")
+			ana.contested(intent, ledger.DisputeOpened)
+			due := ana.dues()
+			if err := ana.PayBack(ctx); err != nil || len(due) != 1 || !errors.Is(due[0].Err, ledger.ErrDisputed) {
+				t.Fatalf("due: %+v, %v", due, err)
+			}
+			if err := ana.SentBack(ctx, due[0].Receipt); !errors.Is(err, ledger.ErrDisputed) {
+				t.Errorf("sent by hand: %v", err)
+			}
+			if err := bo.Resume(ctx); !errors.Is(err, ledger.ErrDisputed) {
+				t.Errorf("the buyer is told: %v", err)
+			}
+			if n := at.Calls("POST refunds"); n != 0 {
+				t.Errorf("the rail was asked %d times to send it", n)
+			}
+			at.Dispute(intent, end)
+			ana.contested(intent, map[string]ledger.DisputeState{"won": ledger.DisputeWon, "lost": ledger.DisputeLost}[end])
+			ana.crash()
+			if err := ana.PayBack(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if len(ana.dues()) != 0 {
+				t.Errorf("due: %+v", ana.dues())
+			}
+			want := map[string]error{"lost": market.ErrFailed}[end]
+			if err := bo.Resume(ctx); !errors.Is(err, want) {
+				t.Errorf("the buyer is told: %v", err)
+			}
+			if list, err := bo.Unfinished(); err != nil || len(list) != 0 {
+				t.Errorf("%+v, %v", list, err)
+			}
+			if n, _ := at.Refunds(); n != map[string]int{"won": 1}[end] {
+				t.Errorf("%d refunds", n)
+			}
+		})
 	}
 }
