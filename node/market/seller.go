@@ -367,7 +367,8 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 		return nil, err
 	case ev.State == Failed:
 		return nil, ErrFailed
-	case ev.State == Expired && time.Now().UnixMilli() >= d.Quote.Expires:
+	case ev.State == Expired && time.Now().UnixMilli() >= d.Quote.Expires,
+		ev.State == Unknown && time.Since(time.UnixMilli(d.Quote.Expires)) > lateFor: // the rail has forgotten it
 		return nil, fmt.Errorf("%w: nothing was paid", ledger.ErrExpired)
 	case ev.State != Settled:
 		return nil, nil

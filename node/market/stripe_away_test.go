@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"salon/ledger"
@@ -72,4 +73,41 @@ func TestPagesPaidWhileAway(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || len(heard) != len(want) {
 		t.Errorf("heard of %d, %v", len(heard), err)
 	}
+}
+
+// Anybody pays by hand what is asked.
+type anyHand struct{}
+
+func (anyHand) Check(market.Bill) error          { return nil }
+func (anyHand) Verify(market.Bill, []byte) error { return nil }
+
+// A buyer was away for days, and nothing was paid: the purchase ends, though the seller's rail has forgotten that it ever asked.
+func TestForgottenByTheRail(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t)
+		ana, bo := w.settle(1), w.settle(2)
+		said := &stating{Payee: w.bank}
+		ana.rails = func() map[string]market.Rail { return map[string]market.Rail{"bank": {Payee: said, Cur: "EUR"}} }
+		bo.rails = func() map[string]market.Rail { return map[string]market.Rail{"bank": {Hand: anyHand{}, Cur: "EUR"}} }
+		ana.crash()
+		bo.crash()
+		ana.evening(5, eur(500))
+		want := bo.wants(ana, "bank")
+		want.ByHand = true
+		if _, err := bo.Buy(t.Context(), want); !errors.Is(err, market.ErrPending) {
+			t.Fatal(err)
+		}
+		said.state.Store(int32(market.Unknown))
+		time.Sleep(ledger.HoldFor + 23*time.Hour) // it may still be found
+		if err := bo.Resume(t.Context()); !errors.Is(err, market.ErrPending) {
+			t.Errorf("after a day: %v", err)
+		}
+		time.Sleep(2 * time.Hour)
+		if err := bo.Resume(t.Context()); !errors.Is(err, ledger.ErrExpired) {
+			t.Errorf("then: %v", err)
+		}
+		if list, err := bo.Unfinished(); err != nil || len(list) != 0 || bo.balance(ledger.Transit(ana.person)) != 0 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
 }
