@@ -61,8 +61,8 @@ func (d *Dispute) apply(b *Books, _ Entry) error {
 		return err
 	}
 	switch {
-	case p.receipt.By != b.Device:
-		return ErrSigner
+	case p.receipt.By != b.Device && p.order.Payee != b.Person, b.onAccount(p):
+		return fmt.Errorf("%w: somebody else has the money", ErrSigner)
 	case p.receipt.Rail == IOURail:
 		return mismatch("a debt is disputed between two people, and by no rail")
 	case d.Money.Cur != p.receipt.Paid.Cur:
@@ -115,6 +115,13 @@ func (d *Dispute) apply(b *Books, _ Entry) error {
 	return b.err
 }
 
+// onAccount reports whether these books only say that seats were sold on the account of their host, who has the money.
+func (b *Books) onAccount(p paid) bool {
+	v, _ := load[versionState](b, keyVersion+p.order.Offer.key())
+	s, _ := load[offerState](b, keyOffer+v.First.key())
+	return !s.Allot.IsZero() && s.Payee == s.Host
+}
+
 // freeze counts the disputes that are open on an offer: as long as there are none, no seat is asked about.
 func (b *Books) freeze(first ID, more bool) {
 	n, _ := load[uint32](b, keyDisputed+first.key())
@@ -154,11 +161,14 @@ type Contest struct {
 }
 
 // Contest books what a rail says of a disputed payment: it opens the dispute if that is new, and ends it if it has ended. Nothing is to
-// be appended if the books say so already.
+// be appended if the books say so already, or if it was sold on the account of a host, who hears of it too.
 func (b *Books) Contest(c Contest) ([]Draft, error) {
 	p, err := b.paidFor(c.Receipt)
 	if err != nil {
 		return nil, err
+	}
+	if b.onAccount(p) {
+		return nil, b.err
 	}
 	rs, _ := load[receiptState](b, keyReceipt+c.Receipt.key())
 	st, _ := load[disputeState](b, keyDispute+c.Receipt.key())

@@ -89,14 +89,14 @@ func (r *Refund) follows(b *Books, e Entry, p paid) error {
 	if r.Of.IsZero() {
 		return nil
 	}
-	theirs, refund, err := openRefund(e.Docs[0])
+	theirs, gone, err := openGone(e.Docs[0])
 	if err != nil {
 		return err
 	}
 	if err := theirs.Verify(p.receipt.By); err != nil {
 		return err
 	}
-	if refund.Receipt != r.Receipt || refund.Money != r.Money || refund.Rail != r.Rail {
+	if gone.Receipt != r.Receipt || gone.Money != r.Money || gone.Rail != "" && gone.Rail != r.Rail {
 		return mismatch("the seller gave back something else")
 	}
 	key := keySettle + r.Of.key()
@@ -118,6 +118,23 @@ func openRefund(raw []byte) (Entry, *Refund, error) {
 		return e, nil, mismatch("not a refund")
 	}
 	return e, refund, nil
+}
+
+// openGone reads the entry by which a seller says that money it took is gone: it sent it back, or lost a dispute of it, which names no
+// rail.
+func openGone(raw []byte) (Entry, Refund, error) {
+	e, err := ParseEntry(raw)
+	if err != nil {
+		return e, Refund{}, err
+	}
+	if d, ok := e.Body.(*Dispute); ok && d.State == DisputeLost {
+		return e, Refund{Receipt: d.Receipt, Money: d.Money, Reason: ReasonDispute}, nil
+	}
+	e, refund, err := openRefund(raw)
+	if err != nil {
+		return e, Refund{}, err
+	}
+	return e, *refund, nil
 }
 
 // refundable is what is left of a receipt that may go back: of tickets, the part of the seats that are void.

@@ -337,7 +337,7 @@ type Refund struct {
 	Rail    string `cbor:"3,keyasint"`
 	Proof   []byte `cbor:"4,keyasint,omitempty"`
 	Reason  Reason `cbor:"5,keyasint"`
-	Of      ID     `cbor:"6,keyasint,omitzero"` // at the host: the entry by which the seller who has the money gave it back
+	Of      ID     `cbor:"6,keyasint,omitzero"` // at the host: the entry by which the seller who has the money gave it back, or lost it in a dispute
 }
 
 // A Pay is the payer's intent: it is on disk before the money moves.

@@ -45,33 +45,41 @@ func (b *Books) Repay(receipt ID, upTo Amount, why Reason) ([]Draft, error) {
 	return []Draft{{Body: &Refund{Receipt: receipt, Money: Money{Amount: upTo - rs.Refunded, Cur: p.receipt.Paid.Cur}, Rail: p.receipt.Rail, Reason: why}}}, nil
 }
 
-// Follow books at the host what the seller of an allotment, who took the money, has given back by an entry of its own. Where that is
-// all of it, no seat is good any more.
+// Follow books at the host what the seller of an allotment, who took the money, has given back by an entry of its own, or has lost in a
+// dispute. Where that is all of it, or was disputed, no seat is good any more.
 func (b *Books) Follow(raw []byte) ([]Draft, error) {
-	theirs, refund, err := openRefund(raw)
+	theirs, gone, err := openGone(raw)
 	if err != nil {
 		return nil, err
 	}
 	if _, done := load[bool](b, keySettle+theirs.ID.key()); done {
 		return nil, fmt.Errorf("%w: refund %s", ErrDuplicate, theirs.ID.Short())
 	}
-	p, err := b.paidFor(refund.Receipt)
+	p, err := b.paidFor(gone.Receipt)
 	if err != nil {
 		return nil, err
 	}
 	var drafts []Draft
-	if rs, _ := load[receiptState](b, keyReceipt+refund.Receipt.key()); rs.Good > 0 && rs.Refunded+refund.Money.Amount == p.receipt.Paid.Amount {
-		if drafts, err = b.Withdraw(refund.Receipt, nil, refund.Reason); err != nil {
+	rs, _ := load[receiptState](b, keyReceipt+gone.Receipt.key())
+	if rs.Good > 0 && (gone.Rail == "" || rs.Refunded+gone.Money.Amount == p.receipt.Paid.Amount) {
+		if drafts, err = b.Withdraw(gone.Receipt, nil, gone.Reason); err != nil {
 			return nil, err
 		}
 	}
-	return append(drafts, Draft{Body: &Refund{Receipt: refund.Receipt, Money: refund.Money, Rail: refund.Rail, Reason: refund.Reason, Of: theirs.ID}, Docs: [][]byte{raw}}), nil
+	return append(drafts, Draft{Body: &Refund{Receipt: gone.Receipt, Money: gone.Money, Rail: p.receipt.Rail, Reason: gone.Reason, Of: theirs.ID}, Docs: [][]byte{raw}}), nil
 }
 
 // OrderOf finds what a receipt that is in these books was ordered by.
 func (b *Books) OrderOf(receipt ID) (Order, error) {
 	p, err := b.paidFor(receipt)
 	return p.order, err
+}
+
+// Left is what of the money of a receipt is here: neither sent back nor lost in a dispute.
+func (b *Books) Left(receipt ID) (Money, error) {
+	p, err := b.paidFor(receipt)
+	rs, _ := load[receiptState](b, keyReceipt+receipt.key())
+	return Money{Amount: p.receipt.Paid.Amount - rs.Refunded, Cur: p.receipt.Paid.Cur}, err
 }
 
 // ProofOf is what shows that a receipt was paid.

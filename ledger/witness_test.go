@@ -549,3 +549,16 @@ func FuzzShowing(f *testing.F) {
 		_, _, _, _ = p.Check(ID{}, Key{})
 	})
 }
+
+// What others hold, a buyer, a host or somebody with a share, is shown to witnesses; what this person buys, is owed or only notes is not.
+func TestPromises(t *testing.T) {
+	held := []Kind{KindOffer, KindAllot, KindAdopt, KindReclaim, KindSale, KindReport, KindGift, KindMove, KindRevoke, KindCancel, KindRefund, KindDivide, KindPayout,
+		KindPaid,    // its Settle goes to whom the share is owed to
+		KindDispute, // lost, a host follows it
+	}
+	for k := KindOpen; k < kinds; k++ {
+		if k.IsPromise() != slices.Contains(held, k) {
+			t.Errorf("%s is a promise: %t", k, k.IsPromise())
+		}
+	}
+}

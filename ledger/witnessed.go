@@ -162,7 +162,7 @@ func (s *Store) ProveSale(receipt ID, from uint64, now time.Time) (Proven, error
 func (k Kind) IsPromise() bool {
 	switch k {
 	case KindOffer, KindAllot, KindAdopt, KindReclaim, KindSale, KindReport, KindGift, KindMove, KindRevoke, KindCancel, KindRefund,
-		KindDivide, KindPayout:
+		KindDivide, KindPayout, KindPaid, KindDispute:
 		return true
 	}
 	return false

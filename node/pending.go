@@ -38,22 +38,25 @@ func (n *Node) Pending() ([]PendingView, error) {
 	notes := n.home.roomNotes()
 	for _, p := range list {
 		v := PendingView{Order: p.Order.String(), Seller: PersonView{Person: p.Payee, Name: nameOf(p.Payee, notes)}, Count: p.Count, Sum: p.Total.String(), Rail: p.Rail,
-			Since: p.Since.UnixMilli(), Expires: p.Expires.UnixMilli(), Purpose: p.Purpose.String(), Request: p.Request}
-		switch {
-		case p.ByHand:
-			v.Why = "by_hand"
-		case p.Err == nil:
-			v.Why = "asked"
-		case errors.Is(p.Err, market.ErrLate):
-			v.Why = "too_late"
-		case errors.Is(p.Err, market.ErrPending):
-			v.Why = "on_its_way"
-		default:
-			v.Why = "unreachable"
-		}
+			Since: p.Since.UnixMilli(), Expires: p.Expires.UnixMilli(), Purpose: p.Purpose.String(), Request: p.Request, Why: whyOpen(p)}
 		views = append(views, v)
 	}
 	return views, err
+}
+
+// whyOpen is why a purchase is not ended. What was paid by hand and came too late is not to be paid any more.
+func whyOpen(p market.Unfinished) string {
+	switch {
+	case errors.Is(p.Err, market.ErrLate):
+		return "too_late"
+	case p.ByHand:
+		return "by_hand"
+	case p.Err == nil:
+		return "asked"
+	case errors.Is(p.Err, market.ErrPending):
+		return "on_its_way"
+	}
+	return "unreachable"
 }
 
 // pendingOf is what is not ended of an order; nil if it has.

@@ -456,7 +456,7 @@ func (m *Market) collect(ctx context.Context, c *conversation, e ledger.Entry) (
 			return b, errors.Join(err, m.void(body.Quote))
 		}
 		switch {
-		case errors.Is(err, ErrNoWayBack), errors.Is(err, ErrOnItsWay):
+		case errors.Is(err, ErrNoWayBack), errors.Is(err, ErrOnItsWay), errors.Is(err, ledger.ErrDisputed):
 			err = fmt.Errorf("%w: %w", ErrLate, err)
 		case no.error != nil && byHand && isOver(err):
 			return b, errors.Join(err, m.void(body.Quote))

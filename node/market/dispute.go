@@ -2,6 +2,7 @@ package market
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"salon/ledger"
@@ -20,7 +21,7 @@ func (m *Market) watchDisputes(ctx context.Context, name string, c Checkout) {
 }
 
 // disputes books what a rail says of payments that are disputed. What is booked already is not booked again; a payment that these books do
-// not know is not salon's.
+// not know is not salon's. What they refuse is for a person to see, and hides no other dispute.
 func (m *Market) disputes(ctx context.Context, name string, c Checkout) error {
 	return c.Disputes(ctx, func(d Contest) error {
 		entries, err := m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
@@ -30,9 +31,14 @@ func (m *Market) disputes(ctx context.Context, name string, c Checkout) error {
 			}
 			return b.Contest(ledger.Contest{Receipt: receipt, Ref: d.Ref, State: d.State, Money: d.Money, Cost: d.Cost})
 		})
-		if err == nil && len(entries) > 0 {
+		switch {
+		case errors.Is(err, ledger.ErrBroken), errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrRolledBack):
+			return err
+		case err != nil:
+			m.log.Error("a dispute cannot be booked", "rail", name, "dispute", d.Ref, "state", d.State, "err", err)
+		case len(entries) > 0:
 			m.log.Warn("a payment is disputed", "rail", name, "dispute", d.Ref, "state", d.State)
 		}
-		return err
+		return nil
 	})
 }

@@ -38,11 +38,12 @@ type Due struct {
 
 // late is money that came for seats that were gone.
 type late struct {
-	order ledger.Order
-	quote ledger.ID
-	rail  string
-	money ledger.Money
-	since int64
+	order    ledger.Order
+	quote    ledger.ID
+	rail     string
+	money    ledger.Money
+	since    int64
+	disputed bool // at the rail, and that is not decided
 }
 
 // Dues lists what is to go back, what is due longest first; of all rooms if room is zero.
@@ -58,16 +59,24 @@ func (m *Market) Dues(room ledger.Room) (list []Due, err error) {
 				if p.others {
 					d.Seller = p.by
 				}
+				if p.disputed {
+					d.Err = ledger.ErrDisputed
+				}
 				list, orders = append(list, d), append(orders, nil)
 			}
 		}
 		for receipt, of := range l.late {
-			list = append(list, Due{Receipt: receipt, Room: l.roomOf(of.order.Offer), Host: of.order.Payee == m.id.Author().Person, Buyer: of.order.Buyer, Rail: of.rail,
-				Money: of.money, Since: time.UnixMilli(of.since)})
-			orders = append(orders, &of.order)
+			d := Due{Receipt: receipt, Room: l.roomOf(of.order.Offer), Host: of.order.Payee == m.id.Author().Person, Buyer: of.order.Buyer, Rail: of.rail,
+				Money: of.money, Since: time.UnixMilli(of.since)}
+			if of.disputed {
+				d.Err = ledger.ErrDisputed
+			}
+			list, orders = append(list, d), append(orders, &of.order)
 		}
 		for i := range list {
-			list[i].Err = m.stuck[list[i].Receipt]
+			if list[i].Err == nil {
+				list[i].Err = m.stuck[list[i].Receipt]
+			}
 		}
 	})
 	if err != nil {
@@ -144,6 +153,8 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 	switch {
 	case err != nil:
 		return err
+	case isLate && of.disputed:
+		return ledger.ErrDisputed
 	case isLate:
 		to, err := m.backTo(m.rails.payee(of.rail), receipt, of.order.Refund)
 		if err != nil {

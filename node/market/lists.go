@@ -143,6 +143,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		if b.Of.IsZero() { // what follows a seller's is not the buyer's
 			l.refunds[b.Receipt] = append(l.refunds[b.Receipt], e.Raw())
 		}
+	case *ledger.Dispute:
+		l.contested(b)
 	case *ledger.Pay:
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
 		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil {
@@ -184,6 +186,21 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		}
 	case *ledger.Refunded:
 		l.refunded(e)
+	}
+}
+
+// contested takes in a dispute of what came too late: lost, its money has gone back.
+func (l *lists) contested(d *ledger.Dispute) {
+	of, known := l.late[d.Receipt]
+	if !known {
+		return
+	}
+	if of.disputed = d.State == ledger.DisputeOpened; d.State == ledger.DisputeLost {
+		of.money.Amount -= d.Money.Amount
+	}
+	if l.late[d.Receipt] = of; of.money.Amount == 0 {
+		delete(l.late, d.Receipt)
+		delete(l.empty, d.Receipt)
 	}
 }
 

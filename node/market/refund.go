@@ -214,7 +214,10 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 		}); err != nil || !owed {
 			return err
 		}
-		if !t.ByHand && !m.sendsBack(p.rail) {
+		switch {
+		case p.disputed:
+			return ledger.ErrDisputed // the rail has the money
+		case !t.ByHand && !m.sendsBack(p.rail):
 			return ErrNoWayBack
 		}
 		o, err := m.orderOf(receipt)
@@ -297,7 +300,7 @@ func (m *Market) PayBack(ctx context.Context) error {
 			}
 		}
 		for receipt, of := range l.late {
-			if m.sendsBack(of.rail) {
+			if m.sendsBack(of.rail) && !of.disputed {
 				list = append(list, open{receipt: receipt, late: of})
 			}
 		}

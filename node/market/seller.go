@@ -367,7 +367,8 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 		return nil, err
 	case ev.State == Failed:
 		return nil, ErrFailed
-	case ev.State == Expired && time.Now().UnixMilli() >= d.Quote.Expires:
+	case ev.State == Expired && time.Now().UnixMilli() >= d.Quote.Expires,
+		ev.State == Unknown && time.Since(time.UnixMilli(d.Quote.Expires)) > lateFor: // the rail has forgotten it
 		return nil, fmt.Errorf("%w: nothing was paid", ledger.ErrExpired)
 	case ev.State != Settled:
 		return nil, nil
@@ -435,7 +436,7 @@ func (m *Market) refund(ctx context.Context, rail Payee, ref ledger.ID, money le
 // brought is what a buyer gets for a payment. If it came too late for its seats, and others were gone, the money goes back first.
 func (m *Market) brought(ctx context.Context, rail Payee, d ledger.Deal) (*sold, error) {
 	s := &sold{Receipt: d.Sold.Receipt, Tickets: d.Sold.Tickets}
-	r, id, err := ledger.OpenDocument[ledger.Receipt](s.Receipt)
+	_, id, err := ledger.OpenDocument[ledger.Receipt](s.Receipt)
 	if err != nil {
 		return nil, err
 	}
@@ -451,7 +452,24 @@ func (m *Market) brought(ctx context.Context, rail Payee, d ledger.Deal) (*sold,
 	if d.Order.Purpose != ledger.ForTickets || len(s.Tickets) > 0 || len(s.Refunds) > 0 {
 		return s, nil
 	}
-	if err := m.sendLate(ctx, rail, id, d.Quote.Rail, r.Paid, d.Order.Refund); err != nil {
+	left, disputed := ledger.Money{}, false
+	if err := m.store.View(func(b *ledger.Books) (err error) {
+		left, err = b.Left(id)
+		disputed = b.Disputed(id)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	switch {
+	case disputed:
+		return nil, ledger.ErrDisputed
+	case left.Amount == 0:
+		if err := look(); err != nil || len(s.Refunds) > 0 { // another stream was faster
+			return s, err
+		}
+		return nil, ErrFailed // in a dispute: the buyer has it from the rail
+	}
+	if err := m.sendLate(ctx, rail, id, d.Quote.Rail, left, d.Order.Refund); err != nil {
 		return nil, err
 	}
 	return s, look()
@@ -474,7 +492,8 @@ func (m *Market) heard(ctx context.Context, order ledger.ID) error {
 // lookAt settles a quote if it can be. What the books refuse is refused again, and is for a person to see.
 func (m *Market) lookAt(ctx context.Context, quote ledger.ID) error {
 	_, err := m.settle(ctx, quote, nil)
-	if err == nil || errors.Is(err, ErrFailed) || errors.Is(err, ledger.ErrExpired) || errors.Is(err, ErrOnItsWay) || errors.Is(err, ErrNoWayBack) {
+	if err == nil || errors.Is(err, ErrFailed) || errors.Is(err, ledger.ErrExpired) || errors.Is(err, ledger.ErrDisputed) ||
+		errors.Is(err, ErrOnItsWay) || errors.Is(err, ErrNoWayBack) {
 		return nil // what is still to go back, PayBack goes on with
 	}
 	if errors.Is(err, ErrSeller) || ctx.Err() != nil {

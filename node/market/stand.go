@@ -309,6 +309,10 @@ func (l *lists) allotted(n uint64, e ledger.Entry) {
 		if s := l.selling[l.sales[b.Receipt]]; s != nil {
 			s.news = append(s.news, happened{what: deedRefunded, at: n})
 		}
+	case *ledger.Dispute:
+		if s := l.selling[l.sales[b.Receipt]]; s != nil && b.State == ledger.DisputeLost {
+			s.news = append(s.news, happened{what: deedRefunded, at: n})
+		}
 	case *ledger.Reclaim:
 		ret, _, err := ledger.ReadDocument[ledger.Return](e.Docs[0])
 		if err != nil {

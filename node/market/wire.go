@@ -208,7 +208,7 @@ type deedKind uint8
 
 const (
 	deedSold     deedKind = iota + 1 // order, quote, receipt, tickets
-	deedRefunded                     // entry
+	deedRefunded                     // entry: of a refund, or of a dispute that was lost
 	deedReturned                     // ledger.Return
 )
 

@@ -46,6 +46,7 @@ const (
 	// it this node ends the session.
 	lives    = 31 * time.Minute
 	keepFor  = 25 * time.Hour // the market looks for a payment for a day
+	keepMost = 30 * 24 * time.Hour
 	maxKept  = 4096
 	maxAsked = 64 // sessions asked about in one round
 
@@ -133,9 +134,12 @@ func (m *memory) read() (all kept, err error) {
 	return all, err
 }
 
-// write stores what still counts. mu is held.
+// write stores what still counts. What Stripe was not asked about since it ended may have been paid while this node was away. mu is held.
 func (m *memory) write(all kept, now time.Time) error {
-	all.List = slices.DeleteFunc(all.List, func(s session) bool { return now.Sub(time.UnixMilli(s.Made)) > keepFor })
+	all.List = slices.DeleteFunc(all.List, func(s session) bool {
+		age := now.Sub(time.UnixMilli(s.Made))
+		return age > keepFor && (s.Over || s.ID == "") || age > keepMost
+	})
 	raw, err := json.Marshal(all)
 	if err != nil {
 		return err
@@ -291,7 +295,12 @@ type balance struct {
 
 func (p *Payee) ask(ctx context.Context, ref ledger.ID, s session) (market.Event, error) {
 	var v view
-	if err := p.get(ctx, "checkout/sessions/"+s.ID, url.Values{"expand[]": {"payment_intent.latest_charge.balance_transaction"}}, &v); err != nil {
+	err := p.get(ctx, "checkout/sessions/"+s.ID, url.Values{"expand[]": {"payment_intent.latest_charge.balance_transaction"}}, &v)
+	var no *refusal
+	switch {
+	case errors.As(err, &no) && no.Code == "resource_missing": // it is of an account that this key is not of
+		return market.Event{Ref: ref}, nil
+	case err != nil:
 		return market.Event{}, err
 	}
 	if v.ID != s.ID || v.Reference != s.Ref || v.Total != s.Minor || !strings.EqualFold(v.Currency, s.Cur) {
@@ -362,7 +371,7 @@ func (p *Payee) Watch(ctx context.Context, f func(market.Event) error) error {
 			if err != nil {
 				return err
 			}
-			told[s.Ref] = ev.State == market.Settled || ev.State == market.Expired
+			told[s.Ref] = ev.State != market.Open && ev.State != market.Pending
 		}
 		pause := lookLater
 		if asked > 0 {

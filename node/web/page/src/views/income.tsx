@@ -7,7 +7,7 @@ const day = 86_400_000; // ms; a day of summer time is an hour longer or shorter
 const days = 30;
 
 // What a host earns, and what goes back of it. Money that is spent is no income below zero.
-const kinds = ["sale", "report", "refund", "gift", "divide", "earned"];
+const kinds = ["sale", "report", "refund", "gift", "divide", "earned", "dispute"];
 
 interface Earned {
   unit: string;
