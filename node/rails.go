@@ -15,6 +15,7 @@ import (
 	"salon/node/market"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
+	"salon/node/market/nwc"
 	"salon/node/market/stripe"
 )
 
@@ -47,6 +48,7 @@ var railFiles = []struct {
 		}
 		return v, err
 	}},
+	{nwc.Name, viewNWC},
 	{lnaddress.Name, func(home string) (RailView, error) {
 		address, err := readAddress(home)
 		return RailView{Address: address, Currency: string(ledger.Bitcoin), Receives: true}, err
@@ -80,6 +82,9 @@ func Rails(home string) []RailView {
 
 // AddLnd asks an lnd whether it can be used so, and stores where it is. A node that runs on that home takes it up when its own AddLnd is called.
 func AddLnd(ctx context.Context, home string, c lnd.Config) error {
+	if err := oneWallet(home, nwc.Name); err != nil {
+		return err
+	}
 	if err := lnd.Try(ctx, c); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"salon/node/market/lightning"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
+	"salon/node/market/nwc"
 	"salon/node/market/stripe"
 )
 
@@ -48,12 +49,16 @@ func (n *Node) openRails(store *ledger.Store) map[string]market.Rail {
 		if err != nil {
 			return market.Rail{}, err
 		}
-		rail, err := lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: n.home.memory("lnd-spent.json"), Log: n.o.Log, Before: s.lnd})
-		if err == nil && rail.Payer != nil {
-			s.lnd = rail
-		}
-		return rail, err
+		return lnd.New(c, lnd.Options{Key: n.id().Device(), Spent: n.home.memory("lnd-spent.json"), Log: n.o.Log, Before: s.lnd})
 	})
+	open(nwc.Name, func() (market.Rail, error) { return n.openNWC(s.lnd) })
+	if rail, is := s.open[nwc.Name]; is {
+		delete(s.open, nwc.Name)
+		s.open[lnd.Name] = rail
+	}
+	if rail, is := s.open[lnd.Name]; is && (rail.Payer != nil || s.lnd.Payer == nil) {
+		s.lnd = rail
+	}
 	open(lnaddress.Name, func() (market.Rail, error) {
 		rail := market.Rail{Payer: lightning.Plain(s.open[lnd.Name]), Cur: ledger.Bitcoin}
 		address, err := readAddress(n.home.Dir)
@@ -122,7 +127,12 @@ func (n *Node) AddLnd(ctx context.Context, c lnd.Config) error {
 	if err := lnd.Try(ctx, c); err != nil { // which may take its time, and so nobody waits for it
 		return railError(err)
 	}
-	return n.changeRails(func(home string) error { return writeRail(home, lnd.Name, c) })
+	return n.changeRails(func(home string) error {
+		if err := oneWallet(home, nwc.Name); err != nil {
+			return err
+		}
+		return writeRail(home, lnd.Name, c)
+	})
 }
 
 // AddAddress is AddLnd for a lightning address.
@@ -153,18 +163,30 @@ func (n *Node) LimitRail(name string, payment, day ledger.Money) error {
 
 // LimitRail stores how much may be spent by a way of paying. What was spent within a day counts.
 func LimitRail(home, name string, payment, day ledger.Money) error {
-	c, err := readLnd(home)
-	if name != lnd.Name || errors.Is(err, os.ErrNotExist) || err == nil && !c.Pays {
+	var limited interface{ Check() error }
+	pays, err := false, os.ErrNotExist
+	switch name {
+	case lnd.Name:
+		var c lnd.Config
+		c, err = readLnd(home)
+		pays, c.MaxPayment, c.MaxDay = c.Pays, payment, day
+		limited = c
+	case nwc.Name:
+		var c nwc.Config
+		c, err = readNWC(home)
+		pays, c.MaxPayment, c.MaxDay = c.Pays, payment, day
+		limited = c
+	}
+	if errors.Is(err, os.ErrNotExist) || err == nil && !pays {
 		return &UserError{Code: "no_such_rail", Text: "Nothing is paid by " + name + " here, so it has no limits."}
+	}
+	if err == nil {
+		err = limited.Check()
 	}
 	if err != nil {
 		return railError(err)
 	}
-	c.MaxPayment, c.MaxDay = payment, day
-	if err := c.Check(); err != nil {
-		return railError(err)
-	}
-	return writeRail(home, lnd.Name, c)
+	return writeRail(home, name, limited)
 }
 
 // Rails lists the ways of paying of this node, and asks nobody.
@@ -196,6 +218,9 @@ func (n *Node) Purse(ctx context.Context, name string) (PurseView, error) {
 		return PurseView{}, err
 	}
 	n.shop.mu.Lock()
+	if name == nwc.Name {
+		name = lnd.Name // of which it is one
+	}
 	rail := n.shop.rails.open[name]
 	n.shop.mu.Unlock()
 	p, pays := rail.Payer.(market.Purse)

@@ -17,6 +17,7 @@ import (
 	"salon/node/client"
 	"salon/node/market/lnaddress"
 	"salon/node/market/lnd"
+	"salon/node/market/nwc"
 	"salon/node/market/stripe"
 )
 
@@ -33,20 +34,51 @@ func railCommand(f *flags, asJSON *bool) *cobra.Command {
 }
 
 func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
-	var rest, macaroon, cert, address, key, maxPayment, maxDay string
+	var rest, macaroon, cert, address, key, connection, maxPayment, maxDay string
 	var pay bool
+	// limits are what the flags say may be spent.
+	limits := func(payment, day *ledger.Money) (err error) {
+		if *payment, err = ledger.ParseMoney(maxPayment); err != nil {
+			return usagef("--max-payment: %w", err)
+		}
+		if *day, err = ledger.ParseMoney(maxDay); err != nil {
+			return usagef("--max-day: %w", err)
+		}
+		return nil
+	}
 	cmd := &cobra.Command{
-		Use: "add lnd|lnaddress|stripe", Short: "Receive, or pay, by Lightning; or be paid by card", Args: oneArg("rail: lnd, lnaddress or stripe"),
+		Use: "add lnd|nwc|lnaddress|stripe", Short: "Receive, or pay, by Lightning; or be paid by card", Args: oneArg("rail: lnd, nwc, lnaddress or stripe"),
 		Long: "add lnd tells salon where your lnd is. To be paid for tickets its invoice.macaroon is enough, which can spend nothing. To pay, or\n" +
 			"to send money back, add --pay with a macaroon that may, such as admin.macaroon; salon then spends no more than --max-payment at\n" +
 			"once and --max-day within 24 hours, fees of others included.\n" +
 			"The macaroon is copied to a file in the home that nobody else can read. lnd is asked once whether all that works.\n\n" +
+			"add nwc --connection FILE does that by a wallet that is elsewhere: the file has the line nostr+walletconnect://... that the wallet\n" +
+			"gives for an app (Nostr Wallet Connect). What it takes for passing a payment on, the wallet decides; limit it there, too.\n\n" +
 			"add lnaddress --address ana@wallet.example has others pay to your wallet, whose node is somebody else's.\n\n" +
 			"add stripe --key FILE has them pay by card, on a page of Stripe's: the file has a restricted key of your account, which may write\n" +
 			"Checkout Sessions and refunds, and read charges, disputes and balance transactions.",
-		ValidArgs: []string{lnd.Name, lnaddress.Name, stripe.Name},
+		ValidArgs: []string{lnd.Name, nwc.Name, lnaddress.Name, stripe.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case (args[0] == nwc.Name) != (connection != ""), args[0] == nwc.Name && (macaroon != "" || cert != "" || address != "" || key != ""):
+				return usagef("add nwc wants --connection FILE, with the line that your wallet gives, and of the others --pay, --max-payment and --max-day alone")
+			case args[0] == nwc.Name:
+				raw, err := os.ReadFile(connection)
+				if err != nil {
+					return err
+				}
+				c := nwc.Config{URI: nwc.Secret(strings.TrimSpace(string(raw))), Pays: pay}
+				in := map[string]string{"connection": string(c.URI)}
+				if pay {
+					if err := limits(&c.MaxPayment, &c.MaxDay); err != nil {
+						return err
+					}
+					in["max_payment"], in["max_day"] = c.MaxPayment.String(), c.MaxDay.String()
+				}
+				if err := c.Check(); err != nil {
+					return usagef("%w", err)
+				}
+				return f.railed(cmd, *asJSON, http.MethodPut, nwc.Name, in, func() error { return node.AddNWC(cmd.Context(), f.homeDir(), c) })
 			case args[0] != stripe.Name && key != "", args[0] == stripe.Name && (macaroon != "" || cert != "" || pay || address != ""):
 				return usagef("--key is for stripe, and the other flags are not")
 			case args[0] == stripe.Name:
@@ -69,7 +101,7 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 					return node.AddAddress(cmd.Context(), f.homeDir(), address)
 				})
 			case args[0] != lnd.Name:
-				return usagef("salon knows no way of paying by the name of %q: it is lnd, lnaddress or stripe", args[0])
+				return usagef("salon knows no way of paying by the name of %q: it is lnd, nwc, lnaddress or stripe", args[0])
 			}
 			if macaroon == "" || cert == "" {
 				return usagef("add lnd wants --macaroon FILE and --cert FILE: lnd writes tls.cert into its folder, and invoice.macaroon below it")
@@ -86,11 +118,8 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 			}
 			c.Cert = string(pem)
 			if pay {
-				if c.MaxPayment, err = ledger.ParseMoney(maxPayment); err != nil {
-					return usagef("--max-payment: %w", err)
-				}
-				if c.MaxDay, err = ledger.ParseMoney(maxDay); err != nil {
-					return usagef("--max-day: %w", err)
+				if err := limits(&c.MaxPayment, &c.MaxDay); err != nil {
+					return err
 				}
 			}
 			if err := c.Check(); err != nil {
@@ -108,8 +137,9 @@ func railAddCommand(f *flags, asJSON *bool) *cobra.Command {
 	fl.StringVar(&macaroon, "macaroon", "", "file with lnd's permission: invoice.macaroon, to receive")
 	fl.StringVar(&cert, "cert", "", "file with lnd's certificate: tls.cert")
 	fl.StringVar(&key, "key", "", "file with a restricted key of Stripe")
+	fl.StringVar(&connection, "connection", "", "file with the line that a wallet gives for Nostr Wallet Connect")
 	fl.StringVar(&address, "address", "", "your lightning address")
-	fl.BoolVar(&pay, "pay", false, "the macaroon may spend: pay with it, and send money back")
+	fl.BoolVar(&pay, "pay", false, "the macaroon or connection may spend: pay with it, and send money back")
 	fl.StringVar(&maxPayment, "max-payment", "50000 sat", "the most to spend in one payment")
 	fl.StringVar(&maxDay, "max-day", "200000 sat", "the most to spend within 24 hours")
 	return cmd
@@ -124,8 +154,8 @@ func railListCommand(f *flags, asJSON *bool) *cobra.Command {
 
 func railRemoveCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
-		Use: "remove lnd|lnaddress", Short: "Forget a Lightning node and its macaroon, or an address", Args: oneArg("rail: lnd or lnaddress"),
-		ValidArgs: []string{lnd.Name, lnaddress.Name, stripe.Name},
+		Use: "remove lnd|nwc|lnaddress|stripe", Short: "Forget a way of paying and its secrets", Args: oneArg("rail: lnd, nwc, lnaddress or stripe"),
+		ValidArgs: []string{lnd.Name, nwc.Name, lnaddress.Name, stripe.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.railed(cmd, false, http.MethodDelete, url.PathEscape(args[0]), nil, func() error { return node.RemoveRail(f.homeDir(), args[0]) })
 		},
@@ -135,7 +165,7 @@ func railRemoveCommand(f *flags) *cobra.Command {
 func railLimitsCommand(f *flags, asJSON *bool) *cobra.Command {
 	var maxPayment, maxDay string
 	cmd := &cobra.Command{
-		Use: "limits lnd", Short: "Say how much salon may spend", Args: oneArg("rail: lnd"), ValidArgs: []string{lnd.Name},
+		Use: "limits lnd|nwc", Short: "Say how much salon may spend", Args: oneArg("rail: lnd or nwc"), ValidArgs: []string{lnd.Name, nwc.Name},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			payment, err := ledger.ParseMoney(maxPayment)
 			if err != nil {

@@ -134,9 +134,20 @@ func (p *person) seesNo(test string) {
 // until waits for a JavaScript condition of the page.
 func (p *person) until(what, condition string) {
 	p.t.Helper()
-	p.do(what, func(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) {
-		return chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))(ctx, target)
+	p.do(what, func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
+		for ctx.Err() == nil {
+			v, err = chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))(ctx, target)
+			if err == nil || !elsewhere(err) {
+				break
+			}
+		}
+		return v, err
 	})
+}
+
+// elsewhere is Chromium's answer where another page took the place of the one that was asked, such as right after opening one.
+func elsewhere(err error) bool {
+	return strings.Contains(err.Error(), "Cannot find context with specified id") || strings.Contains(err.Error(), "Execution context was destroyed")
 }
 
 // clicks waits until the element can be used and clicks it with the mouse.

@@ -36,13 +36,14 @@ var onlyUnder = map[string]string{
 	"github.com/pion/":         "node",
 	"github.com/gorilla/":      "node",
 	"github.com/decred/":       "node",
+	"github.com/btcsuite/":     "node",
 	"go.etcd.io/bbolt":         "ledger",
 	"github.com/hraban/opus":   "room/opus",
 	"C":                        "room/opus",
 }
 
 // measured are libraries that the benchmarks use as they are, beside our use of them.
-var measured = []string{"go.etcd.io/bbolt"}
+var measured = []string{"go.etcd.io/bbolt", "github.com/pion/"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	files := 0

@@ -151,6 +151,7 @@ func (s *Server) calls() []call {
 		{"GET /api/v1/rails", nil, s.rails},
 		taking(s, "PUT /api/v1/rails/lnd", s.setLnd),
 		taking(s, "PUT /api/v1/rails/lnaddress", s.setLnAddress),
+		taking(s, "PUT /api/v1/rails/nwc", s.setNWC),
 		taking(s, "PUT /api/v1/rails/stripe", s.setStripe),
 		taking(s, "PUT /api/v1/rails/{rail}/limits", s.limitRail),
 		{"GET /api/v1/rails/{rail}/purse", nil, s.purse},

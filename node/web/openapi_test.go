@@ -25,6 +25,10 @@ import (
 	"salon/ledger/doc"
 	"salon/node"
 	"salon/node/demo"
+	"salon/node/market/lnd"
+	"salon/node/market/lnd/lndtest"
+	"salon/node/market/nwc/nwctest"
+	"salon/node/market/stripe/stripetest"
 	"salon/room"
 )
 
@@ -825,6 +829,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	seen := map[string]bool{
 		"POST /check/{id}/whep 201":        true, // want five seconds of real sound: see node/browser
 		"POST /check/{id}/socket/play 201": true,
+		"PUT /rails/lnaddress 200":         true, // wants a wallet with a name of its own and a certificate: see node/market/lnaddress
 	}
 	var header http.Header
 	do := func(method, path, contentType, body string) string {
@@ -882,6 +887,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("PUT", "/tickets/wishes/"+wish.ID, jsonType, `{"price":"`+wish.Asked+`"}`)
 	do("DELETE", "/tickets/wishes/"+wish.ID, "", "")
+	waysOfPaying(t, do, other.n)
 	page := s
 	s = other
 	do("PUT", "/tickets/offers", jsonType, `{"room":"Evening","seats":6,"starts":`+fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())+`}`)
@@ -1056,6 +1062,43 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// waysOfPaying sets up each, and has the tickets of another node's room paid by hand.
+func waysOfPaying(t *testing.T, do func(method, path, contentType, body string) string, other *node.Node) {
+	t.Helper()
+	const jsonType = "application/json"
+	body := func(v map[string]string) string {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	net := &lndtest.Network{}
+	own, elsewhere, cards := net.New(t), nwctest.New(t, net.New(t)), stripetest.New(t)
+	do("PUT", "/rails/nwc", jsonType, body(map[string]string{"connection": string(elsewhere.URI()), "max_payment": "10 sat", "max_day": "20 sat"}))
+	do("DELETE", "/rails/nwc", "", "")
+	do("PUT", "/rails/lnd", jsonType, body(map[string]string{"rest": own.URL(), "macaroon": lndtest.Admin, "cert": own.Cert(), "max_payment": "10 sat", "max_day": "20 sat"}))
+	do("PUT", "/rails/lnd/limits", jsonType, `{"max_payment":"100 sat","max_day":"200 sat"}`)
+	do("GET", "/rails/lnd/purse", "", "")
+	do("DELETE", "/rails/lnd", "", "")
+	do("PUT", "/rails/stripe", jsonType, body(map[string]string{"key": stripetest.Key, "base": cards.URL()}))
+	do("GET", "/rails", "", "")
+
+	alice := net.New(t)
+	if err := other.AddLnd(t.Context(), lnd.Config{REST: alice.URL(), Cert: alice.Cert(), Macaroon: lndtest.InvoiceOnly}); err != nil {
+		t.Fatal(err)
+	}
+	sats, err := other.StartRoom(node.Start{Title: "Sats", Access: room.ByTicket, Sale: node.Sale{Price: ledger.Money{Amount: 2_500_000, Cur: ledger.Bitcoin}, Seats: 5}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var begun node.BoughtView
+	if err := json.Unmarshal([]byte(do("POST", "/tickets", jsonType, `{"link":"`+sats.View().Link+`","price":"2500 sat","rail":"lnd","by_hand":true}`)), &begun); err != nil || begun.Order == "" {
+		t.Fatalf("%+v, %v", begun, err)
+	}
+	do("GET", "/tickets/pending/"+begun.Order+"/qr.svg", "", "")
 }
 
 func euros(n ledger.Amount) ledger.Money { return ledger.Money{Amount: 100 * n, Cur: "EUR"} }

@@ -6,6 +6,7 @@ import (
 	"salon/ledger"
 	"salon/node"
 	"salon/node/market/lnd"
+	"salon/node/market/nwc"
 	"salon/node/market/stripe"
 )
 
@@ -56,6 +57,23 @@ func (s *Server) setLnd(w http.ResponseWriter, r *http.Request, body lndBody) {
 		}
 	}
 	s.railed(w, r, s.n.AddLnd(r.Context(), c))
+}
+
+type nwcBody struct {
+	Connection string `json:"connection"` // as the wallet gives it
+	limitsBody
+}
+
+// setNWC asks the wallet before it says that it is set up. With limits salon may pay by it.
+func (s *Server) setNWC(w http.ResponseWriter, r *http.Request, body nwcBody) {
+	c := nwc.Config{URI: nwc.Secret(body.Connection), Pays: body.MaxPayment != "" || body.MaxDay != ""}
+	if c.Pays {
+		var ok bool
+		if c.MaxPayment, c.MaxDay, ok = body.limits(w); !ok {
+			return
+		}
+	}
+	s.railed(w, r, s.n.AddNWC(r.Context(), c))
 }
 
 type stripeBody struct {

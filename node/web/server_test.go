@@ -243,6 +243,7 @@ var allRoutes = []struct {
 	{"GET", "/api/v1/rails", "", "", railList{}},
 	{"PUT", "/api/v1/rails/lnd", `{"rest":"https://127.0.0.1:1","macaroon":"00","cert":""}`, "application/json", railList{}},
 	{"PUT", "/api/v1/rails/lnaddress", `{"address":"ana@wallet.example"}`, "application/json", railList{}},
+	{"PUT", "/api/v1/rails/nwc", `{"connection":"nostr+walletconnect://"}`, "application/json", railList{}},
 	{"PUT", "/api/v1/rails/stripe", `{"key":"rk_test_00000000"}`, "application/json", railList{}},
 	{"PUT", "/api/v1/rails/lnd/limits", `{"max_payment":"1 sat","max_day":"1 sat"}`, "application/json", railList{}},
 	{"GET", "/api/v1/rails/lnd/purse", "", "", node.PurseView{}},

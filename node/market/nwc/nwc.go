@@ -26,6 +26,9 @@ import (
 	"salon/node/market/lightning"
 )
 
+// Name is that of the settings. To others the rail is that of lnd: its invoices name the order.
+const Name = "nwc"
+
 // Options configures New. Issued must be set, and Spent if the rail pays.
 type Options struct {
 	Issued lightning.File // remembers which invoice is for which order

@@ -155,6 +155,8 @@ export const api = {
   setLnd: async (lnd: { rest: string; macaroon: string; cert: string; max_payment?: string; max_day?: string }) =>
     (await json<RailList>("/api/v1/rails/lnd", { method: "PUT", json: lnd })).rails ?? [],
   setLnAddress: async (address: string) => (await json<RailList>("/api/v1/rails/lnaddress", { method: "PUT", json: { address } })).rails ?? [],
+  setNWC: async (nwc: { connection: string; max_payment?: string; max_day?: string }) =>
+    (await json<RailList>("/api/v1/rails/nwc", { method: "PUT", json: nwc })).rails ?? [],
   setStripe: async (stripe: { key: string; return: string }) =>
     (await json<RailList>("/api/v1/rails/stripe", { method: "PUT", json: stripe })).rails ?? [],
   limitRail: async (rail: string, max_payment: string, max_day: string) =>

@@ -31,7 +31,8 @@ export function Rails() {
           ))}
         </ul>
       )}
-      {list !== null && !has("lnd") && <LndForm onChange={put} />}
+      {list !== null && !has("lnd") && !has("nwc") && <LndForm onChange={put} />}
+      {list !== null && !has("lnd") && !has("nwc") && <WalletForm onChange={put} />}
       {list !== null && !has("lnaddress") && <AddressForm onChange={put} />}
       {list !== null && !has("stripe") && <StripeForm onChange={put} />}
     </>
@@ -82,6 +83,7 @@ function Row({ rail, onChange }: Changing & { rail: Rail }) {
 
 interface FieldProperties {
   name: string;
+  secret?: boolean;
   value: string;
   test: string;
   hint?: string;
@@ -89,7 +91,7 @@ interface FieldProperties {
   onInput: (value: string) => void;
 }
 
-function Field({ name, value, test, hint, placeholder, onInput }: FieldProperties) {
+function Field({ name, value, test, hint, placeholder, secret, onInput }: FieldProperties) {
   const id = useId();
   return (
     <div class="labelled">
@@ -97,6 +99,7 @@ function Field({ name, value, test, hint, placeholder, onInput }: FieldPropertie
       <input
         id={id}
         class="field"
+        type={secret ? "password" : "text"}
         dir="ltr"
         autoComplete="off"
         spellcheck={false}
@@ -197,11 +200,46 @@ function LndForm({ onChange }: Changing) {
   );
 }
 
+function WalletForm({ onChange }: Changing) {
+  const [busy, run] = useAction();
+  const [connection, setConnection] = useState("");
+  const [pays, setPays] = useState(false);
+  const [payment, setPayment] = useState("50000 sat");
+  const [day, setDay] = useState("200000 sat");
+  const add = (event: Event) => {
+    event.preventDefault();
+    const limits = pays ? { max_payment: payment.trim(), max_day: day.trim() } : {};
+    if (connection.trim()) void run(async () => onChange(await api.setNWC({ connection: connection.trim(), ...limits })));
+  };
+  return (
+    <Folded title={t.rails.addNWC} test="add-nwc">
+      <form class="stack" data-test="nwc-form" onSubmit={add}>
+        <Field
+          secret
+          name={t.rails.connection}
+          value={connection}
+          test="nwc-connection"
+          placeholder="nostr+walletconnect://…"
+          hint={t.rails.connectionHint}
+          onInput={setConnection}
+        />
+        <Switch icon="wallet" test="nwc-pays" text={t.rails.pays} on={pays} busy={busy} onClick={() => setPays(!pays)} />
+        {pays && <Field name={t.rails.maxPayment} value={payment} test="nwc-payment" onInput={setPayment} />}
+        {pays && <Field name={t.rails.maxDay} value={day} test="nwc-day" onInput={setDay} />}
+        <div class="row end">
+          <button class="button primary" aria-disabled={busy || !connection.trim()} data-test="nwc-add">
+            {busy ? t.rails.asking : t.rails.connect}
+          </button>
+        </div>
+      </form>
+    </Folded>
+  );
+}
+
 function StripeForm({ onChange }: Changing) {
   const [busy, run] = useAction();
   const [key, setKey] = useState("");
   const [back, setBack] = useState("");
-  const id = useId();
   const add = (event: Event) => {
     event.preventDefault();
     if (key.trim()) void run(async () => onChange(await api.setStripe({ key: key.trim(), return: back.trim() })));
@@ -209,24 +247,7 @@ function StripeForm({ onChange }: Changing) {
   return (
     <Folded title={t.rails.addStripe} test="add-stripe">
       <form class="stack" data-test="stripe-form" onSubmit={add}>
-        <div class="labelled">
-          <label for={id}>{t.rails.key}</label>
-          <input
-            id={id}
-            class="field"
-            type="password"
-            dir="ltr"
-            autoComplete="off"
-            placeholder="rk_live_…"
-            value={key}
-            aria-describedby={`${id}-hint`}
-            data-test="stripe-key"
-            onInput={(event) => setKey(event.currentTarget.value)}
-          />
-          <p class="hint" id={`${id}-hint`}>
-            {t.rails.keyHint}
-          </p>
-        </div>
+        <Field secret name={t.rails.key} value={key} test="stripe-key" placeholder="rk_live_…" hint={t.rails.keyHint} onInput={setKey} />
         <Field name={t.rails.back} value={back} test="stripe-back" placeholder="https://" onInput={setBack} />
         <div class="row end">
           <button class="button primary" aria-disabled={busy || !key.trim()} data-test="stripe-add">

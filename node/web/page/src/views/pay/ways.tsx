@@ -20,12 +20,12 @@ export const wayName = ({ rail, byHand }: Way): string => (byHand ? `${rail}-by-
 /** What this node has set up. What cannot be asked is not there. */
 export interface Means {
   rails: readonly Rail[];
-  purse: Purse | null; // of its own Lightning node
+  purse: Purse | null; // of its own Lightning node or wallet
 }
 
 export async function loadMeans(): Promise<Means> {
   const rails = await api.rails().catch((): Rail[] => []);
-  const pays = rails.some((one) => one.name === "lnd" && one.pays && !one.error);
+  const pays = rails.some((one) => (one.name === "lnd" || one.name === "nwc") && one.pays && !one.error);
   return { rails, purse: pays ? await api.purse("lnd").catch(() => null) : null };
 }
 
