@@ -28,11 +28,10 @@ const (
 // snapshot that the host signed and came by here, and every signed event after it, byte for byte; when these become many, a
 // new snapshot is asked for. Room.mu guards the fields.
 type carrying struct {
-	charter, snapshot []byte    // signed by the host
-	since             []passed  // control messages that came after it
-	from, seq         uint64    // the last event in the snapshot, and in since
-	asking            bool      // for a new snapshot
-	begun             time.Time // when that came
+	charter, snapshot []byte   // signed by the host
+	since             []passed // control messages that came after it
+	from, seq         uint64   // the last event in the snapshot, and in since
+	asking            bool     // for a new snapshot
 
 	told     map[doc.PublicKey]relay.Guest // who is below us, as our parent knows it
 	counted  relay.Counts                  // as our parent knows them
@@ -55,7 +54,7 @@ func newCarrying() *carrying {
 
 // begin starts anew from what the host signed.
 func (c *carrying) begin(charter, snapshot []byte, seq uint64) {
-	c.charter, c.snapshot, c.from, c.seq, c.since, c.asking, c.begun = charter, snapshot, seq, seq, nil, false, time.Now()
+	c.charter, c.snapshot, c.from, c.seq, c.since, c.asking = charter, snapshot, seq, seq, nil, false
 }
 
 // handOn passes a message of the host's to everybody below, and keeps it for those who come; seq is that of the last event

@@ -386,12 +386,11 @@ func (r *Room) bringUpToDate(c *child, have uint64) {
 		if len(since) > sinceMost {
 			return // a new snapshot is on its way, and comes to everybody
 		}
-		anew := len(r.carries.snapshot) > 0 && (have < r.carries.from || have > r.carries.seq || time.Since(r.carries.begun) < lockedGrace) // likewise
-		if anew {
+		if have < r.carries.from {
 			c.ctl.Send(relay.Snapshot{Charter: r.carries.charter, Payload: r.carries.snapshot})
 		}
 		for _, p := range since {
-			if anew || p.seq > have {
+			if p.seq > have {
 				c.ctl.sendRaw(p.raw)
 			}
 		}
