@@ -81,7 +81,7 @@ func contour(s *spectrogram, b, step int, floor float64) []float64 {
 // mid-word, or the path would go around each gap by repeating what lies beside it.
 func follow(s, h *spectrogram, lag int, voiced []bool) []int {
 	const inSilence, inSpeech = 0.6, 7.5 // dB for each 2.5 ms
-	reach := fine * (15 + s.n*3/10000)   // 150 ms and 300 ppm
+	reach := fine * (30 + s.n*3/10000)   // 300 ms, as far as buffers grow, and 300 ppm
 	states := 2*reach + 1
 	straight := make([]int, s.n)
 	for t := range straight {
