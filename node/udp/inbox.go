@@ -5,6 +5,9 @@ import "sync"
 // inboxSize is how many packets may wait for Receive: half a second of a stage of five.
 const inboxSize = 128
 
+// restKeeps is how many places are kept while somebody rests: what is silent needs no more than what trickles in.
+const restKeeps = 8
+
 // An inbox holds what arrived by either way until Receive takes it.
 type inbox struct {
 	more chan struct{} // holds one: there is something, or an end
@@ -16,6 +19,7 @@ type inbox struct {
 	size   int
 	ended  bool   // nothing more will come
 	closed bool   // and nobody wants the rest
+	wake   func() // is called when there is something, or an end; nil if nobody rests
 	out    []byte // what take returned last, its memory to be used again
 }
 
@@ -74,7 +78,31 @@ func (in *inbox) add(b []byte) {
 	at := &in.ring[(in.head+in.size)%len(in.ring)]
 	*at = append((*at)[:0], b...)
 	in.size++
+	in.tell()
+}
+
+// tell tells whoever waits in take, or rests. in.mu is held.
+func (in *inbox) tell() {
 	signal(in.more)
+	if wake := in.wake; wake != nil {
+		in.wake = nil
+		wake()
+	}
+}
+
+// rest reports whether take would block. If so, wake is called once, when it would no more, and what take returned last is not
+// valid any more.
+func (in *inbox) rest(wake func()) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.size > 0 || in.ended {
+		return false
+	}
+	in.wake = wake
+	if len(in.ring) > restKeeps { // or whoever sent much once would have its memory for ever
+		in.ring, in.head, in.out = nil, 0, nil
+	}
+	return true
 }
 
 // take blocks for the next packet, which is valid until the next call. It returns nil after the end.
@@ -105,8 +133,8 @@ func (in *inbox) take() []byte {
 func (in *inbox) end() {
 	in.mu.Lock()
 	in.ended = true
+	in.tell()
 	in.mu.Unlock()
-	signal(in.more)
 	signal(in.room)
 }
 

@@ -42,3 +42,57 @@ func TestInboxIsAsLongAsNeeded(t *testing.T) {
 		t.Errorf("for many there are %d places", len(in.ring))
 	}
 }
+
+// What many needed is given back when there is nothing more.
+func TestInboxGivesBackWhatABurstTook(t *testing.T) {
+	in := newInbox()
+	for _, n := range []int{restKeeps, inboxSize} {
+		for range 2 {
+			for i := range n {
+				in.put([]byte{byte(i)})
+			}
+			for i := range n {
+				if got := in.take(); got[0] != byte(i) {
+					t.Fatalf("took %d, want %d", got[0], i)
+				}
+			}
+			if !in.rest(func() {}) {
+				t.Fatal("there is something")
+			}
+			if n == restKeeps && len(in.ring) == 0 || len(in.ring) > restKeeps {
+				t.Errorf("after %d there are %d places", n, len(in.ring))
+			}
+		}
+	}
+}
+
+// Whoever rests is woken once, by what comes or by the end, and does not rest while there is something.
+func TestInboxWakes(t *testing.T) {
+	in, woken := newInbox(), 0
+	wake := func() { woken++ }
+	for i := range 3 {
+		if !in.rest(wake) {
+			t.Fatal("there is something already")
+		}
+		in.put([]byte{1})
+		in.put([]byte{2})
+		if woken != i+1 {
+			t.Fatalf("woken %d times by packet %d", woken, i+1)
+		}
+		for want := range byte(2) {
+			if in.rest(wake) {
+				t.Fatal("it rests although there is something")
+			}
+			if got := in.take(); got[0] != want+1 {
+				t.Fatalf("took %d, want %d", got[0], want+1)
+			}
+		}
+	}
+	if !in.rest(wake) {
+		t.Fatal("there is something already")
+	}
+	in.end()
+	if woken != 4 || in.rest(wake) || in.take() != nil {
+		t.Fatalf("woken %d times, at the end the last", woken)
+	}
+}

@@ -26,7 +26,19 @@ type Stream interface {
 	Close() error
 }
 
+// A patientStream can be waited at for a while only.
+type patientStream interface {
+	Stream
+	// Await blocks until Next would not, but no longer than d: then ok is false, and nothing is lost.
+	Await(d time.Duration) (ok bool)
+}
+
 const (
+	// restAfter is how long nothing comes by a stream before nobody waits there any more, where nobody need; see Quiet.
+	restAfter = 2 * time.Second
+	// ridesFor is how long it is believed that the other end sends datagrams, since it last asked as one who does: it asks every
+	// second and more often.
+	ridesFor = 2 * silence
 	// malformedMost is how many packets in a row may not parse before the link is closed.
 	malformedMost = 16
 	// challengeEvery is how soon another address is challenged.
@@ -48,6 +60,9 @@ type Link struct {
 	sent, received, dropped, malformed, duplicate atomic.Uint64
 
 	// Mux.mu guards the fields below.
+	quiet      bool      // see Quiet
+	reading    bool      // read runs
+	rode       time.Time // when the peer last asked as one who sends datagrams; zero if it has asked as one who does not since
 	mine       offer
 	peer       uint32      // its link id
 	seal, open cipher.AEAD // nil until the other's offer is there, and after the end
@@ -59,6 +74,7 @@ type Link struct {
 	remote     net.Addr // as QUIC last had it
 	to         Place    // where datagrams go
 	probe      probe
+	strain     strain
 }
 
 // A probe asks an address whether the peer is there. The zero probe asks nobody.
@@ -85,6 +101,7 @@ func (m *Mux) NewLink(conn Conn, stream Stream, opener bool) (*Link, error) {
 	}
 	m.add(l)
 	l.follow()
+	l.reading = true
 	hello := l.mine.append(nil)
 	m.mu.Unlock()
 	stream.SendMessage(hello)
@@ -92,9 +109,50 @@ func (m *Mux) NewLink(conn Conn, stream Stream, opener bool) (*Link, error) {
 	return l, nil
 }
 
-// read takes what comes by the stream until that ends.
+// Quiet says that what the other end sends may wait for as long as both ends send datagrams: it has no right to send sound, and
+// all else fits into a datagram. Then nobody waits at the stream, of which there is one for each listener. That the other end
+// closes the link shows within a second in that it answers no datagram, and that it has to send by the stream in how it asks.
+func (l *Link) Quiet(yes bool) {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if l.quiet = yes; !yes {
+		l.rouse()
+	}
+}
+
+// rests reports whether nobody need read the stream: both ends send datagrams. A path may carry them one way only, or lose so
+// many that one end gives them up before the other. Mux.mu is held.
+func (l *Link) rests(now time.Time) bool {
+	return l.quiet && l.echo.up && now.Sub(l.rode) < ridesFor
+}
+
+// rouse has somebody read the stream. Mux.mu is held.
+func (l *Link) rouse() {
+	if !l.reading {
+		l.reading = true
+		go l.read()
+	}
+}
+
+// attends waits for the next message, or the end, of the stream. It reports whether to read it: if not, nobody does from now on.
+// Of who opened the stream there are few, and all of the sound comes to it.
+func (l *Link) attends() bool {
+	s, ok := l.stream.(patientStream)
+	for ok && !l.opener && !s.Await(restAfter) {
+		l.m.mu.Lock()
+		l.reading = !l.rests(l.m.now)
+		reading := l.reading
+		l.m.mu.Unlock()
+		if !reading {
+			return false
+		}
+	}
+	return true
+}
+
+// read takes what comes by the stream until that ends, or nobody need wait for it.
 func (l *Link) read() {
-	for {
+	for l.attends() {
 		b, err := l.stream.Next()
 		switch {
 		case err != nil:
@@ -103,7 +161,7 @@ func (l *Link) read() {
 			return
 		case IsOffer(b):
 			l.meet(parseOffer(b))
-		case !l.in.wait(b):
+		case !l.in.wait(b[:min(len(b), relay.MaxPacket+1)]): // what is longer is no packet, and need not be kept to be refused
 			return
 		}
 	}
@@ -149,7 +207,8 @@ func (l *Link) drop() {
 		delete(l.m.links, l.mine.link)
 		l.m.order = slices.DeleteFunc(l.m.order, func(o *Link) bool { return o == l })
 	}
-	l.seal, l.open, l.echo = nil, nil, echo{}
+	l.seal, l.open, l.echo, l.strain = nil, nil, echo{}, strain{}
+	l.rouse()
 }
 
 // Send implements relay.Link. A packet that is too long for a datagram goes by the stream.
@@ -207,6 +266,30 @@ func (l *Link) emit(c content, p *relay.Packet, to *Place) bool {
 	return true
 }
 
+// Strain sends datagrams that hold nothing and are as long as the longest within a second, so that Stats.Loss tells what becomes of
+// so many. It reports whether it does: where packets leave by the stream there is nothing to be learned.
+func (l *Link) Strain(datagrams int) bool {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	if !l.echo.up {
+		return false
+	}
+	l.strain.add(datagrams)
+	return true
+}
+
+// pull sends what is due of a strain. Mux.mu is held.
+func (l *Link) pull() {
+	if !l.echo.up {
+		l.strain = strain{} // it tells nothing of a path that is closed
+	}
+	n, last := l.strain.next()
+	for range n {
+		l.emit(content{padding: true}, nil, &l.to)
+	}
+	l.echo.due = l.echo.due || last // an answer says how many came
+}
+
 // look is called every tick. Mux.mu is held.
 func (l *Link) look(now time.Time) {
 	if l.seal == nil {
@@ -214,6 +297,10 @@ func (l *Link) look(now time.Time) {
 	}
 	if l.echo.look(now) {
 		l.m.counts[down]++
+	}
+	l.pull()
+	if !l.rests(now) {
+		l.rouse()
 	}
 	if l.idle++; l.idle >= idleTicks {
 		l.speak(now)
@@ -289,6 +376,9 @@ func (l *Link) hear(c content, from netip.AddrPort, newest bool) {
 	}
 	if c.ask != 0 {
 		l.echo.owed = c.ask
+		if l.rode = now; c.padding { // see speak
+			l.rode = time.Time{}
+		}
 		if l.idle >= idleTicks {
 			l.echo.soon(now)
 			l.speak(now)
@@ -320,6 +410,10 @@ func (l *Link) Receive(p *relay.Packet) error {
 	l.Close()
 	return io.EOF
 }
+
+// Rest reports whether Receive would block. If so, wake is called once, as soon as it would no more, so that nobody need wait
+// there meanwhile. It is called under locks of the link, and must not block. What Receive returned last is not valid any more.
+func (l *Link) Rest(wake func()) bool { return l.in.rest(wake) }
 
 // Stats implements relay.Link.
 func (l *Link) Stats() relay.LinkStats {

@@ -62,6 +62,9 @@ func TestLinkGoesToUDPAndBack(t *testing.T) {
 	if la.Stats().UDP || lb.Stats().UDP {
 		t.Error("datagrams are sent before any echo")
 	}
+	if la.Strain(1) {
+		t.Error("a path that nobody answers by is tried")
+	}
 	for range 2 {
 		blocked.Store(false)
 		until(t, "datagrams", bothUp(la, lb))
@@ -101,6 +104,52 @@ func TestLinkStaysOffANarrowPath(t *testing.T) {
 	if la.Stats().UDP || lb.Stats().UDP {
 		t.Error("it was taken")
 	}
+}
+
+// What is sent to try a path tells how much of it is lost, and nobody is given it.
+func TestStrainTellsWhatIsLost(t *testing.T) {
+	overLoopbacks(t, func(t *testing.T, network string) {
+		for every, want := range map[int]struct{ least, most float64 }{0: {0, 0}, 4: {0.15, 0.3}} {
+			var n, lost atomic.Int64
+			la, lb, _ := over(t, network, func(unit int) linktest.Fate {
+				if every > 0 && n.Load() > 0 && unit%every == 0 {
+					lost.Add(1)
+					return linktest.Fate{Drop: true}
+				}
+				return linktest.Fate{}
+			})
+			until(t, "datagrams", bothUp(la, lb))
+			left := func() uint64 {
+				la.m.mu.Lock()
+				defer la.m.mu.Unlock()
+				return la.counter
+			}
+			for range 2 { // a second each
+				n.Add(1)
+				before := left()
+				if !la.Strain(4 * lossSpan) {
+					t.Fatal("nothing is sent")
+				}
+				if n := left() - before; n >= 4*lossSpan {
+					t.Errorf("all %d left at once", n)
+				}
+				until(t, "the last answer", func() bool {
+					la.m.mu.Lock()
+					defer la.m.mu.Unlock()
+					return la.strain.ticks == 0 && la.echo.ask == 0 && !la.echo.due
+				})
+				if n := left() - before; n < 4*lossSpan {
+					t.Errorf("only %d left", n)
+				}
+			}
+			if got := la.Stats().Loss; got < want.least || got > want.most {
+				t.Errorf("every %d. is lost (%d were), and the loss is %v", every, lost.Load(), got)
+			}
+			n.Store(0) // nothing is lost any more
+			beacon(la, 7)
+			receives(t, lb, 7)
+		}
+	})
 }
 
 // A packet that fits no datagram goes by the stream, also while others go by UDP.
@@ -225,6 +274,128 @@ func TestLinkOutlivesItsSocket(t *testing.T) {
 	}
 }
 
+// A patient is a stream at which one can wait for a while, which takes no time: what there is now, or nothing.
+type patient struct {
+	*fakeStream
+	held   []byte
+	vainly atomic.Int64 // times that nothing came
+}
+
+func (s *patient) Await(time.Duration) bool {
+	if s.held != nil {
+		return true
+	}
+	select {
+	case s.held = <-s.in:
+		return true
+	case <-s.closed:
+		return true
+	case <-time.After(time.Millisecond):
+		s.vainly.Add(1)
+		return false
+	}
+}
+
+func (s *patient) Next() ([]byte, error) {
+	if b := s.held; b != nil {
+		s.held = nil
+		return b, nil
+	}
+	return s.fakeStream.Next()
+}
+
+// Nobody waits at the stream of a quiet link while it has datagrams; what comes by the stream is taken again as soon as there
+// are none, or it is quiet no more, and its end is noticed then.
+func TestQuietLinkHasNoReader(t *testing.T) {
+	a, b := newEnd(t, "udp4", loopbacks["udp4"]), newEnd(t, "udp4", loopbacks["udp4"])
+	var blocked atomic.Bool
+	p := newLossyPath(t, "udp4", a, b, func(int) linktest.Fate { return linktest.Fate{Drop: blocked.Load()} })
+	x, y := newFakeStreams()
+	la, lb := joinBy(t, a, b, p.front.LocalAddr(), p.back.Load().LocalAddr(), x, &patient{fakeStream: y})
+	reading := func() bool {
+		lb.m.mu.Lock()
+		defer lb.m.mu.Unlock()
+		return lb.reading
+	}
+	rests := func() bool { return !reading() }
+	lb.Quiet(true)
+	until(t, "datagrams", bothUp(la, lb))
+	until(t, "nobody to wait at the stream", rests)
+	beacon(la, 1)
+	receives(t, lb, 1)
+
+	lb.Quiet(false)
+	beacon := (&relay.Packet{Beacons: []relay.Beacon{{Last: 2}}}).Append(nil)
+	la.stream.SendMessage(beacon)
+	receives(t, lb, 2)
+	lb.Quiet(true)
+	la.stream.SendMessage(beacon)
+	receives(t, lb, 2)
+	until(t, "nobody to wait at the stream", rests)
+
+	blocked.Store(true)
+	until(t, "no datagrams", func() bool { return !la.Stats().UDP && !lb.Stats().UDP })
+	la.stream.SendMessage(beacon)
+	receives(t, lb, 2)
+	blocked.Store(false)
+	until(t, "datagrams", bothUp(la, lb))
+	until(t, "nobody to wait at the stream", rests)
+
+	la.Close() // what it answered by datagrams ends
+	var pkt relay.Packet
+	if err := lb.Receive(&pkt); err == nil {
+		t.Error("the end of the stream was not noticed")
+	}
+}
+
+// What is too long for a packet is refused, and takes no memory until then.
+func TestTooLongMessageIsNotKept(t *testing.T) {
+	a, b := newEnd(t, "udp4", loopbacks["udp4"]), newEnd(t, "udp4", loopbacks["udp4"])
+	la, lb := joined(t, a, b)
+	la.stream.SendMessage(make([]byte, 16<<10))
+	la.stream.SendMessage((&relay.Packet{Beacons: []relay.Beacon{{Last: 1}}}).Append(nil))
+	receives(t, lb, 1)
+	if n := lb.Stats().Malformed; n != 1 {
+		t.Errorf("%d were malformed, want 1", n)
+	}
+	lb.in.mu.Lock()
+	defer lb.in.mu.Unlock()
+	for _, b := range append(lb.in.ring, lb.in.out) {
+		if cap(b) > 2*relay.MaxPacket {
+			t.Errorf("%d bytes are kept", cap(b))
+		}
+	}
+}
+
+// Who has datagrams waits at the stream of a quiet end that has none itself: all that this sends comes there.
+func TestQuietEndWithoutDatagramsIsHeard(t *testing.T) {
+	a, b := newEnd(t, "udp4", loopbacks["udp4"]), newEnd(t, "udp4", loopbacks["udp4"])
+	p := newLossyPath(t, "udp4", a, b, lets)
+	p.most.Store(maxDatagram - 1)
+	p.oneWay.Store(true)
+	x, y := newFakeStreams()
+	at := &patient{fakeStream: y}
+	la, lb := joinBy(t, a, b, p.front.LocalAddr(), p.back.Load().LocalAddr(), x, at)
+	lb.Quiet(true)
+	until(t, "datagrams one way", func() bool { return lb.Stats().UDP })
+	looked := at.vainly.Load()
+	until(t, "somebody to wait at the stream as before", func() bool { return at.vainly.Load() >= looked+2 }) // the first may have begun earlier
+	beacon(la, 1)
+	receives(t, lb, 1)
+	if la.Stats().UDP {
+		t.Fatal("there are datagrams both ways")
+	}
+	p.most.Store(0)
+	until(t, "datagrams", bothUp(la, lb))
+	until(t, "nobody to wait at the stream", func() bool {
+		lb.m.mu.Lock()
+		defer lb.m.mu.Unlock()
+		return !lb.reading
+	})
+	beacon(la, 2)
+	receives(t, lb, 2)
+}
+
 // A queue that nobody empties drops its oldest and counts them; what is sent meanwhile is not touched.
 func TestQueueDropsItsOldest(t *testing.T) {
 	var all uint64
@@ -256,6 +427,61 @@ func TestQueueDropsItsOldest(t *testing.T) {
 		if x != n-len(got)+i {
 			t.Fatalf("%v are left: not the freshest, in order", got)
 		}
+	}
+}
+
+// Datagrams take as much memory as they are long, which is used again, and given back when a crowd has been served.
+func TestQueueIsAsLargeAsNeeded(t *testing.T) {
+	var all uint64
+	var dropped atomic.Uint64
+	q := queue{full: &all}
+	next, sent := 0, 0
+	add := func(n, long int) {
+		for range n {
+			b := append(q.slot(), byte(next>>16), byte(next>>8), byte(next))
+			q.add(b[:long], &Place{}, &dropped)
+			next++
+		}
+	}
+	send := func(n int) {
+		for _, m := range q.next(n) {
+			if b := m.Buffers[0]; int(b[0])<<16|int(b[1])<<8|int(b[2]) != sent {
+				t.Fatalf("datagram %d became %x", sent, b[:3])
+			}
+			sent++
+		}
+		q.sent()
+	}
+	pages := func() int { return q.used + len(q.free) }
+	const children, long = 1000, 350
+	for range 3 * lookEvery {
+		add(children/2, long)
+		send(children / 4) // some are sent while others come
+		add(children/2, long)
+		for q.size > 0 {
+			send(400)
+		}
+	}
+	if need := children*long/pageSize + 1; pages() > need*5/4 {
+		t.Errorf("%d pages for what fits in %d", pages(), need)
+	}
+	few := pages()
+	add(3*children, maxDatagram)
+	for q.size > 0 {
+		send(400)
+	}
+	many := pages()
+	for range 2 * lookEvery {
+		add(children/10, long)
+		for q.size > 0 {
+			send(400)
+		}
+	}
+	if got := pages(); many < 8*few || got > few/5 {
+		t.Errorf("%d pages, in a crowd %d, with a tenth of the children afterwards %d", few, many, got)
+	}
+	if all != 0 || dropped.Load() != 0 {
+		t.Errorf("%d were dropped", all)
 	}
 }
 
@@ -310,6 +536,7 @@ func BenchmarkSealAndReceive(b *testing.B) {
 		la.ride(p)
 		sealed := q.ring[(q.head+q.size-1)%len(q.ring)].Buffers[0]
 		q.size--
+		q.release((q.head + q.size) % len(q.ring))
 		x.mux.mu.Unlock()
 		y.mux.mu.Lock()
 		y.mux.receive(sealed, from)

@@ -199,6 +199,7 @@ type lossyPath struct {
 	front   *net.UDPConn                // A sends to it
 	back    atomic.Pointer[net.UDPConn] // B sends to it
 	most    atomic.Int64                // bytes of a datagram that passes; 0: any
+	oneWay  atomic.Bool                 // only what A sends is held to that
 }
 
 func newLossyPath(t testing.TB, network string, a, b *end, fate func(int) linktest.Fate) *lossyPath {
@@ -285,7 +286,7 @@ func (p *lossyPath) home(from *net.UDPConn) {
 		if err != nil {
 			return
 		}
-		if p.passes(n) {
+		if p.oneWay.Load() || p.passes(n) {
 			_, _ = p.front.WriteToUDP(buf[:n], p.a.addr())
 		}
 	}
@@ -295,6 +296,12 @@ func (p *lossyPath) home(from *net.UDPConn) {
 func join(t testing.TB, a, b *end, toB, toA net.Addr) (la, lb *Link) {
 	t.Helper()
 	x, y := newFakeStreams()
+	return joinBy(t, a, b, toB, toA, x, y)
+}
+
+// joinBy is join by the two ends of a stream.
+func joinBy(t testing.TB, a, b *end, toB, toA net.Addr, x, y Stream) (la, lb *Link) {
+	t.Helper()
 	a.conn, b.conn = &fakeConn{local: a.addr(), remote: toB}, &fakeConn{local: b.addr(), remote: toA}
 	la, err := a.mux.NewLink(a.conn, x, true)
 	if err != nil {

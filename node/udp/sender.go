@@ -25,7 +25,7 @@ const (
 	burstPause = 2 * time.Millisecond
 )
 
-// A Sender sends the datagrams of many by one UDP socket: from one slab of memory, many in one system call, and in bursts.
+// A Sender sends the datagrams of many by one UDP socket: from memory that it uses again, many in one system call, and in bursts.
 // Its owner's lock guards it, which it lets go of while the system takes a burst.
 type Sender struct {
 	pack   batcher
@@ -132,32 +132,70 @@ func PlaceAt(a netip.AddrPort) *Place {
 	return &Place{at: plain(a), addr: net.UDPAddrFromAddrPort(plain(a))}
 }
 
-// A queue holds the datagrams that are to leave by one socket, in the order in which they came: a ring of slots on one
-// slab, which is used again and again. A full queue drops its oldest, which is all that waits: whoever looks that far
+// A queue holds the datagrams that are to leave by one socket, in the order in which they came: a ring of them, in pages of
+// memory, which are used again and again. A full queue drops its oldest, which is all that waits: whoever looks that far
 // behind has sent nothing for many ticks, and stale sound is worth less than fresh sound.
 type queue struct {
-	ring []ipv4.Message // what the kernel is given; Buffers is the part of the slot that is in use
-	slab []byte
+	ring []ipv4.Message   // what the kernel is given; Buffers is the part of the page that is in use
+	on   []*page          // where each is
 	who  []*atomic.Uint64 // counts the drop
 	head int
 	size int
 	busy int     // of size, those that are being sent, outside the lock
 	full *uint64 // counts all drops
+
+	last *page   // where the next datagram goes; nil if there is none yet
+	free []*page // nobody's
+	most int     // pages that were in use at once since they were looked at last
+	used int     // pages in use, last included
+	left int     // times the queue gets empty until they are looked at
 }
+
+// A page is memory for datagrams, one after another. Most are a fraction of the longest: to each the room of the longest, the
+// queue of a thousand children would be a megabyte.
+type page struct {
+	b    []byte
+	end  int // of what is in use
+	held int // datagrams
+}
+
+const (
+	pageSize = 8 << 10
+	// lookEvery is how many times the queue gets empty, which is every few milliseconds, until pages go that were not used
+	// meanwhile.
+	lookEvery = 512
+)
 
 // slot is where the next datagram goes: an empty slice of maxDatagram bytes. Another call without add returns the same.
 func (q *queue) slot() []byte {
 	if q.size == len(q.ring) {
 		if !q.grow() {
 			for i := q.busy; i < q.size; i++ {
-				q.who[(q.head+i)%len(q.ring)].Add(1)
+				at := (q.head + i) % len(q.ring)
+				q.who[at].Add(1)
 				*q.full++
+				q.release(at)
 			}
 			q.size = q.busy
 		}
 	}
-	at := (q.head + q.size) % len(q.ring) * maxDatagram
-	return q.slab[at : at : at+maxDatagram]
+	if q.last == nil || pageSize-q.last.end < maxDatagram {
+		q.turn()
+	}
+	end := q.last.end
+	return q.last.b[end : end : end+maxDatagram]
+}
+
+// turn begins a page.
+func (q *queue) turn() {
+	if n := len(q.free); n > 0 {
+		q.last, q.free[n-1] = q.free[n-1], nil
+		q.free = q.free[:n-1]
+	} else {
+		q.last = &page{b: make([]byte, pageSize)}
+	}
+	q.used++
+	q.most = max(q.most, q.used)
 }
 
 // add queues the datagram that slot's bytes have become.
@@ -165,27 +203,28 @@ func (q *queue) add(b []byte, to *Place, dropped *atomic.Uint64) {
 	at := (q.head + q.size) % len(q.ring)
 	m := &q.ring[at]
 	m.Buffers[0], m.OOB, m.Addr = b, to.oob, to.addr
-	q.who[at] = dropped
+	q.who[at], q.on[at] = dropped, q.last
+	q.last.end += len(b)
+	q.last.held++
 	q.size++
 }
 
-// grow makes room for twice as many, if it may. What is being sent meanwhile is sent from the old memory.
+// grow makes room for twice as many, if it may. The datagrams stay where they are.
 func (q *queue) grow() bool {
 	n := max(2*len(q.ring), queueFirst)
 	if n > queueMost {
 		return false
 	}
 	old := *q
-	q.ring, q.slab, q.who, q.head = make([]ipv4.Message, n), make([]byte, n*maxDatagram), make([]*atomic.Uint64, n), 0
+	q.ring, q.on, q.who, q.head = make([]ipv4.Message, n), make([]*page, n), make([]*atomic.Uint64, n), 0
 	buffers := make([][]byte, n)
 	for i := range q.ring {
 		q.ring[i].Buffers = buffers[i : i+1 : i+1]
 		if i < old.size {
 			from := (old.head + i) % len(old.ring)
 			m := &old.ring[from]
-			b := append(q.slab[i*maxDatagram:i*maxDatagram], m.Buffers[0]...)
-			q.ring[i].Buffers[0], q.ring[i].OOB, q.ring[i].Addr = b, m.OOB, m.Addr
-			q.who[i] = old.who[from]
+			q.ring[i].Buffers[0], q.ring[i].OOB, q.ring[i].Addr = m.Buffers[0], m.OOB, m.Addr
+			q.who[i], q.on[i] = old.who[from], old.on[from]
 		}
 	}
 	return true
@@ -193,13 +232,44 @@ func (q *queue) grow() bool {
 
 // next returns up to n of those that wait, to be sent outside the lock, and then to be told by sent.
 func (q *queue) next(n int) []ipv4.Message {
-	q.busy = min(n, q.size, len(q.ring)-q.head)
+	q.busy = min(n, q.size, len(q.ring)-q.head, queueMost-1) // one is left where the next can go
 	return q.ring[q.head : q.head+q.busy]
 }
 
 // sent lets go of what next returned.
 func (q *queue) sent() {
+	for i := range q.busy {
+		q.release(q.head + i) // next does not go round the end
+	}
 	q.head = (q.head + q.busy) % len(q.ring)
 	q.size -= q.busy
 	q.busy = 0
+	if q.size == 0 {
+		q.look()
+	}
+}
+
+// release lets go of the memory of one datagram.
+func (q *queue) release(at int) {
+	p := q.on[at]
+	q.on[at], q.ring[at].Buffers[0] = nil, nil
+	if p.held--; p.held > 0 {
+		return
+	}
+	p.end = 0
+	if p != q.last {
+		q.free = append(q.free, p)
+		q.used--
+	}
+}
+
+// look lets pages go that were not needed for a while: a crowd that comes is sent ten times as much as when it is there.
+func (q *queue) look() {
+	if q.left--; q.left > 0 {
+		return
+	}
+	keep := min(max(q.most-q.used, 0), len(q.free))
+	clear(q.free[keep:])
+	q.free = q.free[:keep]
+	q.left, q.most = lookEvery, q.used
 }
