@@ -18,6 +18,9 @@ func Payable(who Key) Account { return Account("payable:" + who.String()) }
 // Transit is what this node has sent to somebody, who has not yet said that it arrived.
 func Transit(who Key) Account { return Account("transit:" + who.String()) }
 
+// Beyond is what somebody has paid beyond what was asked for: it goes back.
+func Beyond(who Key) Account { return Account("beyond:" + who.String()) }
+
 // Charity is what this node holds for a charity.
 func Charity(who Key) Account { return Account("charity:" + who.String()) }
 

@@ -59,11 +59,11 @@ func TestAllotment(t *testing.T) {
 	}
 	// Relays take the tickets of both, and of a seller only those of its range.
 	at := time.UnixMilli(offer.Body.(*Offer).Starts)
-	g := gateOf(host, offer, at, Seller{Device: seller.key.Public(), From: 6, To: 10})
+	g := gateOf(host, offer, Seller{Device: seller.key.Public(), From: 6, To: 10})
 	if _, err := g.Check(docs[3], at); err != nil {
 		t.Error(err)
 	}
-	narrow := gateOf(host, offer, at, Seller{Device: seller.key.Public(), From: 7, To: 10})
+	narrow := gateOf(host, offer, Seller{Device: seller.key.Public(), From: 7, To: 10})
 	if _, err := narrow.Check(docs[3], at); !errors.Is(err, ErrSigner) {
 		t.Errorf("a ticket from outside the range: %v", err)
 	}

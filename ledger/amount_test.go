@@ -96,3 +96,23 @@ func TestCurrencies(t *testing.T) {
 		}
 	}
 }
+
+// Attack: a sale after which a balance would wrap around, so that who has everything would owe it. It is refused, and the books stay.
+func TestBalancesDoNotWrapAround(t *testing.T) {
+	ana := newNode(t, 1)
+	o := evening(5, eur(MaxAmount))
+	o.Split = nil
+	offer := ana.must(o)
+	has := Amount(math.MaxInt64) - MaxAmount + 1 // as after a thousand such sales
+	ana.books.save(keyBalance+"EUR"+string(Asset("card")), has)
+	ana.books.save(keyBalance+"EUR"+string(IncomeTickets), -has)
+	if sum := has + MaxAmount; sum > 0 {
+		t.Fatalf("the attack is none: %d", sum)
+	}
+	if _, err := ana.buy(seed(2), offer, 1); !errors.Is(err, ErrAmount) {
+		t.Errorf("sold: %v", err)
+	}
+	if got := ana.balance(Asset("card")); got != has {
+		t.Errorf("the balance is %d", got)
+	}
+}

@@ -39,6 +39,8 @@ const (
 	keyBalance      = "b" // currency (3), account -> amount
 	keyDispute      = "J" // receipt -> the newest dispute of it
 	keyDisputed     = "K" // offer -> disputes that are open
+	keyAtStake      = "T" // receipt -> what is disputed of it
+	keyContested    = "Q" // receipt of which a seller has the money -> disputes of it that the seller has told of
 	keyCount        = "c" // offer, buyer -> tickets and reservations
 	keyDoc          = "d" // order, quote or receipt -> where it is
 	keyVersion      = "e" // entry of an offer
@@ -56,7 +58,10 @@ const (
 	keyOrder        = "u" // order -> the newest quote for it
 	keySubscription = "v" // offer, buyer
 	keyWallet       = "w" // ticket that this node's person holds -> order
+	keySent         = "N" // settle of a share -> true: a rail has brought it
 	keySettle       = "x" // settle
+	keySurplus      = "O" // receipt -> what came beyond it, and has not gone back
+	keySuspended    = "S" // offer, buyer -> payments of a subscription that are disputed
 	keyPay          = "y" // order that this node's person pays
 	keyFrozen       = "z" // device -> true
 	keyDivided      = "D" // room, currency (3) -> who got how much of its pool

@@ -27,6 +27,7 @@ type market struct {
 
 // Invariants I1, I4 to I10 over random lives of a ledger.
 func TestBooksAlwaysAddUp(t *testing.T) {
+	computes(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		seats := rapid.Uint32Range(1, 8).Draw(rt, "seats")
 		m := &market{node: newNode(t, 1), rt: rt, issued: map[string]ID{}, holders: map[ID]uint32{}}
@@ -39,6 +40,7 @@ func TestBooksAlwaysAddUp(t *testing.T) {
 			"refund":   m.randomRefund,
 			"revoke":   m.randomRevoke,
 			"dispute":  m.randomDispute,
+			"surplus":  m.randomSurplus,
 			"transfer": m.randomTransfer,
 			"gift":     m.randomGift,
 			"wait": func(rt *rapid.T) {
@@ -77,7 +79,7 @@ func (m *market) randomPayment(rt *rapid.T) {
 	}
 	id := rapid.SampledFrom(m.quotes).Draw(rt, "quote")
 	before := m.books.Total
-	sold, err := m.sell(Payment{Quote: id, Proof: id[:]})
+	sold, err := m.sell(Payment{Quote: id, Proof: id[:], Beyond: Amount(rapid.SampledFrom([]int64{0, 0, 30}).Draw(rt, "beyond"))})
 	if !m.allowed(err) {
 		return
 	}
@@ -134,6 +136,18 @@ func (m *market) randomDispute(rt *rapid.T) {
 		State: DisputeState(rapid.IntRange(1, 3).Draw(rt, "state")), Money: eur(Amount(rapid.Int64Range(1, 3000).Draw(rt, "disputed")))}
 	_, err := m.try(func(b *Books) ([]Draft, error) { return b.Contest(c) })
 	m.allowed(err)
+}
+
+// randomSurplus sends back what came beyond a receipt, however often.
+func (m *market) randomSurplus(rt *rapid.T) {
+	if len(m.paid) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(m.paid).Draw(rt, "receipt")
+	_, err := m.try(func(b *Books) ([]Draft, error) { return b.RepaySurplus(id, rapid.Bool().Draw(rt, "by word")) })
+	m.allowed(err)
+	_, err = m.add(&Surplus{Receipt: id, Money: eur(Amount(rapid.Int64Range(1, 40).Draw(rt, "amount"))), Back: true})
+	m.allowed(err, ErrTooMuch)
 }
 
 func (m *market) randomRevoke(rt *rapid.T) {
@@ -226,6 +240,7 @@ func (m *market) check() {
 // A thousand buyers, fifty seats, three sellers that do not talk to each other: exactly fifty tickets, and whoever got
 // none is told so before any money moves.
 func TestRush(t *testing.T) {
+	computes(t)
 	host, one := newNode(t, 1), newDevice(t, 3, 1003)
 	two := newDevice(t, 4, 1004)
 	offer := host.must(evening(50, eur(500)))

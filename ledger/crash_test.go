@@ -97,8 +97,11 @@ func present(t *testing.T, dir string, acknowledged []string) int {
 // A child appends, and is killed at any moment: what it acknowledged is there, and every byte is good.
 func TestKilled(t *testing.T) {
 	kills := 200
-	if testing.Short() {
+	switch {
+	case testing.Short():
 		kills = 15
+	case raced:
+		kills = 40 // of one ledger
 	}
 	seedOf := rand.Uint64()
 	random := rand.New(rand.NewPCG(seedOf, 0))
@@ -161,7 +164,7 @@ func TestEverySystemCallFails(t *testing.T) {
 		t.Skip("strace is not installed: the calls of the database cannot be made to fail")
 	}
 	step := 1
-	if testing.Short() {
+	if testing.Short() || raced {
 		step = 7
 	}
 	failed := 0

@@ -68,6 +68,7 @@ const (
 	maxProof    = 256  // bytes
 	maxName     = 64   // runes of a class or a tier
 	MaxTax      = 64   // runes of what a seller states of tax
+	MaxPerks    = 280  // runes of what a subscription brings
 	maxCount    = 256  // tickets of one order
 	MaxSeats    = 100_000
 	maxLifetime = 24 * time.Hour // of an order or a quote

@@ -42,6 +42,8 @@ const (
 	KindUnpaid
 	KindEarned
 	KindDispute
+	KindSurplus
+	KindSent
 	kinds
 )
 
@@ -52,7 +54,7 @@ var kindNames = [kinds]string{
 	KindVoid: "void", KindRefunded: "refunded", KindClear: "clear", KindDivide: "divide", KindPayout: "payout",
 	KindUnsubscribe: "unsubscribe", KindFreeze: "freeze", KindHanded: "handed",
 	KindPaid: "paid", KindUnpaid: "unpaid", KindEarned: "earned",
-	KindDispute: "dispute",
+	KindDispute: "dispute", KindSurplus: "surplus", KindSent: "sent",
 }
 
 // String returns the word for the kind that is shown to people.
@@ -89,7 +91,7 @@ var newBody = [kinds]func() Body{
 	KindRefunded: body[Refunded], KindClear: body[Clear], KindDivide: body[Divide], KindPayout: body[Payout],
 	KindUnsubscribe: body[Unsubscribe], KindFreeze: body[Freeze], KindHanded: body[Handed],
 	KindPaid: body[Paid], KindUnpaid: body[Unpaid], KindEarned: body[Earned],
-	KindDispute: body[Dispute],
+	KindDispute: body[Dispute], KindSurplus: body[Surplus], KindSent: body[Sent],
 }
 
 // body makes a body of a struct whose pointer has the methods.

@@ -15,11 +15,7 @@ var (
 	ErrWrongRoom = errors.New("ledger: ticket to another room")
 	ErrTooEarly  = errors.New("ledger: ticket is not valid yet")
 	ErrTooLate   = errors.New("ledger: ticket is not valid any more")
-	ErrStale     = errors.New("ledger: the host's list of void tickets is too old to let anybody new in")
 )
-
-// StaleAfter is how old a list of revocations may be for somebody new to be let in. Who is in stays.
-const StaleAfter = 10 * time.Minute
 
 // A Class says of tickets of one class when they are good. It follows the newest version of the offer, so that a room
 // that is put off keeps its tickets; their own times are those of the day they were sold.
@@ -44,13 +40,12 @@ type Gate struct {
 	least   map[place]uint32
 	void    []byte
 	back    []span // ascending
-	epoch   uint64
-	listed  time.Time // of the newest list of revocations
+	epoch   uint64 // of the newest list of revocations
 }
 
 // NewGate makes a gate of a room, for the host's device and those that it lets sell.
-func NewGate(room Room, host Key, classes []Class, sellers []Seller, now time.Time) *Gate {
-	g := &Gate{room: room, host: host, classes: map[uint8]Class{}, sellers: map[Key][]Seller{}, listed: now}
+func NewGate(room Room, host Key, classes []Class, sellers []Seller) *Gate {
+	g := &Gate{room: room, host: host, classes: map[uint8]Class{}, sellers: map[Key][]Seller{}}
 	for _, c := range classes {
 		g.classes[c.Number] = c
 	}
@@ -82,14 +77,11 @@ func (g *Gate) Update(raw []byte) error {
 		return err
 	}
 	g.least, g.void, g.back, g.epoch = least, r.Void, back, r.Epoch
-	if at := time.UnixMilli(r.Time); at.After(g.listed) {
-		g.listed = at
-	}
 	return nil
 }
 
-// Check reads a ticket, and says whether it is good here and now. From cheap to dear: the signature comes last. That
-// whoever shows it is its holder, Admitted says.
+// Check reads a ticket, and says whether it is good here and now. From cheap to dear: the signature comes last. Whether
+// whoever shows it is its holder, their own signature says, which names room and device (room.Claim).
 func (g *Gate) Check(raw []byte, now time.Time) (Ticket, error) {
 	t, s, err := peek[Ticket](raw)
 	if err != nil {
@@ -150,32 +142,4 @@ func (g *Gate) isBack(t Ticket) bool {
 		i-- // the one that begins before
 	}
 	return i >= 0 && g.back[i].class == t.Class && t.Serial < g.back[i].to
-}
-
-// Admit is Check for somebody who comes in over a link: the holder's signature must bind the ticket to this room, this
-// relay and this link, and the gate must have heard of the host lately.
-func (g *Gate) Admit(raw []byte, relay Key, link [32]byte, sig [64]byte, now time.Time) (Ticket, error) {
-	if now.Sub(g.listed) > StaleAfter {
-		return Ticket{}, ErrStale
-	}
-	t, err := g.Check(raw, now)
-	if err != nil {
-		return t, err
-	}
-	if !t.Holder.Verify(admitDomain, admission(t.Room, relay, link), sig) {
-		return t, fmt.Errorf("admission: %w", doc.ErrSignature)
-	}
-	return t, nil
-}
-
-const admitDomain = "salon/ledger-admit/1"
-
-// SignAdmission is what a holder signs to come in. The link is a value that only the two ends of one connection have in
-// common (its exporter), so that the signature is of no use anywhere else, or again.
-func SignAdmission(holder doc.PrivateKey, room Room, relay Key, link [32]byte) [64]byte {
-	return holder.Sign(admitDomain, admission(room, relay, link))
-}
-
-func admission(room Room, relay Key, link [32]byte) []byte {
-	return slices.Concat(room[:], relay[:], link[:])
 }

@@ -17,6 +17,7 @@ type Line struct {
 	Sum      Money   // what it is about, as the documents say; no money if it is about none
 	Name     string  // of an offer
 	Tax      string  // that is stated, if there is any
+	Word     bool    // money went back by the word of a person, and of no rail
 	Count    uint32  // of tickets, seats or periods
 	Postings []Posting
 	Cur      Currency // of the postings
@@ -166,7 +167,7 @@ func (b *Books) line(e Entry) (Line, error) {
 		l.Count = uint32(len(body.Serials))
 	case *Refund:
 		err := l.paid(b, body.Receipt, payer)
-		l.Sum, l.Rail = body.Money, body.Rail
+		l.Sum, l.Rail, l.Word = body.Money, body.Rail, body.Word
 		return l, err
 	case *Pay:
 		return l, l.quoted(b, body.Quote, payee)
@@ -185,7 +186,7 @@ func (b *Books) line(e Entry) (Line, error) {
 			return l, mismatch("not a refund")
 		}
 		err = l.paid(b, refund.Receipt, payee)
-		l.Sum, l.Rail = refund.Money, refund.Rail
+		l.Sum, l.Rail, l.Word = refund.Money, refund.Rail, refund.Word
 		return l, err
 	case *Clear:
 		settle, err := document[Settle](b, body.Settle)
@@ -197,6 +198,13 @@ func (b *Books) line(e Entry) (Line, error) {
 	case *Dispute:
 		err := l.paid(b, body.Receipt, payer)
 		l.Sum, l.Name = body.Money, body.State.String()
+		return l, err
+	case *Surplus:
+		err := l.paid(b, body.Receipt, payer)
+		l.Sum, l.Name, l.Word = body.Money, "came", body.Word
+		if body.Back {
+			l.Name = "back"
+		}
 		return l, err
 	case *Divide:
 		l.Sum, l.Count = body.Money, uint32(len(body.Parts))
@@ -211,6 +219,10 @@ func (b *Books) line(e Entry) (Line, error) {
 		}
 	case *Paid:
 		s, err := document[Settle](b, body.Settle)
+		l.With, l.Sum, l.Rail = s.Creditor, s.Money, s.Means
+		return l, err
+	case *Sent:
+		s, _, err := b.paidShare(body.Settle)
 		l.With, l.Sum, l.Rail = s.Creditor, s.Money, s.Means
 		return l, err
 	case *Unpaid:

@@ -29,6 +29,23 @@ func (l Listing) Open(now time.Time) (Listed, error) {
 	if err != nil {
 		return Listed{}, err
 	}
+	listed, err := l.of(cert)
+	if err != nil || len(l.Allot) == 0 {
+		return listed, err
+	}
+	a, err := openAllotment(cert, l.Offer, l.Allot)
+	if err != nil {
+		return Listed{}, err
+	}
+	if now.UnixMilli() >= a.Expires {
+		return Listed{}, ErrExpired
+	}
+	listed.Payee, listed.Seller = a.Payee, a.Seller
+	return listed, nil
+}
+
+// of verifies the offer of a listing, which the device of a certificate has signed.
+func (l Listing) of(cert doc.Cert) (Listed, error) {
 	e, err := ParseEntry(l.Offer)
 	if err != nil {
 		return Listed{}, err
@@ -40,17 +57,5 @@ func (l Listing) Open(now time.Time) (Listed, error) {
 	if !isOffer {
 		return Listed{}, mismatch("%s is not an offer", e.Kind)
 	}
-	listed := Listed{ID: e.ID, Offer: *offer, Host: cert.Person, Payee: cert.Person, Seller: cert.Device}
-	if len(l.Allot) == 0 {
-		return listed, nil
-	}
-	a, err := openAllotment(cert, l.Offer, l.Allot)
-	if err != nil {
-		return Listed{}, err
-	}
-	if now.UnixMilli() >= a.Expires {
-		return Listed{}, ErrExpired
-	}
-	listed.Payee, listed.Seller = a.Payee, a.Seller
-	return listed, nil
+	return Listed{ID: e.ID, Offer: *offer, Host: cert.Person, Payee: cert.Person, Seller: cert.Device}, nil
 }

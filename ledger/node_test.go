@@ -15,6 +15,14 @@ import (
 
 var noon = time.UnixMilli(1_800_000_000_000)
 
+// computes skips a test with the race detector that works on a ledger in memory and starts nothing: it could find nothing there.
+func computes(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("only computes: make test-pure runs it, without the race detector")
+	}
+}
+
 // seed returns a key for tests: the same number, the same key.
 func seed(n uint32) doc.PrivateKey {
 	var s [32]byte
@@ -211,14 +219,24 @@ func (x *node) sell(p Payment) (Sold, error) {
 }
 
 // buy goes all the way by card, at the seller alone.
-func (x *node) buy(buyer doc.PrivateKey, offer Entry, count uint32) (Sold, error) {
+func (x *node) buy(buyer doc.PrivateKey, offer Entry, count uint32, change ...func(*Order)) (Sold, error) {
 	x.t.Helper()
-	order, orderID := x.order(buyer, x.person.Public(), offer, count)
+	order, orderID := x.order(buyer, x.person.Public(), offer, count, change...)
 	_, quote, err := x.quote(order, byCard)
 	if err != nil {
 		return Sold{}, err
 	}
 	return x.sell(Payment{Quote: quote, Proof: orderID[:]})
+}
+
+// subscribes has somebody pay for so many periods, and returns the receipt.
+func (x *node) subscribes(who doc.PrivateKey, tier Entry, periods uint32) ID {
+	x.t.Helper()
+	sold, err := x.buy(who, tier, periods, func(o *Order) { o.Purpose = ForSubscription })
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return receiptID(sold.Receipt)
 }
 
 func (x *node) balance(a Account) Amount { return x.books.Balance("EUR", a) }

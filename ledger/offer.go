@@ -15,6 +15,11 @@ func (o *Offer) check() error {
 	if err := checkTax(o.Tax); err != nil {
 		return err
 	}
+	if o.Perks != "" {
+		if err := checkText("perks", o.Perks, MaxPerks); err != nil {
+			return err
+		}
+	}
 	if err := checkWindow(o.SaleFrom, o.SaleTo); err != nil {
 		return err
 	}
@@ -28,8 +33,8 @@ func (o *Offer) check() error {
 	switch {
 	case (o.Version == 1) != o.First.IsZero() || o.Version == 0:
 		return fieldError("version %d", o.Version)
-	case tickets && (o.Seats == 0 || o.Seats > MaxSeats || o.Ends == 0 || o.Period != 0):
-		return fieldError("tickets have seats, a beginning and an end, and no period")
+	case tickets && (o.Seats == 0 || o.Seats > MaxSeats || o.Ends == 0 || o.Period != 0 || o.Perks != ""):
+		return fieldError("tickets have seats, a beginning and an end, and no period or perks")
 	case !tickets && (o.Period <= 0 || o.Period > 10*366*24*3600 || o.Seats != 0 || o.Class != 0 || o.Starts != 0 || o.Ends != 0):
 		return fieldError("a subscription has a period, and nothing else of tickets")
 	case o.FirstFree > o.Seats:

@@ -83,6 +83,9 @@ func (u *Unpaid) apply(b *Books, _ Entry) error {
 	if done, _ := load[bool](b, keySettle+u.Settle.key()); st.Back || done {
 		return fmt.Errorf("%w: nothing is on its way", ErrUnknown)
 	}
+	if b.IsSent(u.Settle) {
+		return fmt.Errorf("%w: it has arrived", ErrPaid)
+	}
 	st.Back = true
 	b.save(keyPaid+u.Settle.key(), st)
 	key := keyDue + string(s.Money.Cur) + bytesOf(s.Creditor)
@@ -108,11 +111,18 @@ func (b *Books) paidShare(settle ID) (Settle, paidState, error) {
 	return s, st, err
 }
 
-// Pays makes a payment of what is owed to somebody and not yet on its way; no drafts if nothing is.
-func (b *Books) Pays(k doc.PrivateKey, cur Currency, to Key, means, request string, nonce [16]byte) ([]byte, []Draft, error) {
+// Pays makes a payment of what is owed to somebody and not yet on its way, or of a part of that; no drafts if nothing is. A sum of 0 is
+// all of it.
+func (b *Books) Pays(k doc.PrivateKey, cur Currency, to Key, sum Amount, means, request string, nonce [16]byte) ([]byte, []Draft, error) {
 	left := b.Due(cur, to).Left()
 	if left <= 0 {
 		return nil, nil, b.err
+	}
+	if sum > left {
+		return nil, nil, fmt.Errorf("%w: %s is owed", ErrTooMuch, Money{Amount: left, Cur: cur})
+	}
+	if sum > 0 {
+		left = sum
 	}
 	raw, id, err := Sign(k, Settle{Debtor: b.Device, Creditor: to, Money: Money{Amount: left, Cur: cur}, Means: means, Nonce: nonce, Time: b.Now})
 	if err != nil {

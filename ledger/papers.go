@@ -47,7 +47,7 @@ func (l Listing) sum() [32]byte { return sha256.Sum256(slices.Concat(l.Offer, l.
 // News drops what is known already: to compare is cheap, to verify is not.
 func (p *Papers) News(listings []Listing, revocations []byte) ([]Listing, []byte) {
 	listings = slices.DeleteFunc(slices.Clone(listings), func(l Listing) bool { return p.seen[l.sum()] })
-	if r, _, err := peek[Revocations](revocations); len(revocations) > 0 && p.list != nil && err == nil && r.Epoch <= p.void.Epoch {
+	if r, _, err := peek[Revocations](revocations); len(revocations) > 0 && p.list != nil && err == nil && !r.after(p.void) {
 		revocations = nil
 	}
 	return listings, revocations
@@ -85,11 +85,24 @@ func (p *Papers) Read(listings []Listing, revocations []byte, now time.Time) err
 
 // listed takes a list of void tickets, and reports whether it is newer.
 func (p *Papers) listed(r Revocations, raw []byte) bool {
-	if raw == nil || p.list != nil && r.Epoch <= p.void.Epoch {
+	if raw == nil || p.list != nil && !r.after(p.void) {
 		return false
 	}
 	p.void, p.list = r, raw
 	return true
+}
+
+// after reports whether a list is newer than another: it says something else, or the same again at a later time.
+func (r Revocations) after(old Revocations) bool {
+	return r.Epoch > old.Epoch || r.Epoch == old.Epoch && r.Time > old.Time
+}
+
+// Void is the newest list of void tickets, and when it was signed by the host's clock; nil if there is none yet.
+func (p *Papers) Void() ([]byte, time.Time) {
+	if p.list == nil {
+		return nil, time.Time{}
+	}
+	return p.list, time.UnixMilli(p.void.Time)
 }
 
 func (p *Papers) read(l Listing, now time.Time) error {
@@ -181,8 +194,8 @@ func (p *Papers) All() (listings []Listing, revocations []byte) {
 	return listings, p.list
 }
 
-// Gate is the gate that they make, as of now. An error means that some of them are still to come.
-func (p *Papers) Gate(now time.Time) (*Gate, error) {
+// Gate is the gate that they make. An error means that some of them are still to come.
+func (p *Papers) Gate() (*Gate, error) {
 	if len(p.offers) == 0 || p.list == nil {
 		return nil, fmt.Errorf("%w: what is offered to this room, or what is void", ErrUnknown)
 	}
@@ -196,6 +209,6 @@ func (p *Papers) Gate(now time.Time) (*Gate, error) {
 		a := p.allots[id]
 		sellers = append(sellers, Seller{Device: a.allot.Seller, Class: a.offer.Class, From: a.allot.From, To: a.allot.To})
 	}
-	g := NewGate(p.room, p.device, classes, sellers, now)
+	g := NewGate(p.room, p.device, classes, sellers)
 	return g, g.Update(p.list)
 }

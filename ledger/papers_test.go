@@ -37,7 +37,7 @@ func TestPapers(t *testing.T) {
 
 	says := func(p *Papers) (verdicts [5]error) {
 		t.Helper()
-		g, err := p.Gate(at)
+		g, err := p.Gate()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +60,7 @@ func TestPapers(t *testing.T) {
 	}
 
 	p := NewPapers(hall, ana.person.Public())
-	if _, err := p.Gate(at); !errors.Is(err, ErrUnknown) {
+	if _, err := p.Gate(); !errors.Is(err, ErrUnknown) {
 		t.Errorf("without papers: %v", err)
 	}
 	if !merge(p, nil, own) || !merge(p, first, own) {
@@ -155,5 +155,46 @@ func TestPapersAreBounded(t *testing.T) {
 	}
 	if n := len(p.offers) + len(p.allots); n != MaxPapers {
 		t.Errorf("%d are kept", n)
+	}
+}
+
+// A list that says the same at a later time takes the place of the one before; one that is as old, or says less, does not.
+func TestListSignedAnew(t *testing.T) {
+	ana := newNode(t, 1)
+	offer := ana.must(evening(10, eur(500)))
+	own := Listing{Cert: ana.cert(), Offer: offer.Raw(), Allot: []byte{}}
+	at := func(epoch uint64, d time.Duration) []byte {
+		raw, _, err := Sign(ana.key, Revocations{Room: hall, Epoch: epoch, By: ana.key.Public(), Time: noon.Add(d).UnixMilli()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	p := NewPapers(hall, ana.person.Public())
+	if err := p.Read([]Listing{own}, at(3, time.Minute), noon); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		list  []byte
+		taken bool
+	}{
+		{"the same", at(3, time.Minute), false},
+		{"an older one", at(3, 0), false},
+		{"one that says less, though it is of later", at(2, time.Hour), false},
+		{"the same, later", at(3, 2*time.Minute), true},
+		{"one that says more", at(4, time.Minute), true},
+	} {
+		_, news := p.News(nil, c.list)
+		q := p.Empty()
+		if err := q.Read(nil, c.list, noon); err != nil {
+			t.Fatal(err)
+		}
+		if merged := p.Merge(q); (len(news) > 0) != c.taken || merged != c.taken {
+			t.Errorf("%s: news %v, taken %v", c.name, len(news) > 0, merged)
+		}
+	}
+	if _, signed := p.Void(); !signed.Equal(noon.Add(time.Minute)) {
+		t.Errorf("the newest is of %v", signed)
 	}
 }

@@ -27,14 +27,17 @@ func (p *Pay) names() []name {
 	if !p.Note.IsZero() {
 		n = append(n, name{noteKind, p.Note})
 	}
+	if !p.Offer.IsZero() {
+		n = append(n, name{entryKind, p.Offer})
+	}
 	if !p.Allot.IsZero() {
-		n = append(n, name{entryKind, p.Offer}, name{entryKind, p.Allot})
+		n = append(n, name{entryKind, p.Allot})
 	}
 	return n
 }
 
 func (p *Pay) check() error {
-	if p.Order.IsZero() || p.Quote.IsZero() || p.Offer.IsZero() != p.Allot.IsZero() {
+	if p.Order.IsZero() || p.Quote.IsZero() || p.Offer.IsZero() && !p.Allot.IsZero() {
 		return fieldError("order, quote or allotment")
 	}
 	return nil
@@ -51,7 +54,10 @@ func (p *Pay) entitled(e Entry, order Order, quote Quote) error {
 		if cert.Person != order.Payee || cert.Device != quote.By {
 			return fmt.Errorf("%w: the quote is not by the payee", ErrSigner)
 		}
-		return nil
+		if p.Offer.IsZero() {
+			return nil
+		}
+		return agreed(order, cert, e.Docs[len(e.Docs)-1])
 	}
 	n := len(e.Docs)
 	a, err := openAllotment(cert, e.Docs[n-2], e.Docs[n-1])
@@ -65,6 +71,18 @@ func (p *Pay) entitled(e Entry, order Order, quote Quote) error {
 		if serial < a.From || serial >= a.To {
 			return fmt.Errorf("%w: serial %d was not theirs to sell", ErrSigner, serial)
 		}
+	}
+	return nil
+}
+
+// agreed checks the terms of a subscription that its payer keeps: the creator has signed them, and the order is of them.
+func agreed(order Order, cert doc.Cert, raw []byte) error {
+	l, err := Listing{Offer: raw}.of(cert)
+	switch {
+	case err != nil:
+		return err
+	case l.ID != order.Offer || !l.Offer.Room.IsZero() || order.Purpose != ForSubscription:
+		return mismatch("not the terms of the subscription that was ordered")
 	}
 	return nil
 }

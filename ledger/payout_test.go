@@ -46,7 +46,7 @@ func (x *node) paysTo(to *node, means string) []byte {
 	var raw []byte
 	x.nonce++
 	if _, err := x.try(func(b *Books) (d []Draft, err error) {
-		raw, d, err = b.Pays(x.key, "EUR", to.person.Public(), means, "", [16]byte{x.nonce})
+		raw, d, err = b.Pays(x.key, "EUR", to.person.Public(), 0, means, "", [16]byte{x.nonce})
 		return d, err
 	}); err != nil {
 		x.t.Fatal(err)
@@ -372,6 +372,7 @@ func TestDividedAnew(t *testing.T) {
 // However a pool is divided, again and again: the parts are what one division by the last word would give, whatever the order in
 // which the relays were named, and sum to all that came.
 func TestDividingIsByTheLastWord(t *testing.T) {
+	computes(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		ana := newNode(t, 1)
 		offer := ana.must(shared(500, Amount(rapid.Int64Range(1, 999).Draw(rt, "price")), Share{Cut: CutRelays, BasisPoints: rapid.Uint16Range(1, 10000).Draw(rt, "share")}))
@@ -412,6 +413,7 @@ func TestDividingIsByTheLastWord(t *testing.T) {
 // Random lives of a share: whatever is sold, refunded, paid out, paid, lost and confirmed, and in whatever order slips come, nobody is
 // paid more than was owed, what was earned is what was said last, and in the end nothing is lost.
 func TestSharesAlwaysAddUp(t *testing.T) {
+	computes(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		ana, bo := newNode(t, 1), newNode(t, 2)
 		to := bo.person.Public()

@@ -2,5 +2,5 @@
 
 package ledger
 
-// raced: the race detector watches, and everything takes ten times as long.
+// raced: the race detector watches, and everything takes ten times as long. "make test" runs this package without it too.
 const raced = true

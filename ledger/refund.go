@@ -24,8 +24,11 @@ func (r *Refund) check() error {
 	if err := checkRail(r.Rail); err != nil {
 		return err
 	}
-	if r.Receipt.IsZero() || len(r.Proof) > maxProof || len(r.Proof) > 0 && !r.Of.IsZero() {
+	if r.Receipt.IsZero() || len(r.Proof) > maxProof || len(r.Proof) > 0 && (!r.Of.IsZero() || r.Word) {
 		return fieldError("receipt or proof")
+	}
+	if r.Word && !r.Of.IsZero() {
+		return fieldError("a person's word, and a seller's")
 	}
 	return r.Reason.check()
 }
@@ -70,8 +73,8 @@ func (r *Refund) apply(b *Books, e Entry) error {
 			return err
 		}
 	}
-	if p.order.Purpose == ForSubscription && rs.Refunded+r.Money.Amount == p.receipt.Paid.Amount {
-		b.withdraw(p)
+	if p.order.Purpose == ForSubscription {
+		b.withdraw(p, rs.Refunded, r.Money.Amount)
 	}
 	if err := p.giveBack(b, s, o, r.Rail, rs.Refunded, r.Money.Amount); err != nil {
 		return err
@@ -83,7 +86,7 @@ func (r *Refund) apply(b *Books, e Entry) error {
 
 // follows holds a host to the word of a seller who took the money: that gives it back, once by each of its entries, and nobody else.
 func (r *Refund) follows(b *Books, e Entry, p paid) error {
-	if others := p.receipt.By != b.Device && p.order.Payee != b.Person; others != !r.Of.IsZero() {
+	if b.isOthers(p) == r.Of.IsZero() {
 		return mismatch("who took the money gives it back")
 	}
 	if r.Of.IsZero() {
@@ -123,11 +126,7 @@ func openRefund(raw []byte) (Entry, *Refund, error) {
 // openGone reads the entry by which a seller says that money it took is gone: it sent it back, or lost a dispute of it, which names no
 // rail.
 func openGone(raw []byte) (Entry, Refund, error) {
-	e, err := ParseEntry(raw)
-	if err != nil {
-		return e, Refund{}, err
-	}
-	if d, ok := e.Body.(*Dispute); ok && d.State == DisputeLost {
+	if e, d, err := openDispute(raw); err == nil && d.State == DisputeLost {
 		return e, Refund{Receipt: d.Receipt, Money: d.Money, Reason: ReasonDispute}, nil
 	}
 	e, refund, err := openRefund(raw)
@@ -164,7 +163,7 @@ func (p paid) giveBack(b *Books, s offerState, o Offer, rail string, done, a Amo
 		return nil
 	case !s.Allot.IsZero():
 		b.posted.move(account, Payable(s.Host), after-before)
-	case p.receipt.By != b.Device && p.order.Payee != b.Person:
+	case b.isOthers(p):
 		// Sold by an allotment whose seller took the money: it gave back, and owes that much less.
 		return p.reverse(b, o, Receivable(p.order.Payee), before, after)
 	default:

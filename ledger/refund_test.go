@@ -57,6 +57,7 @@ func TestRefunds(t *testing.T) {
 // However a refund is cut up, what is left on each account is what the rest of the price would have brought, and after
 // all of it nothing is.
 func TestRefundsInPartsAddUp(t *testing.T) {
+	computes(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		ana := newNode(t, 1)
 		bp := rapid.SliceOfN(rapid.Uint16Range(1, 3000), 0, 3).Draw(rt, "shares")
@@ -190,7 +191,7 @@ func TestReschedule(t *testing.T) {
 	later.Ends += 24 * time.Hour.Milliseconds()
 	second := ana.must(later)
 	at := time.UnixMilli(later.Starts).Add(time.Minute)
-	g := gateOf(ana, second, at)
+	g := gateOf(ana, second)
 	if _, err := g.Check(sold.Tickets[0], at); err != nil {
 		t.Errorf("a ticket of the first day: %v", err)
 	}
@@ -229,31 +230,18 @@ func TestSubscription(t *testing.T) {
 	ana, bo := newNode(t, 1), seed(2)
 	const month = 30 * 24 * time.Hour
 	fans := ana.must(&Offer{Version: 1, Name: "Friends", Price: eur(300), Period: int64(month / time.Second)})
-	subscribe := func(count uint32) Sold {
-		t.Helper()
-		order, id := ana.order(bo, ana.person.Public(), fans, count, func(o *Order) { o.Purpose = ForSubscription })
-		_, quote, err := ana.quote(order, byCard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sold, err := ana.sell(Payment{Quote: quote, Proof: id[:]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return sold
-	}
 	open := func(at time.Duration) bool {
 		return ana.books.Subscription(fans.ID, bo.Public()).Open(noon.Add(at))
 	}
 	if open(0) {
 		t.Error("open to who never paid")
 	}
-	subscribe(1)
+	ana.subscribes(bo, fans, 1)
 	if !open(month) || !open(month+Grace-time.Second) || open(month+Grace) {
 		t.Error("a month is not a month and its grace")
 	}
 	ana.now = noon.Add(month - 24*time.Hour) // early, and no day is lost
-	sold := subscribe(2)
+	receipt := ana.subscribes(bo, fans, 2)
 	if !open(3*month+Grace-time.Second) || open(3*month+Grace) {
 		t.Error("three months are not three months")
 	}
@@ -261,12 +249,12 @@ func TestSubscription(t *testing.T) {
 	if !open(3*month-time.Second) || open(3*month) {
 		t.Error("who ended it has what was paid, and no grace")
 	}
-	ana.must(&Refund{Receipt: receiptID(sold.Receipt), Money: eur(600), Rail: "card", Reason: ReasonAsked})
+	ana.must(&Refund{Receipt: receipt, Money: eur(600), Rail: "card", Reason: ReasonAsked})
 	if open(month + Grace) {
 		t.Error("what was refunded is still open")
 	}
 	ana.now = noon.Add(100 * 24 * time.Hour) // late: the days between were not paid, and are not charged
-	subscribe(1)
+	ana.subscribes(bo, fans, 1)
 	if !open(100*24*time.Hour+month) || ana.books.Subscription(fans.ID, bo.Public()).Ended {
 		t.Error("coming back does not open")
 	}

@@ -187,13 +187,17 @@ func (b *Books) Revocations(now time.Time, room Room, offers ...ID) (Revocations
 		disputed, _ := load[uint32](b, keyDisputed+c.first.key())
 		r.Back = append(r.Back, b.given(c.first, c.number)...)
 		last := uint32(0)
+		frozen := map[ID][]uint32{} // by receipt
 		for serial := range c.seats {
 			at, ok := load[seatState](b, keySeat+c.first.key()+be32(serial))
 			if !ok {
 				continue
 			}
 			least := at.Gen
-			if at.Ticket.IsZero() || disputed > 0 && b.frozen(at) {
+			if _, known := frozen[at.Receipt]; disputed > 0 && !known && !at.Receipt.IsZero() {
+				frozen[at.Receipt] = b.frozenOf(at.Receipt, c.first)
+			}
+			if at.Ticket.IsZero() || slices.Contains(frozen[at.Receipt], serial) {
 				least++
 			}
 			if least < 2 {

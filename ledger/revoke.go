@@ -32,7 +32,7 @@ func (m *Move) apply(b *Books, _ Entry) error {
 		return err
 	case s.Cancelled:
 		return ErrCancelled
-	case b.frozen(at):
+	case b.frozen(first, serial, at):
 		return ErrDisputed
 	case tr.By != at.Holder:
 		return fmt.Errorf("%w: the ticket is not theirs", ErrSigner)

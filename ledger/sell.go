@@ -126,6 +126,7 @@ type Payment struct {
 	Quote  ID
 	Proof  []byte
 	Cost   Amount // what the rail kept of it
+	Beyond Amount // what came beyond what was asked for
 	IOU    []byte // the signed IOU, on that rail; Proof is then its ID
 	Credit Amount // as in Terms: several quotes may each have been within it
 }
@@ -193,7 +194,11 @@ func (b *Books) Sell(k doc.PrivateKey, pay Payment) (Sold, []Draft, error) {
 		}
 	}
 	d.Docs = append(d.Docs, sold.Tickets...)
-	return sold, []Draft{d}, nil
+	drafts := []Draft{d}
+	if pay.Beyond > 0 {
+		drafts = append(drafts, Draft{Body: &Surplus{Receipt: sale.Receipt, Money: Money{Amount: pay.Beyond, Cur: r.Paid.Cur}}})
+	}
+	return sold, drafts, nil
 }
 
 // seats makes the tickets of a sale.

@@ -32,6 +32,8 @@ func TestSplit(t *testing.T) {
 		{"a tie goes to whoever comes first", 1, []Share{share(CutRelays, 0, 5000)}, []Amount{1, 0}},
 		{"nothing for the seller", 3, []Share{share(CutCharity, 1, Whole)}, []Amount{0, 3}},
 		{"nothing at all", 0, []Share{share(CutRelays, 0, 200)}, []Amount{0, 0}},
+		// Shares say what goes to others, and the rest is the seller's: none that sum to 9999 leave a part to nobody.
+		{"9999 basis points", 10_000, []Share{share(CutCoHost, 1, 9000), share(CutRelays, 0, 999)}, []Amount{1, 9000, 999}},
 	} {
 		if got, err := Split(c.price, c.shares); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)

@@ -381,7 +381,7 @@ func TestEveryByteOfTheSegment(t *testing.T) {
 	}
 	step := 1
 	if testing.Short() || raced { // every byte without the race detector, which make test does too
-		step = 17
+		step = 101
 	}
 	// Accident: the checksum of the record shows it. Only the framing is read; that fsck says the same, is seen below.
 	n, s := -1, &segment{f: &memFile{b: whole}}
@@ -455,7 +455,7 @@ func TestBytesOfTheDatabase(t *testing.T) {
 	whole := read(t, path)
 	step := 499
 	if testing.Short() || raced {
-		step = 3331
+		step = 9973
 	}
 	seen, meaningless := 0, 0
 	for at := 0; at < len(whole); at += step {

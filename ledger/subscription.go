@@ -38,28 +38,75 @@ func (b *Books) subscribed(p paid) {
 	b.save(key, subscriptionState{Through: max(sub.Through, p.quote.Through)})
 }
 
-// withdraw takes a refunded period off again.
-func (b *Books) withdraw(p paid) {
-	st, _ := load[quoteState](b, keyQuote+p.receipt.Quote.key())
-	key := keySubscription + st.Offer.key() + bytesOf(p.order.Buyer)
+// off is how much of the time that was paid for is off once so much of the money is gone: as few periods as that has paid for.
+func (p paid) off(gone Amount) int64 {
+	all, n := p.quote.Through-p.quote.From, Amount(max(p.order.Count, 1))
+	paid := p.receipt.Paid.Amount
+	periods := (gone*n + paid - 1) / paid // both are far from the end of an int64
+	if periods >= n {
+		return all
+	}
+	return all / int64(n) * int64(periods)
+}
+
+// extend adds to the time of a subscription that a payment is for, or takes off.
+func (b *Books) extend(p paid, by int64, ended bool) {
+	key := keySubscription + b.subscriptionKey(p)
 	sub, _ := load[subscriptionState](b, key)
-	sub.Through -= p.quote.Through - p.quote.From
+	sub.Through += by
+	sub.Ended = sub.Ended || ended
 	b.save(key, sub)
+}
+
+// withdraw takes the time off that was paid with money that goes back: a, after done before.
+func (b *Books) withdraw(p paid, done, a Amount) { b.extend(p, p.off(done)-p.off(done+a), false) }
+
+// suspend takes time off while the money for it is disputed.
+func (b *Books) suspend(p paid, done, a Amount) {
+	b.withdraw(p, done, a)
+	key := keySuspended + b.subscriptionKey(p)
+	n, _ := load[uint32](b, key)
+	b.save(key, n+1)
+}
+
+// unsuspend ends that. What is lost stays off, and of who took all of it back no renewal is expected.
+func (b *Books) unsuspend(p paid, receipt ID, done, lost Amount) {
+	key := keySuspended + b.subscriptionKey(p)
+	if n, _ := load[uint32](b, key); n > 1 {
+		b.save(key, n-1)
+	} else {
+		b.drop(key)
+	}
+	stake, known := load[stakeState](b, keyAtStake+receipt.key())
+	if !known { // it was opened when all of the time was off
+		stake.Amount = p.receipt.Paid.Amount - done
+	}
+	b.extend(p, p.off(done+stake.Amount)-p.off(done+lost), lost > 0 && done+lost == p.receipt.Paid.Amount)
+}
+
+// subscriptionKey is the offer and the buyer of a payment.
+func (b *Books) subscriptionKey(p paid) string {
+	st, _ := load[quoteState](b, keyQuote+p.receipt.Quote.key())
+	return st.Offer.key() + bytesOf(p.order.Buyer)
 }
 
 // A Subscription is how far somebody has paid.
 type Subscription struct {
-	Through time.Time
-	Ended   bool // no renewal is expected
+	Through  time.Time // what is disputed does not count
+	Ended    bool      // no renewal is expected
+	Disputed bool      // a payment is disputed, and that is not decided
 }
 
-// Open reports whether a subscriber may come in. Who ended the subscription has what was paid, and no grace.
-func (s Subscription) Open(now time.Time) bool {
-	if s.Ended {
-		return now.Before(s.Through)
+// Until is how long it opens rooms. Who ended the subscription, or disputes a payment, has what was paid, and no grace.
+func (s Subscription) Until() time.Time {
+	if s.Ended || s.Disputed {
+		return s.Through
 	}
-	return now.Before(s.Through.Add(Grace))
+	return s.Through.Add(Grace)
 }
+
+// Open reports whether a subscriber may come in.
+func (s Subscription) Open(now time.Time) bool { return now.Before(s.Until()) }
 
 // Subscription returns how far somebody has paid for an offer; the zero Subscription is of who never did.
 func (b *Books) Subscription(first ID, buyer Key) Subscription {
@@ -67,7 +114,8 @@ func (b *Books) Subscription(first ID, buyer Key) Subscription {
 	if !ok {
 		return Subscription{Ended: true}
 	}
-	return Subscription{Through: time.UnixMilli(s.Through), Ended: s.Ended}
+	disputed, _ := load[uint32](b, keySuspended+first.key()+bytesOf(buyer))
+	return Subscription{Through: time.UnixMilli(s.Through), Ended: s.Ended, Disputed: disputed > 0}
 }
 
 func (Leave) kind() string  { return "leave" }
@@ -90,10 +138,11 @@ func (b *Books) Unsubscribe(raw []byte) ([]Draft, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: offer %s", ErrUnknown, l.Offer.Short())
 	}
+	_, disputed := load[uint32](b, keySuspended+v.First.key()+bytesOf(l.By))
 	switch s, ok := load[subscriptionState](b, keySubscription+v.First.key()+bytesOf(l.By)); {
 	case !ok:
 		return nil, fmt.Errorf("%w: no subscription", ErrUnknown)
-	case s.Through != l.Through:
+	case s.Through != l.Through && !(disputed && s.Through < l.Through): // who disputes a payment does not know what is taken off
 		return nil, mismatch("it was renewed since")
 	case s.Ended:
 		return nil, nil

@@ -182,6 +182,19 @@ type Shown struct {
 	Place  []byte
 }
 
+// A Remittance shows that a payment was made, without a word of who got it: the array [order, quote, certificate, offer, allotment,
+// proof]. The certificate is that of the device that signed the quote or, if that sells for somebody, of the host's; then offer and
+// allotment are entries of the host's log, else they are empty. The proof is the rail's.
+type Remittance struct {
+	_     struct{} `cbor:",toarray"`
+	Order []byte
+	Quote []byte
+	Cert  []byte
+	Offer []byte
+	Allot []byte
+	Proof []byte
+}
+
 // A Place is somebody's own word on where they are paid: the array [certificate of their device, its RailKey entry].
 type Place struct {
 	_     struct{} `cbor:",toarray"`
@@ -257,6 +270,7 @@ type Offer struct {
 	Split     []Share `cbor:"15,keyasint,omitempty"`
 	FirstFree uint32  `cbor:"16,keyasint,omitempty"` // after a restore: serials below may be sold already
 	Tax       string  `cbor:"17,keyasint,omitempty"` // what the seller states of tax, for people; the price is what is paid
+	Perks     string  `cbor:"18,keyasint,omitempty"` // what a subscription brings, for people
 }
 
 // An Allot lets another device sell serials of an offer.
@@ -337,7 +351,8 @@ type Refund struct {
 	Rail    string `cbor:"3,keyasint"`
 	Proof   []byte `cbor:"4,keyasint,omitempty"`
 	Reason  Reason `cbor:"5,keyasint"`
-	Of      ID     `cbor:"6,keyasint,omitzero"` // at the host: the entry by which the seller who has the money gave it back, or lost it in a dispute
+	Of      ID     `cbor:"6,keyasint,omitzero"`  // at the host: the entry by which the seller who has the money gave it back, or lost it in a dispute
+	Word    bool   `cbor:"7,keyasint,omitempty"` // a person has sent it, and says so: no rail does
 }
 
 // A Pay is the payer's intent: it is on disk before the money moves.
@@ -347,8 +362,8 @@ type Pay struct {
 	IOU   ID     `cbor:"3,keyasint,omitzero"`
 	Note  ID     `cbor:"4,keyasint,omitzero"`
 	Cert  []byte `cbor:"5,keyasint"`          // of the device that signed the quote or, if it sells by an allotment, that
-	Offer ID     `cbor:"6,keyasint,omitzero"` // offer and
-	Allot ID     `cbor:"7,keyasint,omitzero"` // allotment
+	Offer ID     `cbor:"6,keyasint,omitzero"` // of what is sold by an allotment, and of a subscription: the terms that the payer has agreed to
+	Allot ID     `cbor:"7,keyasint,omitzero"` // the allotment
 }
 
 // A Got is the payer's receipt, and what came with it.
@@ -418,6 +433,13 @@ type Unpaid struct {
 	Reason Reason `cbor:"2,keyasint"`
 }
 
+// A Sent says that a rail has brought the payment of a share to where it was asked for. Whom it is for still confirms it.
+type Sent struct {
+	Settle ID     `cbor:"1,keyasint"`
+	Proof  []byte `cbor:"2,keyasint"`
+	Cost   Amount `cbor:"3,keyasint,omitempty"` // what others took of it on the way
+}
+
 // An Earned takes in the slip of whoever owes this node's person a share.
 type Earned struct {
 	Slip ID     `cbor:"1,keyasint"`
@@ -431,13 +453,23 @@ type Unsubscribe struct {
 }
 
 // A Dispute says what has become of a payment that its payer disputes at the rail, such as a chargeback of a card. While it is open
-// the tickets are not good. Lost, its money is gone; Cost is what the rail keeps for it, either way.
+// the tickets are not good. Lost, its money is gone; Cost is what the rail keeps for it, either way. At the host it follows such an entry
+// of the seller who took the money.
 type Dispute struct {
 	Receipt ID           `cbor:"1,keyasint"`
 	Ref     string       `cbor:"2,keyasint"` // the rail's name of the dispute
 	State   DisputeState `cbor:"3,keyasint"`
 	Money   Money        `cbor:"4,keyasint"` // in dispute
 	Cost    Amount       `cbor:"5,keyasint,omitempty"`
+	Of      ID           `cbor:"6,keyasint,omitzero"` // at the host: the seller's entry
+}
+
+// A Surplus says that a payment brought more than its receipt is of, or that this went back: a person who pays by hand may send too much.
+type Surplus struct {
+	Receipt ID    `cbor:"1,keyasint"`
+	Money   Money `cbor:"2,keyasint"` // beyond the receipt
+	Back    bool  `cbor:"3,keyasint,omitempty"`
+	Word    bool  `cbor:"4,keyasint,omitempty"` // by the word of a person, and of no rail
 }
 
 // A Freeze takes in the proof that somebody signed two different things in one place.
@@ -551,6 +583,13 @@ type disputeState struct {
 	_     struct{} `cbor:",toarray"`
 	Ref   string
 	State DisputeState
+}
+
+// stakeState is what is disputed of a receipt, and nothing while nothing is.
+type stakeState struct {
+	_      struct{} `cbor:",toarray"`
+	Amount Amount
+	Since  int64 // unix milliseconds, when a seller first told of a dispute of it; 0 if the rail is ours
 }
 
 // payState is how far the payer's side of an order is.

@@ -30,7 +30,9 @@ func (b *Books) Withdraw(receipt ID, serials []uint32, why Reason) ([]Draft, err
 }
 
 // Repay books that money went back for a receipt, until so much of it has in all. Nothing is to be appended if so much has.
-func (b *Books) Repay(receipt ID, upTo Amount, why Reason) ([]Draft, error) {
+//
+// word says that a person has sent it.
+func (b *Books) Repay(receipt ID, upTo Amount, why Reason, word bool) ([]Draft, error) {
 	p, err := b.paidFor(receipt)
 	if err != nil {
 		return nil, err
@@ -42,12 +44,15 @@ func (b *Books) Repay(receipt ID, upTo Amount, why Reason) ([]Draft, error) {
 	if rs.Refunded >= upTo {
 		return nil, nil
 	}
-	return []Draft{{Body: &Refund{Receipt: receipt, Money: Money{Amount: upTo - rs.Refunded, Cur: p.receipt.Paid.Cur}, Rail: p.receipt.Rail, Reason: why}}}, nil
+	return []Draft{{Body: &Refund{Receipt: receipt, Money: Money{Amount: upTo - rs.Refunded, Cur: p.receipt.Paid.Cur}, Rail: p.receipt.Rail, Reason: why, Word: word}}}, nil
 }
 
-// Follow books at the host what the seller of an allotment, who took the money, has given back by an entry of its own, or has lost in a
-// dispute. Where that is all of it, or was disputed, no seat is good any more.
+// Follow books at the host what the seller of an allotment, who took the money, has given back by an entry of its own, or what it says of
+// a dispute. Where that is all of it no seat is good any more, and of a dispute that is lost none that it had paid for.
 func (b *Books) Follow(raw []byte) ([]Draft, error) {
+	if e, d, err := openDispute(raw); err == nil && (d.State != DisputeLost || b.opened(d)) {
+		return b.followDispute(raw, e.ID, d)
+	}
 	theirs, gone, err := openGone(raw)
 	if err != nil {
 		return nil, err
@@ -61,12 +66,36 @@ func (b *Books) Follow(raw []byte) ([]Draft, error) {
 	}
 	var drafts []Draft
 	rs, _ := load[receiptState](b, keyReceipt+gone.Receipt.key())
-	if rs.Good > 0 && (gone.Rail == "" || rs.Refunded+gone.Money.Amount == p.receipt.Paid.Amount) {
-		if drafts, err = b.Withdraw(gone.Receipt, nil, gone.Reason); err != nil {
+	switch {
+	case gone.Rail == "":
+		drafts, err = b.withdrawUnpaid(gone.Receipt, gone.Money.Amount)
+	case rs.Good > 0 && rs.Refunded+gone.Money.Amount == p.receipt.Paid.Amount:
+		drafts, err = b.Withdraw(gone.Receipt, nil, gone.Reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(drafts, Draft{Body: &Refund{Receipt: gone.Receipt, Money: gone.Money, Rail: p.receipt.Rail, Reason: gone.Reason, Of: theirs.ID}, Docs: [][]byte{raw}}), nil
+}
+
+// opened reports whether a dispute is open in these books. If it is not, one that is lost is a refund to them.
+func (b *Books) opened(d Dispute) bool {
+	st, _ := load[disputeState](b, keyDispute+d.Receipt.key())
+	return st.State == DisputeOpened && st.Ref == d.Ref
+}
+
+// followDispute books what a seller says of a dispute of money that it has.
+func (b *Books) followDispute(raw []byte, id ID, d Dispute) (drafts []Draft, err error) {
+	if _, done := load[bool](b, keySettle+id.key()); done {
+		return nil, fmt.Errorf("%w: dispute %s", ErrDuplicate, id.Short())
+	}
+	if d.State == DisputeLost {
+		if drafts, err = b.withdrawUnpaid(d.Receipt, d.Money.Amount); err != nil {
 			return nil, err
 		}
 	}
-	return append(drafts, Draft{Body: &Refund{Receipt: gone.Receipt, Money: gone.Money, Rail: p.receipt.Rail, Reason: gone.Reason, Of: theirs.ID}, Docs: [][]byte{raw}}), nil
+	d.Cost, d.Of = 0, id
+	return append(drafts, Draft{Body: &d, Docs: [][]byte{raw}}), nil
 }
 
 // OrderOf finds what a receipt that is in these books was ordered by.

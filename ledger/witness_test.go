@@ -554,7 +554,7 @@ func FuzzShowing(f *testing.F) {
 func TestPromises(t *testing.T) {
 	held := []Kind{KindOffer, KindAllot, KindAdopt, KindReclaim, KindSale, KindReport, KindGift, KindMove, KindRevoke, KindCancel, KindRefund, KindDivide, KindPayout,
 		KindPaid,    // its Settle goes to whom the share is owed to
-		KindDispute, // lost, a host follows it
+		KindDispute, // of what a seller took, the host follows it
 	}
 	for k := KindOpen; k < kinds; k++ {
 		if k.IsPromise() != slices.Contains(held, k) {

@@ -239,7 +239,11 @@ func (m *Market) buyAt(ctx context.Context, w *Want, seller ledger.Key, now time
 	}
 	if w.ByHand {
 		m.wakeHands()
-		return Bought{Order: id}, nil, ErrPending
+		b := Bought{Order: id}
+		if o, _, err := ledger.ReadDocument[ledger.Order](paying.Docs[0]); err == nil {
+			b.Offer = o.Offer
+		}
+		return b, nil, ErrPending
 	}
 	b, err := m.collect(ctx, c, paying)
 	if b.Order = id; err != nil {
@@ -401,6 +405,9 @@ func (m *Market) commit(ctx context.Context, w Want, l ledger.Listing, rawOrder,
 		}
 		body.Offer, body.Allot = o.Offer, allot.ID
 		docs = append(docs, l.Offer, l.Allot)
+	} else if o.Purpose == ledger.ForSubscription {
+		body.Offer = o.Offer // the terms: what is changed later is not what was agreed to
+		docs = append(docs, l.Offer)
 	}
 	if w.ByHand {
 		if err := m.hand(orderID); err != nil {

@@ -80,6 +80,35 @@ func (m *Market) hand(order ledger.ID) error {
 	return nil
 }
 
+// allByHand takes every purchase that is under way for one that a person pays, where it is not known which ones are: then none is paid
+// a second time, by them and by a rail. Of what a rail has sent already the payee says how it ended, as of the others.
+func (m *Market) allByHand() error {
+	var open []ledger.Entry
+	if err := m.look(func(l *lists) {
+		for _, e := range l.paying {
+			open = append(open, e)
+		}
+	}); err != nil {
+		return err
+	}
+	slices.SortFunc(open, func(a, b ledger.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+	h := m.hands
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = nil
+	for _, e := range open {
+		q, _, err := ledger.ReadDocument[ledger.Quote](e.Docs[1])
+		if pay, ok := e.Body.(*ledger.Pay); ok && err == nil && q.Rail != ledger.IOURail {
+			h.list = append(h.list, pay.Order)
+		}
+	}
+	raw, err := json.Marshal(h.list)
+	if err != nil || m.o.KeepHands == nil {
+		return err
+	}
+	return m.o.KeepHands(raw)
+}
+
 func (m *Market) isByHand(order ledger.ID) bool {
 	m.hands.mu.Lock()
 	defer m.hands.mu.Unlock()

@@ -3,6 +3,7 @@ package market_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -180,10 +181,18 @@ func TestTipIsGivenOnce(t *testing.T) {
 	ana, bo := w.settle(1), w.settle(2)
 	gift := market.Gift{Device: ana.device(), Payee: ana.person, Money: eur(500), Rail: "bank", Name: "Bo", Nonce: [16]byte{7}}
 	w.bank.Hold(true)
-	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	short, cancel := context.WithCancel(ctx)
 	defer cancel()
-	first, err := bo.Tip(short, gift)
-	if err == nil {
+	var first market.Given
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		first, err = bo.Tip(short, gift)
+		close(ended)
+	}()
+	bo.until(ctx, "the tip is not begun", bo.begun)
+	cancel()
+	if <-ended; err == nil {
 		t.Fatal("it has come")
 	}
 	for range 2 {
@@ -209,5 +218,52 @@ func TestTipIsGivenOnce(t *testing.T) {
 	gift.Nonce[0]++
 	if g, err := bo.Tip(ctx, gift); err != nil || g.Order == first.Order {
 		t.Errorf("another: %+v, %v", g, err)
+	}
+}
+
+// What a person pays by hand is written in a file that cannot be read any more. The market says which it was, and a rail that is set up
+// meanwhile pays nothing of what is under way: the person may have.
+func TestHandsThatCannotBeRead(t *testing.T) {
+	sum, most := sat(2500), sat(25000)
+	for _, how := range []string{"not JSON", "not to be opened"} {
+		t.Run(how, func(t *testing.T) {
+			w, ctx := newTown(t), within(t)
+			net := &lndtest.Network{}
+			alice, phone, other := net.New(t), net.New(t), net.New(t)
+			ana, bo := w.settle(1), w.settle(2)
+			receivesAt(t, ana, alice)
+			byWallet(bo)
+			ana.evening(50, sum)
+			u := bo.asked(ctx, ana, sum)
+			if how == "not JSON" {
+				bo.hands = []byte("{")
+			} else {
+				bo.hands, bo.handsLost = nil, true
+			}
+			bo.crash()
+			bo.handsLost = false
+			if how == "not JSON" && !slices.Equal(bo.damaged, []market.Kept{market.KeptHands}) {
+				t.Errorf("said to be damaged: %v", bo.damaged)
+			}
+			pays := lnd.Config{REST: other.URL(), Cert: other.Cert(), Macaroon: lndtest.Admin, Pays: true, MaxPayment: most, MaxDay: most}
+			own, err := lnd.New(pays, lnd.Options{Key: bo.id.Device(), Spent: &lndtest.File{}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			own.Hand = lightning.Hand{}
+			for range 2 {
+				bo.SetRail(lnd.Name, own)
+				short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				err = bo.Resume(short)
+				if cancel(); err == nil || net.Moved() != 0 {
+					t.Fatalf("a rail pays what its person may have paid: %v", err)
+				}
+				bo.crash() // it is on disk again
+			}
+			phone.Pays(ctx, t, u.Request)
+			if err := bo.Resume(ctx); err != nil || len(bo.tickets()) != 1 || net.Moved() != 1 {
+				t.Errorf("%v, %d tickets, money moved %d times", err, len(bo.tickets()), net.Moved())
+			}
+		})
 	}
 }

@@ -67,7 +67,7 @@ func (m *Market) Gate(room ledger.Room, now time.Time) (*ledger.Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := ledger.NewGate(room, device.Public(), classes, sellers, now)
+	g := ledger.NewGate(room, device.Public(), classes, sellers)
 	return g, g.Update(raw)
 }
 

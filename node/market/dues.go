@@ -30,8 +30,10 @@ type Due struct {
 	Seller  ledger.Key // the device that has the money; zero: this node
 	Rail    string
 	Money   ledger.Money
+	Surplus bool      // it came beyond what was asked for; what else is due for the receipt is another Due
 	To      string    // where the buyer wants it, as the rail writes it; may be empty
 	Since   time.Time // when it became due
+	Until   time.Time // when the seller is asked for what it says is disputed, though it may still be; zero if it does not say so
 	ByHand  bool      // a person has to send it
 	Err     error     // of the last try; nil while the first is under way
 }
@@ -49,6 +51,7 @@ type late struct {
 // Dues lists what is to go back, what is due longest first; of all rooms if room is zero.
 func (m *Market) Dues(room ledger.Room) (list []Due, err error) {
 	var orders []*ledger.Order
+	now := time.Now()
 	err = m.look(func(l *lists) {
 		for _, s := range []*seating{&l.seating, &l.abroad} {
 			for receipt, p := range s.receipts {
@@ -59,8 +62,10 @@ func (m *Market) Dues(room ledger.Room) (list []Due, err error) {
 				if p.others {
 					d.Seller = p.by
 				}
-				if p.disputed {
-					d.Err = ledger.ErrDisputed
+				if p.isDisputed(now) {
+					if d.Err = ledger.ErrDisputed; p.told > 0 {
+						d.Until = p.toldUntil()
+					}
 				}
 				list, orders = append(list, d), append(orders, nil)
 			}
@@ -82,10 +87,18 @@ func (m *Market) Dues(room ledger.Room) (list []Due, err error) {
 	if err != nil {
 		return nil, err
 	}
+	more, err := m.surplusDues()
+	if err != nil {
+		return nil, err
+	}
+	list, orders = append(list, more...), append(orders, make([]*ledger.Order, len(more))...)
 	for i := range list {
 		d := &list[i]
 		if d.ByHand = errors.Is(d.Err, ErrNoWayBack) || d.Seller.IsZero() && !m.sendsBack(d.Rail); d.ByHand && d.Err == nil {
 			d.Err = ErrNoWayBack
+		}
+		if d.Surplus {
+			continue
 		}
 		if o := orders[i]; o != nil {
 			d.To = o.Refund
@@ -163,7 +176,7 @@ func (m *Market) SentBack(ctx context.Context, receipt ledger.ID) error {
 		if err := m.unsent(ctx, receipt, of.rail, receipt, of.money, to); err != nil {
 			return err
 		}
-		return m.bookLate(receipt, of.rail)
+		return m.bookLate(receipt, of.rail, true)
 	case others:
 		return ErrOthers
 	case !isDue && isBack: // saying it twice is saying it once
@@ -188,7 +201,7 @@ func (m *Market) unsent(ctx context.Context, receipt ledger.ID, rail string, ref
 		}
 		return ErrUntold
 	}
-	ev, err := t.Returned(ctx, ref, money, to)
+	ev, err := t.Returned(ctx, ref, money, m.toAnew(ref, to))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrUntold, err)
@@ -208,15 +221,21 @@ func (m *Market) sendLate(ctx context.Context, rail Payee, receipt ledger.ID, na
 	}
 	state, err := m.refund(ctx, rail, receipt, money, to)
 	if err = arrived(state, err); err == nil {
-		err = m.bookLate(receipt, name)
+		err = m.bookLate(receipt, name, false)
 	}
 	m.note(receipt, err)
 	return err
 }
 
-func (m *Market) bookLate(receipt ledger.ID, rail string) error {
+func (m *Market) bookLate(receipt ledger.ID, rail string, word bool) error {
 	_, err := m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
-		return b.GiveBack(receipt, rail, nil, ledger.ReasonLate)
+		drafts, err := b.GiveBack(receipt, rail, nil, ledger.ReasonLate)
+		for _, d := range drafts {
+			if r, ok := d.Body.(*ledger.Refund); ok {
+				r.Word = word
+			}
+		}
+		return drafts, err
 	})
 	if errors.Is(err, ledger.ErrDuplicate) { // another stream was faster
 		return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,18 +81,21 @@ func numbers(from, n uint32) []uint32 {
 
 // Attack: order after order and never a payment, by one key on one connection, and by many of both. One peer holds eight seats;
 // many hold no more than there are, and each order beyond that costs the seller a look, and its ledger nothing. After five minutes
-// everything is for sale again, to whoever pays.
+// everything is for sale again, to whoever pays. (SALON_SOAK=1 makes it a hundred thousand orders, each way.)
 func TestFloodOfOrders(t *testing.T) {
 	const quoted, refused = 4, 9
-	peers, each := uint32(100), uint32(10)
-	if testing.Short() {
+	peers, each, one := uint32(100), uint32(10), uint32(1000)
+	switch {
+	case testing.Short():
 		peers = 20
+	case os.Getenv("SALON_SOAK") != "":
+		peers, each, one = 10_000, 10, 100_000
 	}
 	synctest.Test(t, func(t *testing.T) {
 		w, ctx := newTown(t), t.Context()
 		ana, bo := w.settle(1), w.settle(2)
 		offer := ana.evening(50, eur(500))
-		if got := w.orders(ctx, "eve", seed(66), ana, offer, numbers(0, 1000)); got[quoted] != 8 || got[refused] != 992 {
+		if got := w.orders(ctx, "eve", seed(66), ana, offer, numbers(0, one)); got[quoted] != 8 || got[refused] != int(one)-8 {
 			t.Errorf("one key: %v", got)
 		}
 		time.Sleep(ledger.HoldFor)

@@ -17,12 +17,30 @@ type lending struct {
 	raw     []byte
 	back    bool
 	unheard uint32 // seats of which we have heard neither that they were sold nor that they were given back
+	contest int64  // unix ms: until when somebody may dispute what they paid the seller by a rail
+	// told are the receipts that the seller says are disputed, and until when that counts, in unix ms: how it ended, it says too.
+	told map[ledger.ID]int64
 }
 
 // isOpen reports whether its seller is to be asked: until it ends, until what was held then has lapsed or been paid, and for as long as
-// we have not heard of every seat. Of a refund we hear in the same way, and ask for it when it is due.
+// we have not heard of every seat. Of a refund we hear in the same way, and ask for it when it is due; of a dispute only if we go on asking.
 func (a *lending) isOpen(now time.Time) bool {
-	return a.unheard > 0 || now.UnixMilli() < time.UnixMilli(a.Expires).Add(lateFor).UnixMilli()
+	until := max(time.UnixMilli(a.Expires).Add(lateFor).UnixMilli(), a.contest)
+	for _, end := range a.told {
+		until = max(until, end)
+	}
+	return a.unheard > 0 || now.UnixMilli() < until
+}
+
+// again is when its seller is to be asked next.
+func (a *lending) again(now time.Time) time.Time {
+	switch {
+	case now.Before(time.UnixMilli(a.Expires).Add(lateFor)):
+		return now
+	case a.unheard > 0:
+		return now.Add(syncLater)
+	}
+	return now.Add(syncSeldom)
 }
 
 // asking is how far a seller has told us of an allotment. It is not kept: after a restart we hear all of it again.
@@ -34,9 +52,11 @@ type asking struct {
 
 const (
 	syncAgain   = 20 * time.Second
-	syncLater   = 10 * time.Minute // long after the end of an allotment: its seller may be gone for good
-	askedWithin = 20 * time.Second // one seller
-	maxLies     = 8                // heard of one at a time
+	syncLater   = 10 * time.Minute     // long after the end of an allotment: its seller may be gone for good
+	syncSeldom  = time.Hour            // when all that can follow is a dispute
+	disputeFor  = 120 * 24 * time.Hour // after a payment: the time that the card networks give to dispute it
+	askedWithin = 20 * time.Second     // one seller
+	maxLies     = 8                    // heard of one at a time
 )
 
 // Lend lets a device sell so many seats of a class, until then, for a payee. It is asked first, for what was allotted to somebody
@@ -107,11 +127,9 @@ func (m *Market) Sync(ctx context.Context) error {
 			if !a.isOpen(now) || now.Before(m.asked[id].next) {
 				continue
 			}
-			if now.After(time.UnixMilli(a.Expires).Add(lateFor)) {
-				at := m.asked[id]
-				at.next = now.Add(syncLater)
-				m.asked[id] = at
-			}
+			at := m.asked[id]
+			at.next = a.again(now)
+			m.asked[id] = at
 			if !slices.Contains(sellers, a.Seller) {
 				sellers = append(sellers, a.Seller)
 			}
@@ -241,6 +259,9 @@ func (m *Market) bookNews(a lent, n deed) (bool, error) {
 	}
 	switch {
 	case err == nil, errors.Is(err, ledger.ErrDuplicate):
+		if err == nil && n.What == deedDisputed {
+			m.log.Warn("a payment that a seller took is disputed, or that is decided", "seller", a.Seller.Short())
+		}
 		return true, nil
 	case errors.Is(err, ledger.ErrBroken), errors.Is(err, ledger.ErrClosed):
 		return false, err
@@ -271,7 +292,7 @@ func (a lent) draft(n deed) (func(*ledger.Books) ([]ledger.Draft, error), error)
 			r.Tickets = append(r.Tickets, id)
 		}
 		return one(r), nil
-	case n.What == deedRefunded && len(n.Docs) == 1:
+	case (n.What == deedRefunded || n.What == deedDisputed) && len(n.Docs) == 1:
 		e, err := ledger.ParseEntry(n.Docs[0])
 		if err != nil {
 			return nil, err

@@ -23,7 +23,9 @@ type lists struct {
 	held     map[ledger.Room][]held       // tickets of ours, the newest last
 	seating  seating
 	abroad   seating                    // what this node has sold for others
+	strays   []stray                    // payments that are to be looked up before anybody looks
 	late     map[ledger.ID]late         // receipt without tickets whose money is to go back
+	beyond   map[ledger.ID]beyond       // receipt -> what came beyond it and is to go back
 	ordered  map[ledger.ID]ledger.Order // quote -> order for tickets that was not paid yet
 	debts    debts
 	cleared  map[ledger.Key][]cleared                 // debtor of ours -> what we have confirmed
@@ -32,6 +34,7 @@ type lists struct {
 	got      map[ledger.ID]owned                      // receipt of ours
 	given    map[ledger.ID][]byte                     // ticket that was ours -> the one that somebody has for it
 	railKeys map[string]ledger.RailKey                // the newest of each rail
+	places   map[string][]byte                        // likewise, its entry
 	fates    map[ledger.ID]fate                       // receipt, or ticket without one, of ours -> what its seller last said; in no ledger
 	voids    map[ledger.ID]map[ledger.Key][]ledger.ID // likewise: the tickets that each device says are void
 	allots   map[ledger.ID][]ledger.ID                // first version -> what others sell of it
@@ -43,7 +46,9 @@ type lists struct {
 	wished   map[[16]byte]ledger.ID                   // nonce of what we pay or have paid -> order
 	brought  map[ledger.ID]ledger.ID                  // order of ours -> receipt
 
-	subscribed map[ledger.ID]subscribed // offer -> ours
+	subscribed map[ledger.ID]subscribed // first version of the offer -> ours
+	agreed     map[ledger.ID]terms      // order -> what is paid for, while we pay it
+	onOffer    map[ledger.ID]OnOffer    // first version -> what its creator offers now; in no ledger
 	shares     shareLists
 }
 
@@ -71,10 +76,10 @@ func newLists(who doc.Author) lists {
 		reserved: map[ledger.ID]time.Time{}, empty: map[ledger.ID][]byte{}, refunds: map[ledger.ID][][]byte{},
 		paying: map[ledger.ID]ledger.Entry{}, orders: map[ledger.ID]ledger.ID{},
 		paid: map[ledger.ID]ledger.Order{}, held: map[ledger.Room][]held{}, allots: map[ledger.ID][]ledger.ID{},
-		seating: newSeating(false), abroad: newSeating(true), late: map[ledger.ID]late{}, ordered: map[ledger.ID]ledger.Order{}, debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{}, voids: map[ledger.ID]map[ledger.Key][]ledger.ID{},
-		railKeys: map[string]ledger.RailKey{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
+		seating: newSeating(false), abroad: newSeating(true), late: map[ledger.ID]late{}, beyond: map[ledger.ID]beyond{}, ordered: map[ledger.ID]ledger.Order{}, debts: newDebts(), cleared: map[ledger.Key][]cleared{}, certs: map[ledger.ID][]byte{}, got: map[ledger.ID]owned{}, given: map[ledger.ID][]byte{}, fates: map[ledger.ID]fate{}, voids: map[ledger.ID]map[ledger.Key][]ledger.ID{},
+		railKeys: map[string]ledger.RailKey{}, places: map[string][]byte{}, ours: map[ledger.Key]bool{who.Person: true, who.Device: true},
 		lendings: map[ledger.ID]*lending{}, selling: map[ledger.ID]*stand{}, quotes: map[ledger.ID]quoted{}, sales: map[ledger.ID]ledger.ID{},
-		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, brought: map[ledger.ID]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, shares: newShareLists()}
+		gone: map[ledger.ID]bool{}, wished: map[[16]byte]ledger.ID{}, brought: map[ledger.ID]ledger.ID{}, subscribed: map[ledger.ID]subscribed{}, agreed: map[ledger.ID]terms{}, onOffer: map[ledger.ID]OnOffer{}, shares: newShareLists()}
 }
 
 // look brings the lists up to the ledger's end, and hands them to f, which must not keep them. It must not be called where
@@ -93,9 +98,52 @@ func (m *Market) look(f func(l *lists)) error {
 		return true
 	})
 	if err == nil {
+		err = m.comeLate()
+	}
+	if err == nil {
 		f(&m.lists)
 	}
 	return err
+}
+
+// comeLate takes in what was paid for quotes that are not remembered any more, so long after that nobody waited for it.
+func (m *Market) comeLate() error {
+	strays := m.lists.strays
+	m.lists.strays = nil
+	for _, s := range strays {
+		var d ledger.Deal
+		var left ledger.Money
+		disputed := false
+		if err := m.store.View(func(b *ledger.Books) (err error) {
+			if d, err = b.Deal(s.quote); err != nil {
+				return err
+			}
+			disputed = b.Disputed(s.receipt)
+			left, err = b.Left(s.receipt)
+			return err
+		}); err != nil {
+			return err
+		}
+		if d.Order.Purpose == ledger.ForTickets && left.Amount > 0 { // it may have gone back since
+			m.lists.comesLate(s, d.Order)
+			of := m.lists.late[s.receipt]
+			of.disputed = disputed
+			m.lists.late[s.receipt] = of
+		}
+	}
+	return nil
+}
+
+// A stray is a payment whose quote is not remembered.
+type stray struct {
+	receipt, quote ledger.ID
+	rail           string
+	money          ledger.Money
+	since          int64
+}
+
+func (l *lists) comesLate(s stray, o ledger.Order) {
+	l.late[s.receipt] = late{order: o, quote: s.quote, rail: s.rail, money: s.money, since: s.since}
 }
 
 // add takes the next entry. own is the certificate of this device.
@@ -121,7 +169,7 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			l.offered(first, of.ID, o.Room, listing)
 		}
 	case *ledger.RailKey:
-		l.railKeys[b.Rail] = *b
+		l.railKeys[b.Rail], l.places[b.Rail] = *b, e.Raw()
 	case *ledger.Reserve:
 		l.reserved[b.Quote] = time.UnixMilli(e.Time)
 		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil && o.Purpose == ledger.ForTickets {
@@ -132,8 +180,13 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 			l.empty[b.Receipt] = e.Docs[0]
 		}
 		if r, _, err := ledger.ReadDocument[ledger.Receipt](e.Docs[0]); err == nil {
-			if o, forTickets := l.ordered[r.Quote]; forTickets && len(b.Tickets) == 0 {
-				l.late[b.Receipt] = late{order: o, quote: r.Quote, rail: r.Rail, money: r.Paid, since: e.Time}
+			if len(b.Tickets) == 0 {
+				s := stray{receipt: b.Receipt, quote: r.Quote, rail: r.Rail, money: r.Paid, since: e.Time}
+				if o, forTickets := l.ordered[r.Quote]; forTickets {
+					l.comesLate(s, o)
+				} else if _, waits := l.reserved[r.Quote]; !waits {
+					l.strays = append(l.strays, s)
+				}
 			}
 			delete(l.ordered, r.Quote)
 		}
@@ -145,11 +198,16 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		}
 	case *ledger.Dispute:
 		l.contested(b)
+	case *ledger.Surplus:
+		l.surplus(b, e.Time)
 	case *ledger.Pay:
 		l.paying[b.Order], l.orders[b.Quote] = e, b.Order
 		if o, _, err := ledger.ReadDocument[ledger.Order](e.Docs[0]); err == nil {
 			l.paid[b.Order], l.certs[b.Order] = o, b.Cert
 			l.wished[o.Nonce] = b.Order
+			if o.Purpose == ledger.ForSubscription {
+				l.agreed[b.Order] = termsOf(e, o, b)
+			}
 		}
 	case *ledger.Void:
 		delete(l.paying, l.orders[b.Quote])
@@ -169,7 +227,8 @@ func (l *lists) add(e ledger.Entry, own []byte) {
 		l.brought[r.Order] = b.Receipt
 		l.wished[l.paid[r.Order].Nonce] = r.Order // also if it had been given up
 		if o := l.paid[r.Order]; o.Purpose == ledger.ForSubscription {
-			l.subscribed[o.Offer] = subscribed{o, r.By}
+			l.subscribe(o, r.By, l.agreed[r.Order])
+			delete(l.agreed, r.Order)
 		}
 		for _, raw := range e.Docs[1:] {
 			if t, id, err := ledger.ReadDocument[ledger.Ticket](raw); err == nil {

@@ -1,9 +1,11 @@
 package market_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"salon/ledger"
 	"salon/node/market"
@@ -58,6 +60,31 @@ func (p *party) withLightning(at *lndtest.Node, pays bool) {
 	p.crash()
 }
 
+// withNodes is a host who sells tickets for 2500 sat, and a buyer who pays by Lightning, each behind a node of a network of two.
+func withNodes(t testing.TB, hostPays bool) (w *town, net *nodes, ana, bo *party) {
+	t.Helper()
+	w, net = newTown(t), &nodes{Network: &lndtest.Network{}}
+	net.alice, net.bob = net.New(t), net.New(t)
+	ana, bo = w.settle(1), w.settle(2)
+	ana.withLightning(net.alice, hostPays)
+	bo.withLightning(net.bob, true)
+	ana.evening(50, sat(2500))
+	return w, net, ana, bo
+}
+
+// nodes are a network of two: the host's node, and the buyer's.
+type nodes struct {
+	*lndtest.Network
+	alice, bob *lndtest.Node
+}
+
+// wantsFor is what somebody orders who pays so many tickets by Lightning.
+func (p *party) wantsFor(seller *party, n uint32) market.Want {
+	want := p.wants(seller, lnd.Name)
+	want.Price, want.Count = sat(2500*ledger.Amount(n)), n
+	return want
+}
+
 // Bought by Lightning: the host only receives, and the books of both say the same. Nobody pays euros in this way, and the shelf says so.
 func TestBuyingByLightning(t *testing.T) {
 	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
@@ -107,14 +134,8 @@ func TestBuyingByLightning(t *testing.T) {
 
 // The buyer and then the host end between payment and receipt. Both go on from their disks, and money moves once.
 func TestLightningAcrossCrashes(t *testing.T) {
-	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
-	ana, bo := w.settle(1), w.settle(2)
-	alice, bob := net.New(t), net.New(t)
-	ana.withLightning(alice, false)
-	bo.withLightning(bob, true)
-	ana.evening(50, sat(2500))
-	want := bo.wants(ana, lnd.Name)
-	want.Price = sat(2500)
+	w, net, ana, bo := withNodes(t, false)
+	ctx, bob, want := within(t), net.bob, bo.wantsFor(ana, 1)
 	// Message 6 is the seller's answer to the payment. Then the buyer's own lnd is not heard either, of refund address and payment.
 	for i, at := range []int{5, 6} {
 		w.breakAt(&cut{at: at})
@@ -135,14 +156,8 @@ func TestLightningAcrossCrashes(t *testing.T) {
 
 // A payment that waits in the network is pending, and neither failed nor sent again. It arrives, or it fails and is void.
 func TestLightningThatIsHeld(t *testing.T) {
-	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
-	ana, bo := w.settle(1), w.settle(2)
-	alice, bob := net.New(t), net.New(t)
-	ana.withLightning(alice, false)
-	bo.withLightning(bob, true)
-	ana.evening(50, sat(2500))
-	want := bo.wants(ana, lnd.Name)
-	want.Price = sat(2500)
+	_, net, ana, bo := withNodes(t, false)
+	ctx, want := within(t), bo.wantsFor(ana, 1)
 	for _, end := range []func(){net.Release, net.Fail} {
 		net.Hold(true)
 		sent := make(chan error, 1)
@@ -162,15 +177,9 @@ func TestLightningThatIsHeld(t *testing.T) {
 
 // What comes beyond the price goes back to the buyer's node, from a host whose node may pay. The address for it came with the order.
 func TestLightningThatIsTooMuch(t *testing.T) {
-	w, ctx, net := newTown(t), within(t), &lndtest.Network{}
-	ana, bo := w.settle(1), w.settle(2)
-	alice, bob := net.New(t), net.New(t)
+	_, net, ana, bo := withNodes(t, true)
+	ctx, alice, bob, want := within(t), net.alice, net.bob, bo.wantsFor(ana, 1)
 	alice.More(500_000)
-	ana.withLightning(alice, true)
-	bo.withLightning(bob, true)
-	ana.evening(50, sat(2500))
-	want := bo.wants(ana, lnd.Name)
-	want.Price = sat(2500)
 	got, err := bo.Buy(ctx, want)
 	if err != nil || len(got.Tickets) != 1 {
 		t.Fatalf("%+v, %v", got, err)
@@ -178,4 +187,122 @@ func TestLightningThatIsTooMuch(t *testing.T) {
 	if back := bob.Received(); back != 500_000 || net.Moved() != 2 {
 		t.Errorf("%d msat came back, and money moved %d times", back, net.Moved())
 	}
+}
+
+// Two tickets of one order are refunded at different times, and the buyer's invoice serves once: the second refund is not sent there, the
+// host is told that another invoice is needed, and may pay that by hand. Both at once need one invoice.
+func TestSecondRefundNeedsAnotherInvoice(t *testing.T) {
+	for _, apart := range []bool{true, false} {
+		_, net, ana, bo := withNodes(t, true)
+		ctx, bob, want := within(t), net.bob, bo.wantsFor(ana, 2)
+		got, err := bo.Buy(ctx, want)
+		if err != nil || len(got.Tickets) != 2 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if !apart {
+			if _, err := ana.Refund(ctx, got.Tickets, byHost); err != nil || bob.Received() != 5_000_000 || len(ana.dues()) != 0 {
+				t.Errorf("at once: %v, %d came, due %+v", err, bob.Received(), ana.dues())
+			}
+			continue
+		}
+		if _, err := ana.Refund(ctx, got.Tickets[:1], byHost); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ana.Refund(ctx, got.Tickets[1:], byHost); !errors.Is(err, market.ErrServed) || !errors.Is(err, market.ErrNoWayBack) {
+			t.Errorf("the second: %v", err)
+		}
+		due := ana.dues()
+		if len(due) != 1 || !due[0].ByHand || !errors.Is(due[0].Err, market.ErrServed) || due[0].Money != sat(2500) || bob.Received() != 2_500_000 {
+			t.Fatalf("%d msat came, due %+v", bob.Received(), due)
+		}
+		if err := ana.SentBack(ctx, due[0].Receipt); err != nil || len(ana.dues()) != 0 {
+			t.Errorf("by hand: %v, %+v", err, ana.dues())
+		}
+	}
+}
+
+// The buyer gives another invoice, which the host's wallet pays, once: a restart on the way, the same one again, or one more that is given for the
+// same money do not move it twice.
+func TestRefundToAnotherInvoice(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		_, net, ana, bo := withNodes(t, true)
+		ctx, bob, want := within(t), net.bob, bo.wantsFor(ana, 2)
+		got, err := bo.Buy(ctx, want)
+		if err != nil || len(got.Tickets) != 2 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if _, err := ana.Refund(ctx, got.Tickets[:1], byHost); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ana.Refund(ctx, got.Tickets[1:], byHost); !errors.Is(err, market.ErrServed) {
+			t.Fatalf("the second: %v", err)
+		}
+		receipt := ana.dues()[0].Receipt
+		invoice := func() string {
+			t.Helper()
+			to, err := bo.rails()[lnd.Name].Payer.(market.Backer).Back(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return to
+		}
+		order, err := ana.orderRefund(receipt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, bad := range map[string]string{"the one that has served": order, "none": "hello"} {
+			if err := ana.SendAnew(ctx, receipt, false, bad); !errors.Is(err, market.ErrOtherInvoice) || bob.Received() != 2_500_000 {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := ana.SendAnew(ctx, receipt, true, invoice()); !errors.Is(err, ledger.ErrUnknown) {
+			t.Errorf("of a surplus: %v", err)
+		}
+		to := invoice()
+		net.Hold(true)
+		short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		err = ana.SendAnew(short, receipt, false, to)
+		cancel()
+		if err == nil || len(ana.dues()) != 1 {
+			t.Fatalf("it hangs in the network: %v, due %+v", err, ana.dues())
+		}
+		if crash {
+			ana.crash()
+		}
+		if err := ana.SendAnew(ctx, receipt, false, invoice()); !errors.Is(err, market.ErrSentAnew) {
+			t.Errorf("one more, while that may be paid: %v", err)
+		}
+		short, cancel = context.WithTimeout(ctx, 200*time.Millisecond)
+		err = ana.SentBack(short, receipt)
+		cancel()
+		if err == nil {
+			t.Error("a person says that they have sent it, while the wallet does")
+		}
+		net.Hold(false)
+		net.Release()
+		if crash { // it is known to the wallet alone
+			if err := ana.PayBack(ctx); err == nil || len(ana.dues()) != 1 {
+				t.Errorf("by itself: %v, due %+v", err, ana.dues())
+			}
+			err = ana.SendAnew(ctx, receipt, false, to)
+		} else {
+			err = ana.PayBack(ctx)
+		}
+		if err != nil || len(ana.dues()) != 0 || bob.Received() != 5_000_000 {
+			t.Errorf("%v, %d msat came, due %+v", err, bob.Received(), ana.dues())
+		}
+		if err := ana.SendAnew(ctx, receipt, false, to); !errors.Is(err, ledger.ErrUnknown) || bob.Received() != 5_000_000 {
+			t.Errorf("once it is back: %v, %d msat came", err, bob.Received())
+		}
+	}
+}
+
+// orderRefund is the invoice for money back that came with the order of a receipt.
+func (p *party) orderRefund(receipt ledger.ID) (to string, err error) {
+	err = p.store.View(func(b *ledger.Books) error {
+		o, err := b.OrderOf(receipt)
+		to = o.Refund
+		return err
+	})
+	return to, err
 }

@@ -72,10 +72,19 @@ type Options struct {
 	// Wanted hears of how many people waited for tickets to a room of this node's person while it could not be reached. It must
 	// not call the market.
 	Wanted func(room ledger.Room, people int)
-	// Hands are what KeepHands was given last, which must keep it: what a person pays.
+	// Hands are what KeepHands was given last, which must keep it: what a person pays. HandsLost says that this cannot be read.
 	Hands     []byte
+	HandsLost bool
 	KeepHands func(raw []byte) error
-	Log       *slog.Logger // nil means discard
+	// Invoice asks the wallet of a lightning address for an invoice; nil means that no shares are paid there.
+	Invoice func(ctx context.Context, address string, sum ledger.Money) (request string, err error)
+	// Places are what KeepPlaces was given last, which should keep it: where people whom shares are owed to are paid.
+	Places     []byte
+	KeepPlaces func(raw []byte) error
+	// Damaged hears that wishes or hands hold nothing that can be read: they are written anew, so what is there now is to be kept aside.
+	// nil means that nobody cares. It must not call the market.
+	Damaged func(what Kept, err error)
+	Log     *slog.Logger // nil means discard
 }
 
 // A Market buys and sells for one ledger. Its methods may be called at once by many.
@@ -112,6 +121,7 @@ type Market struct {
 	claims  map[ledger.ID]claim                // by settlement: what debtors say that they have paid
 	open    map[ledger.ID]error                // by order: why the last try to end a purchase did not
 	stuck   map[ledger.ID]error                // by receipt: why the last try to give money back did not
+	anew    map[ledger.ID]string               // money back, by the name that the rail knows it by -> the invoice that a person has given for it
 	asked   map[ledger.ID]asking               // by allotment: how far its seller has told us
 	wishes  []Wish                             // at most maxWishes
 	trying  string                             // the wish that is being bought
@@ -119,6 +129,7 @@ type Market struct {
 	toldTo  map[ledger.Key]uint64              // person -> how far they were told of their shares
 	waits   map[ledger.Room]map[string]bool    // by room of ours: peers whose wishes waited for us
 	nonces  map[[16]byte]bool                  // of tips that are being given
+	places  map[ledger.Key][]byte              // person -> their word on where they are paid; at most maxPlaces
 }
 
 // New makes a market of a ledger that is open.
@@ -134,6 +145,7 @@ func New(o Options) *Market {
 		claims:  map[ledger.ID]claim{},
 		open:    map[ledger.ID]error{},
 		stuck:   map[ledger.ID]error{},
+		anew:    map[ledger.ID]string{},
 		asked:   map[ledger.ID]asking{},
 		earners: map[ledger.Key]ledger.Key{},
 		toldTo:  map[ledger.Key]uint64{},
@@ -148,15 +160,40 @@ func New(o Options) *Market {
 	}
 	var err error
 	if m.wishes, err = readWishes(o.Wishes); err != nil {
-		m.log.Error("wishes are lost", "err", err)
+		m.damaged(KeptWishes, err)
 	}
 	if m.hands, err = readHands(o.Hands); err != nil {
-		m.log.Error("what was to be paid by hand is not known", "err", err)
+		m.damaged(KeptHands, err)
+	}
+	lost := err != nil || o.HandsLost
+	if m.places, err = readPlaces(o.Places); err != nil {
+		m.log.Warn("kept beside the ledger, and cannot be read; they say it again", "err", err)
+	}
+	if lost {
+		if err := m.allByHand(); err != nil {
+			m.log.Error("purchases that are under way are not kept as paid by hand", "err", err)
+		}
 	}
 	if m.credit == nil {
 		m.credit = func(ledger.Key, ledger.Currency) ledger.Amount { return 0 }
 	}
 	return m
+}
+
+// A Kept is what a market keeps beside the ledger.
+type Kept string
+
+// What is kept: what somebody waits to buy, and which orders a person pays.
+const (
+	KeptWishes Kept = "wishes"
+	KeptHands  Kept = "hands"
+)
+
+func (m *Market) damaged(what Kept, err error) {
+	m.log.Error("kept beside the ledger, and cannot be read", "what", string(what), "err", err)
+	if m.o.Damaged != nil {
+		m.o.Damaged(what, err)
+	}
 }
 
 // watchAgain is how long a rail that does not answer is left alone.
@@ -205,6 +242,13 @@ func (m *Market) Run(ctx context.Context) {
 			})
 		})
 		all.Go(func() { m.keepResuming(ctx) })
+		all.Go(func() {
+			every(ctx, resumeAgain, func() {
+				if err := m.ResumeShares(ctx); err != nil && ctx.Err() == nil {
+					m.log.Info("a share is on its way", "err", err)
+				}
+			})
+		})
 	}
 }
 

@@ -642,7 +642,7 @@ func TestGate(t *testing.T) {
 		if err := papers.Read(listings, void, now); err != nil {
 			t.Fatal(err)
 		}
-		g, err := papers.Gate(now)
+		g, err := papers.Gate()
 		if err != nil {
 			t.Fatal(err)
 		}

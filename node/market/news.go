@@ -18,19 +18,40 @@ const (
 // fate says what became of a receipt or a ticket. Of what is not known nothing did.
 func (m *Market) fate(of ledger.ID) (message, error) {
 	var f fate
+	disputed := map[ledger.ID][]*seat{} // by receipt
 	err := m.look(func(l *lists) {
 		f.Refunds = l.refunds[of]
 		s := &l.seating
 		first := ledger.ID{}
 		for id, at := range s.of(of) {
 			first = at.first
-			if p := s.receipts[at.receipt]; at.void || s.ended[at.first] || p != nil && p.disputed {
+			switch p := s.receipts[at.receipt]; {
+			case at.void || s.ended[at.first]:
 				f.Void = append(f.Void, id)
+			case p != nil && p.isDisputed(time.Now()):
+				disputed[at.receipt] = append(disputed[at.receipt], at)
 			}
 		}
 		if o, err := l.offer(first); err == nil {
 			f.Starts, f.Ends = o.Starts, o.Ends
 		}
+	})
+	if err != nil || len(disputed) == 0 {
+		return f, err
+	}
+	err = m.store.View(func(b *ledger.Books) error {
+		for receipt, seats := range disputed {
+			frozen, err := b.FrozenSeats(receipt)
+			if err != nil {
+				return err
+			}
+			for _, at := range seats {
+				if slices.Contains(frozen, at.serial) {
+					f.Void = append(f.Void, at.id)
+				}
+			}
+		}
+		return nil
 	})
 	return f, err
 }
@@ -61,7 +82,7 @@ func (m *Market) News(ctx context.Context) error {
 			}
 		}
 	})
-	err = errors.Join(err, m.askDebts(ctx))
+	err = errors.Join(err, m.askDebts(ctx), m.newsOfTiers(ctx, now))
 	for device, list := range ask {
 		for part := range slices.Chunk(list, maxAsked) {
 			if ctx.Err() != nil {

@@ -78,7 +78,7 @@ func (m *Market) Offerings(room ledger.Room, now time.Time) (list []Offering, er
 			}
 			s := Offering{Cancelled: l.seating.ended[first], Due: map[string]ledger.Money{}}
 			who := m.id.Author()
-			s.Listed = OnSale{ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}, m.railsFor(o.Price.Cur)}
+			s.Listed = OnSale{ledger.Listed{ID: l.newest[first], Offer: *o, Host: who.Person, Payee: who.Person, Seller: who.Device}, m.railsFor(o.Price)}
 			for _, receipt := range l.seating.sales[first] {
 				p := l.seating.receipts[receipt]
 				if owed := p.owed(); owed.Amount > 0 {
@@ -121,6 +121,16 @@ func (m *Market) Revise(room ledger.Room, number uint8, change func(*ledger.Offe
 	if first.IsZero() {
 		return OnSale{}, ledger.ErrNotOnSale
 	}
+	return m.revise(first, change)
+}
+
+// ReviseTier is Revise of a subscription, by its first version: new subscribers and renewals have the new terms. Who has paid keeps what
+// they paid for.
+func (m *Market) ReviseTier(first ledger.ID, change func(*ledger.Offer)) (OnSale, error) {
+	return m.revise(first, change)
+}
+
+func (m *Market) revise(first ledger.ID, change func(*ledger.Offer)) (OnSale, error) {
 	m.revising.Lock() // the next version is of the newest
 	defer m.revising.Unlock()
 	var o ledger.Offer
@@ -141,5 +151,5 @@ func (m *Market) Revise(room ledger.Room, number uint8, change func(*ledger.Offe
 	who := m.id.Author()
 	l := ledger.Listed{Offer: o, Host: who.Person, Payee: who.Person, Seller: who.Device}
 	err = m.look(func(ls *lists) { l.ID = ls.newest[first] })
-	return OnSale{l, m.railsFor(o.Price.Cur)}, err
+	return OnSale{l, m.railsFor(o.Price)}, err
 }

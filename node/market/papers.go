@@ -58,3 +58,19 @@ func (m *Market) Papers(room ledger.Room, have Stamp, now time.Time) (listings [
 	revocations, _, err = ledger.Sign(device, r)
 	return listings, revocations, at, err
 }
+
+// Resign signs a list of void tickets anew that is still true, so that whoever has it knows that it is. Of another device's there is
+// none.
+func (m *Market) Resign(list []byte, now time.Time) ([]byte, error) {
+	r, _, err := ledger.ReadDocument[ledger.Revocations](list)
+	if err != nil {
+		return nil, err
+	}
+	device := m.id.Device()
+	if r.By != device.Public() {
+		return nil, nil
+	}
+	r.Time = now.UnixMilli()
+	list, _, err = ledger.Sign(device, r)
+	return list, err
+}

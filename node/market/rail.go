@@ -103,7 +103,12 @@ type Backer interface {
 }
 
 // Spending is what a Payer may spend in one payment and within a day, and what it has within the last one. Fees of others count.
-type Spending struct{ Payment, Day, Spent ledger.Money }
+type Spending struct {
+	Payment, Day, Spent ledger.Money
+	// Beyond the sum others may take this share of a payment, in basis points, or FeeLeast if that is more.
+	FeeShare int
+	FeeLeast ledger.Money
+}
 
 // A Purse is a Payer that says how much it may spend, and how much there is.
 type Purse interface {
@@ -127,6 +132,8 @@ type Checkout interface {
 	Payee
 	Refunder
 	Takes(cur ledger.Currency) bool
+	// Least is the smallest payment in a currency.
+	Least(cur ledger.Currency) ledger.Amount
 	Returns()
 	// Disputes calls f for every payment that its payer disputes, or has.
 	Disputes(ctx context.Context, f func(Contest) error) error
@@ -139,14 +146,6 @@ type Contest struct {
 	State ledger.DisputeState
 	Money ledger.Money
 	Cost  ledger.Amount // what the rail keeps for it; known at its end
-}
-
-// wayBack is what a Refunder is told of where money goes.
-func wayBack(p Payee, address string, proof []byte) string {
-	if _, same := p.(Checkout); same {
-		return string(proof)
-	}
-	return address
 }
 
 // A Rail is what this node can do by one way of paying; a nil half is one that it cannot.
@@ -169,12 +168,23 @@ func (r Rail) verifier(byHand bool) Verifier {
 	return v
 }
 
-// takes reports whether money of a currency can be received.
-func (r Rail) takes(cur ledger.Currency) bool {
-	if c, ok := r.Payee.(Checkout); ok && !c.Takes(cur) {
+// takes reports whether a price can be received.
+func (r Rail) takes(price ledger.Money) bool {
+	if c, ok := r.Payee.(Checkout); ok && (!c.Takes(price.Cur) || price.Amount < c.Least(price.Cur)) {
 		return false
 	}
-	return r.Payee != nil && (r.Cur == "" || r.Cur == cur)
+	return r.Payee != nil && (r.Cur == "" || r.Cur == price.Cur)
+}
+
+// TooLittle names a way of paying here that takes the currency of a price, and nothing as small, with the least that it does take.
+func (m *Market) TooLittle(price ledger.Money) (rail string, least ledger.Money, is bool) {
+	list, _ := m.rails.all()
+	for name, r := range list {
+		if c, ok := r.Payee.(Checkout); ok && c.Takes(price.Cur) && price.Amount < c.Least(price.Cur) {
+			return name, ledger.Money{Amount: c.Least(price.Cur), Cur: price.Cur}, true
+		}
+	}
+	return "", ledger.Money{}, false
 }
 
 // isRail reports whether a stranger's name of a rail can be shown.

@@ -106,7 +106,7 @@ func (m *Market) refundable(ticket ledger.ID, t Takeback) (err error) {
 		p := l.seating.receipts[at.receipt]
 		switch {
 		case p == nil: // a gift
-		case p.disputed:
+		case p.isDisputed(time.Now()):
 			err = ledger.ErrDisputed
 		case p.others && t.ByHand:
 			err = ErrOthers
@@ -215,7 +215,7 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 			return err
 		}
 		switch {
-		case p.disputed:
+		case p.isDisputed(time.Now()):
 			return ledger.ErrDisputed // the rail has the money
 		case !t.ByHand && !m.sendsBack(p.rail):
 			return ErrNoWayBack
@@ -239,7 +239,7 @@ func (m *Market) payBack(ctx context.Context, receipt ledger.ID, t Takeback) err
 			return err
 		}
 		if _, err := m.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
-			return b.Repay(receipt, next.upTo, next.why)
+			return b.Repay(receipt, next.upTo, next.why, t.ByHand && p.rail != ledger.IOURail)
 		}); err != nil {
 			return err
 		}
@@ -293,7 +293,7 @@ func (m *Market) PayBack(ctx context.Context) error {
 		for _, s := range []*seating{&l.seating, &l.abroad} {
 			for receipt, p := range s.receipts {
 				switch {
-				case p.next() == nil, p.disputed, s.others && l.forHost(receipt):
+				case p.next() == nil, p.isDisputed(time.Now()), s.others && l.forHost(receipt):
 				case p.others, m.sendsBack(p.rail):
 					list = append(list, open{receipt: receipt})
 				}
@@ -318,7 +318,7 @@ func (m *Market) PayBack(ctx context.Context) error {
 		}
 		err = errors.Join(err, one)
 	}
-	return err
+	return errors.Join(err, m.paySurpluses(ctx))
 }
 
 // Cancel ends the sale of a room: every ticket is void at once, and then the money of each goes back. Cancelling again goes on with

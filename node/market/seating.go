@@ -3,6 +3,7 @@ package market
 import (
 	"crypto/sha256"
 	"slices"
+	"time"
 
 	"salon/ledger"
 )
@@ -56,12 +57,14 @@ type paid struct {
 	rail        string
 	money       ledger.Money
 	back        ledger.Amount // of it, that went back
+	lost        ledger.Amount // of that, in disputes, and not for seats whose money was due
 	seats, void uint32
 	kept        []uint32 // serials of the void ones whose money is kept
 	gone        []uint32 // serials of the others
 	serials     []uint32 // all, as they were sold
 	others      bool     // somebody else took the money
 	disputed    bool     // at the rail, and that is not decided
+	told        int64    // unix ms, when its seller first said so; 0 if the rail is ours
 	since       int64    // unix ms, when the last due began
 	dues        []due
 }
@@ -78,6 +81,13 @@ func newSeating(others bool) seating {
 	return seating{others: others, firsts: map[class]ledger.ID{}, seats: map[place]ledger.ID{}, tickets: map[ledger.ID]*seat{}, receipts: map[ledger.ID]*paid{},
 		sales: map[ledger.ID][]ledger.ID{}, ended: map[ledger.ID]bool{}}
 }
+
+// isDisputed reports whether a payment is disputed at the rail. What a seller says of its own counts until it should long have ended.
+func (p *paid) isDisputed(now time.Time) bool {
+	return p.disputed && (p.told == 0 || now.Before(p.toldUntil()))
+}
+
+func (p *paid) toldUntil() time.Time { return time.UnixMilli(p.told).Add(ledger.ToldFor) }
 
 // owed is what is to go back still.
 func (p *paid) owed() ledger.Money {
@@ -96,14 +106,16 @@ func (p *paid) next() *due {
 	return &p.dues[i]
 }
 
-// owe makes what the void seats were paid with due.
-func (p *paid) owe(e ledger.Entry, receipt ledger.ID, void uint32, why ledger.Reason) {
+// owe makes what so many void seats were paid with due. No more than most can have gone back.
+func (p *paid) owe(e ledger.Entry, receipt ledger.ID, void uint32, most ledger.Amount, why ledger.Reason) {
 	p.since = e.Time
 	h := sha256.New()
 	h.Write([]byte("salon/market-refund/1\x00"))
 	h.Write(e.ID[:])
 	h.Write(receipt[:])
-	p.dues = append(p.dues, due{ref: ledger.ID(h.Sum(nil)), upTo: ledger.PartOf(p.money.Amount, void, p.seats), why: why})
+	upTo := ledger.PartOf(p.money.Amount, void, p.seats)
+	upTo = min(upTo+p.lost, max(upTo, most)) // what a dispute took was for others, and may be rounded up
+	p.dues = append(p.dues, due{ref: ledger.ID(h.Sum(nil)), upTo: upTo, why: why})
 }
 
 // add takes the next entry of the log of a person.
@@ -133,7 +145,7 @@ func (s *seating) add(e ledger.Entry, own ledger.Key) {
 		for _, receipt := range s.sales[b.Offer] {
 			p := s.receipts[receipt]
 			p.gone = slices.DeleteFunc(slices.Clone(p.serials), func(n uint32) bool { return slices.Contains(p.kept, n) })
-			p.owe(e, receipt, uint32(len(p.gone)), b.Reason)
+			p.owe(e, receipt, uint32(len(p.gone)), p.money.Amount, b.Reason)
 		}
 	case *ledger.Refund:
 		if p := s.receipts[b.Receipt]; p != nil {
@@ -141,7 +153,11 @@ func (s *seating) add(e ledger.Entry, own ledger.Key) {
 		}
 	case *ledger.Dispute:
 		if p := s.receipts[b.Receipt]; p != nil {
+			if !b.Of.IsZero() && p.told == 0 {
+				p.told = e.Time
+			}
 			if p.disputed = b.State == ledger.DisputeOpened; b.State == ledger.DisputeLost {
+				p.lost += max(b.Money.Amount-p.owed().Amount, 0)
 				p.back += b.Money.Amount
 			}
 		}
@@ -182,7 +198,7 @@ func (s *seating) sold(e ledger.Entry, rawReceipt []byte, tickets int, others bo
 	s.sales[p.first] = append(s.sales[p.first], receipt)
 	if s.ended[p.first] { // paid for what was held then
 		p.gone = p.serials
-		p.owe(e, receipt, p.seats, ledger.ReasonCancelled)
+		p.owe(e, receipt, p.seats, p.money.Amount, ledger.ReasonCancelled)
 	}
 }
 
@@ -238,7 +254,7 @@ func (s *seating) revoke(e ledger.Entry, b *ledger.Revoke) {
 	}
 	for _, receipt := range touched {
 		p := s.receipts[receipt]
-		p.owe(e, receipt, p.void-uint32(len(p.kept)), b.Reason)
+		p.owe(e, receipt, p.void-uint32(len(p.kept)), ledger.PartOf(p.money.Amount, p.void, p.seats), b.Reason)
 	}
 }
 

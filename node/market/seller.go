@@ -83,6 +83,8 @@ func (m *Market) serve(ctx context.Context, from string, s Stream) error {
 			answer, err = m.quote(ctx, from, q, nil)
 		case tip:
 			answer, err = m.bid(ctx, from, q)
+		case takes:
+			answer = m.waysToGive(q)
 		case leave:
 			answer, err = m.leaves(q)
 		case via:
@@ -198,15 +200,15 @@ func (m *Market) ways(l ledger.Listing) []string {
 			return []string{}
 		}
 	}
-	return m.railsFor(o.Price.Cur)
+	return m.railsFor(o.Price)
 }
 
-// railsFor are the rails by which this node takes a currency.
-func (m *Market) railsFor(cur ledger.Currency) []string {
+// railsFor are the rails by which this node takes a price.
+func (m *Market) railsFor(price ledger.Money) []string {
 	ways := []string{}
 	list, _ := m.rails.all()
 	for name, r := range list {
-		if r.takes(cur) && (name != ledger.IOURail || m.credit(ledger.Key{}, cur) > 0) {
+		if r.takes(price) && (name != ledger.IOURail || m.credit(ledger.Key{}, price.Cur) > 0) {
 			ways = append(ways, name)
 		}
 	}
@@ -228,7 +230,10 @@ func (m *Market) quote(ctx context.Context, from string, q order, card []byte) (
 	if o.Purpose == ledger.ForTickets && !m.mayTake(q.Rail, o.Payee) {
 		return nil, ErrRail
 	}
-	if !rail.takes(o.Price.Cur) {
+	if !rail.takes(o.Price) {
+		if c, ok := rail.Payee.(Checkout); ok && c.Takes(o.Price.Cur) {
+			return nil, ErrRail // too little for it
+		}
 		return nil, ErrCurrency
 	}
 	terms := ledger.Terms{Rail: q.Rail, Credit: m.lent(o), Card: card}
@@ -375,14 +380,8 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 	case ev.Received.Cur != total.Cur || ev.Received.Amount < total.Amount:
 		m.log.Warn("paid too little", "order", d.Quote.Order.Short(), "asked", total, "received", ev.Received)
 		return nil, nil
-	case ev.Received.Amount > total.Amount:
-		// Before the sale is booked: after it nobody would look again.
-		more := ledger.Money{Amount: ev.Received.Amount - total.Amount, Cur: total.Cur}
-		if err := m.sendBack(ctx, rail, quote, more, wayBack(rail, d.Order.Refund, ev.Proof)); err != nil {
-			return nil, err
-		}
 	}
-	p := ledger.Payment{Quote: quote, Proof: ev.Proof, Cost: ev.Cost}
+	p := ledger.Payment{Quote: quote, Proof: ev.Proof, Cost: ev.Cost, Beyond: ev.Received.Amount - total.Amount}
 	if d.Quote.Rail == ledger.IOURail {
 		p.IOU, p.Credit = ev.Proof, m.lent(d.Order)
 	}
@@ -401,23 +400,10 @@ func (m *Market) sell(ctx context.Context, rail Payee, quote ledger.ID, d ledger
 	close(m.changed)
 	m.changed = make(chan struct{})
 	m.mu.Unlock()
+	if p.Beyond > 0 {
+		m.returnSurplus(ctx, brought.Receipt)
+	}
 	return &brought, nil
-}
-
-// sendBack sends money back, or says so where a person has to.
-func (m *Market) sendBack(ctx context.Context, rail Payee, ref ledger.ID, money ledger.Money, to string) error {
-	state, err := m.refund(ctx, rail, ref, money, to)
-	switch {
-	case errors.Is(err, ErrNoWayBack):
-		m.log.Error("money to be sent back by hand", "ref", ref.Short(), "money", money, "to", to, "err", err)
-		return nil
-	case err == nil && state != Settled && state != Pending: // a refund that is on its way arrives
-		err = fmt.Errorf("it is %s", state)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: refund: %w", ErrSeller, err)
-	}
-	return nil
 }
 
 // refund has a rail send money back. The error is ErrNoWayBack where it cannot.
@@ -426,7 +412,7 @@ func (m *Market) refund(ctx context.Context, rail Payee, ref ledger.ID, money le
 	if !can {
 		return Unknown, ErrNoWayBack
 	}
-	ev, err := r.Refund(ctx, ref, money, to)
+	ev, err := r.Refund(ctx, ref, money, m.toAnew(ref, to))
 	if errors.Is(err, ErrByHand) {
 		err = fmt.Errorf("%w: %w", ErrNoWayBack, err)
 	}

@@ -119,10 +119,10 @@ func TestSharesNotSent(t *testing.T) {
 	if err != nil || len(going) != 1 || going[0].To != cohost.person || going[0].Money != eur(250) {
 		t.Fatalf("%+v, %v", going, err)
 	}
-	if err := host.NotSent(going[0].ID); err != nil {
+	if err := host.NotSent(going[0].ID, false); err != nil {
 		t.Fatal(err)
 	}
-	if err := host.NotSent(going[0].ID); !errors.Is(err, ledger.ErrUnknown) {
+	if err := host.NotSent(going[0].ID, false); !errors.Is(err, ledger.ErrUnknown) {
 		t.Errorf("taken back twice: %v", err)
 	}
 	if s := host.share(t, cohost); s.Due.Left() != 250 {
@@ -196,6 +196,7 @@ func TestStrangersSharesAreRefused(t *testing.T) {
 		_    struct{} `cbor:",toarray"`
 		Cert []byte
 		List []struct{}
+		At   []byte
 	}
 	type records struct {
 		_    struct{} `cbor:",toarray"`

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"salon/ledger"
@@ -208,7 +209,7 @@ func (m *Market) deedOf(h happened) (deed, error) {
 	}
 	n := deed{What: h.what}
 	switch h.what {
-	case deedRefunded:
+	case deedRefunded, deedDisputed:
 		n.Docs = [][]byte{e.Raw()}
 	case deedReturned:
 		n.Docs = [][]byte{e.Docs[0]}
@@ -310,8 +311,15 @@ func (l *lists) allotted(n uint64, e ledger.Entry) {
 			s.news = append(s.news, happened{what: deedRefunded, at: n})
 		}
 	case *ledger.Dispute:
-		if s := l.selling[l.sales[b.Receipt]]; s != nil && b.State == ledger.DisputeLost {
-			s.news = append(s.news, happened{what: deedRefunded, at: n})
+		if !b.Of.IsZero() {
+			l.told(b)
+		}
+		if s := l.selling[l.sales[b.Receipt]]; s != nil {
+			what := deedDisputed
+			if b.State == ledger.DisputeLost {
+				what = deedRefunded
+			}
+			s.news = append(s.news, happened{what: what, at: n})
 		}
 	case *ledger.Reclaim:
 		ret, _, err := ledger.ReadDocument[ledger.Return](e.Docs[0])
@@ -329,15 +337,43 @@ func (l *lists) allotted(n uint64, e ledger.Entry) {
 
 // reported takes in what a seller of ours has sold: of so many seats nothing more is to be heard.
 func (l *lists) reported(e ledger.Entry, tickets int) {
+	r, _, err := ledger.ReadDocument[ledger.Receipt](e.Docs[2])
+	if err != nil {
+		return // the ledger has read it before
+	}
 	for _, raw := range e.Docs[len(e.Docs)-tickets:] {
 		t, _, err := ledger.ReadDocument[ledger.Ticket](raw)
 		if err != nil {
 			return // the ledger has read it before
 		}
 		for _, a := range l.lendings {
-			if a.Seller == t.By && t.Serial >= a.From && t.Serial < a.To && a.unheard > 0 && l.isOf(a, t) {
-				a.unheard--
+			if a.Seller != t.By || t.Serial < a.From || t.Serial >= a.To || !l.isOf(a, t) {
+				continue
 			}
+			a.unheard -= min(a.unheard, 1)
+			if r.Rail != ledger.IOURail && !l.ours[a.Payee] {
+				a.contest = max(a.contest, time.UnixMilli(e.Time).Add(disputeFor).UnixMilli())
+			}
+		}
+	}
+}
+
+// told takes in what a seller of ours says of a dispute.
+func (l *lists) told(d *ledger.Dispute) {
+	p := l.seating.receipts[d.Receipt]
+	if p == nil {
+		return
+	}
+	for _, id := range l.allots[p.first] {
+		a := l.lendings[id]
+		if a.Seller != p.by || !slices.ContainsFunc(p.serials, func(n uint32) bool { return n >= a.From && n < a.To }) {
+			continue
+		}
+		if a.told == nil {
+			a.told = map[ledger.ID]int64{}
+		}
+		if delete(a.told, d.Receipt); d.State == ledger.DisputeOpened {
+			a.told[d.Receipt] = p.toldUntil().UnixMilli()
 		}
 	}
 }

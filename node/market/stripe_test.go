@@ -61,7 +61,17 @@ func byCard(t *testing.T) (at *stripetest.Server, ana, bo *party) {
 
 func (p *party) page(ctx context.Context, seller *party) market.Unfinished {
 	p.town.t.Helper()
-	w := market.Want{Seller: seller.device(), Host: seller.person, Room: hall, Count: 1, Price: eur(500), Rail: stripe.Name, ByHand: true}
+	u := p.ordered(ctx, market.Want{Seller: seller.device(), Host: seller.person, Room: hall, Count: 1, Price: eur(500)})
+	if !strings.HasPrefix(u.Request, "https://checkout.stripe.com/") {
+		p.town.t.Fatalf("%+v", u)
+	}
+	return u
+}
+
+// ordered orders what is to be paid by card, and returns the order before it is paid.
+func (p *party) ordered(ctx context.Context, w market.Want) market.Unfinished {
+	p.town.t.Helper()
+	w.Rail, w.ByHand = stripe.Name, true
 	b, err := p.Buy(ctx, w)
 	if !errors.Is(err, market.ErrPending) || b.Order.IsZero() {
 		p.town.t.Fatalf("%+v, %v", b, err)
@@ -71,7 +81,7 @@ func (p *party) page(ctx context.Context, seller *party) market.Unfinished {
 		p.town.t.Fatal(err)
 	}
 	i := slices.IndexFunc(list, func(u market.Unfinished) bool { return u.Order == b.Order })
-	if i < 0 || !strings.HasPrefix(list[i].Request, "https://checkout.stripe.com/") {
+	if i < 0 {
 		p.town.t.Fatalf("%+v", list)
 	}
 	return list[i]

@@ -1,12 +1,9 @@
 package market
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"salon/ledger"
@@ -28,50 +25,24 @@ func (left) kind() byte  { return 24 }
 
 // Tiers asks a device what subscriptions its person offers. They are bought as tickets are, with no room.
 func (m *Market) Tiers(ctx context.Context, device, creator ledger.Key) ([]OnSale, error) {
-	return m.Shelf(ctx, device, creator, ledger.Room{})
-}
-
-// A Subscribed is a subscription of this node's person.
-type Subscribed struct {
-	Offer   ledger.ID // in the version that was ordered
-	Creator ledger.Key
-	Seller  ledger.Key // the device that was paid
-	Price   ledger.Money
-	Through time.Time
-	Ended   bool
-	order   ledger.Order
-}
-
-// subscribed is what the lists know of one.
-type subscribed struct {
-	order  ledger.Order
-	seller ledger.Key
-}
-
-// Subscriptions lists those that this node has paid for, those that run longest first.
-func (m *Market) Subscriptions() ([]Subscribed, error) {
-	var known []subscribed
-	err := m.look(func(l *lists) {
-		for _, s := range l.subscribed {
-			known = append(known, s)
-		}
-	})
-	if err != nil {
-		return nil, err
+	list, err := m.Shelf(ctx, device, creator, ledger.Room{})
+	if err == nil {
+		m.heardOfTiers(device, list)
 	}
-	var list []Subscribed
-	err = m.store.View(func(b *ledger.Books) error {
-		for _, s := range known {
-			sub := b.Subscription(s.order.Offer, s.order.Buyer)
-			list = append(list, Subscribed{Offer: s.order.Offer, Creator: s.order.Payee, Seller: s.seller, Price: s.order.Price,
-				Through: sub.Through, Ended: sub.Ended, order: s.order})
-		}
-		return nil
-	})
-	slices.SortFunc(list, func(a, b Subscribed) int {
-		return cmp.Or(b.Through.Compare(a.Through), bytes.Compare(a.Offer[:], b.Offer[:]))
-	})
 	return list, err
+}
+
+// Subscribe buys periods of a subscription. What was begun with a nonce is not begun again; the zero one is made anew.
+func (m *Market) Subscribe(ctx context.Context, w Want) (Bought, error) {
+	done, err := m.alone(w.Nonce)
+	if err != nil {
+		return Bought{}, err
+	}
+	defer done()
+	if had, err := m.begun(w.Nonce); err != nil || !had.Order.IsZero() {
+		return had, err
+	}
+	return m.Buy(ctx, w)
 }
 
 // Subscribers lists who subscribes to what this node offers.
@@ -121,13 +92,13 @@ func (m *Market) EndOffer(offer ledger.ID) error {
 }
 
 // Offered lists what this node itself sells of a room; of no room, the subscriptions to its person.
-func (m *Market) Offered(room ledger.Room) (list []ledger.Listed, err error) {
+func (m *Market) Offered(room ledger.Room) (list []OnSale, err error) {
 	now := time.Now()
-	var all []ledger.Listed
+	var all []OnSale
 	err = m.look(func(l *lists) {
 		for _, first := range l.rooms[room] {
 			if listed, err := l.versions[l.newest[first]].Open(now); err == nil {
-				all = append(all, listed)
+				all = append(all, OnSale{listed, m.railsFor(listed.Offer.Price)})
 			}
 		}
 	})
@@ -136,11 +107,7 @@ func (m *Market) Offered(room ledger.Room) (list []ledger.Listed, err error) {
 	}
 	err = m.store.View(func(b *ledger.Books) error {
 		for _, l := range all {
-			first := l.Offer.First
-			if l.Offer.Version == 1 {
-				first = l.ID
-			}
-			if !b.Cancelled(first) {
+			if !b.Cancelled(l.First()) {
 				list = append(list, l)
 			}
 		}

@@ -367,6 +367,52 @@ func TestSalesAreHeardDaysLater(t *testing.T) {
 	})
 }
 
+// Money that comes days after its order, when the node has forgotten that, is due at once, and its sale is listed: not only after a restart.
+func TestMoneyDaysLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, ctx := newTown(t), t.Context()
+		ana, bo, cy := w.settle(1), w.settle(2), w.settle(3)
+		offer := ana.evening(1, eur(500), func(o *ledger.Offer) { o.Ends += 240 * time.Hour.Milliseconds() })
+		w.bank.Hold(true)
+		bo.givesUp(ctx, bo.wants(ana, "bank"), bo.begun)
+		sold := func() []market.Sold {
+			t.Helper()
+			list, err := ana.Takings(hall, time.Now())
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%+v, %v", list, err)
+			}
+			return list[0].Last
+		}
+		if n := len(sold()); n != 0 {
+			t.Fatalf("%d sales", n)
+		}
+		time.Sleep(26 * time.Hour)
+		ana.run() // its rails look for what was paid, and give up what is too old
+		synctest.Wait()
+		if n := len(sold()); n != 0 {
+			t.Fatalf("%d sales", n)
+		}
+		ana.lapse(cy, offer)
+		w.bank.ByHand(true)
+		w.bank.Release()
+		if err := bo.Resume(ctx); !errors.Is(err, market.ErrNoWayBack) {
+			t.Fatalf("the buyer is told: %v", err)
+		}
+		for _, when := range []string{"at once", "after a restart"} {
+			if due := ana.dues(); len(due) != 1 || due[0].Money != eur(500) || !due[0].ByHand && when == "at once" {
+				t.Errorf("%s: due %+v", when, due)
+			}
+			if n := len(sold()); n != 2 {
+				t.Errorf("%s: %d sales are listed", when, n)
+			}
+			ana.crash()
+		}
+		if err := ana.SentBack(ctx, ana.dues()[0].Receipt); err != nil || len(ana.dues()) != 0 {
+			t.Errorf("sent: %v, %+v", err, ana.dues())
+		}
+	})
+}
+
 // Money that came too late, and that a person has to send back: the buyer is told so and waits, the host sees it, and nothing is booked
 // before somebody says that it was sent.
 func TestLateMoneyGoesBackByHand(t *testing.T) {

@@ -75,6 +75,7 @@ type sales struct {
 	all      []sale
 	receipts map[ledger.ID]int // place in all
 	quoted   map[ledger.ID]ordered
+	forgot   bool // some of quoted
 }
 
 // ordered is an order for tickets or a subscription that was not paid yet.
@@ -88,31 +89,58 @@ func (s *sales) read(store *ledger.Store, now time.Time) error {
 	if s.receipts == nil {
 		s.receipts, s.quoted = map[ledger.ID]int{}, map[ledger.ID]ordered{}
 	}
+	quoted := len(s.quoted)
 	maps.DeleteFunc(s.quoted, func(_ ledger.ID, q ordered) bool { return now.After(time.UnixMilli(q.quote.Expires).Add(lateFor)) })
-	return store.Entries(s.seen, func(n uint64, e ledger.Entry) bool {
-		s.add(e)
+	s.forgot = s.forgot || len(s.quoted) < quoted
+	var strays []stray
+	if err := store.Entries(s.seen, func(n uint64, e ledger.Entry) bool {
+		if stray, is := s.add(e); is && s.forgot {
+			strays = append(strays, stray)
+		}
 		s.seen = n + 1
 		return true
-	})
+	}); err != nil {
+		return err
+	}
+	for _, one := range strays { // paid so late that its order was forgotten
+		if err := store.View(func(b *ledger.Books) error {
+			d, err := b.Deal(one.quote)
+			if err != nil || d.Order.IsTip() {
+				return err
+			}
+			left, err := b.Left(one.receipt)
+			if err != nil {
+				return err
+			}
+			s.put(one.receipt, ledger.Receipt{Rail: one.rail}, ordered{d.Order, d.Quote}, one.since)
+			s.all[len(s.all)-1].Back = one.money.Amount - left.Amount
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// add takes the next entry. The ledger has verified what is in it.
-func (s *sales) add(e ledger.Entry) {
+// add takes the next entry, or returns a sale whose order is not remembered. The ledger has verified what is in it.
+func (s *sales) add(e ledger.Entry) (one stray, is bool) {
 	switch b := e.Body.(type) {
 	case *ledger.Reserve:
 		o, _, err := ledger.OpenDocument[ledger.Order](e.Docs[0])
 		if err != nil || o.IsTip() {
-			return
+			return one, false
 		}
 		if q, id, err := ledger.OpenDocument[ledger.Quote](e.Docs[1]); err == nil {
 			s.quoted[id] = ordered{o, q}
 		}
 	case *ledger.Sale:
 		if r, id, err := ledger.OpenDocument[ledger.Receipt](e.Docs[0]); err == nil {
-			if q, known := s.quoted[r.Quote]; known {
+			q, known := s.quoted[r.Quote]
+			if known {
 				s.put(id, r, q, e.Time)
 			}
 			delete(s.quoted, r.Quote)
+			return stray{receipt: id, quote: r.Quote, rail: r.Rail, money: r.Paid, since: e.Time}, !known
 		}
 	case *ledger.Report:
 		o, _, err1 := ledger.OpenDocument[ledger.Order](e.Docs[0])
@@ -132,6 +160,7 @@ func (s *sales) add(e ledger.Entry) {
 			}
 		}
 	}
+	return one, false
 }
 
 func (s *sales) put(id ledger.ID, r ledger.Receipt, q ordered, at int64) {

@@ -81,8 +81,8 @@ func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
 		return Given{}, err
 	}
 	defer done()
-	if given, err := m.given(g.Nonce); err != nil || !given.Order.IsZero() {
-		return given, err
+	if had, err := m.begun(g.Nonce); err != nil || !had.Order.IsZero() {
+		return Given{Order: had.Order, Receipt: had.Receipt}, err
 	}
 	q, order, err := m.gift(g)
 	if err != nil {
@@ -120,21 +120,21 @@ func (m *Market) Tip(ctx context.Context, g Gift) (Given, error) {
 	return given, err
 }
 
-// given is the tip that was begun with a nonce; the zero Given if none was. After ErrPending it is on its way.
-func (m *Market) given(nonce [16]byte) (g Given, err error) {
+// begun is what was begun to be paid with a nonce; the zero Bought if nothing was. After ErrPending it is on its way.
+func (m *Market) begun(nonce [16]byte) (b Bought, err error) {
 	open := false
 	look := m.look(func(l *lists) {
-		g.Order = l.wished[nonce]
-		_, open = l.paying[g.Order]
-		g.Receipt = l.brought[g.Order]
+		b.Order = l.wished[nonce]
+		_, open = l.paying[b.Order]
+		b.Receipt, b.Offer = l.brought[b.Order], l.paid[b.Order].Offer
 	})
 	switch {
 	case look != nil || nonce == [16]byte{}:
-		return Given{}, look
+		return Bought{}, look
 	case open:
 		err = ErrPending
 	}
-	return g, err
+	return b, err
 }
 
 // alone keeps others from buying with a nonce while somebody does: of two clicks, one must find what the other has begun.

@@ -33,13 +33,14 @@ var hall = ledger.Room{1, 2, 3}
 
 // A town is some nodes that reach each other over pipes, and a bank.
 type town struct {
-	t    *testing.T
+	t    testing.TB
 	bank *railtest.Fake
 
 	mu    sync.Mutex // guards the fields below
 	nodes map[ledger.Key]*party
 	cut   *cut
-	liars map[ledger.Key][]byte // devices that answer with that where it is an answer
+	heard func(from *party, message []byte) // called with each message before it is sent
+	liars map[ledger.Key][]byte             // devices that answer with that where it is an answer
 }
 
 // cut breaks a stream at a message, the first being number 1, before that is delivered or right after.
@@ -79,6 +80,7 @@ type party struct {
 	met     map[ledger.Key][][]byte
 	wishes  []byte
 	hands   []byte
+	damaged []market.Kept
 	told    []market.Wish
 	moving  sync.RWMutex // held while the node ends and begins; guards the fields below, and Market
 	serving sync.WaitGroup
@@ -87,11 +89,14 @@ type party struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 
+	handsLost bool
+	invoice   func(context.Context, string, ledger.Money) (string, error)
+	paidAt    []byte
 	payers    []ledger.Key
 	carriedBy func(doc.Author, ledger.Room, []market.Carriage) error
 }
 
-func newTown(t *testing.T) *town {
+func newTown(t testing.TB) *town {
 	return &town{t: t, bank: railtest.NewFake("bank"), nodes: map[ledger.Key]*party{}, liars: map[ledger.Key][]byte{}}
 }
 
@@ -155,8 +160,10 @@ func (p *party) open() {
 			return p.carriedBy(relay, room, list)
 		},
 		Wishes: p.wishes, KeepWishes: func(raw []byte) error { p.wishes = raw; return nil },
-		Hands: p.hands, KeepHands: func(raw []byte) error { p.hands = raw; return nil },
-		Told: func(w market.Wish) { p.told = append(p.told, w) }})
+		Hands: p.hands, KeepHands: func(raw []byte) error { p.hands = raw; return nil }, HandsLost: p.handsLost,
+		Invoice: p.invoice, Places: p.paidAt, KeepPlaces: func(raw []byte) error { p.paidAt = raw; return nil },
+		Damaged: func(what market.Kept, _ error) { p.damaged = append(p.damaged, what) },
+		Told:    func(w market.Wish) { p.told = append(p.told, w) }})
 }
 
 // meets takes where a seller is: a node that buys several things at once hears of it at once, too.
@@ -233,15 +240,15 @@ func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.St
 					}
 				}
 			})
-			return &end{Conn: a, town: w}, nil
+			return &end{Conn: a, town: w, of: p}, nil
 		}
 		if to.ctx.Err() != nil {
 			return nil, errNobody
 		}
 		a, b := net.Pipe()
 		ctx, seller := to.ctx, to.Market
-		to.serving.Go(func() { seller.Serve(ctx, name, &end{Conn: b, town: w}) })
-		s := &end{Conn: a, town: w}
+		to.serving.Go(func() { seller.Serve(ctx, name, &end{Conn: b, town: w, of: to}) })
+		s := &end{Conn: a, town: w, of: p}
 		if p.through != nil {
 			return s, market.Forwarded(s, device)
 		}
@@ -253,18 +260,22 @@ func (p *party) dialAs(name string) func(context.Context, ledger.Key) (market.St
 type end struct {
 	net.Conn
 	town *town
+	of   *party // whose end it is
 }
 
 func (e *end) Reset() error { return e.Close() }
 
 func (e *end) Write(b []byte) (int, error) {
 	e.town.mu.Lock()
-	c, now := e.town.cut, false
+	c, now, heard := e.town.cut, false, e.town.heard
 	if c != nil {
 		c.n++
 		now = c.n == c.at
 	}
 	e.town.mu.Unlock()
+	if heard != nil {
+		heard(e.of, b)
+	}
 	if now && !c.after {
 		e.Close()
 		return 0, net.ErrClosed
@@ -398,7 +409,7 @@ func (p *party) buyers() map[ledger.Key]doc.PrivateKey {
 	return keys
 }
 
-func within(t *testing.T) context.Context {
+func within(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
@@ -427,7 +438,7 @@ func ask(s market.Stream, kind byte, body any) ([]byte, error) {
 }
 
 // copyFolder copies the files of a folder.
-func copyFolder(t *testing.T, from, to string) {
+func copyFolder(t testing.TB, from, to string) {
 	t.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		t.Fatal(err)

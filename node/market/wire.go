@@ -23,6 +23,7 @@ import (
 //	settle  of a key   settled what of its debts is cleared; it may say that one was paid, which a person confirms
 //	vouch   whose      vouched so it is known whose the device is that orders: what its person may owe, it may
 //	tip     order      bid     so it can be paid; then as with a quote
+//	takes   currency   taken   by which ways a tip of it can be paid
 //	waited  room       done    a wish was kept while this seller could not be reached; what is on sale is asked next
 //	via     device             what follows is for that device, and so are the answers
 //	leave   leave      left    the subscription ends with what is paid
@@ -210,6 +211,7 @@ const (
 	deedSold     deedKind = iota + 1 // order, quote, receipt, tickets
 	deedRefunded                     // entry: of a refund, or of a dispute that was lost
 	deedReturned                     // ledger.Return
+	deedDisputed                     // entry: of a dispute that was opened, or won
 )
 
 type undo struct {
@@ -311,6 +313,10 @@ func decode(b []byte) (message, error) {
 		m, err = decoded[bid](body)
 	case via{}.kind():
 		m, err = decoded[via](body)
+	case takes{}.kind():
+		m, err = decoded[takes](body)
+	case taken{}.kind():
+		m, err = decoded[taken](body)
 	case leave{}.kind():
 		m, err = decoded[leave](body)
 	case left{}.kind():
@@ -388,9 +394,12 @@ var (
 	ErrFailed   = errors.New("market: the payment failed, and no money has moved")
 	ErrBusy     = errors.New("market: too many at once; ask again in a moment")
 	ErrSeller   = errors.New("market: the seller cannot sell just now")
-	ErrSpending = errors.New("market: more than may be spent")            // the buyer's own limit
-	ErrByHand   = errors.New("market: money to be sent back by a person") // the rail cannot
+	ErrSpending = errors.New("market: more than may be spent")                                           // the buyer's own limit
+	ErrByHand   = errors.New("market: money to be sent back by a person")                                // the rail cannot
+	ErrServed   = errors.New("market: the invoice for money back has served, and another one is needed") // beside ErrByHand
+	ErrSentAnew = errors.New("market: this money was sent to another invoice, which may be paid yet")    // beside ErrByHand
 	ErrNotYours = errors.New("market: that is not for you to ask")
+	ErrNoProof  = errors.New("market: this way of paying has no proof that others can check")
 )
 
 // coded is what a seller tells of an error: its reason, and nothing of its insides.

@@ -45,7 +45,7 @@ func (c *conversation) either(q message) (message, error) {
 		return nil, err
 	}
 	if err := c.s.SetDeadline(time.Now().Add(idle)); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrUnreached, err)
 	}
 	if _, err := c.s.Write(out); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnreached, err)

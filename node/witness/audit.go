@@ -25,8 +25,8 @@ type Seen struct {
 	Of   ledger.Origin
 	Size uint64
 	Time int64 // unix ms: when it was seen
-	// Held is nil if what its device shows now grew out of it, ErrHidden if that was not proven, a ForkedError if it did not, and
-	// errApart if the device did not say.
+	// Held is nil if what its device shows now grew out of it, ErrHidden if that was not proven, a ForkedError if it did not, ErrApart if
+	// the device did not say, and ErrCut if it could not be reached any more while it was asked.
 	Held error
 
 	note ledger.Sighting
@@ -218,7 +218,7 @@ func (s *Service) audited(ctx context.Context, w *ledger.Witness, who, device le
 	if err != nil {
 		return Seen{}, err
 	}
-	defer done()
+	defer func() { done() }()
 	answer, err := asked[shown](c, grow{})
 	if err != nil {
 		return Seen{}, err
@@ -230,14 +230,31 @@ func (s *Service) audited(ctx context.Context, w *ledger.Witness, who, device le
 	if o.Device != device || o.Person != who && o.Device != who {
 		return Seen{}, errLies
 	}
+	gone := false
+	grown := func(from uint64) (ledger.Showing, error) {
+		sh, err := c.grown(o, from)
+		if !errors.Is(err, ErrUnreached) || gone {
+			return sh, err
+		}
+		again, end, err := s.call(ctx, device) // a network that broke off once may hold the second time
+		if err != nil {
+			gone = true
+			return sh, err
+		}
+		done()
+		c, done = again, end
+		sh, err = c.grown(o, from)
+		gone = errors.Is(err, ErrUnreached)
+		return sh, err
+	}
 	for i, one := range others {
 		if one.Of.Epoch != o.Epoch {
 			continue
 		}
 		sh := answer.Show
 		if one.Of.Log == o.Log && one.Size < now.Size {
-			if sh, err = c.grown(o, one.Size); err != nil {
-				others[i].Held = errors.Join(ErrHidden, err)
+			if sh, err = grown(one.Size); err != nil {
+				others[i].Held = unproven(err)
 				continue
 			}
 		}

@@ -17,6 +17,18 @@ const crossed = 2
 // keeps one log can prove it at any time.
 var ErrHidden = errors.New("witness: the log is not proven to be the one that others have seen")
 
+// ErrCut means that somebody could not be reached any more, or was busy, before all was proven. Who hides something may break off too;
+// but so does a network, and it is asked again.
+var ErrCut = errors.New("witness: it could not be reached any more before it had proven its log; ask again")
+
+// unproven is what a failed question for the growth of a log says of whoever was asked.
+func unproven(err error) error {
+	if errors.Is(err, ErrUnreached) || errors.Is(err, ErrBusy) {
+		return fmt.Errorf("%w: %w", ErrCut, err)
+	}
+	return fmt.Errorf("%w: %w", ErrHidden, err)
+}
+
 // Prove asks a seller where a receipt of ours is in its log, and keeps that. It holds the log to what this node saw of it before, and
 // shows it to nodes that this one knows: the witnesses that a seller brings may be its own. A ForkedError and an ErrHidden
 // are of a seller who was caught.
@@ -95,7 +107,7 @@ func (s *Service) hold(w *ledger.Witness, p prover, c ledger.Checkpoint) error {
 	for range 3 {
 		sh, err := p(from)
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrHidden, err)
+			return unproven(err)
 		}
 		_, err = w.Show(sh, time.Now())
 		var before *ledger.KeptError
@@ -119,7 +131,7 @@ func (s *Service) hold(w *ledger.Witness, p prover, c ledger.Checkpoint) error {
 	}
 	sh, err := p(c.Size)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrHidden, err)
+		return unproven(err)
 	}
 	older, err := p(0)
 	if err != nil {

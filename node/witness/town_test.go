@@ -21,7 +21,8 @@ import (
 type town struct {
 	t     *testing.T
 	nodes map[ledger.Key]*townsman
-	lost  error // no stream comes about
+	lost  error               // no stream comes about
+	short map[ledger.Key]*int // streams to a device break off after so many questions in all
 }
 
 // A townsman is a node: a witness, and perhaps a seller or a buyer.
@@ -106,7 +107,23 @@ func (m *townsman) dial(ctx context.Context, device ledger.Key) (Stream, error) 
 	} else {
 		go other.Serve(context.WithoutCancel(ctx), from, pipeEnd{b})
 	}
+	if n, ok := m.town.short[device]; ok {
+		return shortEnd{pipeEnd{a}, n}, nil
+	}
 	return pipeEnd{a}, nil
+}
+
+// A shortEnd is a stream that breaks off when so many questions were asked, over it and others.
+type shortEnd struct {
+	pipeEnd
+	left *int
+}
+
+func (e shortEnd) Write(b []byte) (int, error) {
+	if *e.left--; *e.left < 0 {
+		e.Close()
+	}
+	return e.pipeEnd.Write(b)
 }
 
 // sell sells a ticket, and returns the receipt.
@@ -476,6 +493,66 @@ func TestAudit(t *testing.T) {
 	}
 	if o, err := r.Forks[0].Verify(); err != nil || o.Person != ana.person.Public() {
 		t.Errorf("the evidence: %v", err)
+	}
+}
+
+// The network breaks off after a seller has shown its log, and before it has proven that this grew from what a witness saw: nothing is
+// said against the seller, and that it was not proven is said. A seller who is there and does not prove it hides something.
+func TestAuditBrokenOff(t *testing.T) {
+	tn := newTown(t)
+	dir := t.TempDir()
+	ana, w, bo := tn.add(1, dir), tn.add(2, ""), tn.add(4, "")
+	offer := ana.offer()
+	ana.knows = []ledger.Key{w.device()}
+	if _, err := ana.gather(t.Context(), ana.store); err != nil {
+		t.Fatal(err)
+	}
+	receipt, _ := ana.sell(offer, key(50))
+	bo.knows = []ledger.Key{w.device()}
+	for _, c := range []struct {
+		how    string
+		short  int // questions before a stream breaks off
+		refuse bool
+		want   error
+		good   bool
+	}{
+		{"broken off", 1, false, ErrCut, true},
+		{"refused", 9, true, ErrHidden, false},
+		{"answered", 9, false, nil, true},
+	} {
+		tn.short = map[ledger.Key]*int{ana.device(): &c.short}
+		if ana.answer = nil; c.refuse {
+			ana.answer = func(q message) message {
+				if g, ok := q.(grow); ok && g.From == 0 {
+					return shown{Show: must(ana.store.Showing(0, time.Now()))}
+				}
+				return refuse{Code: "unknown"}
+			}
+		}
+		r, err := bo.Audit(t.Context(), ana.person.Public(), nil, nil)
+		if err != nil || len(r.Seen) != 2 {
+			t.Fatalf("%s: seen %d times, %v", c.how, len(r.Seen), err)
+		}
+		for _, one := range r.Seen {
+			if one.By == w.device() && (!errors.Is(one.Held, c.want) || c.want == ErrCut && errors.Is(one.Held, ErrHidden)) {
+				t.Errorf("%s: %v", c.how, one.Held)
+			}
+		}
+		if r.Good() != c.good {
+			t.Errorf("%s: good %t", c.how, r.Good())
+		}
+	}
+	// Nor is a buyer warned of a seller whose network breaks off while a receipt is proven.
+	if _, err := bo.Audit(t.Context(), ana.person.Public(), nil, nil); err != nil { // so that bo has seen the log
+		t.Fatal(err)
+	}
+	ana.sell(offer, key(51))
+	once := 1
+	ana.answer, tn.short = nil, map[ledger.Key]*int{ana.device(): &once}
+	var told []error
+	bo.proved(t.Context(), receipt, ana.device(), func(_ ledger.ID, _ ledger.Key, err error) { told = append(told, err) })
+	if len(told) > 0 {
+		t.Errorf("the buyer is warned: %v", told)
 	}
 }
 

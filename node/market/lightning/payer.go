@@ -54,7 +54,7 @@ func asks(b market.Bill, plain bool) (bolt11.Invoice, error) {
 }
 
 // Verify holds a proof of payment to a bill. It asks nobody.
-func (p *payer) Verify(b market.Bill, proof []byte) error { return verify(b, p.plain, proof) }
+func (p *payer) Verify(b market.Bill, proof []byte) error { return Verify(b, p.plain, proof) }
 
 // A Hand reads invoices for somebody who pays them by a wallet that this node does not know.
 type Hand struct{}
@@ -66,9 +66,10 @@ func (Hand) Check(b market.Bill) error {
 }
 
 // Verify holds a proof of payment to a bill. It asks nobody.
-func (Hand) Verify(b market.Bill, proof []byte) error { return verify(b, false, proof) }
+func (Hand) Verify(b market.Bill, proof []byte) error { return Verify(b, false, proof) }
 
-func verify(b market.Bill, plain bool, proof []byte) error {
+// Verify holds a preimage to the invoice of a bill: whoever has it has paid that. Of a plain bill the invoice does not name the order.
+func Verify(b market.Bill, plain bool, proof []byte) error {
 	inv, err := asks(b, plain)
 	if err != nil {
 		return err

@@ -51,8 +51,15 @@ func (p *Purse) After(before market.Rail) *Purse {
 	return p
 }
 
-// feeLimit is what others may take for passing a payment on: 1 %, and of small payments 10 satoshi.
-func feeLimit(a ledger.Amount) ledger.Amount { return max(a/100, 10_000) }
+// What others may take for passing a payment on: a share of it in basis points, and of small payments so many msat.
+const (
+	feeShare = 100
+	feeLeast = 10_000
+)
+
+func feeLimit(a ledger.Amount) ledger.Amount {
+	return max(a/10_000*feeShare+a%10_000*feeShare/10_000, feeLeast)
+}
 
 func withFees(a ledger.Amount) ledger.Amount { return a + feeLimit(a) }
 
@@ -68,7 +75,7 @@ func (p *Purse) send(ctx context.Context, ref ledger.ID, inv bolt11.Invoice, req
 	}
 	defer done()
 	o := outgoing(ref, inv, request, m)
-	if o.Sent, err = p.unused(o); err != nil {
+	if o.Sent, err = p.unused(o, back); err != nil {
 		return market.Event{}, err
 	}
 	ev, err := p.judge(o, m)(p.wallet.Track(ctx, o))
@@ -79,7 +86,7 @@ func (p *Purse) send(ctx context.Context, ref ledger.ID, inv bolt11.Invoice, req
 	now := time.Now()
 	switch {
 	case now.After(inv.Expires.Add(lateFor)):
-		return market.Event{Ref: ref, State: market.Failed}, nil
+		return market.Event{Ref: ref, State: market.Failed}, p.release(o.Hash)
 	case now.After(inv.Expires):
 		return market.Event{}, fmt.Errorf("%w: the invoice", ledger.ErrExpired)
 	}
@@ -179,7 +186,7 @@ func (p *Purse) Returned(ctx context.Context, ref ledger.ID, m ledger.Money, to 
 	}
 	defer done()
 	o := outgoing(ref, inv, to, m)
-	if o.Sent, err = p.unused(o); errors.Is(err, market.ErrByHand) {
+	if o.Sent, err = p.unused(o, true); errors.Is(err, market.ErrByHand) && !errors.Is(err, market.ErrSentAnew) {
 		return market.Event{Ref: ref}, nil
 	} else if err != nil {
 		return market.Event{}, err

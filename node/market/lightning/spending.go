@@ -115,7 +115,7 @@ func (p *Purse) Spending(now time.Time) (market.Spending, error) {
 		}
 	}
 	money := func(a ledger.Amount) ledger.Money { return ledger.Money{Amount: a, Cur: ledger.Bitcoin} }
-	return market.Spending{Payment: money(p.limits.Payment), Day: money(p.limits.Day), Spent: money(sum)}, nil
+	return market.Spending{Payment: money(p.limits.Payment), Day: money(p.limits.Day), Spent: money(sum), FeeShare: feeShare, FeeLeast: money(feeLeast)}, nil
 }
 
 // Balance is what the wallet has. All of it cannot be spent: some stays for fees and as a reserve.
@@ -135,8 +135,14 @@ func (p *Purse) within(hash [32]byte, a ledger.Amount, now time.Time) error {
 	return all.fits(hash, withFees(a), p.limits, now)
 }
 
-// unused refuses an invoice that was paid for something else, and says when it was sent last.
-func (p *Purse) unused(o Outgoing) (sent time.Time, err error) {
+// wentBack reports whether a refund was sent, by any invoice, and is not known to have failed.
+func (s spendings) wentBack(ref ledger.ID) bool {
+	return slices.ContainsFunc(s.List, func(x spending) bool { return x.Back && x.Ref == ref.String() })
+}
+
+// unused refuses an invoice that was paid for something else, and for money back one beside another that the same was sent to. It says when
+// it was sent last.
+func (p *Purse) unused(o Outgoing, back bool) (sent time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	all, err := p.read()
@@ -144,11 +150,13 @@ func (p *Purse) unused(o Outgoing) (sent time.Time, err error) {
 		return sent, err
 	}
 	old, known := all.find(o.Hash)
-	if !known {
+	switch ours := known && old.Ref == o.Ref.String(); {
+	case back && !ours && all.wentBack(o.Ref):
+		return sent, fmt.Errorf("%w: %w", market.ErrByHand, market.ErrSentAnew)
+	case !known:
 		return sent, nil
-	}
-	if old.Ref != o.Ref.String() {
-		return sent, fmt.Errorf("%w: that invoice has served for something else", market.ErrByHand)
+	case !ours:
+		return sent, fmt.Errorf("%w: %w", market.ErrByHand, market.ErrServed)
 	}
 	return time.UnixMilli(old.Time), nil
 }

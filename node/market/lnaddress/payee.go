@@ -49,6 +49,25 @@ func (p *Payee) Create(ctx context.Context, r market.Request) (market.Invoice, e
 	return p.issued.Create(ctx, r, func() (string, bolt11.Invoice, error) { return p.wallet.invoice(ctx, r.Amount.Amount) })
 }
 
+// Invoice asks the wallet of an address for an invoice over a sum, and holds it to that. Without a client it goes by TLS and follows nobody
+// elsewhere.
+func Invoice(ctx context.Context, address string, sum ledger.Money, client *http.Client) (string, error) {
+	at, err := endpoint(address)
+	if err != nil {
+		return "", err
+	}
+	if sum.Cur != ledger.Bitcoin {
+		return "", fmt.Errorf("%w: %s to a lightning address", market.ErrCurrency, sum)
+	}
+	if client == nil {
+		client = newClient()
+		defer client.CloseIdleConnections()
+	}
+	w := wallet{endpoint: at, http: client}
+	request, _, err := w.invoice(ctx, sum.Amount)
+	return request, err
+}
+
 // Lookup says what the books say.
 func (p *Payee) Lookup(_ context.Context, ref ledger.ID) (market.Event, error) {
 	return market.Booked(p.store, Name, ref)

@@ -105,6 +105,9 @@ func TestBillsThatAreRefused(t *testing.T) {
 		"a larger sum":     func(b *market.Bill) { b.Total = sat(101) },
 		"another currency": func(b *market.Bill) { b.Total.Cur = "EUR" },
 		"no invoice":       func(b *market.Bill) { b.Request = "lnsb" },
+		// The same numbers, and another unit: 100 sat and 100 msat.
+		"millisatoshi for satoshi": func(b *market.Bill) { b.Request = alice.Invoice(100, b.Ref[:], time.Hour) },
+		"satoshi for millisatoshi": func(b *market.Bill) { b.Total.Amount = 100 },
 	} {
 		bad := good
 		change(&bad)

@@ -17,6 +17,13 @@ var exponents = map[ledger.Currency]int{
 	"BHD": 3, "JOD": 3, "KWD": 3, "OMR": 3, "TND": 3,
 }
 
+// least are the smallest charges, in minor units. Stripe applies those of the currency of the account that it pays out to, too, which salon
+// does not know. https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+var least = map[ledger.Currency]ledger.Amount{
+	"USD": 50, "AED": 200, "AUD": 50, "BGN": 100, "BRL": 50, "CAD": 50, "CHF": 50, "CZK": 1500, "DKK": 250, "EUR": 50, "GBP": 30, "HKD": 400,
+	"HUF": 17500, "INR": 50, "JPY": 50, "MXN": 1000, "MYR": 200, "NOK": 300, "NZD": 50, "PLN": 200, "RON": 200, "SEK": 300, "SGD": 50, "THB": 1000,
+}
+
 // exponent is how many decimals Stripe has of a currency that cards are charged in. ISK and UGX have none, and are written with two.
 func exponent(cur ledger.Currency) (int, bool) {
 	if cur == ledger.Bitcoin {

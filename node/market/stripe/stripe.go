@@ -119,6 +119,9 @@ func (*Payee) Takes(cur ledger.Currency) bool {
 	return known
 }
 
+// Least is the smallest payment that Stripe takes in a currency.
+func (*Payee) Least(cur ledger.Currency) ledger.Amount { return least[cur] }
+
 // read loads the file. mu is held.
 func (m *memory) read() (all kept, err error) {
 	raw, err := m.kept.Read()

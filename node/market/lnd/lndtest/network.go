@@ -285,6 +285,18 @@ func (n *Node) Invoice(msat int64, purpose []byte, life time.Duration) string {
 	return v.request
 }
 
+// Preimage is what who has paid an invoice of this node has.
+func (n *Node) Preimage(request string) (preimage []byte) {
+	n.net.set(func() {
+		for _, v := range n.invoices {
+			if v.request == request {
+				preimage = v.preimage
+			}
+		}
+	})
+	return preimage
+}
+
 func (n *Node) addInvoice(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Preimage []byte `json:"r_preimage"`
