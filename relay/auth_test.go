@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -638,5 +639,82 @@ func TestFramesOfARivalAreNoEvidence(t *testing.T) {
 	}
 	if got := passed(c, 0, 3, false); got != "source" {
 		t.Errorf("at first, what nobody signed yet is evidence of %q", got)
+	}
+}
+
+// Two devices of one person may have come to one KID while both led the room. What the other one sends does not come out, and is no
+// evidence against whoever passes it on, whichever comes first of its frames and signatures; what nobody signs is, soon.
+func TestFramesOfATwinAreNoEvidence(t *testing.T) {
+	const auths = 50
+	a, b := speak(Program, kidA, keyA, 100, auths*AuthBatch), speech{}
+	twin := NewSigner(theRoom, Program, kidA, keyB)
+	for i, f := range a.frames {
+		f.Sealed = append([]byte{byte(i)}, f.Sealed...) // it mixes what it hears itself
+		b.frames = append(b.frames, f)
+		if auth, ok := twin.Add(f, start); ok {
+			b.auths = append(b.auths, auth)
+		}
+	}
+	altered := speech{frames: b.frames}
+	at := func(i int) time.Time { return start.Add(time.Duration(i) * AuthBatch * FrameDuration) }
+	verifier := func(twins ...ed25519.PublicKey) *Verifier {
+		v := NewVerifier(theRoom, Program, keysOf(kidA, keyA))
+		v.KID = func([]byte) (uint64, bool) { return kidA, true }
+		v.Twins = func() []ed25519.PublicKey { return append(twins, nil, pub(keyA)) }
+		return v
+	}
+	// pass passes on what both say, the twin's first, and returns why what it passed on was bad, if it was.
+	pass := func(v *Verifier, twin speech, from, to int) (reasons []string) {
+		note := func(err error) {
+			if err != nil && !slices.Contains(reasons, badReason(err)) {
+				reasons = append(reasons, badReason(err))
+			}
+		}
+		for i := from; i < to; i++ {
+			out, err := v.Tick(nil, at(i))
+			note(err)
+			for _, f := range twin.frames[i*AuthBatch:][:AuthBatch] {
+				_, err := v.AddFrame(nil, f, at(i))
+				note(err)
+			}
+			if i < len(twin.auths) {
+				got, err := v.AddAuth(nil, twin.auths[i], at(i))
+				note(err)
+				out = append(out, got...)
+			}
+			got, err := v.AddAuth(nil, a.auths[i], at(i))
+			note(err)
+			out = append(out, got...)
+			for _, f := range a.frames[i*AuthBatch:][:AuthBatch] {
+				got, err := v.AddFrame(nil, f, at(i))
+				note(err)
+				out = append(out, got...)
+			}
+			for _, f := range out {
+				if n := f.Number - 100; !bytes.Equal(f.Sealed, a.frames[n].Sealed) {
+					t.Fatalf("frame %d of the other came out", f.Number)
+				}
+			}
+		}
+		return reasons
+	}
+	if got := pass(verifier(pub(keyB)), b, 0, auths); !slices.Equal(got, []string{"source"}) {
+		t.Errorf("a twin's sound is evidence of %q", got)
+	}
+	if got := pass(verifier(), b, 0, 1); !slices.Contains(got, "hash") || !slices.Contains(got, "signature") {
+		t.Errorf("of one who cannot be a source it is evidence of %q", got)
+	}
+	v := verifier(pub(keyB))
+	if got := pass(v, altered, 0, 4); !slices.Equal(got, []string{"source"}) {
+		t.Errorf("at first, what nobody signed yet is evidence of %q", got)
+	}
+	if got := pass(v, altered, 25, auths); !slices.Equal(got, []string{"hash"}) {
+		t.Errorf("after a while, what nobody signed is evidence of %q", got)
+	}
+	v = verifier(pub(keyB))
+	pass(v, b, 0, 10)
+	again := speech{frames: b.frames, auths: slices.Repeat(b.auths[9:10], auths)}
+	if got := pass(v, again, 30, auths); !slices.Contains(got, "hash") {
+		t.Errorf("with one signature of a twin, sent again and again, altered sound is evidence of %q", got)
 	}
 }

@@ -40,7 +40,7 @@ func (p *Place) isBetter(now time.Time) bool {
 	}
 	if spare.haveAt.After(c.beacon) {
 		c.beacon = spare.haveAt
-		c.lag += float64(min(max(int64(spare.have[Program]-program.head), -compareMost), compareMost))
+		c.lag += float64(min(max(int64(spare.have.of(Program)-program.head), -compareMost), compareMost))
 		c.beacons++
 	}
 	if now.Sub(c.since) < compareFor || now.Before(c.next) {

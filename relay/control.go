@@ -11,7 +11,7 @@ import (
 const MaxControl = 128 << 10
 
 // ControlVersion is what Join.Version carries. A change of any message's bytes changes it.
-const ControlVersion = 3
+const ControlVersion = 4
 
 // ErrControl means bytes that are not a control message.
 var ErrControl = errors.New("relay: malformed control message")
@@ -255,9 +255,10 @@ type (
 		Number   uint64   `cbor:"4,keyasint"` // of the first frame of the leader's program; answering a question, of the next
 	}
 	// Tail goes up from who led a room, or who kept it for them, to who leads it now: signed events that are not in its
-	// history. Going down, it tells a co-host events of before it came.
+	// history. It is answered by a Taken. Going down, it tells a co-host events of before it came.
 	Tail struct {
-		Events [][]byte `cbor:"1,keyasint"` // at most MaxTail
+		Events [][]byte `cbor:"1,keyasint"`           // at most MaxTail
+		Shared uint64   `cbor:"2,keyasint,omitempty"` // going up: the number of the last event that both histories have
 	}
 	// Lead asks a co-host to lead the room from now on, with a program that begins at frame Number; it answers with an
 	// Event, which takes effect when it comes down again.
@@ -359,7 +360,7 @@ const MaxDepth = maxPath
 // EncodeControl encodes a control message, given by value: Join, Accept, Refuse, Event, Command, Answer, Counts, Ping,
 // Pong, Report, Bye, Charter, Reactions, Who, People, Look, Sight, Redirect, Path, Present, Snapshot, Admit, Carry,
 // Wait, Others, Load, Resume, Rest, Stall, Drain, Retract, Evidence, Ask, Boxes, Way, Successors, Claim, Tail, Lead, Volunteer,
-// Inside, Papers, Tip or PutOut, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
+// Inside, Papers, Tip, PutOut or Taken, or one of those of tally.go. The error means it is none of these, or is longer than MaxControl.
 func EncodeControl(m any) ([]byte, error) {
 	var kind byte
 	switch m.(type) {
@@ -451,6 +452,8 @@ func EncodeControl(m any) ([]byte, error) {
 		kind = kindTip
 	case PutOut:
 		kind = kindPutOut
+	case Taken:
+		kind = kindTaken
 	default:
 		if kind = tallyKind(m); kind == 0 {
 			return nil, fmt.Errorf("%w: %T", ErrControl, m)
@@ -561,6 +564,8 @@ func DecodeControl(b []byte) (any, error) {
 		return decode[Tip](b[1:])
 	case kindPutOut:
 		return decode[PutOut](b[1:])
+	case kindTaken:
+		return decode[Taken](b[1:])
 	}
 	if m, known, err := decodeTally(b[0], b[1:]); known {
 		return m, err

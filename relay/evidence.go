@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"salon/ledger/doc"
@@ -55,12 +56,22 @@ type Proof struct {
 	Evidence Evidence
 	What     string     // Altered or Forged
 	By       doc.Author // who says so
+	At       time.Time  // when, by their clock
 	Frame    *Frame     // nil if it was forged
 	Auth     *Auth
 }
 
 // Keys say whose signature what was sealed under a KID bears, if that is known.
 type Keys = func(kid uint64) (ed25519.PublicKey, bool)
+
+// IsSignedBy reports whether one of these keys signed the auth. Of those who may have led a room too it is no evidence: two devices of
+// one person may have come to one KID.
+func (p Proof) IsSignedBy(keys []ed25519.PublicKey, room [16]byte) bool {
+	msg := p.Auth.signedBytes(nil, room)
+	return slices.ContainsFunc(keys, func(key ed25519.PublicKey) bool {
+		return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, msg, p.Auth.Sig[:])
+	})
+}
 
 // Open checks what can be checked of an Evidence about a room: that its author signed it lately, and that what it holds is
 // not what the source sent. key is as in NewVerifier; without the source's key it shows nothing.
@@ -85,8 +96,7 @@ func (e Evidence) open(room [16]byte, key Keys, within time.Duration, now time.T
 	if err != nil {
 		return Proof{}, err
 	}
-	w = word{}
-	proof.Evidence = e
+	proof.Evidence, proof.At, w = e, time.UnixMilli(w.Time), word{}
 	proof.By, err = doc.Open(kindWord, e.Word, now, &w)
 	return proof, err
 }

@@ -126,7 +126,7 @@ func (t *Tree) may(src *peer, slot Slot, now time.Time) bool {
 // for longer than floodGrace trespasses, but for a parent: all we hear comes from it, and only the caller can tell a
 // bad one from one that is catching up.
 func (t *Tree) admits(src *peer, slot Slot, auth bool, now time.Time) bool {
-	p, at := &src.paces[slot], now.Sub(t.epoch)
+	p, at := src.paces.at(slot), now.Sub(t.epoch)
 	if auth {
 		if spend(&p.auths, authCost, t.opt.Ring, at) {
 			return true

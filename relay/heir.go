@@ -53,7 +53,7 @@ func (p *Place) crowd() (fed, going int) {
 }
 
 // most is how many children may be fed for a moment, heirs left out.
-func (p *Place) most() int { return p.opt.Fanout + (p.opt.Fanout+1)/2 }
+func (p *Place) most() int { return min(p.opt.Fanout+(p.opt.Fanout+1)/2, p.bound) }
 
 // isFar reports whether this node is an heir and hears the room through others.
 func (p *Place) isFar() bool {

@@ -63,18 +63,22 @@ func (t *Tree) join(p *peer) {
 }
 
 // goesTo reports whether what is new in a slot, and came from src, goes to a peer: to children that hear it, to the parent if it
-// comes from below, and along our lane if it is our own.
+// comes from below or is our own, and along our lane if it is our own.
 func (t *Tree) goesTo(p *peer, slot Slot, src *peer) bool {
 	switch {
 	case p == src:
 		return false
 	case p == t.parent:
-		return src == nil || !src.aside
+		return src == nil || t.isBelow(src)
 	case p == t.lane:
 		return src == nil && slot != Program
 	}
 	return p.sub&bit(slot) != 0
 }
+
+// isBelow reports whether what a peer sends is for the parent too: not what comes along a lane, nor from the spare parent, which is
+// as far up as the parent.
+func (t *Tree) isBelow(p *peer) bool { return !p.aside && !t.isParent(p) }
 
 // isOurs reports whether our lane ends at a peer, and a slot is one in which we speak.
 func (t *Tree) isOurs(p *peer, slot Slot) bool {

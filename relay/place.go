@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -10,7 +11,7 @@ import (
 type PlaceOptions struct {
 	Self   Peer          // this node
 	Root   bool          // it is the host: it has no parent and seeks none
-	Fanout int           // children it offers to feed; for a moment, while places are scarce, half as many more
+	Fanout int           // children it offers to feed; for a moment, while places are scarce, half as many more: but see Bound
 	Depth  int           // as deep as a child is wanted, in hops from the root; 0 means 4
 	Bundle int           // frames a packet that are expected from a parent; 0 means 3
 	Admit  time.Duration // between two children that are let in, on average; 0 means 5 ms
@@ -65,6 +66,7 @@ type Place struct {
 	due      bool   // sound must come without a pause
 	dueSince time.Time
 	bans     map[Peer]ban
+	bound    int // children that there may ever be
 	stats    PlaceStats
 
 	seeker
@@ -107,6 +109,7 @@ func NewPlace(opt PlaceOptions, t *Tree, out PlaceOut) *Place {
 		opt: opt, tree: t, out: out,
 		rng:      rand.New(rand.NewPCG(opt.Seed, 0x73616c6f6e)),
 		bans:     map[Peer]ban{},
+		bound:    math.MaxInt,
 		seeker:   seeker{failed: map[Peer]time.Time{}},
 		children: children{by: map[Peer]*child{}, turns: map[Peer]time.Time{}},
 	}
@@ -116,8 +119,14 @@ func NewPlace(opt PlaceOptions, t *Tree, out PlaceOut) *Place {
 
 // Offer says how many children the node offers to feed from now on, and the tree's limit with it.
 func (p *Place) Offer(fanout int) {
-	p.opt.Fanout = max(fanout, 0)
+	p.opt.Fanout = min(max(fanout, 0), p.bound)
 	p.tree.opt.Fanout = p.most() + len(p.heirs)
+}
+
+// Bound says that no more than most children are fed, not for a moment either. Without it there is no such bound.
+func (p *Place) Bound(most int) {
+	p.bound = max(most, 0)
+	p.Offer(p.opt.Fanout)
 }
 
 // Source says who makes the program. What that peer passes on itself is nobody else's doing: it is never banned.

@@ -677,6 +677,31 @@ func TestWhoCarriesManyTakesThePlaceOfWhoCarriesNone(t *testing.T) {
 	want(t, "fed", p.Feeds(), 2)
 }
 
+// What an operator allows is not more for a moment: neither for whoever carries many, nor for those who lost another parent.
+func TestBoundIsKept(t *testing.T) {
+	p := settled(t, PlaceOptions{Fanout: 2})
+	p.Bound(2)
+	p.join("ann's", Join{})
+	p.join("bo", Join{})
+	p.join("cyd", Join{Warm: true})
+	p.done()
+	if _, no := p.join("relay", Join{Carry: 64}).(Refuse); !no {
+		t.Error("a relay took a place that there is not")
+	}
+	p.hear("cyd", Resume{})
+	want(t, "fed", p.Feeds(), 2)
+	p.Bound(3)
+	p.Offer(3)
+	p.join("dan", Join{Warm: true})
+	p.hear("dan", Resume{})
+	want(t, "fed, when there may be more", p.Feeds(), 3)
+	p.Bound(1)
+	want(t, "who has too many offers no place", p.Load().Free, uint32(0))
+	p.done()
+	p.run(2*easeEvery, "ann")
+	want(t, "who is asked to move while there are too many", p.done(), []string{"tell ann's Drain", "tell bo Drain"})
+}
+
 func TestWhoCarriesFewMakesNobodyMoveUnlessThePlacesBelowAreTooDeep(t *testing.T) {
 	full := func(path ...string) *testPlace {
 		p := newTestPlace(PlaceOptions{Fanout: 16, Admit: 1})

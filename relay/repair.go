@@ -40,9 +40,9 @@ func (t *Tree) askFor(source *peer, slot Slot, s *stream, now time.Time) {
 	var has uint64 // what the other has, lower than this
 	switch {
 	case t.strange:
-	case source == t.parent && t.spare != nil && t.spare.have[slot] > 0:
+	case source == t.parent && t.spare != nil && t.spare.have.of(slot) > 0:
 		other = t.spare
-		has = other.have[slot] + uint64(now.Sub(other.haveAt)/FrameDuration)
+		has = other.have.of(slot) + uint64(now.Sub(other.haveAt)/FrameDuration)
 	case source == t.spare && t.parent != nil:
 		other, has = t.parent, noNumber // it may be late, or silent: asking costs little
 	}
@@ -222,7 +222,7 @@ func (t *Tree) beacon(p *peer, now time.Time) {
 func (t *Tree) hasUse(p *peer, slot Slot, s *stream) bool {
 	switch {
 	case p == t.parent:
-		return s.from != nil && !s.from.aside || !s.own.IsZero()
+		return s.from != nil && t.isBelow(s.from) || !s.own.IsZero()
 	case t.isOurs(p, slot):
 		return true
 	}
@@ -240,7 +240,7 @@ func (t *Tree) hearBeacon(src *peer, b Beacon, now time.Time) {
 		t.drop(notAllowed)
 		return
 	}
-	src.have[b.Slot], src.haveAt = b.Last, now
+	*src.have.at(b.Slot), src.haveAt = b.Last, now
 	if src == t.spare {
 		return
 	}

@@ -108,29 +108,29 @@ type Tree struct {
 // A peer is a child, or a parent.
 type peer struct {
 	id    Peer
-	sub   uint32              // slots it hears
-	aside bool                // it is at one end of a lane and no neighbour
-	warm  uint32              // slots of which it gets beacons alone; 0 for a child that is fed
-	rtt   time.Duration       // zero while unknown
-	allow uint32              // slots it may send us
-	ruled time.Time           // when allow last changed
-	wrong int                 // frames and auths it sent since without the right to or far too many, those in grace excepted
-	paces *paces              // by slot
-	seen  [MaxSlot + 1]uint64 // numbers below had their turn when it last unsubscribed
-	loss  float64             // share of what we send that does not arrive
-	pend  []ref               // what the next packet will hold
-	since time.Time           // when the first of pend came
+	sub   uint32         // slots it hears
+	aside bool           // it is at one end of a lane and no neighbour
+	warm  uint32         // slots of which it gets beacons alone; 0 for a child that is fed
+	rtt   time.Duration  // zero while unknown
+	allow uint32         // slots it may send us
+	ruled time.Time      // when allow last changed
+	wrong int            // frames and auths it sent since without the right to or far too many, those in grace excepted
+	paces *paces         // by slot
+	seen  bySlot[uint64] // numbers below had their turn when it last unsubscribed
+	loss  float64        // share of what we send that does not arrive
+	pend  []ref          // what the next packet will hold
+	since time.Time      // when the first of pend came
 
 	budget   float64 // frames it may still ask for
 	budgetAt time.Time
 	beaconAt time.Time // when the next beacons are due
 
-	heard  time.Time           // when its last packet came
-	fed    time.Time           // when its last frame came, new or not
-	flows  time.Time           // since when frames come without a long pause
-	news   time.Time           // when its last new frame came that was not asked for
-	have   [MaxSlot + 1]uint64 // the last number of each stream, by its beacons
-	haveAt time.Time           // when the last of these came
+	heard  time.Time      // when its last packet came
+	fed    time.Time      // when its last frame came, new or not
+	flows  time.Time      // since when frames come without a long pause
+	news   time.Time      // when its last new frame came that was not asked for
+	have   bySlot[uint64] // the last number of each stream, by its beacons
+	haveAt time.Time      // when the last of these came
 }
 
 // A pace is what a peer has used of what it may send in one slot. Each field is when, since Tree.epoch, all of it may be
@@ -140,7 +140,27 @@ type pace struct {
 	excess        time.Duration // of floodGrace
 }
 
-type paces [MaxSlot + 1]pace
+type paces struct{ bySlot[pace] }
+
+// A bySlot holds something for each slot up to the highest that was ever of interest: a listener has no more than the program,
+// and sends nothing, and there are thousands of listeners.
+type bySlot[T any] []T
+
+// at is what there is for a slot, to be changed.
+func (b *bySlot[T]) at(slot Slot) *T {
+	if n := int(slot) + 1 - len(*b); n > 0 {
+		*b = append(*b, make([]T, n)...)
+	}
+	return &(*b)[slot]
+}
+
+// of is what there is for a slot.
+func (b bySlot[T]) of(slot Slot) (v T) {
+	if int(slot) < len(b) {
+		v = b[slot]
+	}
+	return v
+}
 
 // A ref is a frame and, or, an auth on its way to a peer. It is looked up again when it leaves, because the ring
 // may have moved on.
@@ -309,8 +329,8 @@ func (t *Tree) pacesOf(id Peer, now time.Time) *paces {
 
 // over reports whether everything may be used again.
 func (p *paces) over(at time.Duration) bool {
-	for i := range p {
-		if max(p[i].frames, p[i].auths, p[i].excess) > at {
+	for _, used := range p.bySlot {
+		if max(used.frames, used.auths, used.excess) > at {
 			return false
 		}
 	}
@@ -360,10 +380,10 @@ func (t *Tree) Resume(id Peer, slots uint32, next []Next, now time.Time) error {
 		switch {
 		case s == nil || !s.started:
 		case left&(1<<slot) != 0:
-			p.seen[slot] = s.head + 1
+			*p.seen.at(Slot(slot)) = s.head + 1
 		case gained&(1<<slot) != 0:
 			n := uint64(max(t.opt.Burst, 0) / FrameDuration)
-			start := p.seen[slot]
+			start := p.seen.of(Slot(slot))
 			if s.head >= n {
 				start = max(start, s.head-n+1)
 			}
@@ -378,6 +398,7 @@ func (t *Tree) Resume(id Peer, slots uint32, next []Next, now time.Time) error {
 		}
 	}
 	t.flush(p)
+	p.pend = nil // a burst is many times longer than what goes together afterwards
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 )
@@ -774,6 +775,11 @@ func TestWhatTheParentDoesNotSendTheSpareOneIsAskedFor(t *testing.T) {
 	want(t, "then", tree.asked("other"), lost)
 	tree.Receive("other", &Packet{Frames: []Frame{sealedFrame(Program, 3), sealedFrame(Program, 4)}}, tree.now)
 	want(t, "delivered", len(tree.heard), 5)
+	want(t, "of which nothing goes up", tree.numbers("host", Program), nil)
+	tree.advance(time.Second)
+	tree.sent = nil
+	tree.Tick(tree.now)
+	want(t, "not even a beacon", slices.IndexFunc(tree.sent, func(s sent) bool { return s.to == "host" }), -1)
 	tree.publish(1, 1, 1)
 	want(t, "our own goes to the parent", tree.numbers("host", 1), []uint64{1})
 	want(t, "and not to the spare one", tree.numbers("other", 1), nil)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"slices"
 	"time"
@@ -43,6 +44,7 @@ const (
 	verifyHeard  = 8               // KIDs under which something was signed lately
 	verifyDoubts = 4               // KIDs of which nobody knows yet whether anybody signs under them
 	doubtKept    = time.Minute     // since when such a KID was last seen
+	twinWait     = verifyWait / 4  // a signature is this far behind its first frame at most, on any way
 	heardAgain   = verifyWait / 4  // between two looks at the signatures of a KID whose frames do not come out
 )
 
@@ -56,6 +58,9 @@ type Verifier struct {
 	// Rivals are the keys of those who may be sources too, under KIDs that nobody has told us of: while two lead a room, most
 	// have heard of one alone. What they sign does not come out, and is no evidence against whoever passes it on. nil: nobody.
 	Rivals func() []ed25519.PublicKey
+	// Twins are the keys of those who may be sources under the KID of the source itself: two devices of one person that lead a room at
+	// once may have come to one. What they sign, and a frame that may be theirs, is likewise no evidence. nil: nobody.
+	Twins func() []ed25519.PublicKey
 
 	room  [16]byte
 	slot  Slot
@@ -73,6 +78,7 @@ type Verifier struct {
 	parked []parked
 	heard  []sighting
 	doubts []sighting
+	twin   sighting // under the KID of a source: another's signature, or what may be of one
 
 	hash hasher
 	buf  []byte
@@ -173,6 +179,13 @@ func (v *Verifier) AddAuth(dst []Verified, a *Auth, now time.Time) ([]Verified, 
 		return dst, nil
 	}
 	if !v.isSigned(a, key) {
+		if v.isTwins(a, key) {
+			if t := &v.twin; t.kid != a.KID || a.Last() > t.number { // what is sent again says nothing
+				*t = sighting{a.KID, now, now, a.Last()}
+			}
+			v.stats.Stale++
+			return dst, nil
+		}
 		return dst, v.bad(&BadError{Reason: "signature", Auth: a.Clone()})
 	}
 	v.hear(a, now)
@@ -230,6 +243,10 @@ func (v *Verifier) misfit(f *Frame, a *Auth, now time.Time) (err error, later bo
 		return v.bad(e), false
 	}
 	kid, ok := v.KID(f.Sealed)
+	if ok && kid == a.KID && v.mayBeTwin(kid, now) {
+		e.Reason = "source"
+		return e, false
+	}
 	if !ok || kid == a.KID || !v.mayBeSource(kid, now) {
 		return v.bad(e), false
 	}
@@ -257,6 +274,32 @@ func (v *Verifier) mayBeSource(kid uint64, now time.Time) bool {
 	}
 	v.doubts = append(v.doubts, sighting{kid: kid, first: now, last: now})
 	return true
+}
+
+// isTwins reports whether somebody else than the source signed an auth under its KID who may.
+func (v *Verifier) isTwins(a *Auth, source ed25519.PublicKey) bool {
+	return v.Twins != nil && slices.ContainsFunc(v.Twins(), func(key ed25519.PublicKey) bool {
+		return len(key) == ed25519.PublicKeySize && !bytes.Equal(key, source) && v.isSigned(a, key)
+	})
+}
+
+// mayBeTwin reports whether a frame that names the source's KID may be a twin's: one signed under that a moment ago, or may yet turn
+// out to, since the frames come before the signature. That is believed for one moment a minute.
+func (v *Verifier) mayBeTwin(kid uint64, now time.Time) bool {
+	source, ok := v.key(kid)
+	if !ok || v.Twins == nil || !slices.ContainsFunc(v.Twins(), func(key ed25519.PublicKey) bool {
+		return len(key) == ed25519.PublicKeySize && !bytes.Equal(key, source)
+	}) {
+		return false
+	}
+	t := &v.twin
+	if t.kid != kid {
+		*t = sighting{kid: kid, first: now}
+	} else if now.Sub(t.last) > doubtKept {
+		t.first = now
+	}
+	t.last = now
+	return now.Sub(t.first) <= twinWait
 }
 
 // hear notes that a source signed under a KID.

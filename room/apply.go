@@ -12,6 +12,11 @@ import (
 // does it. It changes nothing; the caller stores the event, then applies it. A command that asks for what is
 // so already gives ErrNoChange: whoever repeats a command after a lost answer may take it for success.
 func (s *State) Decide(by doc.Author, c Command, now time.Time) (Event, error) {
+	return s.decide(by, c, 0, now)
+}
+
+// decide is Decide; said is when a line of the chat was said elsewhere, 0 for now.
+func (s *State) decide(by doc.Author, c Command, said int64, now time.Time) (Event, error) {
 	if err := c.check(); err != nil {
 		return Event{}, err
 	}
@@ -25,7 +30,7 @@ func (s *State) Decide(by doc.Author, c Command, now time.Time) (Event, error) {
 		Room: c.Room, Term: s.Term, Seq: s.Seq + 1,
 		Time: max(now.UnixMilli(), s.Time), // the clock may be set back, the room's time may not
 		Kind: c.Kind, By: by.Person, Device: by.Device, To: c.To, Name: c.Name, Program: c.Program,
-		Text: c.Text, Ref: c.Ref, Place: c.Place, Seconds: c.Seconds, Invitation: c.Invitation, Check: c.Check, From: c.From,
+		Text: c.Text, Ref: c.Ref, Place: c.Place, Seconds: c.Seconds, Invitation: c.Invitation, Check: c.Check, From: c.From, Start: c.Start, Said: said,
 	})
 	if err != nil {
 		return Event{}, err
@@ -195,7 +200,10 @@ func (s *State) rule(ev Event) (Event, error) {
 		case s.deviceTaken(ev.Device, ev.By):
 			return refuse(ErrDeviceBusy)
 		}
-		want.Program = ev.Program
+		if ev.Start.IsZero() {
+			return refuse(fmt.Errorf("%w: nobody publishes without a start", ErrField))
+		}
+		want.Program, want.Start = ev.Program, ev.Start
 		var ok bool
 		if want.Incarnation, ok = s.nextIncarnation(); !ok {
 			return refuse(ErrIncarnation)
@@ -393,12 +401,12 @@ func (s *State) change(ev Event) []Effect {
 	case Publish:
 		s.Incarnation = ev.Incarnation
 		if ev.Program {
-			s.Program.Incarnation = ev.Incarnation
+			s.Program.Incarnation, s.Program.Start = ev.Incarnation, ev.Start
 			return []Effect{Published{Device: ev.Device, Incarnation: ev.Incarnation}}
 		}
 		// A person who publishes from another device moves there with the seat.
 		seat := s.seat(ev.By)
-		seat.Device, seat.Incarnation, seat.Away = ev.Device, ev.Incarnation, false
+		seat.Device, seat.Incarnation, seat.Start, seat.Away = ev.Device, ev.Incarnation, ev.Start, false
 		return []Effect{Published{Slot: seat.Slot, Device: ev.Device, Incarnation: ev.Incarnation, Seat: *seat}}
 
 	case Leave:

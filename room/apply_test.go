@@ -56,7 +56,7 @@ func opened(t testing.TB) *State {
 func do(t testing.TB, s *State, by doc.Author, c Command) (Event, []Effect) {
 	t.Helper()
 	c.Room = s.Charter.Room
-	ev, err := s.Decide(by, c, noon)
+	ev, err := s.Decide(by, started(c), noon)
 	if err != nil {
 		t.Fatalf("%v: %v", c.Kind, err)
 	}
@@ -65,6 +65,14 @@ func do(t testing.TB, s *State, by doc.Author, c Command) (Event, []Effect) {
 		t.Fatalf("%v decided, but: %v", c.Kind, err)
 	}
 	return ev, effects
+}
+
+// started is a command as it is sent: who publishes chooses a start.
+func started(c Command) Command {
+	if c.Kind == Publish && c.Start.IsZero() {
+		c.Start = Start{1}
+	}
+	return c
 }
 
 func raise(t testing.TB, s *State, a actor) {
@@ -124,7 +132,7 @@ func TestWhatCommandsDo(t *testing.T) {
 	}
 
 	ev, effects := do(t, s, cyA.first(), Command{Kind: Publish})
-	seated.Incarnation = 3 * lanes // bo had the first, the program the second
+	seated.Incarnation, seated.Start = 3*lanes, ev.Start // bo had the first, the program the second
 	if want := []Effect{Published{5, seated.Device, 3 * lanes, seated}}; ev.Slot != 5 || ev.Incarnation != 3*lanes || !reflect.DeepEqual(effects, want) {
 		t.Errorf("publish: %+v", effects)
 	}
@@ -182,7 +190,7 @@ func TestWhatCommandsDo(t *testing.T) {
 		c := Command{Room: s.Charter.Room, Kind: k}
 		fill(&c, bo)
 		for _, a := range []actor{anaA, danA} {
-			if _, err := s.Decide(a.first(), c, noon); !errors.Is(err, ErrEnded) {
+			if _, err := s.Decide(a.first(), started(c), noon); !errors.Is(err, ErrEnded) {
 				t.Errorf("%v by %s after the end: %v", k, a.name, err)
 			}
 		}
@@ -364,7 +372,7 @@ func TestLimits(t *testing.T) {
 		s := opened(t)
 		s.Incarnation = MaxIncarnation - lanes
 		do(t, s, anaA.first(), Command{Kind: Publish})
-		if _, err := s.Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: Publish}, noon); !errors.Is(err, ErrIncarnation) {
+		if _, err := s.Decide(anaA.first(), Command{Room: s.Charter.Room, Kind: Publish, Start: Start{1}}, noon); !errors.Is(err, ErrIncarnation) {
 			t.Errorf("one too many: %v", err)
 		}
 	})
@@ -378,7 +386,7 @@ func TestOneDeviceOnePlace(t *testing.T) {
 	if _, err := s.Decide(doc.Author{Person: danA.person(), Device: shared}, c, noon); !errors.Is(err, ErrDeviceBusy) {
 		t.Errorf("raised a hand: %v", err)
 	}
-	c = Command{Room: s.Charter.Room, Kind: Publish}
+	c = Command{Room: s.Charter.Room, Kind: Publish, Start: Start{1}}
 	if _, err := s.Decide(doc.Author{Person: fayA.person(), Device: shared}, c, noon); !errors.Is(err, ErrDeviceBusy) {
 		t.Errorf("published: %v", err)
 	}
@@ -398,7 +406,9 @@ func TestDecideRefusesNonsense(t *testing.T) {
 		"a hand with a bidi control":     {Kind: RaiseHand, Name: "a\u202eb"},
 		"mute with a name":               {Kind: Mute, Name: "x"},
 		"mute the program":               {Kind: Mute, Program: true},
-		"publish for another":            {Kind: Publish, To: boA.person()},
+		"publish for another":            {Kind: Publish, To: boA.person(), Start: Start{1}},
+		"publish without a start":        {Kind: Publish},
+		"mute with a start":              {Kind: Mute, Start: Start{1}},
 		"mute with a text":               {Kind: Mute, Text: "x"},
 		"mute with a line":               {Kind: Mute, Ref: 1},
 		"mute with a place":              {Kind: Mute, Place: 1},

@@ -3,6 +3,8 @@ package room
 import (
 	"fmt"
 	"slices"
+
+	"salon/ledger/doc"
 )
 
 // Limits of the chat. The state keeps its end; who was there for longer keeps more.
@@ -16,7 +18,7 @@ const (
 // A Line is something said in the chat.
 type Line struct {
 	Seq     uint64 // number of the event that brought it, its name among the others
-	Time    int64  // unix milliseconds
+	Time    int64  // unix milliseconds: when it was said, be it where somebody else led the room
 	Person  Person
 	Name    string
 	Text    string // "" after it was erased
@@ -51,10 +53,13 @@ func (s *State) ruleChat(ev, want Event) (Event, error) {
 		case s.ChatClosed && !leads:
 			return refuse(ErrChatClosed)
 		}
-		if err := s.tooSoon(ev, leads); err != nil {
+		if ev.Said > ev.Time+doc.Skew.Milliseconds() {
+			return refuse(fmt.Errorf("%w: a line of tomorrow", ErrField))
+		}
+		if err := s.tooSoon(ev, leads); err != nil && ev.Said == 0 { // where it was said it was not
 			return refuse(err)
 		}
-		want.Name, want.Text = ev.Name, ev.Text
+		want.Name, want.Text, want.Said = ev.Name, ev.Text, ev.Said
 		return want, nil
 
 	case Erase:
@@ -106,16 +111,14 @@ func (s *State) ruleChat(ev, want Event) (Event, error) {
 }
 
 // tooSoon refuses a line that follows too closely on others of the same person: by the room's slow mode, and for
-// everybody by what a hand can type. It counts those that the state still holds.
+// everybody by what a hand can type. It counts those that the state still holds, by when they were said: what somebody else's tail
+// brought may stand after what was said since.
 func (s *State) tooSoon(ev Event, leads bool) error {
 	lines := 0
 	for i := len(s.Chat) - 1; i >= 0; i-- {
 		l := s.Chat[i]
 		ago := ev.Time - l.Time
-		if ago >= max(chatBurstTime, int64(s.Slow)*1000) {
-			break
-		}
-		if l.Person != ev.By {
+		if l.Person != ev.By || ago < 0 || ago >= max(chatBurstTime, int64(s.Slow)*1000) {
 			continue
 		}
 		if !leads && ago < int64(s.Slow)*1000 {
@@ -131,7 +134,7 @@ func (s *State) tooSoon(ev Event, leads bool) error {
 func (s *State) changeChat(ev Event) {
 	switch ev.Kind {
 	case Say:
-		s.Chat = append(s.Chat, Line{Seq: ev.Seq, Time: ev.Time, Person: ev.By, Name: ev.Name, Text: ev.Text, Changed: ev.Seq})
+		s.Chat = append(s.Chat, Line{Seq: ev.Seq, Time: ev.said(), Person: ev.By, Name: ev.Name, Text: ev.Text, Changed: ev.Seq})
 		s.Chat = s.Chat[s.tooMany():]
 	case Erase:
 		l := s.line(ev.Ref)

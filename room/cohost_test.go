@@ -128,7 +128,7 @@ func TestScheduledRoomWaits(t *testing.T) {
 	c.Starts = noon.UnixMilli() + 60_000
 	host := doc.Author{Person: c.Host, Device: Device{1, 1}}
 	s, _ := Open(c, host, "ana", [32]byte{42}, noon)
-	program := Command{Room: c.Room, Kind: Publish, Program: true}
+	program := Command{Room: c.Room, Kind: Publish, Program: true, Start: Start{1}}
 	if _, err := s.Decide(host, program, noon); !s.Waiting || err != ErrWaiting {
 		t.Errorf("waiting %v, program: %v", s.Waiting, err)
 	}

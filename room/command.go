@@ -90,6 +90,8 @@ type Command struct {
 	Invitation doc.PublicKey // Relink
 	Check      [32]byte      // Rekey: see KeyCheck
 	From       uint64        // Rekey: number of the program's first frame under the key
+
+	Start Start // Publish
 }
 
 const (
@@ -111,12 +113,13 @@ const (
 	hasSeconds
 	hasInvitation
 	hasKey
+	hasStart
 )
 
 // fields says what a command has beside room, kind, time and nonce. A kind that is not in it is no command.
 var fields = map[Kind]field{
 	RaiseHand: hasName, LowerHand: hasTo, Grant: hasTo | needsTo, Return: hasTo, Mute: hasTo, Unmute: hasTo,
-	Remove: hasTo | needsTo, Publish: hasProgram, Leave: 0, End: 0, MuteAll: 0, CloseHands: 0, OpenHands: 0, Lock: 0, Unlock: 0,
+	Remove: hasTo | needsTo, Publish: hasProgram | hasStart, Leave: 0, End: 0, MuteAll: 0, CloseHands: 0, OpenHands: 0, Lock: 0, Unlock: 0,
 	Readmit: hasTo | needsTo, Invite: hasTo | needsTo, Accept: hasName, Decline: hasTo,
 	Appoint: hasTo | needsTo | hasName | hasPlace, Withdraw: hasTo | needsTo, PlaceHand: hasTo | needsTo | hasPlace,
 	StageOnly: 0, StageOpen: 0, StickOut: 0, StickIn: 0, PassStick: hasTo, LayStick: 0,
@@ -139,7 +142,7 @@ func (c Command) check() error {
 	}{
 		{hasTo, !c.To.IsZero()}, {hasName, c.Name != ""}, {hasProgram, c.Program}, {hasText, c.Text != ""},
 		{hasRef, c.Ref != 0}, {hasPlace, c.Place != 0}, {hasSeconds, c.Seconds != 0},
-		{hasInvitation, !c.Invitation.IsZero()}, {hasKey, c.Check != [32]byte{} || c.From != 0},
+		{hasInvitation, !c.Invitation.IsZero()}, {hasKey, c.Check != [32]byte{} || c.From != 0}, {hasStart, !c.Start.IsZero()},
 	} {
 		if f.set {
 			extra |= f.field &^ has
@@ -158,6 +161,8 @@ func (c Command) check() error {
 		return fmt.Errorf("%w: %d seconds", ErrField, c.Seconds)
 	case c.Kind == Relink && c.Invitation.IsZero(), c.Kind == Rekey && c.Check == [32]byte{}:
 		return fmt.Errorf("%w: %v without a key", ErrCommand, c.Kind)
+	case c.Kind == Publish && c.Start.IsZero():
+		return fmt.Errorf("%w: %v without a start", ErrCommand, c.Kind)
 	case c.Kind == Erase && c.Ref == 0, c.Kind == Pin && (c.Ref == 0) == (c.Text == ""):
 		return fmt.Errorf("%w: %v without one line", ErrCommand, c.Kind)
 	}

@@ -45,6 +45,17 @@ type Event struct {
 	Invitation doc.PublicKey // Relink: the public half
 	Check      [32]byte      // Opened, Rekey, in a closed room: see KeyCheck
 	From       uint64        // Rekey: number of the program's first frame under the key
+
+	Start Start // Publish: as its sender chose it
+	Said  int64 // Say: when, if that was where somebody else led the room; else 0
+}
+
+// said is when the line of an event was said.
+func (ev Event) said() int64 {
+	if ev.Said != 0 {
+		return ev.Said
+	}
+	return ev.Time
 }
 
 const (
@@ -54,6 +65,9 @@ const (
 
 func (ev Event) check() error {
 	if err := checkTime(ev.Time); err != nil {
+		return err
+	}
+	if err := checkTime(ev.said()); err != nil {
 		return err
 	}
 	switch {

@@ -73,6 +73,9 @@ func commandsOf(s *State) []Command {
 		if has&hasKey != 0 {
 			c.Check, c.From = [32]byte{78}, 79
 		}
+		if has&hasStart != 0 {
+			c.Start = Start{80}
+		}
 		if has&hasText != 0 {
 			c.Text = "hello"
 			all = append(all, c)

@@ -106,6 +106,7 @@ func TestResume(t *testing.T) {
 	want.Term, want.Seq, want.Time = Term{Reign: 2}, want.Seq+1, noon.Add(time.Minute).UnixMilli()
 	want.Charter.Renewed, want.Charter.Version = 1, want.Charter.Version+1
 	want.Program.Incarnation, want.Seats[0].Incarnation = 0, 0
+	want.Program.Start, want.Seats[0].Start = Start{}, Start{}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("resumed\n%+v, want\n%+v", s, want)
 	}

@@ -62,8 +62,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"remove a listener", to(Remove, danA), [11]int{yes, yes, not, not, not, not, not, out, out, yes, yes}},
 		{"remove the removed", to(Remove, eveA), [11]int{non, non, not, not, not, not, not, out, out, non, non}},
 		{"remove the host", to(Remove, anaA), [11]int{not, not, not, not, not, not, not, out, out, not, not}},
-		{"publish", Command{Kind: Publish}, [11]int{yes, yes, yes, yes, off, off, off, out, out, yes, yes}},
-		{"publish the program", Command{Kind: Publish, Program: true}, [11]int{yes, not, not, not, not, not, not, out, out, not, not}},
+		{"publish", Command{Kind: Publish, Start: Start{1}}, [11]int{yes, yes, yes, yes, off, off, off, out, out, yes, yes}},
+		{"publish the program", Command{Kind: Publish, Program: true, Start: Start{1}}, [11]int{yes, not, not, not, not, not, not, out, out, not, not}},
 		{"leave", Command{Kind: Leave}, [11]int{not, non, yes, non, yes, non, non, out, out, yes, non}},
 		{"mute all", Command{Kind: MuteAll}, [11]int{yes, yes, not, not, not, not, not, out, out, yes, yes}},
 		{"close hands", Command{Kind: CloseHands}, [11]int{yes, yes, not, not, not, not, not, out, out, yes, yes}},
@@ -147,7 +147,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 				// A sequencer that ignores the rules gets nowhere with anybody else either.
 				ev = Event{Room: s.Charter.Room, Term: s.Term, Seq: s.Seq + 1, Time: s.Time, Kind: row.c.Kind, By: by.Person,
 					Device: by.Device, To: row.c.To, Name: row.c.Name, Program: row.c.Program,
-					Text: row.c.Text, Ref: row.c.Ref, Place: row.c.Place, Seconds: row.c.Seconds}
+					Text: row.c.Text, Ref: row.c.Ref, Place: row.c.Place, Seconds: row.c.Seconds, Start: row.c.Start}
 				if _, err := s.Apply(ev); !errors.Is(err, errs[row.want[i]]) {
 					t.Errorf("applied: %v, want %v", err, errs[row.want[i]])
 				}

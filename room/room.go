@@ -7,7 +7,8 @@
 //   - A command of somebody who does not lead, as host or co-host, changes nobody's rights but their own; one of a co-host
 //     takes neither the host nor a co-host off the stage or out of the room, and does not change who is co-host.
 //   - Nobody is put on stage who did not raise a hand or accept an invitation, and nobody's microphone is opened by another.
-//   - No incarnation is handed out twice, so no key and counter of the sealing meet twice; not by two who lead at once either.
+//   - No device hands out an incarnation twice, nor do two people who lead at once. Two devices of one person may: no key and
+//     counter of the sealing meet twice all the same, for a key is of a device and its Start, and nobody begins twice with one.
 //   - Who leads is the host, or a co-host whom a charter of the host's names. Only the host raises the reign.
 //   - The key of a closed room is in no event and no snapshot; who may come in can be told from the state alone.
 //   - State holds the stage, the hands, the removed, the guest list and the end of the chat, never the audience: its size does not grow with it.

@@ -27,7 +27,7 @@ func TestCommandBytes(t *testing.T) {
 		{"relink", Command{Room: c.Room, Kind: Relink, Invitation: Person{9}}, fmt.Sprintf("a5 01 50 %x 02 18 2d 06 00 07 00 0c 5820 09%062x", [16]byte(c.Room), 0)},
 		{"rekey", Command{Room: c.Room, Kind: Rekey, Seconds: 2, Check: [32]byte{8}, From: 500}, fmt.Sprintf("a7 01 50 %x 02 18 2e 06 00 07 00 0b 02 0d 5820 08%062x 0e 19 01f4", [16]byte(c.Room), 0)},
 		{"entrust", Command{Room: c.Room, Kind: Entrust, To: c.To}, fmt.Sprintf("a5 01 50 %x 02 18 30 03 5820 %x 06 00 07 00", [16]byte(c.Room), [32]byte(c.To))},
-		{"publish the program", Command{Room: c.Room, Kind: Publish, Program: true}, fmt.Sprintf("a5 01 50 %x 02 09 05 f5 06 00 07 00", [16]byte(c.Room))},
+		{"publish the program", Command{Room: c.Room, Kind: Publish, Program: true, Start: Start{7}}, fmt.Sprintf("a6 01 50 %x 02 09 05 f5 06 00 07 00 0f 50 07%030x", [16]byte(c.Room), 0)},
 	} {
 		want := unhex(t, v.bytes)
 		if got := ok(doc.Marshal(commandWire(v.c))); !bytes.Equal(got, want) {
@@ -74,10 +74,15 @@ func TestEventBytes(t *testing.T) {
 	if err := doc.Unmarshal(want, &w); err != nil || w.event() != ev {
 		t.Errorf("decoded %+v, %v", w, err)
 	}
+	line := Event{Room: c.Room, Term: Term{1, 2, 3}, Seq: 4, Time: 5, Kind: Say, By: Person{6}, Device: Device{7}, Name: "9", Text: "15", Said: 3}
+	want = unhex(t, fmt.Sprintf("aa 01 50 %x 02 83 01 02 03 03 04 04 05 05 18 1e 06 5820 06%062x 07 5820 07%062x 09 61 39 0f 62 3135 17 03", [16]byte(c.Room), 0, 0))
+	if got := ok(doc.Marshal(wireEvent(line))); !bytes.Equal(got, want) {
+		t.Errorf("a line of a tail\n%x, want\n%x", got, want)
+	}
 	// Every field survives, also those that no event has all of.
 	full := Event{Room: c.Room, Term: Term{1, 2, 3}, Seq: 4, Time: 5, Kind: Publish, By: Person{6}, Device: Device{7}, To: Person{8},
 		Name: "9", Slot: 10, Incarnation: 11, Program: true, KeyEpoch: 13, Key: [32]byte{14}, Text: "15", Ref: 16, Place: 17, Seconds: 18,
-		Invitation: Person{19}, Check: [32]byte{20}, From: 21}
+		Invitation: Person{19}, Check: [32]byte{20}, From: 21, Start: Start{22}, Said: 23}
 	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {
 			t.Errorf("field %s is not tried", v.Type().Field(i).Name)
@@ -127,12 +132,12 @@ func TestSnapshotBytes(t *testing.T) {
 	s := opened(t)
 	raise(t, s, boA)
 	do(t, s, anaA.first(), Command{Kind: Remove, To: eveA.person()})
-	do(t, s, anaA.first(), Command{Kind: Publish, Program: true})
+	do(t, s, anaA.first(), Command{Kind: Publish, Program: true, Start: Start{7}})
 	key := func(b ...byte) string { return "5820" + fmt.Sprintf("%x", append(b, make([]byte, 32-len(b))...)) }
 	charter := ok(doc.Marshal(wireCharter(s.Charter)))
-	want := unhex(t, fmt.Sprintf("ab 01 %x 02 83 01 00 00 03 04 04 1b 000001a3185c5000 05 82 %s 1840 "+
-		"06 81 88 %s %s 63 616e61 03 01 00 f4 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 1840",
-		charter, key(1, 1), key(1), key(1, 1), key(2), key(2, 1), key(5), key(42)))
+	want := unhex(t, fmt.Sprintf("ac 01 %x 02 83 01 00 00 03 04 04 1b 000001a3185c5000 05 82 %s 1840 "+
+		"06 81 88 %s %s 63 616e61 03 01 00 f4 f4 07 81 84 %s %s 62 626f 1b 000001a3185c5000 08 81 %s 09 01 0a %s 0b 1840 1821 81 50 07%030x",
+		charter, key(1, 1), key(1), key(1, 1), key(2), key(2, 1), key(5), key(42), 0))
 	if got := ok(s.Bytes()); !bytes.Equal(got, want) {
 		t.Errorf("snapshot\n%x, want\n%x", got, want)
 	}
@@ -180,6 +185,8 @@ func TestSnapshotRefused(t *testing.T) {
 		"a seat ahead":                 func(s *State) { s.Seats[1].Incarnation = s.Incarnation + 1 },
 		"an incarnation twice":         func(s *State) { s.Seats[2].Incarnation = s.Seats[1].Incarnation },
 		"the program's incarnation":    func(s *State) { s.Seats[2].Incarnation = s.Program.Incarnation },
+		"the program without a start":  func(s *State) { s.Program.Start = Start{} },
+		"a seat without a start":       func(s *State) { s.Seats[1].Start = Start{} },
 		"more incarnations than fit":   func(s *State) { s.Incarnation = MaxIncarnation + 1 },
 		"the host not first":           func(s *State) { s.Seats = s.Seats[1:] },
 		"a second host":                func(s *State) { s.Seats[1].Role = Host },
@@ -215,7 +222,7 @@ func TestSnapshotRefused(t *testing.T) {
 		"a stick held that is in":      func(s *State) { s.Stick.Holder = s.Seats[1].Person },
 		"a stick held off stage":       func(s *State) { s.Stick = Stick{Out: true, Holder: Person{77}, Slot: 2} },
 		"a stick of another slot":      func(s *State) { s.Stick = Stick{Out: true, Holder: s.Seats[1].Person, Slot: 7} },
-		"waiting for no time":          func(s *State) { s.Waiting, s.Program.Incarnation = true, 0 },
+		"waiting for no time":          func(s *State) { s.Waiting, s.Program = true, Program{Device: s.Program.Device} },
 		"waiting and published":        func(s *State) { s.Waiting, s.Charter.Starts = true, 1 },
 		"a line of the future":         func(s *State) { s.Chat[0].Changed = s.Seq + 1 },
 		"a line without a number":      func(s *State) { s.Chat[0].Seq = 0 },

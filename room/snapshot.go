@@ -42,6 +42,9 @@ func OpenSnapshot(raw []byte, now time.Time) (*State, doc.Author, error) {
 	if err := s.check(); err != nil {
 		return nil, doc.Author{}, err
 	}
+	if n := s.publishing(); len(w.Starts) != n {
+		return nil, doc.Author{}, fmt.Errorf("%w: %d starts of %d", ErrSnapshot, len(w.Starts), n)
+	}
 	if err := doc.Verify(kindSnapshot, raw, now); err != nil {
 		return nil, doc.Author{}, err
 	}
@@ -74,6 +77,8 @@ func (s *State) check() error {
 		return bad("no program device")
 	case s.Incarnation > MaxIncarnation || s.Program.Incarnation > s.Incarnation:
 		return bad("incarnation")
+	case (s.Program.Incarnation == 0) != s.Program.Start.IsZero():
+		return bad("start")
 	}
 	// A person has one place: a seat, a hand or the list of the removed. A device has one, too.
 	people, devices := map[Person]bool{}, map[Device]bool{}
@@ -102,6 +107,8 @@ func (s *State) check() error {
 			return bad("the room is led from where nobody is")
 		case seat.Incarnation > s.Incarnation, seat.Incarnation != 0 && incarnations[seat.Incarnation]:
 			return bad("incarnation")
+		case (seat.Incarnation == 0) != seat.Start.IsZero():
+			return bad("start")
 		}
 		slot = seat.Slot
 		incarnations[seat.Incarnation] = true

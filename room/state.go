@@ -19,6 +19,7 @@ type Seat struct {
 	Role        Role   // Host, CoHost or Speaker
 	Slot        uint8  // 1 to MaxSlot
 	Incarnation uint32 // 0: not publishing
+	Start       Start  // of what it publishes; zero if it does not
 	Muted       bool
 	Away        bool // its device is not connected; nothing is taken from it
 }
@@ -35,6 +36,7 @@ type Hand struct {
 type Program struct {
 	Device      Device // the host's device that sequences and mixes
 	Incarnation uint32 // 0: not publishing
+	Start       Start  // as of a Seat
 }
 
 // A State is a room as everybody sees it. Its caller serialises every call; it has no lock. Only Apply changes it.

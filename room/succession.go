@@ -18,6 +18,9 @@ import (
 // count on from the same number then. So each leader hands out incarnations of one lane: those with the same remainder,
 // which the charter gives to one co-host and to no other again. The same co-host may lead twice, the second time from a
 // state that never saw the first: it must remember what it handed out, before it does, and begin beyond that.
+//
+// Lanes are people's. Two devices of one person, as the host's laptop and their second device, may lead at once, in a split, and
+// hand out the same: what is sealed under it is told apart by device and Start.
 
 const (
 	lanes    = 64 // of incarnations: the host's, and one for every co-host there ever was
@@ -163,7 +166,7 @@ func (s *State) succeed(ev Event) ([]Effect, error) {
 		if seat := &s.Seats[i]; seat.Device == ev.Device {
 			seat.Away = false
 			if ev.Kind == Resumed {
-				seat.Incarnation = 0
+				seat.Incarnation, seat.Start = 0, Start{}
 			}
 		}
 	}
@@ -221,16 +224,6 @@ func (s *State) Holds(ev Told) bool {
 	return len(s.Past) == maxPast && ev.Term.Compare(s.Past[0].Term) < 0
 }
 
-// Tail are those of the events that the winner does not hold, nor a line that it has as somebody else's tail brought it:
-// later than it was said.
-func (s *State) Tail(events []Told) []Told {
-	return slices.DeleteFunc(slices.Clone(events), func(ev Told) bool {
-		return s.Holds(ev) || ev.Kind == Say && slices.ContainsFunc(s.Chat, func(l Line) bool {
-			return l.Person == ev.By && l.Text == ev.Text && l.Time >= ev.Time
-		})
-	})
-}
-
 // checkPast holds what is true of the terms before.
 func (s *State) checkPast() error {
 	last := Ending{}
@@ -244,48 +237,6 @@ func (s *State) checkPast() error {
 		return fmt.Errorf("%w: number of terms before", ErrSnapshot)
 	}
 	return nil
-}
-
-// Resubmit has the events of a tail that lost decided again as commands in the room that won: what people did there is not
-// to be lost with who led them. decide decides one and returns the number of its event, 0 if it is refused, as it is when
-// the other side had come to the same. Who was put out comes first, so that nothing of theirs comes in after all.
-//
-// Left out is what the winner hands out anew, or sees for itself: incarnations, and who is away. Of what the host did to the
-// charter on another device, who is co-host no more counts as put out; who became one is not decided again, since the host may
-// have thought better of it here.
-func Resubmit(tail []Told, decide func(by doc.Author, c Command) (seq uint64)) {
-	lines := make(map[uint64]uint64) // of the chat: their numbers there and here
-	removal := func(ev Told) bool { return ev.Kind == Remove || ev.Kind == Readmit || ev.Kind == Withdraw }
-	for _, first := range []bool{true, false} {
-		for _, ev := range tail {
-			if slices.Contains([]Kind{Publish, Away, Back, Appoint}, ev.Kind) || removal(ev) != first {
-				continue
-			}
-			has, known := fields[ev.Kind]
-			if !known {
-				continue
-			}
-			c := Command{Room: ev.Room, Kind: ev.Kind, Text: ev.Text, Ref: ev.Ref, Seconds: ev.Seconds, Time: ev.Time}
-			if has&hasTo != 0 {
-				c.To = ev.To
-			}
-			if has&hasName != 0 {
-				c.Name = ev.Name
-			}
-			if has&hasPlace != 0 {
-				c.Place = ev.Place
-			}
-			if c.Ref != 0 {
-				if here, moved := lines[c.Ref]; moved {
-					c.Ref = here
-				}
-				c.Name, c.Text = "", "" // of a line that was pinned
-			}
-			if seq := decide(doc.Author{Person: ev.By, Device: ev.Device}, c); ev.Kind == Say && seq != 0 {
-				lines[ev.Seq] = seq
-			}
-		}
-	}
 }
 
 // A Verdict is what becomes of somebody who leads a room and meets another who does.

@@ -71,7 +71,7 @@ func TestTakeOver(t *testing.T) {
 	for _, by := range []doc.Author{anaA.first(), cyA.first(), boA.second()} {
 		for _, c := range []Command{{Kind: Publish, Program: true}, {Kind: Away, To: anaA.person()}} {
 			c.Room = s.Charter.Room
-			if _, err := s.Decide(by, c, noon); !errors.Is(err, ErrNotAllowed) {
+			if _, err := s.Decide(by, started(c), noon); !errors.Is(err, ErrNotAllowed) {
 				t.Errorf("%v by %v, who does not lead: %v", c.Kind, by, err)
 			}
 		}
@@ -350,8 +350,8 @@ func TestResubmit(t *testing.T) {
 	do(t, winner, danA.first(), Command{Kind: Say, Name: "dan", Text: "zero"})
 	succeed(t, winner, ok(winner.Resume(anaA.first(), 0, noon)), nil)
 	var kinds []Kind
-	Resubmit(tail, func(by doc.Author, c Command) uint64 {
-		ev, err := winner.Decide(by, c, noon)
+	new(Retelling).Resubmit(tail, winner.Shares(s), func(by doc.Author, c Command) uint64 {
+		ev, err := winner.Retell(by, c, noon)
 		if err != nil {
 			return 0
 		}
@@ -412,7 +412,7 @@ func newSplit(t *testing.T, seed uint64, people map[string]doc.Author) *split {
 		t: t, rnd: rand.New(rand.NewPCG(seed, 4)), incs: map[uint32]Person{}, bans: map[byte]Person{}, lines: map[string]bool{},
 	}
 	s := led(t)
-	s.Program.Incarnation, s.Incarnation = 0, 0
+	s.Program, s.Incarnation = Program{Device: s.Program.Device}, 0
 	for _, name := range slices.Sorted(maps.Keys(people)) {
 		n.nodes = append(n.nodes, &claimant{me: people[name], name: name, state: s.Clone()})
 	}
@@ -427,7 +427,7 @@ func (n *split) at() time.Time { return noon.Add(n.now) }
 
 func (n *split) decide(c *claimant, by doc.Author, cmd Command) uint64 {
 	cmd.Room = c.state.Charter.Room
-	ev, err := c.state.Decide(by, cmd, n.at())
+	ev, err := c.state.Retell(by, started(cmd), n.at())
 	if err != nil {
 		return 0
 	}
@@ -503,7 +503,8 @@ func (n *split) meet(c, o *claimant) {
 			}
 			tail := them.state.Tail(me.log)
 			me.leads, me.heard = false, n.now
-			Resubmit(tail, func(by doc.Author, cmd Command) uint64 { return n.decide(them, by, cmd) })
+			var t Retelling
+			t.Resubmit(t.Fresh(them.state, tail), them.state.Shares(me.state), func(by doc.Author, cmd Command) uint64 { return n.decide(them, by, cmd) })
 			me.state, me.log = them.state.Clone(), them.log
 		case Rise:
 			n.rises++

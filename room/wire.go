@@ -124,6 +124,8 @@ type commandWire struct {
 	Invitation doc.PublicKey `cbor:"12,keyasint,omitzero"`
 	Check      [32]byte      `cbor:"13,keyasint,omitzero"`
 	From       uint64        `cbor:"14,keyasint,omitempty"`
+
+	Start Start `cbor:"15,keyasint,omitzero"`
 }
 
 type passWire struct {
@@ -175,6 +177,9 @@ type eventWire struct {
 	Invitation doc.PublicKey `cbor:"19,keyasint,omitzero"`
 	Check      [32]byte      `cbor:"20,keyasint,omitzero"`
 	From       uint64        `cbor:"21,keyasint,omitempty"`
+
+	Start Start `cbor:"22,keyasint,omitzero"`
+	Said  int64 `cbor:"23,keyasint,omitempty"`
 }
 
 func wireEvent(ev Event) eventWire {
@@ -183,6 +188,7 @@ func wireEvent(ev Event) eventWire {
 		By: ev.By, Device: ev.Device, To: ev.To, Name: ev.Name, Slot: ev.Slot,
 		Incarnation: ev.Incarnation, Program: ev.Program, KeyEpoch: ev.KeyEpoch, Key: ev.Key,
 		Text: ev.Text, Ref: ev.Ref, Place: ev.Place, Seconds: ev.Seconds, Invitation: ev.Invitation, Check: ev.Check, From: ev.From,
+		Start: ev.Start, Said: ev.Said,
 	}
 }
 
@@ -192,6 +198,7 @@ func (w eventWire) event() Event {
 		By: w.By, Device: w.Device, To: w.To, Name: w.Name, Slot: w.Slot,
 		Incarnation: w.Incarnation, Program: w.Program, KeyEpoch: w.KeyEpoch, Key: w.Key,
 		Text: w.Text, Ref: w.Ref, Place: w.Place, Seconds: w.Seconds, Invitation: w.Invitation, Check: w.Check, From: w.From,
+		Start: w.Start, Said: w.Said,
 	}
 }
 
@@ -256,6 +263,9 @@ type snapshotWire struct {
 	From       uint64        `cbor:"29,keyasint,omitempty"`
 	Lead       uint16        `cbor:"30,keyasint,omitempty"`
 	Keepers    []Person      `cbor:"31,keyasint,omitempty"`
+
+	// Starts are those of the program, if it is published, and of every seat that is, by slot.
+	Starts []Start `cbor:"33,keyasint,omitempty"`
 }
 
 type endWire struct {
@@ -306,6 +316,9 @@ func wireSnapshot(s *State) snapshotWire {
 		l := wireLine(s.Pinned)
 		w.Pinned = &l
 	}
+	if s.Program.Incarnation != 0 {
+		w.Starts = append(w.Starts, s.Program.Start)
+	}
 	for _, e := range s.Past {
 		w.Past = append(w.Past, endWire{Term: wireTerm(e.Term), Seq: e.Seq, Device: e.Device})
 	}
@@ -315,6 +328,9 @@ func wireSnapshot(s *State) snapshotWire {
 	for _, x := range s.Seats {
 		w.Seats = append(w.Seats, seatWire{Person: x.Person, Device: x.Device, Name: x.Name, Role: x.Role,
 			Slot: x.Slot, Incarnation: x.Incarnation, Muted: x.Muted, Away: x.Away})
+		if x.Incarnation != 0 {
+			w.Starts = append(w.Starts, x.Start)
+		}
 	}
 	for _, h := range s.Hands {
 		w.Hands = append(w.Hands, handWire{Person: h.Person, Device: h.Device, Name: h.Name, Since: h.Since})
@@ -350,6 +366,7 @@ func (w snapshotWire) state() *State {
 	for _, h := range w.Hands {
 		s.Hands = append(s.Hands, Hand{Person: h.Person, Device: h.Device, Name: h.Name, Since: h.Since})
 	}
+	s.begun(w.Starts)
 	return s
 }
 

@@ -85,6 +85,7 @@ func simCommand() *cobra.Command {
 	fl.Var((*span)(&o.BadDelay), "bad-delay", "how much later what it does not lose comes")
 	fl.Var((*share)(&o.Liars), "liars", "share of those who carry others that lies")
 	fl.StringArrayVar(&lies, "lie", nil, "what they do; repeatable")
+	fl.BoolVar(&o.Play, "play", false, "play what is heard, through the buffer of a listener's node, and count what is missing then")
 	fl.IntVar(&o.Fanout, "fanout", 8, "listeners that the host feeds")
 	fl.IntVar(&o.Ready, "ready", 0, "relays that are there before the crowd comes")
 	fl.Var((*share)(&o.Relays), "relays", "share of the listeners that are relays")
@@ -135,8 +136,12 @@ func printTally(out io.Writer, t sim.Tally, took time.Duration, asJSON bool) err
 	}
 	_, err := fmt.Fprintf(out, "%d rooms from seed %d on, took %v: %d liars banned %d times; %d of %d frames on time (%.3f %%), the worst room %.3f %% (seed %d); %d peers silent at the end; %d wrong frames\n",
 		t.Trials, t.Seed, took.Round(100*time.Millisecond), t.Liars, t.Bans, t.OnTime, t.Due, 100*float64(t.OnTime)/float64(max(t.Due, 1)), 100*t.Delivered, t.Worst, t.Silent, t.Wrong)
-	if err == nil && t.BadSeed != nil {
+	switch {
+	case err != nil:
+	case t.BadSeed != nil:
 		err = fmt.Errorf("the room of seed %d heard what was never said", *t.BadSeed)
+	case t.Trespasses > 0:
+		err = fmt.Errorf("for %d packets honest peers would have been shown out", t.Trespasses)
 	}
 	return err
 }

@@ -29,6 +29,7 @@ type peer struct {
 	leaves bool            // it drains
 
 	hearing
+	playing
 }
 
 // hearing is what came out of a peer's verifier.
@@ -147,6 +148,9 @@ func (p *peer) tick() {
 	if p.index > 0 && p.w.now%announceEvery < p.w.o.tick() && !p.leaves {
 		p.place.Seek(p.w.entries(), now)
 	}
+	if p.w.now%20 < p.w.o.tick() {
+		p.play()
+	}
 	p.judge()
 	if p.leaves && p.place.Drained(now) {
 		p.goodbye()
@@ -167,6 +171,7 @@ func (p *peer) Deliver(f relay.Frame, from relay.Peer, _ bool) {
 	if p.ver == nil {
 		return
 	}
+	p.arrived(f.Number)
 	var err error
 	if p.out, err = p.ver.AddFrame(p.out[:0], f, p.w.time()); err != nil {
 		p.accuse(from, err)
@@ -216,6 +221,7 @@ func (p *peer) hear() {
 			continue
 		}
 		p.place.Verified(w.time())
+		p.take(f.Number)
 		if p.heardAt == 0 {
 			p.heardAt, p.first, p.newAt = w.now, f.Number, w.now
 			w.joined(p)
@@ -374,7 +380,9 @@ type closed struct{}
 
 // hearPacket takes a packet that arrived.
 func (p *peer) hearPacket(from *peer, pkt *relay.Packet) {
-	_ = p.tree.Receive(from.id, pkt, p.w.time()) // a trespasser is no concern of a simulation of what comes down
+	if err := p.tree.Receive(from.id, pkt, p.w.time()); err != nil && from.lie == nil {
+		p.w.res.Trespasses++
+	}
 	p.judge()
 }
 

@@ -15,12 +15,13 @@ type Result struct {
 	Options Options `json:"options"`
 	Peers   int     `json:"peers"` // alive at the end, beside the host
 
-	Due     uint64 `json:"due"`     // frames that should have come out of verifiers by their deadline
-	OnTime  uint64 `json:"on_time"` // that did
-	Late    uint64 `json:"late"`    // that did later
-	Wrong   uint64 `json:"wrong"`   // that came out and that the source never made
-	Silent  int    `json:"silent"`  // peers alive at the end that heard nothing for the last second
-	Unheard int    `json:"unheard"` // peers alive at the end that never heard anything, and came long enough ago
+	Due        uint64 `json:"due"`        // frames that should have come out of verifiers by their deadline
+	OnTime     uint64 `json:"on_time"`    // that did
+	Late       uint64 `json:"late"`       // that did later
+	Wrong      uint64 `json:"wrong"`      // that came out and that the source never made
+	Trespasses uint64 `json:"trespasses"` // packets for which a node would have parted with an honest peer: there is no reason to send one
+	Silent     int    `json:"silent"`     // peers alive at the end that heard nothing for the last second
+	Unheard    int    `json:"unheard"`    // peers alive at the end that never heard anything, and came long enough ago
 
 	Received     uint64 `json:"received"`   // frames and auths that were new
 	Duplicates   uint64 `json:"duplicates"` // and that were not
@@ -42,11 +43,17 @@ type Result struct {
 	Liars      int           `json:"liars"`
 	Accused    int           `json:"accused"` // pieces of evidence that reached the host
 	Moves      Moves         `json:"moves"`
+	Played     uint64        `json:"played,omitempty"`    // frames, with Options.Play
+	Concealed  uint64        `json:"concealed,omitempty"` // that were missing when they were due to be played
+	Orphans    Quantiles     `json:"orphans"`             // of these, each peer's whose parent the last killing took, from then on
+	PauseMS    Quantiles     `json:"pause_ms"`            // the longest time, from then on, in which such a peer got nothing new
 	Took       time.Duration `json:"-"`
 
 	Seconds []Second `json:"seconds"`
 
 	pictures []picture
+	orphans  []int
+	pauses   []ms
 }
 
 // A Level is everybody at one depth.
@@ -142,6 +149,9 @@ func (w *world) result() *Result {
 		if p.index == 0 {
 			continue
 		}
+		if p.fedByDead && p.pacer != nil {
+			r.orphans, r.pauses = append(r.orphans, int(p.concealed-p.before)), append(r.pauses, p.pause)
+		}
 		if d >= 0 {
 			depths = append(depths, d)
 		}
@@ -160,6 +170,7 @@ func (w *world) result() *Result {
 			}
 		}
 	}
+	r.Orphans, r.PauseMS = quantiles(r.orphans), quantiles(r.pauses)
 	r.Depth, r.BackMS, r.JoinMS = quantiles(depths), quantiles(back), quantiles(w.joins)
 	for i, s := range r.Seconds {
 		if ms(i)*1000 >= w.measured {
@@ -212,6 +223,12 @@ func (r *Result) Print(out io.Writer) error {
 	row := func(what, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", what, fmt.Sprintf(format, args...)) }
 	row("peers", "%d at the end, %v of virtual time, seed %d, took %v", r.Peers, o.For, o.Seed, r.Took.Round(100*time.Millisecond))
 	row("delivered", "%.4f %% of %d frames within %v, %d later, %d wrong", 100*r.Delivered(), r.Due, o.Deadline, r.Late, r.Wrong)
+	if r.Trespasses > 0 {
+		row("trespasses", "%d packets of honest peers", r.Trespasses)
+	}
+	if r.Played > 0 {
+		row("played", "%d frames, %d concealed", r.Played, r.Concealed)
+	}
 	row("duplicates", "%.2f %% of frames and auths", 100*r.DuplicateShare())
 	row("control", "%.2f %% of the bytes of sound", 100*r.ControlShare())
 	row("depth", "p50 %.0f, p99 %.0f, at most %d while measured", r.Depth.P50, r.Depth.P99, r.DepthMax)
@@ -227,6 +244,10 @@ func (r *Result) Print(out io.Writer) error {
 		row("cut off", "%d, until it healed; %s", r.Parted, back)
 	case r.Killed > 0:
 		row("killed", "%d; %s", r.Killed, back)
+	}
+	if q := r.Orphans; q.N > 0 {
+		row("orphans", "%d, whose parent was killed, got nothing for p50 %.0f, p99 %.0f, at most %.0f ms, and concealed p50 %.0f, p95 %.0f, p99 %.0f, at most %.0f frames",
+			q.N, r.PauseMS.P50, r.PauseMS.P99, r.PauseMS.Max, q.P50, q.P95, q.P99, q.Max)
 	}
 	if n := len(r.Seconds); o.Bad > 0 && n > 0 {
 		most := 0

@@ -35,6 +35,7 @@ type Options struct {
 	Frame    int           `json:"frame"`    // bytes of Opus in a frame; 0 means 100
 	Deadline time.Duration `json:"deadline"` // from capture to verified; 0 means 600 ms
 	Patience time.Duration `json:"patience"` // a newcomer that heard nothing for longer has failed; 0 means 10 s
+	Play     bool          `json:"play"`     // peers play what they hear, as a listener's node does, and what is missing then is counted
 
 	Fanout          int     `json:"fanout"`           // of the host; 0 means 8
 	Ready           int     `json:"ready"`            // relays that are there before the first crowd, as a host has that asked for some

@@ -59,7 +59,9 @@ func newSource(seed uint64, bytesAFrame int) (*source, error) {
 	}
 	secret := key()
 	state, _ := room.Open(charter, host.Author(), "Host", secret, epoch)
-	ev, err := state.Decide(host.Author(), room.Command{Room: charter.Room, Kind: room.Publish, Program: true, Time: epoch.UnixMilli()}, epoch)
+	start := key()
+	publish := room.Command{Room: charter.Room, Kind: room.Publish, Program: true, Start: room.Start(start[:16]), Time: epoch.UnixMilli()}
+	ev, err := state.Decide(host.Author(), publish, epoch)
 	if err != nil {
 		return nil, fmt.Errorf("publish the program: %w", err)
 	}
@@ -74,7 +76,7 @@ func newSource(seed uint64, bytesAFrame int) (*source, error) {
 		return nil, err
 	}
 	kid := seal.NewKID(state.KeyEpoch, relay.Program, state.Program.Incarnation)
-	s.sender = seal.NewSender(secret, kid)
+	s.sender = seal.NewSender(secret, seal.Source{Device: state.Program.Device, Start: state.Program.Start}, kid)
 	s.signer = relay.NewSigner(charter.Room, relay.Program, kid, device.Ed25519())
 	s.first = relay.FirstNumber(epoch)
 	s.next = s.first

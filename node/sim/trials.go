@@ -13,6 +13,8 @@ type Tally struct {
 	Bans   uint64 `json:"bans"`
 	Silent int    `json:"silent"` // peers that heard nothing at the end
 
+	Trespasses uint64 `json:"trespasses"` // as in Result
+
 	Worst     uint64  `json:"worst_seed"` // of the room that heard least
 	Delivered float64 `json:"worst_delivered"`
 	BadSeed   *uint64 `json:"wrong_seed,omitempty"` // of the first room that heard what was never said
@@ -36,6 +38,7 @@ func Trials(ctx context.Context, o Options, n int, each func(Tally)) (Tally, err
 		if d := r.Delivered(); d < t.Delivered {
 			t.Worst, t.Delivered = o.Seed, d
 		}
+		t.Trespasses += r.Trespasses
 		if r.Wrong > 0 && t.BadSeed == nil {
 			seed := o.Seed
 			t.BadSeed = &seed

@@ -322,7 +322,9 @@ func (w *world) kill(share float64) {
 	}
 	w.rng.Shuffle(len(inner), func(i, j int) { inner[i], inner[j] = inner[j], inner[i] })
 	w.struck = w.now
-	for _, p := range inner[:int(float64(len(inner))*share)] {
+	dead := inner[:int(float64(len(inner))*share)]
+	w.orphaned(dead)
+	for _, p := range dead {
 		p.die()
 		w.res.Killed++
 	}
@@ -393,6 +395,8 @@ func (w *world) tally(p *peer) {
 	w.res.Duplicates += s.Drops["duplicate"]
 	w.res.Received += s.Received + s.Auths
 	w.res.Recovered += s.Recovered
+	w.res.Played += p.played
+	w.res.Concealed += p.concealed
 	w.res.place(p.place.Stats())
 	w.res.Wrong += p.wrong
 	if p.heardAt == 0 {

@@ -1,12 +1,12 @@
 // Package seal is SFrame (RFC 9605): it seals frames of sound from their source to their hearers. Always:
 //
 //   - What was altered on the way, or was sealed under another key, number or slot, does not open.
-//   - No key and counter ever meet twice: a Sender counts from 0 under a KID that is its own, and never wraps.
+//   - No key and counter ever meet twice: a Sender counts from 0 under a KID and a Source that are its own, and never wraps.
 //   - What opened once does not open again.
 //   - Bytes from a peer cost at most one derivation of a key, and change nothing unless they open.
 //
-// A room key is shared by everyone who may hear. It derives one key per KID, and a KID names one start of one source, so
-// sources never share a derived key. That a frame comes from its source, and not from another holder of the room key, is
+// A room key is shared by everyone who may hear. It derives one key per Source, which is one start of one device, and that one per
+// KID, so sources never share a derived key. That a frame comes from its source, and not from another holder of the room key, is
 // what relay's auths show.
 //
 // The package reads no clock and starts nothing. No type of it is safe for concurrent use.

@@ -9,6 +9,7 @@ import (
 
 var (
 	secret = [32]byte{1, 2, 3}
+	device = Source{Device: [32]byte{4, 5}, Start: [16]byte{6}}
 	meta   = []byte{0, 0, 0, 0, 0, 0, 0, 0, 42}
 	voice  = bytes.Repeat([]byte{0xfc, 0x12, 0x99}, 40)
 )
@@ -72,16 +73,16 @@ func TestWhatWasSealedUnderAnotherKeyDoesNotOpen(t *testing.T) {
 	other := secret
 	other[31]++
 	for name, s := range map[string]*Sender{
-		"another room key": NewSender(other, NewKID(1, 1, 1)),
-		"unknown epoch":    NewSender(secret, NewKID(2, 1, 1)),
-		"impossible slot":  NewSender(secret, NewKID(1, 32, 1)),
+		"another room key": NewSender(other, device, NewKID(1, 1, 1)),
+		"unknown epoch":    NewSender(secret, device, NewKID(2, 1, 1)),
+		"impossible slot":  NewSender(secret, device, NewKID(1, 32, 1)),
 	} {
-		if got, _, _, err := o.Open(nil, meta, sealed(t, s)); err == nil || len(got) != 0 {
+		if got, _, _, err := o.Open(nil, device, meta, sealed(t, s)); err == nil || len(got) != 0 {
 			t.Errorf("%s: opened to %d bytes, %v", name, len(got), err)
 		}
 	}
 	k, _ := NewKey(Default, 7, secret[:])
-	if _, err := k.Open(nil, meta, sealed(t, NewSender(secret, 8))); !errors.Is(err, ErrKID) {
+	if _, err := k.Open(nil, meta, sealed(t, NewSender(secret, device, 8))); !errors.Is(err, ErrKID) {
 		t.Errorf("another KID: %v", err)
 	}
 }
@@ -116,7 +117,7 @@ func TestKIDPutsItsPartsBackOut(t *testing.T) {
 }
 
 func TestSenderNeverUsesACounterTwice(t *testing.T) {
-	s := NewSender(secret, NewKID(1, 0, 1))
+	s := NewSender(secret, device, NewKID(1, 0, 1))
 	for want := range uint64(1000) {
 		b, ctr, err := s.Seal(nil, meta, voice)
 		_, inHeader, _, _ := ParseHeader(b)
@@ -137,7 +138,7 @@ func TestSenderNeverUsesACounterTwice(t *testing.T) {
 
 func TestWhatOpenedOnceDoesNotOpenAgain(t *testing.T) {
 	o := opener(t, 1)
-	s := NewSender(secret, NewKID(1, 3, 5))
+	s := NewSender(secret, device, NewKID(1, 3, 5))
 	var frames [][]byte
 	for range 3 * ReplayWindow {
 		frames = append(frames, sealed(t, s))
@@ -145,24 +146,24 @@ func TestWhatOpenedOnceDoesNotOpenAgain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	order := rng.Perm(ReplayWindow) // any order within the window is fine
 	for _, i := range order {
-		if _, kid, ctr, err := o.Open(nil, meta, frames[i]); err != nil || kid != s.KID() || ctr != uint64(i) {
+		if _, kid, ctr, err := o.Open(nil, device, meta, frames[i]); err != nil || kid != s.KID() || ctr != uint64(i) {
 			t.Fatalf("frame %d: KID %x counter %d, %v", i, kid, ctr, err)
 		}
 	}
 	for i := ReplayWindow; i < len(frames); i += 7 {
-		if _, _, _, err := o.Open(nil, meta, frames[i]); err != nil {
+		if _, _, _, err := o.Open(nil, device, meta, frames[i]); err != nil {
 			t.Fatalf("frame %d: %v", i, err)
 		}
 	}
 	for i := range ReplayWindow {
-		if _, _, _, err := o.Open(nil, meta, frames[i]); !errors.Is(err, ErrReplay) {
+		if _, _, _, err := o.Open(nil, device, meta, frames[i]); !errors.Is(err, ErrReplay) {
 			t.Fatalf("frame %d again: %v", i, err)
 		}
 	}
 	if err := o.SetEpoch(1, secret); err != nil { // must not forget what was opened
 		t.Fatal(err)
 	}
-	if _, _, _, err := o.Open(nil, meta, frames[ReplayWindow]); !errors.Is(err, ErrReplay) {
+	if _, _, _, err := o.Open(nil, device, meta, frames[ReplayWindow]); !errors.Is(err, ErrReplay) {
 		t.Fatalf("after the epoch was set again: %v", err)
 	}
 }
@@ -171,19 +172,19 @@ func TestReplayAfterNewIncarnationsAndEpochs(t *testing.T) {
 	o := opener(t, 1, 2)
 	var old [][]byte
 	for incarnation := range uint32(5) {
-		f := sealed(t, NewSender(secret, NewKID(1, 3, incarnation)))
-		if _, _, _, err := o.Open(nil, meta, f); err != nil {
+		f := sealed(t, NewSender(secret, device, NewKID(1, 3, incarnation)))
+		if _, _, _, err := o.Open(nil, device, meta, f); err != nil {
 			t.Fatalf("incarnation %d: %v", incarnation, err)
 		}
 		old = append(old, f)
 	}
-	late := NewSender(secret, NewKID(1, 3, 3))
+	late := NewSender(secret, device, NewKID(1, 3, 3))
 	sealed(t, late)
-	if _, _, _, err := o.Open(nil, meta, sealed(t, late)); err != nil {
+	if _, _, _, err := o.Open(nil, device, meta, sealed(t, late)); err != nil {
 		t.Errorf("a late frame of the last incarnation but one: %v", err)
 	}
 	for i, f := range old {
-		if _, _, _, err := o.Open(nil, meta, f); !errors.Is(err, ErrReplay) {
+		if _, _, _, err := o.Open(nil, device, meta, f); !errors.Is(err, ErrReplay) {
 			t.Errorf("incarnation %d again: %v", i, err)
 		}
 	}
@@ -191,11 +192,54 @@ func TestReplayAfterNewIncarnationsAndEpochs(t *testing.T) {
 	if err := o.SetEpoch(1, secret); !errors.Is(err, ErrEpoch) {
 		t.Errorf("a dropped epoch came back: %v", err)
 	}
-	if _, _, _, err := o.Open(nil, meta, old[4]); !errors.Is(err, ErrEpoch) {
+	if _, _, _, err := o.Open(nil, device, meta, old[4]); !errors.Is(err, ErrEpoch) {
 		t.Errorf("a frame of a dropped epoch: %v", err)
 	}
-	if _, _, _, err := o.Open(nil, meta, sealed(t, NewSender(secret, NewKID(2, 3, 6)))); err != nil {
+	if _, _, _, err := o.Open(nil, device, meta, sealed(t, NewSender(secret, device, NewKID(2, 3, 6)))); err != nil {
 		t.Errorf("the epoch after it: %v", err)
+	}
+}
+
+// Where two led at once, each gave the room keys of their own: who is led by the one whose epochs are lower hears them, though keys of
+// those numbers are over. What is over stays so.
+func TestEpochsGoOnFromLower(t *testing.T) {
+	o := opener(t, 1)
+	theirs := func(epoch uint32) [32]byte { return [32]byte{7, byte(epoch)} }
+	ours, firstSecret := [32]byte{8}, secret
+	for e := uint32(2); e < 5; e++ {
+		if err := o.SetEpoch(e, theirs(e)); err != nil {
+			t.Fatal(err)
+		}
+		o.DropEpoch(e - 1)
+	}
+	if err := o.SetEpoch(2, ours); err != nil {
+		t.Fatalf("the key of who won: %v", err)
+	}
+	if _, _, _, err := o.Open(nil, device, meta, sealed(t, NewSender(ours, device, NewKID(2, 3, 6)))); err != nil {
+		t.Errorf("a frame under it: %v", err)
+	}
+	for e := uint32(1); e < 4; e++ {
+		secret := theirs(e)
+		if e == 1 {
+			secret = firstSecret
+		}
+		if err := o.SetEpoch(e, secret); !errors.Is(err, ErrEpoch) {
+			t.Errorf("the key of epoch %d, which is over: %v", e, err)
+		}
+	}
+	for e := uint32(5); e < 5+2*maxOver; e++ {
+		if err := o.SetEpoch(e, theirs(e)); err != nil {
+			t.Fatal(err)
+		}
+		o.DropEpoch(e)
+	}
+	if len(o.over) != maxOver {
+		t.Errorf("%d keys are remembered", len(o.over))
+	}
+	for _, e := range []uint32{2, 5, 4 + maxOver, 4 + 2*maxOver} {
+		if err := o.SetEpoch(e, theirs(e)); !errors.Is(err, ErrEpoch) {
+			t.Errorf("the key of epoch %d, which was over long ago: %v", e, err)
+		}
 	}
 }
 
@@ -215,11 +259,11 @@ func TestOpenerIsBounded(t *testing.T) {
 	// Frames that do not open leave nothing behind, whatever KID they claim.
 	forger := [32]byte{9}
 	for i := range uint32(1000) {
-		if _, _, _, err := o.Open(nil, meta, sealed(t, NewSender(forger, NewKID(16, 1, i)))); !errors.Is(err, ErrOpen) {
+		if _, _, _, err := o.Open(nil, device, meta, sealed(t, NewSender(forger, device, NewKID(16, 1, i)))); !errors.Is(err, ErrOpen) {
 			t.Fatal(err)
 		}
 	}
-	if o.epochs[0].slots[1] != (sources{}) {
+	if o.epochs[0].slots[1].live != ([2]*source{}) {
 		t.Error("a forged frame left a key behind")
 	}
 }
@@ -253,14 +297,14 @@ func TestWindowAgreesWithASet(t *testing.T) {
 }
 
 func TestHotPathAllocatesNothing(t *testing.T) {
-	s, o := NewSender(secret, NewKID(1, 1, 1)), opener(t, 1)
+	s, o := NewSender(secret, device, NewKID(1, 1, 1)), opener(t, 1)
 	buf, out := make([]byte, 0, 512), make([]byte, 0, 512)
 	if n := testing.AllocsPerRun(1000, func() {
 		b, _, err := s.Seal(buf[:0], meta, voice)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := o.Open(out[:0], meta, b); err != nil {
+		if _, _, _, err := o.Open(out[:0], device, meta, b); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -274,7 +318,7 @@ func FuzzHeader(f *testing.F) {
 	}
 	o := opener(f, 0, 1)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, _, _, err := o.Open(nil, meta, b); err == nil {
+		if _, _, _, err := o.Open(nil, device, meta, b); err == nil {
 			t.Fatalf("%x opened", b)
 		}
 		kid, ctr, n, err := ParseHeader(b)
@@ -288,7 +332,7 @@ func FuzzHeader(f *testing.F) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	s := NewSender(secret, NewKID(1, 1, 1))
+	s := NewSender(secret, device, NewKID(1, 1, 1))
 	buf := make([]byte, 0, 512)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -299,7 +343,7 @@ func BenchmarkSeal(b *testing.B) {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	s, o := NewSender(secret, NewKID(1, 1, 1)), opener(b, 1)
+	s, o := NewSender(secret, device, NewKID(1, 1, 1)), opener(b, 1)
 	frames := make([][]byte, 4096)
 	for i := range frames {
 		frames[i] = sealed(b, s)
@@ -313,7 +357,7 @@ func BenchmarkOpen(b *testing.B) {
 			o = opener(b, 1)
 			b.StartTimer()
 		}
-		if _, _, _, err := o.Open(out[:0], meta, frames[i%len(frames)]); err != nil {
+		if _, _, _, err := o.Open(out[:0], device, meta, frames[i%len(frames)]); err != nil {
 			b.Fatal(err)
 		}
 		i++

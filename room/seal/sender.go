@@ -1,7 +1,8 @@
 package seal
 
 // A KID of salon holds, from the top: the key epoch (32 bits), the slot of the source (8), its incarnation (24). The
-// sequencer hands out an incarnation for every start of sending, so that no KID has two beginnings.
+// sequencer hands out an incarnation for every start of sending, so that no KID has two beginnings; where two devices of one
+// person are sequencers at once it may have, and their Sources keep them apart.
 
 // MaxIncarnation is the highest incarnation that fits in a KID.
 const MaxIncarnation = 1<<24 - 1
@@ -23,9 +24,9 @@ type Sender struct {
 	spent bool
 }
 
-// NewSender returns the sender of a KID that was never sent under before. secret is the room key of the KID's epoch.
-func NewSender(secret [32]byte, kid uint64) *Sender {
-	key, err := NewKey(Default, kid, secret[:])
+// NewSender returns the sender of a KID under which from never sent before. secret is the room key of the KID's epoch.
+func NewSender(secret [32]byte, from Source, kid uint64) *Sender {
+	key, err := NewKey(Default, kid, from.base(secret))
 	if err != nil {
 		panic(err) // of our own suite: a bug
 	}
