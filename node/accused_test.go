@@ -1,6 +1,8 @@
 package node
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 
 	"salon/ledger/doc"
 	"salon/relay"
+	"salon/room"
 )
 
 // A relay that deceives two people is left by both, reported, and carries the room no more; everybody hears on.
@@ -88,7 +91,7 @@ func TestRelayPutOutBelowAnother(t *testing.T) {
 	}
 	accuse(t, g.host, lower.host.ID())
 	awaitChange(t, upper, "it to be let go", func() bool { return !feeds() })
-	awaitCount(t, g.host.n, "join_refused_not_asked") // it looks for another place
+	awaitCount(t, g.host.n, "join_refused_not_asked", 1) // it looks for another place
 	if feeds() || at.Phase() != Live {
 		t.Error("it came back, or the other went with it")
 	}
@@ -148,6 +151,71 @@ func TestWhoseWordCounts(t *testing.T) {
 	}
 }
 
+// Two devices of one person who led at once may have come to one KID. What the other one signed is no evidence against an honest relay
+// that passed it on, nor is what differs under a KID of which nobody can say whose it is.
+func TestWhatATwinSignedIsNoEvidence(t *testing.T) {
+	g := plant(t, 2, 8, 8)
+	r, id := g.host, g.relays[0].host.ID()
+	twin := doc.NewPrivateKey()
+	twinID, err := peerOf(twin.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	r.heir.others = append(r.heir.others, peer.AddrInfo{ID: twinID})
+	r.mu.Unlock()
+	say := func(signer doc.PrivateKey) relay.PutOut {
+		words, by := wordsAbout(t, r, id, 2, signer)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for i, e := range words {
+			r.host.door.broke(by[i].Author().Person, time.Now())
+			(*placeOut)(r).Accuse("", e)
+		}
+		return vouched(t, r, r.n, id, words)
+	}
+	out := say(twin)
+	awaitCount(t, r.n, "evidence_refused", 2)
+	r.takeOut(out, time.Now())
+	if r.hasOut(id)() {
+		t.Error("a relay that passed on what another device of the host's signed is out")
+	}
+	r.mu.Lock()
+	other := r.state.Clone()
+	other.Program.Device = twin.Public()
+	r.noteSigners(other)
+	r.mu.Unlock()
+	say(doc.NewPrivateKey())
+	awaitCount(t, r.n, "evidence_refused", 4)
+	r.mu.Lock()
+	r.signers = nil
+	r.noteSigners(r.state)
+	r.mu.Unlock()
+	say(doc.NewPrivateKey())
+	awaitChange(t, r.n, "a relay that passed on what nobody signed to be out", r.hasOut(id))
+}
+
+// Whoever leads may have a twin in a device that led in their place, or of which nobody knows whose it is; not in one that is another
+// person's, nor in their own.
+func TestWhoMayBeATwin(t *testing.T) {
+	r := gather(t, Start{}).host
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	bo, before, cy, unknown := device(t, 2), device(t, 3), device(t, 4), device(t, 5)
+	own := r.state
+	defer func() { r.state = own }()
+	r.state = own.Clone()
+	r.state.Seats = append(r.state.Seats, room.Seat{Person: person(t, 2), Device: bo})
+	r.state.Past = []room.Ending{{Device: before}, {Term: room.Term{Order: 1}, Device: cy}}
+	var rivals []ed25519.PublicKey
+	for _, d := range []doc.PublicKey{r.n.author().Device, bo, before, cy, unknown} {
+		rivals = append(rivals, d[:])
+	}
+	if got := r.twinKeys(rivals); len(got) != 2 || !bytes.Equal(got[0], before[:]) || !bytes.Equal(got[1], unknown[:]) {
+		t.Errorf("%d twins: %x", len(got), got)
+	}
+}
+
 // However many are accused by however many, what is remembered is bounded.
 func TestAccusedAreBounded(t *testing.T) {
 	r := gather(t, Start{}).host
@@ -180,5 +248,87 @@ func TestAccusedAreBounded(t *testing.T) {
 	v := r.accusedViews(now)
 	if last, err := deviceOf(bad(2 * accusedMost)); err != nil || len(v) != accusedMost || v[0].Device != last {
 		t.Errorf("%d relays are remembered, %v", len(v), err)
+	}
+}
+
+// A plot is how people say of a relay that it deceived them. It returns who speaks now, by number: those of k, and what it is told of
+// is whether the relay is out, since when it has been back, and how many have spoken so far.
+type plot func(k int, out bool, quiet time.Duration, spoken int) []int
+
+// TestConspiratorsCostLittle: a day of a room in which people conspire against an honest relay, in the ways that cost it most. Two put
+// it out for some minutes of an hour at most; before, it was the whole hour. One that deceives all whom it feeds is out for an hour
+// each time.
+func TestConspiratorsCostLittle(t *testing.T) {
+	beside(t)
+	everybody := func(k int) (all []int) {
+		for i := range k {
+			all = append(all, i)
+		}
+		return all
+	}
+	atOnce := func(k int, _ bool, _ time.Duration, _ int) []int { return everybody(k) }
+	oneByOne := func(k int, out bool, _ time.Duration, spoken int) []int { // as soon as it is back
+		if out && spoken >= 2 || spoken >= k {
+			return nil
+		}
+		return []int{spoken}
+	}
+	patient := func(k int, _ bool, quiet time.Duration, _ int) []int { // when what they said is forgotten
+		if quiet > 0 && quiet <= accusedFor {
+			return nil
+		}
+		return everybody(k)
+	}
+	const step, day = 10 * time.Second, 24 * time.Hour
+	for _, c := range []struct {
+		name   string
+		plot   plot
+		people int
+		most   time.Duration // of the day
+		least  time.Duration
+	}{
+		{"one", atOnce, 1, 0, 0},
+		{"two, without a pause", atOnce, 2, 125 * time.Minute, 110 * time.Minute},
+		{"two, who wait until it is forgotten", patient, 2, 125 * time.Minute, 110 * time.Minute},
+		{"three, one after the other", oneByOne, 3, 26 * time.Minute, 25 * time.Minute},
+		{"four, one after the other", oneByOne, 4, 86 * time.Minute, 85 * time.Minute},
+		{"all whom a liar feeds", atOnce, 8, day, day - 5*time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := plant(t, 8, 8, 8)
+			r, id := g.host, g.relays[0].host.ID()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			asked := r.host.asked[id]
+			for i := range c.people {
+				if !r.feeds.below.add(relay.Guest{Person: key(100+i, 1), Device: key(100+i, 2)}, r.feeds.children[g.relays[1].host.ID()]) {
+					t.Fatal("there is no place")
+				}
+			}
+			start := time.Now().Add(-day) // what comes after it is not to count
+			var wasOut time.Duration
+			var last time.Time // that anybody spoke
+			spoken := make(map[int]bool)
+			for now := start; now.Sub(start) < day; now = now.Add(step) {
+				if !r.isPutOut(id, now) {
+					r.host.asked[id] = asked // it is asked again
+				}
+				quiet := time.Duration(0)
+				if !last.IsZero() {
+					quiet = now.Sub(last)
+				}
+				for _, i := range c.plot(c.people, r.isPutOut(id, now), quiet, len(spoken)) {
+					r.weigh(id, relay.Proof{What: relay.Altered, By: doc.Author{Person: key(100+i, 1), Device: key(100+i, 2)}}, now)
+					spoken[i], last = true, now
+				}
+				if r.isPutOut(id, now) {
+					wasOut += step
+				}
+			}
+			t.Logf("out for %s of a day", wasOut)
+			if wasOut > c.most+step || wasOut < c.least {
+				t.Errorf("out for %s of a day, want %s to %s", wasOut, c.least, c.most)
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
@@ -21,10 +22,10 @@ const (
 	devicesMax  = 8               // of one person
 )
 
-// parked is a media stream whose join is still to be answered.
-type parked struct {
+// A mediaStream is what takes a child its sound. It may be there before its join is answered.
+type mediaStream struct {
 	link relay.Link
-	came time.Time
+	came time.Time // when it had said which room it is for
 }
 
 // serveControl is the handler of every control stream: its first message says which room.
@@ -40,6 +41,7 @@ func (n *Node) serveControl(s network.Stream) (stay func()) {
 		ctl.Close()
 	})
 	m, err := ctl.Receive()
+	came := time.Now()
 	if !late.Stop() {
 		return nil
 	}
@@ -75,7 +77,7 @@ func (n *Node) serveControl(s network.Stream) (stay func()) {
 		ctl.Finish(relay.Refuse{Code: "no_room", Text: "This room has ended, or it is not to be had here."})
 		return nil
 	}
-	return r.welcome(n.ctx, s, ctl, j)
+	return r.welcome(n.ctx, s, ctl, j, came)
 }
 
 // serveMedia is the handler of every media stream.
@@ -83,6 +85,7 @@ func (n *Node) serveMedia(s network.Stream) (stay func()) {
 	in := bufio.NewReaderSize(s, 8<<10)
 	_ = s.SetReadDeadline(time.Now().Add(joinTimeout))
 	b, err := readMessage(in, nil, len(room.ID{}))
+	came := time.Now()
 	_ = s.SetReadDeadline(time.Time{})
 	if err != nil || len(b) != len(room.ID{}) {
 		n.counts.Add("media_malformed")
@@ -95,13 +98,13 @@ func (n *Node) serveMedia(s network.Stream) (stay func()) {
 		s.Reset()
 		return nil
 	}
-	r.takeMedia(s.Conn().RemotePeer(), n.newLink(s, in, false))
+	r.takeMedia(s.Conn().RemotePeer(), mediaStream{n.newLink(s, in, false), came})
 	return nil
 }
 
-// welcome answers a node that wants in. stay serves its control stream, if it is let in, until the child is gone.
-func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join) (stay func()) {
-	c, no := r.admit(ctx, s.Conn(), ctl, j)
+// welcome answers a node that wants in, and asked when came says. stay serves its control stream, if it is let in, until the child is gone.
+func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, j relay.Join, came time.Time) (stay func()) {
+	c, no := r.admit(ctx, s.Conn(), ctl, j, came)
 	for c == nil {
 		switch m := no.(type) {
 		case relay.Refuse:
@@ -123,7 +126,7 @@ func (r *Room) welcome(ctx context.Context, s network.Stream, ctl *controlConn, 
 			return nil // it found another place
 		}
 		j = again
-		c, no = r.admit(ctx, s.Conn(), ctl, j)
+		c, no = r.admit(ctx, s.Conn(), ctl, j, time.Now())
 	}
 	if len(j.Claim) > 0 && !j.Warm { // a warm child asks when it has moved here
 		r.hearAsk(c, relay.Ask{Device: c.author.Device, Claim: j.Claim, Key: j.Key}, time.Now())
@@ -139,23 +142,45 @@ func (r *Room) attendTo(ctx context.Context, c *child) {
 	defer r.dismiss(c, nil)
 	stop := context.AfterFunc(ctx, ctl.Close)
 	defer stop()
-	for {
-		m, err := ctl.Receive()
-		if err != nil {
-			if errors.Is(err, relay.ErrControl) || errors.Is(err, errTooLong) {
-				r.n.counts.Add("control_malformed")
-			}
-			return
-		}
-		if bye := r.hear(c, m); bye {
-			return
+	a := attendant{r: r, c: c}
+	take := a.take
+	for a.err == nil && !a.bye {
+		if a.raw, a.err = ctl.read(); a.err == nil {
+			a.busy.Add(1)
+			r.n.crew.do(take)
+			a.busy.Wait()
 		}
 	}
+	if errors.Is(a.err, relay.ErrControl) || errors.Is(a.err, errTooLong) {
+		r.n.counts.Add("control_malformed")
+	}
+}
+
+// An attendant has a child's messages taken, one after another, by the crew: who reads them waits most of the time, and keeps a
+// stack that is large enough for reading alone.
+type attendant struct {
+	r    *Room
+	c    *child
+	raw  []byte // the message
+	err  error
+	bye  bool           // it was the last
+	busy sync.WaitGroup // while it is taken
+}
+
+// take takes a message.
+func (a *attendant) take() {
+	defer a.busy.Done()
+	m, err := relay.DecodeControl(a.raw)
+	if err != nil {
+		a.err = err
+		return
+	}
+	a.bye = a.r.hear(a.c, m)
 }
 
 // admit decides on a join and, if it is granted, makes the joiner a child before any event can pass it by. Otherwise no is
 // the Refuse, Redirect or Wait to be answered.
-func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j relay.Join) (c *child, no any) {
+func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j relay.Join, came time.Time) (c *child, no any) {
 	id := conn.RemotePeer()
 	device, err := deviceOf(id)
 	if err != nil {
@@ -199,13 +224,16 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 		return nil, *shut
 	}
 	old := r.feeds.children[id]
+	if old != nil && old.joined.After(came) {
+		return nil, relay.Refuse{Code: "again", Text: "Your node has come again since."}
+	}
 	if r.state.StageOnly && len(r.state.Seats) >= room.MaxSeats && !r.state.OnStage(cert.Person) && !r.state.Leads(cert.Person) && j.Carry == 0 {
 		return nil, relay.Refuse{Code: "full", Text: "Everybody here is on stage, and the stage is full. Try again later."}
 	}
 	if old == nil && j.Carry == 0 && r.feeds.below.guests[device] == nil && r.devices(cert.Person) >= devicesMax {
 		return nil, relay.Refuse{Code: "devices", Text: "You are in this room with too many devices. Leave it on one of them first."}
 	}
-	c = &child{id: id, author: author, name: name, at: conn.RemoteMultiaddr(), ctl: ctl, heard: now, since: now, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person), ticket: ticket}
+	c = &child{id: id, author: author, name: name, at: conn.RemoteMultiaddr(), ctl: ctl, heard: now, since: now, joined: came, carry: j.Carry, warm: j.Warm, conduct: r.conductOf(cert.Person), ticket: ticket}
 	if c.claim = j.Claim; !c.warm {
 		c.asked = r.state.Term // welcome sees to it
 	}
@@ -229,8 +257,9 @@ func (r *Room) admit(ctx context.Context, conn network.Conn, ctl *controlConn, j
 	r.names.learn(cert.Person, name)
 	if p, ok := r.feeds.parked[id]; ok {
 		delete(r.feeds.parked, id)
-		r.attach(c, p.link)
+		r.attach(c, p)
 	} else if old != nil { // the stream may have been faster than the join
+		c.stream = old.stream
 		r.serve(c)
 	}
 	r.recount()
@@ -413,19 +442,21 @@ func (r *Room) nameOf(p doc.PublicKey) string {
 	return hand.Name
 }
 
-// takeMedia gives a child its media link; one that comes before its join is answered waits a moment.
-func (r *Room) takeMedia(id peer.ID, l relay.Link) {
+// takeMedia gives a child its media link; one that comes before its join is answered waits a moment. Whoever waited here for us to
+// lead may have tried several times, and be let on in any order: the latest counts.
+func (r *Room) takeMedia(id peer.ID, m mediaStream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if c := r.feeds.children[id]; c != nil && !r.phase.Over() {
-		r.attach(c, l)
+	c, before := r.feeds.children[id], r.feeds.parked[id]
+	switch {
+	case r.phase.Over() || before.came.After(m.came) || c != nil && c.stream.After(m.came):
+		m.link.Close()
+		return
+	case c != nil:
+		r.attach(c, m)
 		return
 	}
-	if r.phase.Over() {
-		l.Close()
-		return
-	}
-	if _, again := r.feeds.parked[id]; !again && len(r.feeds.parked) >= parkedMax {
+	if before.link == nil && len(r.feeds.parked) >= parkedMax {
 		// The oldest makes room: those of whoever means to join wait for a moment only.
 		oldest := id
 		for other, p := range r.feeds.parked {
@@ -435,14 +466,14 @@ func (r *Room) takeMedia(id peer.ID, l relay.Link) {
 		}
 		r.unpark(oldest)
 	}
-	if old, ok := r.feeds.parked[id]; ok {
-		old.link.Close()
+	if before.link != nil {
+		before.link.Close()
 	}
-	r.feeds.parked[id] = parked{l, time.Now()}
+	r.feeds.parked[id] = m
 	time.AfterFunc(parkedFor, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.feeds.parked[id].link == l {
+		if r.feeds.parked[id].link == m.link {
 			r.unpark(id)
 		}
 	})
@@ -456,12 +487,15 @@ func (r *Room) unpark(id peer.ID) {
 }
 
 // attach starts feeding a child. r.mu is held.
-func (r *Room) attach(c *child, l relay.Link) {
-	p := relay.Peer(c.id)
+func (r *Room) attach(c *child, m mediaStream) {
+	p, l := relay.Peer(c.id), m.link
+	c.stream = m.came
 	r.media.setLink(p, l)
 	r.serve(c)
-	r.wg.Go(func() {
-		if err := r.media.carry(p, l); errors.Is(err, relay.ErrTrespass) {
+	r.wg.Add(1)
+	r.media.carryFrom(r.n.crew, p, l, func(err error) {
+		defer r.wg.Done()
+		if errors.Is(err, relay.ErrTrespass) {
 			r.n.counts.Add("child_trespassed")
 			r.dismiss(c, &relay.Bye{Code: "not_allowed", Text: "Your node kept sending more sound than it may."})
 		}
@@ -488,6 +522,16 @@ func (r *Room) vacate(c *child) {
 		p.Gone(id, now)
 	})
 	r.recount()
+}
+
+// sendAway has a child go, and tells it why. The first reason is the one: a relay that lets everybody go because the room has ended
+// says that it has ended, and not only that the relay is gone. r.mu is held.
+func (r *Room) sendAway(c *child, bye relay.Bye) {
+	if c.sent {
+		return
+	}
+	c.sent = true
+	r.wg.Go(func() { r.dismiss(c, &bye) })
 }
 
 // dismiss takes a child out: with a word if bye is set, else because it is gone.

@@ -126,9 +126,11 @@ func (n *Node) SoldTickets(ref string) ([]IssuedView, error) {
 // leastID is how much of an ID has to be said.
 const leastID = 4
 
+var errPaidFor = &UserError{Code: "paid_for", Text: "It was paid for: a seat is not taken back without its money. 'salon ticket refund ROOM TICKET' takes back both; 'salon room remove ROOM PERSON' keeps somebody out."}
+
 // RefundTickets takes tickets to a room back, and sends what they were paid with to who paid. what is the beginning of a ticket's ID, or
-// of a buyer's or holder's key; all of them with all.
-func (n *Node) RefundTickets(ctx context.Context, ref, what string, all, byHand bool) (RefundView, error) {
+// of a buyer's or holder's key; all of them with all. With unpaid it takes back none that somebody has paid for.
+func (n *Node) RefundTickets(ctx context.Context, ref, what string, all, byHand, unpaid bool) (RefundView, error) {
 	of, m, err := n.ownRoom(ref)
 	if err != nil {
 		return RefundView{}, err
@@ -165,6 +167,10 @@ func (n *Node) RefundTickets(ctx context.Context, ref, what string, all, byHand 
 		return RefundView{}, &UserError{Code: "no_such_ticket", Text: "Nobody has such a ticket to this room."}
 	case exact > 1 || exact == 1 && len(owners) > 0:
 		return RefundView{}, &UserError{Code: "ambiguous", Text: fmt.Sprintf("%d tickets match %q. Give more of the ID.", len(tickets), what)}
+	}
+	paid := func(s market.Seat) bool { return slices.Contains(tickets, s.Ticket) && !s.Receipt.IsZero() }
+	if unpaid && slices.ContainsFunc(list, paid) {
+		return RefundView{}, errPaidFor
 	}
 	return refundView(m.Refund(ctx, tickets, market.Takeback{Why: ledger.ReasonHost, ByHand: byHand}))
 }
@@ -203,6 +209,11 @@ func (n *Node) OfferTickets(ref string, t Terms) (OfferView, error) {
 			return OfferView{}, err
 		}
 		t.Tax = &line
+	}
+	if t.Price != nil {
+		if err := enough(m, *t.Price); err != nil {
+			return OfferView{}, err
+		}
 	}
 	var cur ledger.Currency
 	l, err := m.Revise(of, 0, func(o *ledger.Offer) {

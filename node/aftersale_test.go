@@ -33,15 +33,18 @@ func TestRefundInRoom(t *testing.T) {
 	for _, c := range []struct{ ref, what, code string }{
 		{"Grove", "zzzz", "no_such_ticket"}, {"Grove", "a", "bad_ticket"}, {"Grove", "", "bad_ticket"}, {"Kitchen", sold[0].Ticket, "nothing_sold"}, {"", sold[0].Ticket, "nothing_sold"},
 	} {
-		if _, err := ana.RefundTickets(t.Context(), c.ref, c.what, false, false); code(err) != c.code {
+		if _, err := ana.RefundTickets(t.Context(), c.ref, c.what, false, false, false); code(err) != c.code {
 			t.Errorf("refund %q of %q: %v", c.what, c.ref, err)
 		}
 	}
-	if _, err := bo.RefundTickets(t.Context(), link, sold[0].Ticket, false, false); code(err) != "nothing_sold" {
+	if _, err := bo.RefundTickets(t.Context(), link, sold[0].Ticket, false, false, false); code(err) != "nothing_sold" {
 		t.Errorf("by Bo: %v", err)
 	}
+	if _, err := ana.RefundTickets(t.Context(), link, sold[0].Ticket, false, false, true); code(err) != "paid_for" || !strings.Contains(err.Error(), "ticket refund") {
+		t.Errorf("the seat alone: %v", err)
+	}
 	for _, what := range []string{sold[0].Ticket[:8], sold[0].Buyer.String()[:8], ""} { // once, and twice more
-		v, err := ana.RefundTickets(t.Context(), link, what, what == "", false)
+		v, err := ana.RefundTickets(t.Context(), link, what, what == "", false, false)
 		if err != nil || len(v.Backs) != 1 || v.Backs[0].Money != "5.00 EUR" || v.Backs[0].Seats != 1 || v.Problem != "" {
 			t.Fatalf("%q: %+v, %v", what, v, err)
 		}
@@ -135,6 +138,9 @@ func TestGivenTicket(t *testing.T) {
 	}
 	if _, err := cy.TransferTicket(t.Context(), list[0].ID, ana.Person()); code(err) != "given_away" {
 		t.Errorf("given away again: %v", err)
+	}
+	if v, err := ana.RefundTickets(t.Context(), link, bo.Person().String()[:8], false, false, true); err != nil || len(v.Backs) != 1 || v.Backs[0].Receipt != "" {
+		t.Errorf("what nobody has paid for is taken back: %+v, %v", v, err)
 	}
 }
 
@@ -235,6 +241,7 @@ func TestCancelTickets(t *testing.T) {
 
 // A room that breaks off asks its host, as long as anybody has a ticket that is good: it says so until the host has decided.
 func TestSaleBreaksOff(t *testing.T) {
+	beside(t)
 	for name, decide := range map[string]func(n *Node, ref string) error{
 		saleCancelled: func(n *Node, ref string) error { _, err := n.CancelTickets(t.Context(), ref, false); return err },
 		saleOver:      func(n *Node, ref string) error { _, err := n.CloseSale(ref); return err },

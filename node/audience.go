@@ -55,6 +55,7 @@ type note struct {
 func (a *audience) reset(v *voice) {
 	a.verifier = relay.NewVerifier(v.room, relay.Program, v.programVerifyKey)
 	a.verifier.KID, a.verifier.Rivals = sealedUnder, func() []ed25519.PublicKey { return v.route.rivals }
+	a.verifier.Twins = func() []ed25519.PublicKey { return v.route.twins }
 	a.pacer = mix.NewPacer(mix.Audience())
 	a.next = 0
 	a.talking = a.talking[:0]
@@ -110,7 +111,12 @@ func (a *audience) take(v *voice, now time.Time) {
 			a.hold(v, f)
 			continue
 		}
-		kid, ctr, ok := v.open(f.Frame)
+		from, ok := v.programSource(f.KID)
+		if !ok {
+			v.counts.Add("program_of_another") // it waited for its key, and others lead by now
+			continue
+		}
+		kid, ctr, ok := v.open(f.Frame, from)
 		if !ok {
 			continue
 		}

@@ -66,6 +66,7 @@ func TestAudienceHearsTheProgram(t *testing.T) {
 
 // Nothing is played that the host did not sign, however well it is sealed: in an open room everybody has the key.
 func TestAudiencePlaysNothingUnverified(t *testing.T) {
+	beside(t)
 	for _, c := range []struct {
 		name    string
 		say     func(t *testing.T, r *rig, host, eve *source, now time.Time)
@@ -113,7 +114,7 @@ func TestAudiencePlaysNothingUnverified(t *testing.T) {
 			}
 			f := relay.Frame{Slot: relay.Program, Number: host.number}
 			kid := seal.NewKID(testEpoch, 5, 1) // a speaker's
-			s := seal.NewSender(testSecret, kid)
+			s := seal.NewSender(testSecret, sourceOf(t, 1), kid)
 			for range host.number - relay.FirstNumber(noon) {
 				s.Seal(nil, nil, nil)
 			}
@@ -284,6 +285,34 @@ func TestAudienceFollowsAnEarlierHistory(t *testing.T) {
 	hear(earlier, 100)
 	if heard, _ := player.take(); len(heard) < 50 {
 		t.Errorf("%d frames of 100 of who leads again", len(heard))
+	}
+}
+
+// A second device of the host's led, and was gone; the first leads on from what it knew, under the same incarnation and by another
+// clock. It is heard at once, and nobody is blamed.
+func TestAudienceFollowsTheOtherDevice(t *testing.T) {
+	r, player, route := listener(t)
+	now := noon
+	hear := func(from *source, frames int) {
+		for range frames {
+			r.hear(from.next(t, now), now)
+			r.tickProgram(now)
+			now = now.Add(mix.FrameDuration)
+		}
+	}
+	route.program, route.programKey = 5, device(t, 100)
+	r.update(route)
+	phone := newSource(t, 100, room.Talk, relay.Program, 5, 440)
+	phone.number = relay.FirstNumber(now.Add(20 * time.Second))
+	hear(phone, 20*relay.AuthBatch)
+	route.programKey = device(t, 1)
+	r.update(route)
+	laptop := newSource(t, 1, room.Talk, relay.Program, 5, 440)
+	laptop.number = relay.FirstNumber(now)
+	player.take()
+	hear(laptop, 100)
+	if heard, _ := player.take(); len(heard) < 50 || r.blames() {
+		t.Errorf("%d frames of 100 of who leads again; counts %v", len(heard), r.counts.Snapshot())
 	}
 }
 

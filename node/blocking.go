@@ -25,6 +25,7 @@ func (n *Node) SetPerson(m Mark) (Mark, error) {
 	if err != nil {
 		return Mark{}, err
 	}
+	n.learnContacts()
 	// Whoever comes in from now on has met the new list at the door: only who was inside is still to be seen to.
 	for _, r := range n.Rooms() {
 		r.heed(m.Person)

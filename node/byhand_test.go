@@ -2,6 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +83,36 @@ func TestPaidByHand(t *testing.T) {
 	}
 	if net.Moved() != 2 {
 		t.Errorf("money moved %d times", net.Moved())
+	}
+}
+
+// A file beside the ledger that cannot be read is kept aside, and the person is told what it was, and what that means.
+func TestDamagedFilesAreKeptAside(t *testing.T) {
+	for file, words := range map[string]string{handsFile: "pay by hand cannot be read", wishesFile: "wishes for tickets cannot be read"} {
+		home := t.TempDir()
+		n := startNode(t, "Bo", func(o *Options) { o.Home = home })
+		if _, err := n.Market(); err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, damage := range []string{"{", strings.Repeat(" ", wishesMax+1)} {
+			if err := os.WriteFile(filepath.Join(home, file), []byte(damage), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			n = startNode(t, "Bo", func(o *Options) { o.Home = home })
+			texts := slices.DeleteFunc(n.Notices(), func(text string) bool { return !strings.Contains(text, words) })
+			kept, err := filepath.Glob(filepath.Join(home, strings.TrimSuffix(file, ".json")+".damaged-*.json"))
+			if err != nil || len(kept) != 1 || len(texts) != 1 || !strings.Contains(texts[0], kept[0]) {
+				t.Fatalf("%s: kept as %q, %v, and said: %q", file, kept, err, n.Notices())
+			}
+			if raw, err := os.ReadFile(kept[0]); err != nil || string(raw) != damage {
+				t.Errorf("%s: %d bytes are kept, %v", file, len(raw), err)
+			}
+			if err := errors.Join(n.Close(), os.Remove(kept[0])); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

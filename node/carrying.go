@@ -3,8 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"salon/ledger/doc"
@@ -312,6 +310,9 @@ func (r *Room) tendCarried(ctx context.Context) {
 			if !r.leads() {
 				r.letAllGo()
 			}
+			r.mu.Lock()
+			r.recount() // its guests are gone
+			r.mu.Unlock()
 			if r.n.lending.forget(r.id) {
 				r.n.watch.tell(Change{Kind: StatusChanged})
 			}
@@ -369,15 +370,13 @@ func (r *Room) reportUp(now time.Time) {
 
 // letAllGo ends the connections of everybody below when we carry the room no more. They look for another place.
 func (r *Room) letAllGo() {
-	text := "This relay carries the room no more."
 	r.mu.Lock()
-	var children []*child
-	if r.feeds != nil {
-		children = slices.Collect(maps.Values(r.feeds.children))
+	defer r.mu.Unlock()
+	if r.feeds == nil {
+		return
 	}
-	r.mu.Unlock()
-	for _, c := range children {
-		r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "gone", Text: text}) })
+	for _, c := range r.feeds.children {
+		r.sendAway(c, relay.Bye{Code: "gone", Text: "This relay carries the room no more."})
 	}
 }
 

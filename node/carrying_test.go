@@ -92,6 +92,12 @@ func (g *grove) fedBy(r *Room) *Node {
 	return nil
 }
 
+// hasSecond reports whether a guest's second parent is a relay, and not the one that feeds it. The host may be, where none has answered.
+func (g *grove) hasSecond(r *Room) bool {
+	warm := r.Stats().Warm
+	return slices.ContainsFunc(g.relays, func(n *Node) bool { return n != g.fedBy(r) && n.host.ID().String() == warm })
+}
+
 func (g *grove) listen(r *Room) *ear {
 	e := newEar(g.t)
 	r.Play(e)
@@ -186,32 +192,27 @@ func awaitNames(t *testing.T, r *Room, want ...string) {
 	}
 }
 
-// Reactions below a relay reach everybody, no more of them than people may send.
-func TestReactionsBelowRelay(t *testing.T) {
+// Whoever is below a relay is told that the room has ended, and not that the relay is gone too: they would leave it without their word on
+// what it carried.
+func TestBelowRelayTheEndIsTheReason(t *testing.T) {
 	g := plant(t, 1, 8)
-	bo, cy := g.join("Bo"), g.join("Cy")
-	got := make(chan uint32, 64)
-	stop := cy.n.Watch(func(c Change) {
-		if c.Kind == ReactionsHeard {
-			got <- c.Reactions[room.Emoji[0]]
-		}
-	})
-	defer stop()
-	g.do(bo, Action{Kind: "react", Emoji: room.Emoji[0]})
-	g.do(bo, Action{Kind: "react", Emoji: room.Emoji[0]})
-	g.do(cy, Action{Kind: "react", Emoji: room.Emoji[0]})
-	for sum := uint32(0); sum < 3; {
-		select {
-		case n := <-got:
-			sum += n
-		case <-time.After(20 * time.Second):
-			t.Fatalf("%d of 3 reactions came", sum)
-		}
+	at := g.relays[0].Room(g.host.id)
+	x := newIntruder(t, at)
+	if m, in := x.joins(at).(relay.Accept); !in {
+		t.Fatalf("the relay answers %+v", m)
+	}
+	g.do(g.host, Action{Kind: "end"})
+	x.letGo("the end")
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !slices.Equal(x.byes, []string{"ended"}) {
+		t.Errorf("told %v", x.byes)
 	}
 }
 
 // A relay carries nothing for a host whom its operator did not list, and nobody joins there.
 func TestRelayWithoutPermissionCarriesNothing(t *testing.T) {
+	beside(t)
 	for name, o := range map[string]*Relay{
 		"no relay":      nil,
 		"nobody listed": {},
@@ -224,7 +225,7 @@ func TestRelayWithoutPermissionCarriesNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			awaitCount(t, ana, "carrier_refused")
+			awaitCount(t, ana, "carrier_refused", 1)
 			if len(n.Rooms()) != 0 {
 				t.Fatal("it is in the room")
 			}
@@ -248,12 +249,12 @@ func TestRelayWithoutPermissionCarriesNothing(t *testing.T) {
 	}
 }
 
-// awaitCount waits until a node has counted something.
-func awaitCount(t *testing.T, n *Node, name string) {
+// awaitCount waits until a node has counted something so many times.
+func awaitCount(t *testing.T, n *Node, name string, times uint64) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); n.Counts()[name] == 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); n.Counts()[name] < times; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 20 s for %s; counts %v", name, n.Counts())
+			t.Fatalf("waited 20 s for %d of %s; counts %v", times, name, n.Counts())
 		}
 	}
 }
@@ -273,7 +274,7 @@ func TestNobodyCarriesUnasked(t *testing.T) {
 	if err := n.carry(link); err != nil {
 		t.Fatal(err)
 	}
-	awaitCount(t, ana, "join_refused_not_asked")
+	awaitCount(t, ana, "join_refused_not_asked", 1)
 	hosted.mu.Lock()
 	defer hosted.mu.Unlock()
 	if len(hosted.host.children) != 0 {
@@ -314,7 +315,7 @@ func TestSecondParent(t *testing.T) {
 	atBo := g.listen(bo)
 	atBo.hears(t, "Bo to hear Ana", true, 50)
 	for name, r := range g.guests {
-		awaitChange(t, r.n, "a second parent of "+name, func() bool { return r.Stats().Warm != "" })
+		awaitChange(t, r.n, "a second parent of "+name, func() bool { return g.hasSecond(r) })
 	}
 	g.all("two listeners", func(v RoomView) bool { return v.Listeners == 2 })
 	knowing := func(who *Room) (relays int) {
@@ -340,6 +341,7 @@ func TestSecondParent(t *testing.T) {
 	g.do(bo, Action{Kind: "raise_hand"})
 	g.all("the hand", func(v RoomView) bool { return len(v.Hands) == 1 })
 
+	awaitChange(t, bo.n, "Bo to have a second parent still", func() bool { return g.hasSecond(bo) })
 	dead := g.fedBy(bo)
 	dead.crash(t)
 	g.relays = slices.DeleteFunc(g.relays, func(n *Node) bool { return n == dead })
@@ -386,8 +388,8 @@ func TestRelayThatAltersIsLeft(t *testing.T) {
 		t.Fatal("Bo is not below a relay")
 	}
 	tamper(bad.Room(g.host.id), bo)
-	awaitCount(t, bo.n, "carrier_forged")
-	awaitCount(t, g.host.n, "carrier_accused")
+	awaitCount(t, bo.n, "carrier_forged", 1)
+	awaitCount(t, g.host.n, "carrier_accused", 1)
 	awaitChange(t, bo.n, "another relay", func() bool { return bo.Phase() == Live && g.fedBy(bo) != bad })
 	atBo.hears(t, "Bo to hear Ana again", true, 50)
 }

@@ -126,6 +126,11 @@ func (r *Room) hint(from peer.ID, m relay.Claim) {
 
 // meetLeader settles who leads on between us, who do, and somebody who does too. r.mu is held, and nothing is being written.
 func (r *Room) meetLeader(with peer.AddrInfo, m relay.Claim, theirs *room.State) error {
+	if theirs.Leader().Person == r.state.Leader().Person { // two devices of one person may have handed out the same
+		r.noteSigners(theirs)
+		r.noteSigners(r.state)
+	}
+	defer r.outkey(theirs)
 	switch room.Meet(r.n.Person(), r.state, theirs) {
 	case room.Yield:
 		r.stepDown(with, theirs, m.Number)
@@ -254,7 +259,7 @@ func (n *Node) exchangeClaims(ctx context.Context, p peer.AddrInfo, m relay.Clai
 	if err := connect(ctx, n.host, p); err != nil {
 		return nil, err
 	}
-	s, err := n.host.NewStream(ctx, p.ID, protoControl)
+	s, err := n.newControlStream(ctx, p.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -124,12 +124,20 @@ func (c *controlConn) take(buf *[]byte) (more, last bool) {
 
 // Receive reads the next message. Anything unreadable ends the connection.
 func (c *controlConn) Receive() (any, error) {
-	b, err := readMessage(c.in, nil, maxControl)
+	b, err := c.read()
 	if err != nil {
-		c.last.Do(func() { close(c.over) })
 		return nil, err
 	}
 	return relay.DecodeControl(b)
+}
+
+// read reads the next message as it came.
+func (c *controlConn) read() ([]byte, error) {
+	b, err := readMessage(c.in, nil, maxControl)
+	if err != nil {
+		c.last.Do(func() { close(c.over) })
+	}
+	return b, err
 }
 
 // Finish sends what is queued and m, then closes, waiting no longer than a second.

@@ -30,6 +30,7 @@ func startSecondDevice(t *testing.T, home string) *Node {
 // TestTwoDevicesUnderTwoCharters: two devices of the host's lead, and both have changed the charter. One leads on, and all come to the
 // same charter, in which nobody is co-host whom either withdrew.
 func TestTwoDevicesUnderTwoCharters(t *testing.T) {
+	beside(t)
 	for name, laptop := range map[string][]string{
 		"of one version":                      {"dan"},
 		"the later of who took over first":    {"dan", "eve"},

@@ -256,7 +256,7 @@ func holds(t *testing.T, d *directory, size int) {
 
 // One neighbour that fills the directory keeps nobody else's rooms out of it.
 func TestDirectoryWhenFull(t *testing.T) {
-	t.Parallel()
+	computes(t)
 	const eve, bo, cy = peer.ID("eve"), peer.ID("bo"), peer.ID("cy")
 	d, person := flooded(eve), uint32(0)
 	bring := func(from peer.ID, at time.Time, change func(*room.Announcement), want error) room.ID {
@@ -298,7 +298,7 @@ func TestDirectoryWhenFull(t *testing.T) {
 
 // Two that flood do not take turns in displacing each other's, faster than each may its own.
 func TestDirectoryWhenFullOfTwo(t *testing.T) {
-	t.Parallel()
+	computes(t)
 	by := []peer.ID{"eve", "mal"}
 	d, taken := flooded(by...), 0
 	for n := range uint32(200) {
@@ -314,7 +314,7 @@ func TestDirectoryWhenFullOfTwo(t *testing.T) {
 
 // Rooms that come through a neighbour that is itself flooded stay as well, for the most part.
 func TestDirectoryBehindAFloodedNeighbour(t *testing.T) {
-	t.Parallel()
+	computes(t)
 	d, now := flooded("hub"), noon
 	rooms := func(first, n uint32) (ids []room.ID) {
 		for p := first; p < first+n; p++ {
@@ -340,7 +340,7 @@ func TestDirectoryBehindAFloodedNeighbour(t *testing.T) {
 
 // A host that announces ever new versions is heard as often as an honest one at most, and its end at once.
 func TestDirectoryTakesARoomOnlySoOften(t *testing.T) {
-	t.Parallel()
+	computes(t)
 	d, ana := newDirectory(), testIdentity(t, 1)
 	now, taken, version := noon, 0, uint64(0)
 	const lasts = 2 * time.Second
@@ -367,7 +367,7 @@ func TestDirectoryTakesARoomOnlySoOften(t *testing.T) {
 
 // An honest host says every change, twice a second at most; whatever the way does to it, the newest state is taken.
 func TestDirectoryLosesNoHonestChange(t *testing.T) {
-	t.Parallel()
+	computes(t)
 	for seed := range uint64(20) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		d, ana := newDirectory(), testIdentity(t, 1)
@@ -399,7 +399,7 @@ func TestDirectoryForgeriesUseNoRoomsAllowance(t *testing.T) {
 }
 
 func TestDirectoryTakesOnlySoMuchFromANeighbour(t *testing.T) {
-	t.Parallel()
+	computes(t)
 	d, ana := newDirectory(), testIdentity(t, 1)
 	for n := range byte(roomsPerHost) {
 		take(t, d, announced(t, ana, n, 1, noon, nil), noon, true, nil)

@@ -25,6 +25,7 @@ func twoHosts(t *testing.T, f func(network.Stream)) (serves, asks host.Host) {
 }
 
 func TestLateJoinerIsToldWhatItLacks(t *testing.T) {
+	beside(t)
 	now := time.Now()
 	here, counts := newDirectory(), newCounters()
 	x, y := twoHosts(t, func(s network.Stream) { serveDirectory(s, here, counts) })

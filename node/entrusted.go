@@ -104,7 +104,8 @@ func (r *Room) entrusts(who doc.Author, shown room.Claim, have uint32, now time.
 	case !r.keeps(), r.state.IsRemoved(who.Person), r.state.Locked, r.n.people.Blocks(who.Person):
 		return nil
 	}
-	if _, no := r.enters(who, shown, now); no != nil {
+	ticket, no := r.enters(who, shown, now)
+	if no != nil || r.heardOf(ticket, now) != "" {
 		r.n.counts.Add("key_refused")
 		return nil
 	}

@@ -123,8 +123,8 @@ func (s *sealer) rekey(v *voice, now time.Time) (last *relay.Auth, ok bool) {
 // begin begins to seal in an epoch, with counters from 0.
 func (s *sealer) begin(v *voice, epoch uint32, secret [32]byte) {
 	kid := seal.NewKID(epoch, s.slot, s.incarnation)
-	s.epoch = epoch
-	s.sender, s.signer = seal.NewSender(secret, kid), relay.NewSigner(v.room, s.slot, kid, v.device.Ed25519())
+	s.epoch, s.secret = epoch, secret
+	s.sender, s.signer = seal.NewSender(secret, s.source, kid), relay.NewSigner(v.room, s.slot, kid, v.device.Ed25519())
 }
 
 // programNumber is the number of the program's next frame, 0 if we do not make it.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"salon/relay"
 	"salon/room"
 	"salon/room/mix"
@@ -38,6 +40,7 @@ func epochOf(t *testing.T, f relay.Frame) uint32 {
 // A listener hears every frame while the room's key changes, whenever the box comes that the frames can wait for. Who has the
 // old key alone opens nothing from the number on at which the new one begins.
 func TestNewKeyConcealsNothing(t *testing.T) {
+	beside(t)
 	const ticks, announced = 300, 100
 	for _, c := range []struct {
 		name     string
@@ -98,7 +101,7 @@ func TestNewKeyConcealsNothing(t *testing.T) {
 					if got := epochOf(t, f); got != want {
 						t.Fatalf("frame %d, %d from the number on, has epoch %d, want %d", f.Number, int64(f.Number-from), got, want)
 					}
-					switch _, _, _, err := removed.Open(nil, f.AppendMeta(nil), f.Sealed); {
+					switch _, _, _, err := removed.Open(nil, sourceOf(t, 1), f.AppendMeta(nil), f.Sealed); {
 					case err == nil && want != testEpoch:
 						t.Errorf("the removed opens frame %d, which is %d after the activation", f.Number, f.Number-from)
 						opened++
@@ -180,6 +183,69 @@ func TestNoKeyNoSound(t *testing.T) {
 	}
 }
 
+// Where two led at once, each gave the room keys of their own: who was led by the one that changed them more often hears the other, and
+// seals for them with the next incarnation.
+func TestKeysOfWhoWonAreLower(t *testing.T) {
+	route := routing{mode: room.Talk, slot: 2, incarnation: 1, epoch: testEpoch, secret: testSecret}
+	r := newRig(t, 2, false, routing{mode: room.Talk})
+	r.mic.starts = starts{{}, {1}}
+	mic, src := newTap(), newSource(t, 2, room.Talk, 2, 1, 440)
+	defer mic.Close()
+	r.setMic(mic)
+	number, now := uint64(0), noon
+	say := func(ticks int) (last uint32) {
+		for range ticks {
+			r.speak(mic, relay.Frame{Number: number, Sealed: src.packet(t)}, now)
+			frames, _ := r.sent.take()
+			for _, f := range frames {
+				last = epochOf(t, f)
+			}
+			r.forgetKeys(now)
+			number, now = number+1, now.Add(mix.FrameDuration)
+		}
+		return last
+	}
+	r.updateAt(route, now)
+	say(50)
+	won := rekeyed(route, 0, true)
+	won.secret, won.old = [32]byte{88}, [32]byte{}
+	for i := range 2 {
+		secret := [32]byte{9, byte(i)}
+		route = rekeyed(route, 0, true)
+		route.secret = secret
+		r.updateAt(route, now)
+		if got := say(200); got != testEpoch+1+uint32(i) {
+			t.Fatalf("sealed in epoch %d", got)
+		}
+	}
+	seat := &room.Seat{Incarnation: 1}
+	if r.unpublished(&room.State{KeyEpoch: route.epoch, Key: route.secret}, seat) {
+		t.Error("it begins anew though nothing happened")
+	}
+	if !r.unpublished(&room.State{KeyEpoch: won.epoch, Key: won.secret}, seat) {
+		t.Error("nobody is asked for a new incarnation")
+	}
+	won.incarnation, won.start = 2, room.Start{1}
+	r.updateAt(won, now)
+	if got := say(100); got != won.epoch {
+		t.Errorf("sealed in epoch %d, want %d", got, won.epoch)
+	}
+	if n := r.count("key_epoch_refused"); n != 0 {
+		t.Errorf("%d keys are refused", n)
+	}
+	ana := seal.Source{Device: device(t, 1)}
+	var meta [8]byte
+	frame, _, err := seal.NewSender(won.secret, ana, seal.NewKID(won.epoch, 1, 1)).Seal(nil, meta[:], []byte("sound"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, _, _, err := r.opener.Open(nil, ana, meta[:], frame); err != nil {
+		t.Errorf("what the other side seals does not open: %v", err)
+	}
+}
+
 // Somebody on stage goes over to the new key a while after hearing of it, loses no frame and uses no counter twice; the old key
 // they seal under for a moment more if they were not told the new one, and are then silent.
 func TestSpeakerChangesKeys(t *testing.T) {
@@ -187,7 +253,7 @@ func TestSpeakerChangesKeys(t *testing.T) {
 		t.Run(fmt.Sprintf("told %v", told), func(t *testing.T) {
 			r := newRig(t, 2, false, routing{mode: room.Talk})
 			route := routing{mode: room.Talk, slot: 2, incarnation: 1, epoch: testEpoch, secret: testSecret}
-			r.askIncarnation(0)
+			r.mic.starts = starts{{}}
 			r.updateAt(route, noon)
 			mic := newTap()
 			defer mic.Close()
@@ -258,4 +324,37 @@ func TestStageTakesTheOldKeyForAMoment(t *testing.T) {
 	if taken != 150 {
 		t.Errorf("%d frames under the old key were taken, want 150: until it is over, and 2 s more", taken)
 	}
+}
+
+// Who led a closed room too, and gave it more keys, leaves people for whom ours is over: they are given a new one, once.
+func TestWhoLedTooAndGaveMoreKeys(t *testing.T) {
+	boNode := startNode(t, "Bo", nil)
+	s := byInvitation
+	s.CoHosts = []PersonView{{boNode.Person(), "Bo"}}
+	r := gather(t, s).host
+	r.mu.Lock()
+	was, reign := r.state.KeyEpoch, r.state.Term.Reign
+	theirs := r.state.Clone()
+	ev, err := theirs.TakeOver(boNode.author(), 0, 0, time.Now())
+	if err == nil {
+		_, err = theirs.Apply(ev)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs.KeyEpoch = was + 2
+	meet := func() {
+		t.Helper()
+		if err := r.meetLeader(peer.AddrInfo{}, relay.Claim{}, theirs); err != nil || r.host == nil {
+			t.Fatalf("who led too leads on: %v", err)
+		}
+	}
+	for range 3 {
+		meet()
+	}
+	if got := r.state.Term.Reign; got != reign+1 {
+		t.Errorf("reign %d", got)
+	}
+	r.mu.Unlock()
+	awaitChange(t, r.n, "a new key", func() bool { return r.epochNow() == was+1 })
 }

@@ -28,17 +28,19 @@ const (
 // feeding is what a node has that feeds others in a room: its host, or a relay. Room.mu guards the fields.
 type feeding struct {
 	children map[peer.ID]*child
-	parked   map[peer.ID]parked
+	parked   map[peer.ID]mediaStream // whose join is still to be answered
 	conduct  map[doc.PublicKey]*conduct
 	told     uint32 // listener count that everybody was told last, unlike if some were told another
 	below    below
 	fed      int                      // children that a relay feeds, as counted in its node
+	kbps     int                      // that these and its guests cost, likewise
+	free     uint32                   // places at and below a relay, as watchers were told last
 	ways     map[doc.PublicKey]*child // to the devices that have the key of a closed room, or ask for it
 }
 
 func newFeeding() *feeding {
 	return &feeding{
-		children: make(map[peer.ID]*child), parked: make(map[peer.ID]parked), conduct: make(map[doc.PublicKey]*conduct), below: newBelow(), ways: make(map[doc.PublicKey]*child),
+		children: make(map[peer.ID]*child), parked: make(map[peer.ID]mediaStream), conduct: make(map[doc.PublicKey]*conduct), below: newBelow(), ways: make(map[doc.PublicKey]*child),
 	}
 }
 
@@ -53,6 +55,8 @@ type child struct {
 	ctl    *controlConn
 	at     multiaddr.Multiaddr    // by its connection
 	since  time.Time              // when it came
+	joined time.Time              // when it asked to come: a join of its device that is older has been given up
+	stream time.Time              // when the stream came that takes it the sound: likewise
 	heard  time.Time              // last message
 	left   bool                   // it said so
 	moved  bool                   // it said that another feeds it
@@ -67,6 +71,7 @@ type child struct {
 	asked  room.Term     // under which the key was asked for with that, by us if not by itself
 	due    time.Time     // when we ask; zero if there is nothing to ask
 	out    bool          // it is about to go, and hears nothing more
+	sent   bool          // away: it is told why, or was
 	papers uint64        // version of those that it was told of, 0 for none
 
 	// Of one that carries the room for others:
@@ -104,6 +109,9 @@ func (r *Room) settleChild(c *child) {
 	hears, sends := r.rights(c)
 	id := relay.Peer(c.id)
 	r.media.drive(func(p *relay.Place, now time.Time) {
+		if l, ok := r.media.links[id].(interface{ Quiet(bool) }); ok {
+			l.Quiet(sends == 0)
+		}
 		p.Hears(id, hears, now)
 		_ = r.media.tree.Allow(id, sends, now) // one without a media link yet is settled by attach
 	})
@@ -285,6 +293,9 @@ func (r *Room) hear(c *child, m any) (bye bool) {
 	case relay.Load, relay.Rest, relay.Drain, relay.Evidence:
 		r.tellPlaceBelow(c, m)
 	case relay.Resume:
+		if r.carried {
+			r.offer() // many may come at once, here and in other rooms
+		}
 		r.tellPlaceBelow(c, m)
 		r.bringUpToDate(c, m.HaveSeq)
 	case relay.Volunteer:
@@ -508,13 +519,13 @@ func (r *Room) carryOut(ev room.Event, effects []room.Effect) {
 		case room.Drop:
 			for _, c := range r.feeds.children {
 				if c.author.Person == e.Person {
-					r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "removed", Text: "The host removed you from this room."}) })
+					r.sendAway(c, relay.Bye{Code: "removed", Text: "The host removed you from this room."})
 				}
 			}
 		case room.Closed:
 			text := r.names.view(ev.By).Name + " ended the room."
 			for _, c := range r.feeds.children {
-				r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: "ended", Text: text}) })
+				r.sendAway(c, relay.Bye{Code: "ended", Text: text})
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -192,6 +193,14 @@ func TestOnePersonFloods(t *testing.T) {
 		}
 	})()
 
+	// A crew that is full before is not what the flood left behind.
+	crews := []*crew{ana.crew, bo.crew, cy.crew, di.crew}
+	for _, c := range crews {
+		c.fill()
+	}
+	hears.await(t, "all of a crew to be idle", func() bool {
+		return !slices.ContainsFunc(crews, func(c *crew) bool { return c.idle.Load() != crewIdle })
+	})
 	heapBefore, goroutinesBefore := settled()
 	heardBefore, began := atBo.Stats(), time.Now()
 	eve := startFlood(t, hosted)
@@ -260,8 +269,9 @@ func TestOnePersonFloods(t *testing.T) {
 	hosted.mu.Unlock()
 	atMost("lines", float64(ofEve), 0.5, 5)
 
-	heap, goroutines := settled()
 	// What ends with a connection ends some time after it; the sound that goes on is the clock.
+	heap, goroutines := settled()
+	hears.forget()
 	for i := 0; i < 500 && goroutines > goroutinesBefore; i += 50 {
 		hears.hears(t, "Bo to hear Ana afterwards", true, 50)
 		heap, goroutines = settled()

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"salon/node/busy"
 	"salon/relay"
 	"salon/room"
 	"salon/room/mix"
@@ -100,6 +102,46 @@ func (c *chord) wrong(own int) (list []float64, looked int) {
 	return list, c.looked
 }
 
+// listenTogether has everybody in a full room listen for ten seconds, and returns what was not as it should be.
+func listenTogether(t *testing.T, rooms []*Room, chords []*chord, own []int, speakers int, clock *ear) (faults []string) {
+	t.Helper()
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	before := make([]HearStats, len(rooms))
+	for i, r := range rooms {
+		chords[i].forget()
+		before[i] = r.Stats()
+	}
+	clock.forget()
+	for range 500 {
+		select {
+		case <-clock.levels:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no sound for 20 s; counts %v", rooms[0].n.Counts())
+		}
+	}
+	listeners := len(rooms) - 1 - speakers
+	var lost, of uint64
+	for i, r := range rooms {
+		v := r.View()
+		if list, looked := chords[i].wrong(own[i]); len(list) > 0 || looked < 30 {
+			fault("guest %d, %s: in %d frames the tones %v Hz are not as they should be; %+v", i, v.Me.Role, looked, list, v.Quality)
+		}
+		if v.Phase != Live || len(v.Stage) != speakers+1 || int(v.Listeners) != listeners {
+			fault("guest %d: %s, %d on stage, %d listen", i, v.Phase, len(v.Stage), v.Listeners)
+		}
+		if i > speakers {
+			s := r.Stats()
+			lost += s.Concealed - before[i].Concealed
+			of += s.Expected - before[i].Expected
+		}
+	}
+	t.Logf("%d on stage, %d listeners: %d of %d frames concealed", speakers+1, listeners, lost, of)
+	if float64(lost) > 0.01*float64(of) {
+		fault("the audience missed %d of %d frames", lost, of)
+	}
+	return faults
+}
+
 // TestFullRoom: with everybody on stage whom it holds, five of them talking at once, and an audience, everybody hears all
 // five, and nobody loses the room, a seat or much of the sound. What it costs and how long it takes is for "make bench".
 func TestFullRoom(t *testing.T) {
@@ -156,41 +198,22 @@ func TestFullRoom(t *testing.T) {
 	first := newEar(t)
 	rooms[len(rooms)-1].Play(first)
 	first.hears(t, "the talkers", true, 50)
-	before := make([]HearStats, len(rooms))
-	for i, r := range rooms {
-		chords[i].forget()
-		before[i] = r.Stats()
-	}
-	for len(first.levels) > 0 {
-		<-first.levels
-	}
-	for range 500 { // 10 s
-		select {
-		case <-first.levels:
-		case <-time.After(20 * time.Second):
-			t.Fatalf("no sound for 20 s; counts %v", ana.Counts())
+	const measures = 3 // of ten seconds each, on a machine that kept everybody waiting
+	for again := 1; ; again++ {
+		watch := busy.Begin()
+		faults := listenTogether(t, rooms, chords, own, speakers, first)
+		machine := watch.Stop()
+		t.Log(machine)
+		if len(faults) > 0 && again < measures && !machine.HadTime() {
+			t.Logf("measured again: %s, and %d more", faults[0], len(faults)-1)
+			continue
 		}
-	}
-
-	var lost, of uint64
-	for i, r := range rooms {
-		v := r.View()
-		if list, looked := chords[i].wrong(own[i]); len(list) > 0 || looked < 30 {
-			t.Errorf("guest %d, %s: in %d frames the tones %v Hz are not as they should be; %+v", i, v.Me.Role, looked, list, v.Quality)
+		for _, fault := range faults {
+			t.Error(fault)
 		}
-		if v.Phase != Live || len(v.Stage) != speakers+1 || int(v.Listeners) != listeners {
-			t.Errorf("guest %d: %s, %d on stage, %d listen", i, v.Phase, len(v.Stage), v.Listeners)
-		}
-		if i > speakers {
-			s := r.Stats()
-			lost += s.Concealed - before[i].Concealed
-			of += s.Expected - before[i].Expected
-		}
+		break
 	}
-	t.Logf("%d on stage, %d listeners: %d of %d frames concealed; traffic at the host %+v", speakers+1, listeners, lost, of, hosted.Traffic())
-	if float64(lost) > 0.01*float64(of) {
-		t.Errorf("the audience missed %d of %d frames", lost, of)
-	}
+	t.Logf("traffic at the host %+v", hosted.Traffic())
 	// Nobody came near what is there against those who mean harm.
 	for name, n := range ana.Counts() {
 		for _, bad := range []string{"flood", "limit_", "refused", "trespassed", "malformed", "silent", "not_allowed", "unsent"} {

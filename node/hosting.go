@@ -34,6 +34,9 @@ type hosting struct {
 	asked       map[peer.ID]*asked // relays
 	accused     map[peer.ID]*accused
 	evidence    allowance
+	waitingOuts waitingWords
+	retelling   room.Retelling // of the tails of others
+	tails       allowance      // of events of those
 	// volunteers are the listeners' devices that may carry the room for others, as long as it is open to everybody.
 	volunteers map[doc.PublicKey]bool
 }
@@ -105,7 +108,7 @@ func (r *Room) commit(ev room.Event) error {
 			r.host.door.removed(e.Person, next.Removed)
 		}
 	}
-	if err := r.keep(next, ev); err != nil {
+	if err := r.keep(next, ev, raw); err != nil {
 		return err
 	}
 	r.state = next
@@ -149,7 +152,7 @@ func (r *Room) commit(ev room.Event) error {
 
 // publishProgram begins the mix for the audience. r.mu is held.
 func (r *Room) publishProgram(now time.Time) error {
-	return r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Publish, Program: true, Time: now.UnixMilli()}, now)
+	return r.decide(r.n.author(), room.Command{Room: r.id, Kind: room.Publish, Program: true, Start: r.voice.askProgram(), Time: now.UnixMilli()}, now)
 }
 
 // endedBy is why the room is over, for this node's person. r.mu is held.
@@ -235,6 +238,7 @@ func (r *Room) everySecond(now time.Time) {
 	r.tellSuccessors()
 	r.tellInside()
 	r.doubt(now)
+	r.settleOuts(now)
 	r.seeCallers(now)
 	if r.host == nil {
 		return

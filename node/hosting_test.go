@@ -9,6 +9,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger/doc"
+	"salon/relay"
 	"salon/room"
 )
 
@@ -26,7 +27,7 @@ func TestStrangersDoNotBlockJoining(t *testing.T) {
 		if i == 0 {
 			first = l
 		}
-		hosted.takeMedia(peer.ID(fmt.Sprint("stranger", i)), l)
+		hosted.takeMedia(peer.ID(fmt.Sprint("stranger", i)), mediaStream{l, time.Now()})
 	}
 	hosted.mu.Lock()
 	n := len(hosted.host.parked)
@@ -48,6 +49,56 @@ func TestStrangersDoNotBlockJoining(t *testing.T) {
 		t.Fatal(err)
 	}
 	ear.hears(t, "the host in spite of strangers", true, 25)
+}
+
+// Whoever waits with a co-host for it to lead may have tried more than once, and each attempt goes on when it does, in any order: none
+// takes the place of a later one.
+func TestTheLatestAttemptCounts(t *testing.T) {
+	g := gather(t, Start{}, "Bo")
+	bo := g.guests["Bo"]
+	id := bo.n.host.ID()
+	bo.mu.Lock()
+	join := bo.guest.up.join
+	bo.mu.Unlock()
+	g.host.mu.Lock()
+	c := g.host.feeds.children[id]
+	early := min(c.joined.UnixNano(), c.stream.UnixNano()) - 1
+	g.host.mu.Unlock()
+	stream := func() *streamLink {
+		x, _ := newPipe()
+		return newStreamLink(x, nil)
+	}
+	link := func() relay.Link {
+		g.host.media.mu.Lock()
+		defer g.host.media.mu.Unlock()
+		return g.host.media.links[relay.Peer(id)]
+	}
+	before, old := link(), stream()
+	g.host.takeMedia(id, mediaStream{old, time.Unix(0, early)})
+	<-old.done
+	ctl := newControlConn(closedStream(t), nil)
+	_, no := g.host.admit(t.Context(), g.host.n.host.Network().ConnsToPeer(id)[0], ctl, join, time.Unix(0, early))
+	if no, ok := no.(relay.Refuse); !ok || no.Code != "again" {
+		t.Errorf("an older join: %v", no)
+	}
+	g.host.mu.Lock()
+	if g.host.feeds.children[id] != c || link() != before {
+		t.Error("an older attempt took the place of a later one")
+	}
+	g.host.mu.Unlock()
+	g.host.takeMedia("stranger", mediaStream{before, time.Unix(0, early+1)})
+	g.host.takeMedia("stranger", mediaStream{stream(), time.Unix(0, early)})
+	g.host.mu.Lock()
+	if g.host.feeds.parked["stranger"].link != before {
+		t.Error("an older one is parked in the place of a later one")
+	}
+	delete(g.host.feeds.parked, "stranger")
+	g.host.mu.Unlock()
+	newer := stream()
+	g.host.takeMedia(id, mediaStream{newer, time.Now()})
+	if link() != newer {
+		t.Error("a newer one does not")
+	}
 }
 
 // A speaker who leaves gives up the seat, also while the same person listens on another device.

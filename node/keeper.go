@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"reflect"
@@ -55,8 +56,8 @@ func (r *Room) write(f func() error) error {
 // keep stores the room as it is to be after an event, before anybody hears of it; one that has ended it forgets. So does a co-host who
 // leads it: with nobody else to do so, it is lost until the host is back. Without
 // it no incarnation and no key is given out: after a crash the same epoch would be given another. Anything else goes on in a room that a
-// crash would then take back a little. Room.mu is held as for decide.
-func (r *Room) keep(next *room.State, ev room.Event) error {
+// crash would then take back a little. raw is the event, signed, if there is one. Room.mu is held as for decide.
+func (r *Room) keep(next *room.State, ev room.Event, raw []byte) error {
 	id, home := r.id, r.n.home
 	var err error
 	ours := next.Charter.Host == r.n.Person()
@@ -70,7 +71,7 @@ func (r *Room) keep(next *room.State, ev room.Event) error {
 	if err == nil && next.Ended {
 		err = r.write(func() error { return home.forgetRoom(id) })
 	} else if err == nil {
-		beside := r.keptBeside(next)
+		beside := r.keptBeside(next, logged{room.Told{Event: ev, Leader: next.Program.Device}, raw})
 		k := beside
 		var guest keptGuest
 		var charter []byte
@@ -117,9 +118,10 @@ func mustLast(ev room.Event) bool {
 	return false
 }
 
-// keptBeside is what is kept beside a state. r.mu is held.
-func (r *Room) keptBeside(s *room.State) keptHost {
+// keptBeside is what is kept beside a state, which a last event led to if it is not logged yet. r.mu is held.
+func (r *Room) keptBeside(s *room.State, last ...logged) keptHost {
 	k := keptHost{Inside: sortedKeys(r.inside()), Barred: sortedKeys(r.host.door.barred), Successors: r.keptSuccessors()}
+	k.Outs, k.Tail = r.keptOuts(time.Now()), r.keptTail(s, last...)
 	if s.IsClosed() {
 		k.Keys, k.Link = maps.Clone(r.keys.secrets), r.keys.link
 	}
@@ -144,8 +146,10 @@ func (r *Room) inside() map[doc.PublicKey]bool {
 	return people
 }
 
-func sortedKeys(m map[doc.PublicKey]bool) []doc.PublicKey {
-	return slices.SortedFunc(maps.Keys(m), func(a, b doc.PublicKey) int { return slices.Compare(a[:], b[:]) })
+func sortedKeys(m map[doc.PublicKey]bool) []doc.PublicKey { return sorted(maps.Keys(m)) }
+
+func sorted(keys iter.Seq[doc.PublicKey]) []doc.PublicKey {
+	return slices.SortedFunc(keys, func(a, b doc.PublicKey) int { return slices.Compare(a[:], b[:]) })
 }
 
 // stayKept marks the stored room as that of a node that lives, and notes who came and went since.
@@ -162,6 +166,6 @@ func (r *Room) stayKept(now time.Time) {
 		err = r.write(func() error { return r.n.home.roomLives(r.id, now) })
 	}
 	if errors.Is(err, os.ErrNotExist) && !r.state.Ended {
-		_ = r.keep(r.state, room.Event{}) // it says so itself
+		_ = r.keep(r.state, room.Event{}, nil) // it says so itself
 	}
 }

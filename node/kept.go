@@ -49,6 +49,11 @@ type keptHost struct {
 	Barred   []doc.PublicKey          `json:"barred,omitempty"` // of them, those who were removed for being blocked
 
 	Successors []string `json:"successors,omitempty"` // who may lead the room meanwhile: addresses, with their names
+
+	Outs []keptOut `json:"outs,omitempty"` // relays that carry it no more
+
+	// Tail are events that whoever leads the room next may not know, signed: see keptTail.
+	Tail [][]byte `json:"tail,omitempty"`
 }
 
 // A keptGuest is how we were in somebody's room.
@@ -187,7 +192,7 @@ func (h *Home) keptRooms(now time.Time) (rooms []Unfinished, damaged []error) {
 	return rooms, damaged
 }
 
-const maxKept = 1 << 20 // bytes of a file
+const maxKept = 2 << 20 // bytes of a file
 
 var errKept = errors.New("not a room of this version of salon")
 

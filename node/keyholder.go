@@ -32,6 +32,8 @@ type keyholder struct {
 	// and since when they have none any more, the zero time while they have.
 	placed map[doc.PublicKey]time.Time
 	due    chan struct{} // holds one: the room needs a new key
+
+	outkeyed room.Term // of who led too, and because of whom the room was given a new key last
 }
 
 // A member is a device that gets every key of the room.
@@ -53,6 +55,22 @@ func (r *Room) rekeySoon() {
 	case r.host.keyholder.due <- struct{}{}:
 	default:
 	}
+}
+
+// outkey has the room have a new key when those have come over who followed somebody else who led it, if that one had given it more
+// keys: ours is over for them. r.mu is held.
+func (r *Room) outkey(theirs *room.State) {
+	if r.host == nil || !r.state.IsClosed() || theirs.KeyEpoch <= r.state.KeyEpoch || !r.state.Leads(theirs.Leader().Person) || r.host.keyholder.outkeyed == theirs.Term {
+		return
+	}
+	r.host.keyholder.outkeyed = theirs.Term // they say so more than once
+	time.AfterFunc(keyAgain, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.host != nil && !r.phase.Over() {
+			r.rekeySoon()
+		}
+	})
 }
 
 // shutOut takes from somebody what they need to hear on. r.mu is held.
@@ -191,6 +209,9 @@ func (r *Room) decideAsk(who doc.Author, claim room.Claim, digest [32]byte, have
 			r.n.counts.Add("members_too_many")
 			return "", nil
 		}
+	}
+	if code := r.heardOf(ticket, now); code != "" && !again {
+		return code, nil
 	}
 	if ticket != (ledger.Ticket{}) {
 		if code := r.takeSeat(ticket, who, claim, now); code != "" {

@@ -279,6 +279,8 @@ func doorText(code string) string {
 		return errTicketOnly.Text
 	case errSubscribersOnly.Code:
 		return errSubscribersOnly.Text
+	case errHostSilent.Code:
+		return errHostSilent.Text
 	case codeElsewhere:
 		return "Somebody came in with this ticket on another device. If that was you, go on there."
 	case codeClock:

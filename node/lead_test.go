@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -51,8 +52,20 @@ func (g *gathering) join(name string) *Room {
 
 func (g *gathering) do(r *Room, a Action) {
 	g.t.Helper()
-	if err := r.Do(context.Background(), a); err != nil {
-		g.t.Fatalf("%s: %v", a.Kind, err)
+	does(g.t, r, a)
+}
+
+// does has somebody do what has to succeed; again, where whoever leads is still to be met, as after a hand-over, or on a machine where a
+// connection breaks for want of time.
+func does(t *testing.T, r *Room, a Action) {
+	t.Helper()
+	err := r.Do(context.Background(), a)
+	for try := 0; try < 3 && errors.Is(err, errNotConnected); try++ {
+		awaitChange(t, r.n, "a connection", func() bool { return r.View().Phase == Live })
+		err = r.Do(context.Background(), a)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", a.Kind, err)
 	}
 }
 
@@ -202,40 +215,6 @@ func TestChatReachesEverybody(t *testing.T) {
 	g.refused(cy, Action{Kind: "say", Text: "two"}, "slow")
 	g.refused(cy, Action{Kind: "say", Text: " \n"}, "bad_text")
 	g.refused(cy, Action{Kind: "say", Text: strings.Repeat("x", room.MaxMessage+1)}, "bad_text")
-}
-
-func TestReactionsAreSummed(t *testing.T) {
-	g := gather(t, Start{}, "Bo", "Cy")
-	bo, cy := g.guests["Bo"], g.guests["Cy"]
-	heard := make(chan map[string]uint32, 64)
-	stop := cy.n.Watch(func(c Change) {
-		if c.Kind == ReactionsHeard {
-			heard <- c.Reactions
-		}
-	})
-	defer stop()
-	clap, heart := room.Emoji[1], room.Emoji[0]
-	for range reactBurst {
-		g.do(bo, Action{Kind: "react", Emoji: clap})
-	}
-	g.refused(bo, Action{Kind: "react", Emoji: clap}, "busy")
-	g.refused(bo, Action{Kind: "react", Emoji: "x"}, "bad_emoji")
-	g.do(g.host, Action{Kind: "react", Emoji: heart})
-	g.do(cy, Action{Kind: "react", Emoji: heart})
-	sum := make(map[string]uint32)
-	for sum[clap] < reactBurst || sum[heart] < 2 {
-		select {
-		case m := <-heard:
-			for e, n := range m {
-				sum[e] += n
-			}
-		case <-time.After(20 * time.Second):
-			t.Fatalf("heard %v", sum)
-		}
-	}
-	if sum[clap] != reactBurst || sum[heart] != 2 {
-		t.Errorf("heard %v", sum)
-	}
 }
 
 func TestPreviewJoinsNothing(t *testing.T) {

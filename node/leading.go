@@ -21,17 +21,16 @@ func (r *Room) renewMicrophone() {
 	}
 	first := r.heir.renewed == room.Term{}
 	r.heir.renewed = r.state.Term
-	if first || !r.voice.unpublished(r.mySeat()) {
+	if first || !r.voice.unpublished(r.state, r.mySeat()) {
 		return
 	}
-	r.voice.askIncarnation(r.state.Incarnation)
 	r.wg.Go(func() { r.publishAgain(r.n.ctx) })
 }
 
 // publishAgain has whoever leads now take up our microphone. In a change of leader they may be out of reach for a moment.
 func (r *Room) publishAgain(ctx context.Context) {
 	for range publishTries {
-		err := r.command(ctx, room.Command{Kind: room.Publish})
+		err := r.command(ctx, room.Command{Kind: room.Publish, Start: r.voice.askMicrophone()})
 		if err == nil {
 			return
 		}
@@ -45,7 +44,7 @@ func (r *Room) publishAgain(ctx context.Context) {
 		case <-time.After(publishEvery):
 		}
 		r.mu.Lock()
-		over := r.host != nil || r.phase.Over() || !r.voice.unpublished(r.mySeat())
+		over := r.host != nil || r.phase.Over() || !r.voice.unpublished(r.state, r.mySeat())
 		r.mu.Unlock()
 		if over {
 			return
@@ -67,7 +66,7 @@ func (r *Room) become(ev room.Event, raw []byte, now time.Time) error {
 // begun makes us who leads the room as the state says since ev. r.mu is held, as for become.
 func (r *Room) begun(ev room.Event, raw []byte, effects []room.Effect, now time.Time) error {
 	r.logEvent(ev, raw)
-	r.heir.used = true
+	r.heir.used, r.heir.owes = true, false
 	if r.feeds == nil {
 		r.feeds = newFeeding()
 	}
@@ -126,7 +125,8 @@ func (r *Room) shareProgram() {
 // in. number is where their program begins, 0 for at once. r.mu is held, and nothing is being written.
 func (r *Room) stepDown(to peer.AddrInfo, s *room.State, number uint64) {
 	now := time.Now()
-	r.heir.tail, r.heir.insideOurs = r.tailFor(s), sortedKeys(r.inside())
+	r.owe(s)
+	r.heir.insideOurs = sortedKeys(r.inside())
 	r.heir.offered, r.heir.inside, r.heir.insideBy = "", nil, nil
 	r.host = nil
 	if r.guest == nil {

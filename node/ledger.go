@@ -119,6 +119,7 @@ var accountClasses = []struct {
 	{"asset:", "have", false},
 	{"recv:", "owed", false},
 	{"transit:", "sent", false},
+	{"beyond:", "owe", true},
 	{"payable:", "owe", true},
 	{"share:", "held", true},
 	{"relay:", "held", true},
@@ -195,6 +196,7 @@ type EntryView struct {
 	Sum      string        `json:"sum,omitempty"` // what it is about, such as "5 EUR"
 	Name     string        `json:"name,omitempty"`
 	Tax      string        `json:"tax,omitempty"`   // as the seller states it
+	Word     bool          `json:"word,omitempty"`  // money went back, by the word of a person and of no rail
 	Count    uint32        `json:"count,omitempty"` // tickets, seats, periods, parts
 	Gross    string        `json:"gross,omitempty"` // income; below zero what was spent. These four are there if money is booked
 	Fee      string        `json:"fee,omitempty"`   // the rail's
@@ -210,7 +212,7 @@ type PostingView struct {
 }
 
 func entryView(l ledger.Line) EntryView {
-	v := EntryView{Number: l.Number, Epoch: l.Epoch, Height: l.Entry.Seq, ID: l.Entry.ID.String(), Time: l.Entry.Time, Kind: l.Entry.Kind.String(), With: l.With, Rail: l.Rail, Name: l.Name, Tax: l.Tax, Count: l.Count}
+	v := EntryView{Number: l.Number, Epoch: l.Epoch, Height: l.Entry.Seq, ID: l.Entry.ID.String(), Time: l.Entry.Time, Kind: l.Entry.Kind.String(), With: l.With, Rail: l.Rail, Name: l.Name, Tax: l.Tax, Word: l.Word, Count: l.Count}
 	if l.Purpose != 0 {
 		v.Purpose = l.Purpose.String()
 	}

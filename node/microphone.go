@@ -17,12 +17,10 @@ const maxMicGap = 50
 type microphone struct {
 	link    relay.Link // nil when none is connected
 	sealer             // its incarnation is 0 when it may not send
-	highest uint32     // of all incarnations so far
-	asked   bool       // for an incarnation, by this process
-	before  uint32     // the last that was handed out when it first asked: that one and those below are another process's
-	last    uint64     // number of the link's last frame
-	begun   bool       // last means something
-	own     uint64     // number in the host's own source
+	starts  starts
+	last    uint64 // number of the link's last frame
+	begun   bool   // last means something
+	own     uint64 // number in the host's own source
 	decoder *opus.Decoder
 	pcm     []float32
 	level   uint8
@@ -37,33 +35,21 @@ func (m *microphone) follow(v *voice) {
 		v.setAside(m.swap(nil))
 		return
 	}
-	if r.incarnation == m.incarnation || r.incarnation == 0 {
+	if r.incarnation == 0 || r.incarnation == m.incarnation && r.start == m.source.Start {
 		return
 	}
-	if r.incarnation <= m.highest {
-		// Begun before: a key and a counter would meet twice. Only a host that turns back its own state asks for that.
-		v.counts.Add("incarnation_repeated")
-		m.incarnation = 0
+	if !m.starts.awaits(r.start) {
+		if r.start == m.source.Start { // a key and a counter would meet twice: only a host that turns back its own state asks for that
+			v.counts.Add("incarnation_repeated")
+		}
+		m.incarnation = 0 // else it is of another process, and nobody here knows how far it was used
 		return
 	}
-	if !m.asked || r.incarnation <= m.before {
-		m.incarnation = 0 // nobody here knows how far it was used
-		return
-	}
-	if !m.start(v, r.slot, r.incarnation, time.Now()) {
+	if !m.start(v, r.slot, r.incarnation, r.start, time.Now()) {
 		m.incarnation = 0 // until somebody has told us the key
 		return
 	}
-	m.highest = r.incarnation
-}
-
-// askIncarnation notes that this process asks for an incarnation; last is the last one handed out as far as it knows.
-func (v *voice) askIncarnation(last uint32) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.mic.asked {
-		v.mic.asked, v.mic.before = true, last
-	}
+	m.starts.spend(r.start)
 }
 
 // swap replaces the connected microphone and returns the old one, to be closed.

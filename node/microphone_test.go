@@ -14,7 +14,7 @@ import (
 func speaker(t *testing.T, change func(*routing)) (*rig, *tap) {
 	t.Helper()
 	r := newRig(t, 2, false, routing{mode: room.Talk})
-	r.askIncarnation(0)
+	r.mic.starts = starts{{}, {1}, {2}, {3}, {4}}
 	r.update(speakerRouting(change))
 	mic := newTap()
 	t.Cleanup(func() { mic.Close() })
@@ -152,7 +152,7 @@ func TestMicrophoneNumbersRiseOverIncarnations(t *testing.T) {
 	s := newSource(t, 2, room.Talk, 2, 1, 440)
 	last := uint64(0)
 	for inc := uint32(1); inc < 5; inc++ {
-		r.update(speakerRouting(func(r *routing) { r.incarnation = inc }))
+		r.update(speakerRouting(func(r *routing) { r.incarnation, r.start = inc, room.Start{byte(inc - 1)} }))
 		for i := range uint64(10) {
 			r.speak(mic, relay.Frame{Number: i, Sealed: s.packet(t)}, noon)
 		}
@@ -171,7 +171,7 @@ func TestMicrophoneNumbersRiseOverIncarnations(t *testing.T) {
 
 // A host that turns back its own state does not make us use a key and a counter again.
 func TestMicrophoneStartsNoIncarnationTwice(t *testing.T) {
-	r, mic := speaker(t, func(r *routing) { r.incarnation = 5 })
+	r, mic := speaker(t, func(r *routing) { r.incarnation, r.start = 5, room.Start{1} })
 	s := newSource(t, 2, room.Talk, 2, 5, 440)
 	say := func() int {
 		r.speak(mic, relay.Frame{Number: 1, Sealed: s.packet(t)}, noon)
@@ -181,20 +181,44 @@ func TestMicrophoneStartsNoIncarnationTwice(t *testing.T) {
 	if say() != 1 {
 		t.Fatal("not sent")
 	}
-	for _, back := range []uint32{4, 5} {
+	for _, back := range []struct {
+		incarnation uint32
+		start       room.Start
+	}{{5, room.Start{1}}, {4, room.Start{1}}, {6, room.Start{1}}, {6, room.Start{66}}} {
 		r.update(routing{mode: room.Talk, epoch: testEpoch, secret: testSecret}) // the audience
 		r.setMic(mic)
-		r.update(speakerRouting(func(r *routing) { r.incarnation = back }))
+		r.update(speakerRouting(func(r *routing) { r.incarnation, r.start = back.incarnation, back.start }))
 		if n := say(); n != 0 {
-			t.Errorf("%d frames under incarnation %d after 5", n, back)
+			t.Errorf("%d frames under %+v", n, back)
 		}
 	}
-	r.update(speakerRouting(func(r *routing) { r.incarnation = 6 }))
+	r.update(speakerRouting(func(r *routing) { r.incarnation, r.start = 5, room.Start{2} })) // of who leads the room too
 	if say() != 1 {
-		t.Error("a new incarnation is not sent")
+		t.Error("what was asked for is not sent")
 	}
-	if r.count("incarnation_repeated") != 2 {
+	if r.count("incarnation_repeated") != 3 {
 		t.Errorf("counts %v", r.counts.Snapshot())
+	}
+}
+
+// Of two who led a closed room at once each gave it a key of its own. A microphone that went on under the one of who lost begins anew:
+// nobody has that key, and it never goes back to the one before.
+func TestMicrophoneUnderTheKeyOfWhoLostBeginsAnew(t *testing.T) {
+	r, _ := speaker(t, nil)
+	seat := &room.Seat{Incarnation: 1}
+	for _, c := range []struct {
+		epoch  uint32
+		secret [32]byte
+		want   bool
+	}{
+		{testEpoch, testSecret, false},
+		{testEpoch + 1, [32]byte{8}, false}, // it is about to go on under that
+		{testEpoch, [32]byte{8}, true},
+		{testEpoch - 1, [32]byte{8}, true},
+	} {
+		if got := r.unpublished(&room.State{KeyEpoch: c.epoch, Key: c.secret}, seat); got != c.want {
+			t.Errorf("where the key of epoch %d is %x it begins anew: %v", c.epoch, c.secret[0], got)
+		}
 	}
 }
 
@@ -266,11 +290,15 @@ func TestMicrophoneStartsOnlyWhatItAskedFor(t *testing.T) {
 	if n := say(); n != 0 {
 		t.Fatalf("%d frames under an incarnation of another process", n)
 	}
-	r.askIncarnation(7)
-	for incarnation, want := range []int{5: 0, 7: 0, 8: 1} {
-		r.update(speakerRouting(func(r *routing) { r.incarnation = uint32(incarnation) }))
-		if n := say(); n != want {
-			t.Errorf("%d frames under incarnation %d, asked for after 7", n, incarnation)
+	asked := r.askMicrophone()
+	for _, c := range []struct {
+		incarnation uint32
+		start       room.Start
+		want        int
+	}{{5, room.Start{}, 0}, {7, room.Start{66}, 0}, {8, asked, 1}} {
+		r.update(speakerRouting(func(r *routing) { r.incarnation, r.start = c.incarnation, c.start }))
+		if n := say(); n != c.want {
+			t.Errorf("%d frames under incarnation %d, begun with %x", n, c.incarnation, c.start)
 		}
 	}
 }

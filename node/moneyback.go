@@ -30,8 +30,9 @@ type DueView struct {
 	Seller  doc.PublicKey `json:"seller,omitzero"` // the device that has the money; not there if that is this one
 	Rail    string        `json:"rail"`
 	Money   string        `json:"money"`
-	To      string        `json:"to,omitempty"` // where the buyer wants it
-	Since   int64         `json:"since"`        // unix ms
+	Surplus bool          `json:"surplus,omitempty"` // it came beyond what was asked for; what else is due for the receipt is another one
+	To      string        `json:"to,omitempty"`      // where the buyer wants it
+	Since   int64         `json:"since"`             // unix ms
 	State   string        `json:"state"`
 	Problem string        `json:"problem,omitempty"` // in words
 }
@@ -45,7 +46,7 @@ func (n *Node) Dues() ([]DueView, error) {
 	}
 	list, err := m.Dues(ledger.Room{})
 	for _, d := range list {
-		v := DueView{Receipt: d.Receipt.String(), Room: room.ID(d.Room), Buyer: d.Buyer, Seller: d.Seller, Rail: d.Rail, Money: d.Money.String(),
+		v := DueView{Receipt: d.Receipt.String(), Room: room.ID(d.Room), Buyer: d.Buyer, Seller: d.Seller, Rail: d.Rail, Money: d.Money.String(), Surplus: d.Surplus,
 			To: d.To, Since: d.Since.UnixMilli(), State: dueTried}
 		switch {
 		case !d.Seller.IsZero():
@@ -55,16 +56,23 @@ func (n *Node) Dues() ([]DueView, error) {
 		case errors.Is(d.Err, market.ErrOnItsWay):
 			v.State = dueOnWay
 		}
+		if errors.Is(d.Err, market.ErrServed) || errors.Is(d.Err, market.ErrSentAnew) {
+			v.To = "" // nobody is to pay that once more
+		}
 		if d.Err != nil {
 			v.Problem = explain(sellerError(d.Err)).Text
+		}
+		if !d.Until.IsZero() {
+			v.Problem = "Who sold it says that the payment is disputed with the bank, which has not decided. From " + d.Until.UTC().Format(time.DateOnly) + " on they are asked for the money all the same."
 		}
 		views = append(views, v)
 	}
 	return views, err
 }
 
-// SentBack takes a person's word that they have sent by hand what is due for a receipt, which the beginning of its ID names.
-func (n *Node) SentBack(ctx context.Context, receipt string) error {
+// SentBack takes a person's word that they have sent by hand what is due for a receipt, which the beginning of its ID names; or, of a
+// surplus, what came beyond it. With an invoice, which the buyer has given since, this node's wallet sends it there.
+func (n *Node) SentBack(ctx context.Context, receipt string, surplus bool, invoice string) error {
 	none := &UserError{Code: "nothing_due", Text: "Nothing is to go back for such a receipt. 'salon ticket due' lists what is."}
 	m := n.shop.market.Load()
 	receipt = strings.ToLower(strings.TrimSpace(receipt))
@@ -76,10 +84,18 @@ func (n *Node) SentBack(ctx context.Context, receipt string) error {
 		return err
 	}
 	var found []ledger.ID
+	beyond := false
 	for _, d := range list {
-		if strings.HasPrefix(d.Receipt.String(), receipt) {
+		if !strings.HasPrefix(d.Receipt.String(), receipt) {
+			continue
+		}
+		if d.Surplus == surplus {
 			found = append(found, d.Receipt)
 		}
+		beyond = beyond || d.Surplus
+	}
+	if beyond && !surplus {
+		none = &UserError{Code: "nothing_due", Text: "What is due for this receipt came beyond what was asked for. Say 'salon ticket sent RECEIPT --surplus' once it is sent."}
 	}
 	if raw, err := hex.DecodeString(receipt); err == nil && len(raw) == len(ledger.ID{}) && len(found) == 0 {
 		found = []ledger.ID{ledger.ID(raw)} // it may have been said before
@@ -88,7 +104,14 @@ func (n *Node) SentBack(ctx context.Context, receipt string) error {
 	case 0:
 		return none
 	case 1:
-		if err := m.SentBack(ctx, found[0]); !errors.Is(err, ledger.ErrUnknown) {
+		sent := m.SentBack
+		switch {
+		case invoice != "":
+			sent = func(ctx context.Context, of ledger.ID) error { return m.SendAnew(ctx, of, surplus, invoice) }
+		case surplus:
+			sent = m.SentSurplus
+		}
+		if err := sent(ctx, found[0]); !errors.Is(err, ledger.ErrUnknown) {
 			return err
 		}
 		return none

@@ -44,7 +44,7 @@ func TestRefundThroughCoHost(t *testing.T) {
 	}
 	device := di.author().Device
 	di.crash(t)
-	v, err := ana.RefundTickets(t.Context(), "Evening", "", true, false)
+	v, err := ana.RefundTickets(t.Context(), "Evening", "", true, false, false)
 	if err != nil || len(v.Backs) != 1 || v.Backs[0].Seats != 1 || !strings.Contains(v.Problem, "asked again") {
 		t.Fatalf("%+v, %v", v, err)
 	}
@@ -52,7 +52,7 @@ func TestRefundThroughCoHost(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].State != dueSeller || list[0].Seller != device || list[0].Money != "5.00 EUR" || list[0].Problem != v.Problem || list[0].Room != hosted.id {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if err := ana.SentBack(t.Context(), list[0].Receipt); code(err) != "sold_by_other" {
+	if err := ana.SentBack(t.Context(), list[0].Receipt, false, ""); code(err) != "sold_by_other" {
 		t.Errorf("by hand, by who has no money: %v", err)
 	}
 	if texts := ana.Notices(); len(texts) != 0 {
@@ -115,12 +115,12 @@ func TestMoneySentByHand(t *testing.T) {
 		t.Errorf("the host reads %q", texts)
 	}
 	for _, what := range []string{"", "abc", "zzzzzzzz", strings.Repeat("00", 32)} {
-		if err := ana.SentBack(t.Context(), what); code(err) != "nothing_due" {
+		if err := ana.SentBack(t.Context(), what, false, ""); code(err) != "nothing_due" {
 			t.Errorf("%q: %v", what, err)
 		}
 	}
 	for _, what := range []string{list[0].Receipt[:8], list[0].Receipt} { // twice is once
-		if err := ana.SentBack(t.Context(), what); err != nil {
+		if err := ana.SentBack(t.Context(), what, false, ""); err != nil {
 			t.Errorf("%q: %v", what, err)
 		}
 	}

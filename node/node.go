@@ -29,6 +29,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"salon/ledger/doc"
+	"salon/node/alike"
 	"salon/node/market"
 	"salon/node/udp"
 	"salon/node/witness"
@@ -57,9 +58,11 @@ type Node struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
+	crew   *crew
 	watch  watchers
 	relays []peer.AddrInfo // to be asked to carry our rooms
 	feeds  atomic.Int64    // children in all rooms that we carry
+	sends  atomic.Int64    // kbit/s that these cost, and guests there
 
 	emptied  chan struct{} // holds one: the last of them has gone
 	offers   *offers
@@ -74,6 +77,7 @@ type Node struct {
 	handing  chan struct{} // holds one: hand over soon what was carried
 	carriage *carriageBook
 	lookedAt lookedAt
+	contacts atomic.Pointer[alike.Known] // whose names others may not bear unremarked
 
 	mu    sync.Mutex // guards the fields below
 	name  string
@@ -98,7 +102,7 @@ func New(o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{o: o, home: home, emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), handing: make(chan struct{}, 1), payers: openPayers(home), carriage: newCarriageBook(), offers: newOffers(), lending: lending{after: volunteerAfter, rooms: make(map[room.ID]lent)}, near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
+	n := &Node{o: o, home: home, crew: newCrew(), emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), handing: make(chan struct{}, 1), payers: openPayers(home), carriage: newCarriageBook(), offers: newOffers(), lending: lending{after: volunteerAfter, steps: trialSteps, rooms: make(map[room.ID]lent)}, near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
 	n.o.counts, n.o.udp = n.counts, &n.udp
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
@@ -129,6 +133,7 @@ func (n *Node) start() error {
 	if n.people, err = OpenPeople(n.home, time.Now()); err != nil {
 		n.o.Log.Warn("list of people damaged", "err", err)
 	}
+	n.learnContacts()
 	n.shop.sellers, n.shop.gather = openSellers(n.home), wantedGather
 	if n.passes, err = openPasses(n.home); err != nil {
 		n.o.Log.Warn("passes damaged", "err", err)
@@ -158,6 +163,11 @@ func (n *Node) start() error {
 		}
 	}
 	n.host.SetStreamHandler(protoControl, func(s network.Stream) { n.serve(s, n.serveControl) })
+	for _, before := range controlBefore {
+		n.host.SetStreamHandler(before, func(s network.Stream) {
+			n.serve(s, func(s network.Stream) func() { n.serveOld(s); return nil })
+		})
+	}
 	n.host.SetStreamHandler(protoMedia, func(s network.Stream) { n.serve(s, n.serveMedia) })
 	n.newWitnessing()
 	n.openShop()
@@ -234,6 +244,7 @@ func (n *Node) Close() error {
 	}
 	err = errors.Join(err, n.udp.Close())
 	n.wg.Wait()
+	n.crew.close()
 	if n.book != nil {
 		err = errors.Join(err, n.book.Save())
 	}
@@ -275,6 +286,7 @@ func (n *Node) SetName(name string) error {
 	n.mu.Lock()
 	n.name = clean
 	n.mu.Unlock()
+	n.learnContacts()
 	n.watch.tell(Change{Kind: StatusChanged})
 	return nil
 }
@@ -360,7 +372,7 @@ func (n *Node) Directory() []RoomCard {
 			ID: a.Room, Title: a.Title, Mode: a.Mode.String(), Language: a.Language,
 			Host: PersonView{a.Host, a.HostName}, Listeners: a.Listeners, Speakers: a.Speakers, Started: l.since.UnixMilli(),
 			Mine: a.Host == n.author().Person, Joined: r != nil && !r.Phase().Over(), Locked: a.Locked, StageOnly: a.StageOnly, Starts: a.Starts,
-			Access: a.Access.String(), Price: a.Price,
+			Access: a.Access.String(), Price: a.Price, Caution: n.caution(a.Host, a.HostName, nil),
 		})
 	}
 	return out
@@ -619,6 +631,7 @@ func (n *Node) visit(link room.Link, before *Unfinished, carry bool) (*Room, err
 	if err := n.add(r); err != nil {
 		return nil, err
 	}
+	r.shunOuts()
 	r.run(parts...)
 	return r, nil
 }

@@ -157,8 +157,9 @@ func (n *Node) offer() {
 func (n *Node) sayOffer(version uint64, now time.Time) {
 	p := n.relay
 	most := min(p.Listeners, p.places(p.Listeners, room.Talk))
+	free := min(most, p.spare(int(n.feeds.Load()), int(n.sends.Load()), room.Talk))
 	o := room.Offer{
-		Open: p.Open, Places: uint32(most), Free: uint32(max(most-int(n.feeds.Load()), 0)), Rooms: uint32(max(p.Rooms-len(n.carried()), 0)),
+		Open: p.Open, Places: uint32(most), Free: uint32(max(free, 0)), Rooms: uint32(max(p.Rooms-len(n.carried()), 0)),
 		Version: version, Time: now.UnixMilli(), Expires: now.Add(n.o.AnnounceEvery * 5 / 2).UnixMilli(),
 	}
 	if !p.Open {

@@ -51,7 +51,7 @@ type Relay struct {
 	Deny      []string // feeds everybody but these
 	Rooms     int      // at once, 0 means 8
 	Listeners int      // nodes that it feeds in all rooms together, 0 means 200
-	Bandwidth int      // kbit/s that it may send, 0 means what Listeners need
+	Bandwidth int      // kbit/s that it may send in all rooms together, guests included, 0 means what Listeners need
 	Opens     bool     // opens the sound of open rooms, for guests with only a browser: it could then listen
 }
 
@@ -88,6 +88,9 @@ func (o *Options) setDefaults() error {
 		limits.Listeners = defaultTo(limits.Listeners, fed)
 		if limits.Rooms < 1 || limits.Listeners < 1 || limits.Bandwidth < 0 || limits.Rooms > maxRooms {
 			return fmt.Errorf("%w: a relay's limits: rooms %d (at most %d), listeners %d, bandwidth %d", ErrOption, limits.Rooms, maxRooms, limits.Listeners, limits.Bandwidth)
+		}
+		if limits.Bandwidth > 0 && limits.Bandwidth < talkCost {
+			return fmt.Errorf("%w: a relay's bandwidth of %d kbit/s feeds nobody: one listener needs %d, in a concert %d", ErrOption, limits.Bandwidth, talkCost, concertCost)
 		}
 		o.Relay, fed = &limits, limits.Listeners
 	}

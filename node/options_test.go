@@ -35,3 +35,18 @@ func TestAnnounceEveryIsWithinWhatOthersTake(t *testing.T) {
 		}
 	}
 }
+
+func TestRelaysLimitsMakeSense(t *testing.T) {
+	for _, c := range []struct {
+		relay Relay
+		good  bool
+	}{
+		{Relay{}, true}, {Relay{Bandwidth: talkCost}, true}, {Relay{Bandwidth: talkCost - 1}, false}, {Relay{Bandwidth: -1}, false}, {Relay{Listeners: -1}, false},
+		{Relay{Rooms: maxRooms}, true}, {Relay{Rooms: maxRooms + 1}, false},
+	} {
+		o := Options{Home: t.TempDir(), Relay: &c.relay}
+		if err := o.setDefaults(); (err == nil) != c.good || err != nil && !errors.Is(err, ErrOption) {
+			t.Errorf("%+v: %v", c.relay, err)
+		}
+	}
+}

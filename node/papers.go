@@ -33,6 +33,7 @@ type papers struct {
 	gate    *ledger.Gate   // nil until there are enough
 	version uint64         // counts up with each change
 	last    relay.Papers   // the change that led to it
+	silence ledger.Silence // of the host, by the lists of void tickets that came
 	up      *controlConn   // the parent that was told of them
 	upKnows uint64         // the version that it was told of
 
@@ -82,11 +83,17 @@ func (r *Room) renewPapers(now time.Time) {
 	r.mu.Lock()
 	own := r.charter.Access == room.ByTicket && r.charter.Host == r.n.Person() && !r.carried && r.state != nil && !r.phase.Over()
 	p := r.papers
+	var due []byte
+	if p.all != nil {
+		if list, signed := p.all.Void(); now.Sub(signed).Abs() >= ledger.ListEvery {
+			due = list
+		}
+	}
 	r.mu.Unlock()
 	if !own || !r.n.home.hasLedger() {
 		return
 	}
-	list, at, stamp, err := r.n.ownPapers(r.id, p, now)
+	list, at, stamp, err := r.n.ownPapers(r.id, p, due, now)
 	price := p.price
 	if err == nil && !(p.read && p.height == at) {
 		price = r.n.ownPrice(r.id)
@@ -107,17 +114,24 @@ func (r *Room) renewPapers(now time.Time) {
 	}
 }
 
-// ownPapers are those that our ledger has, if they are not what they were.
-func (n *Node) ownPapers(id room.ID, p papers, now time.Time) (list []relay.Papers, height uint64, stamp market.Stamp, err error) {
+// ownPapers are those that our ledger has, if they are not what they were. A list that is due to be signed anew is, if it still says
+// what there is to say.
+func (n *Node) ownPapers(id room.ID, p papers, due []byte, now time.Time) (list []relay.Papers, height uint64, stamp market.Stamp, err error) {
 	m, err := n.Market()
 	if err != nil {
 		return nil, 0, stamp, err
 	}
-	height, err = m.Height()
-	if err != nil || p.read && p.height == height {
-		return nil, height, p.stamp, err
+	if height, err = m.Height(); err != nil {
+		return nil, 0, stamp, err
 	}
-	listings, void, stamp, err := m.Papers(ledger.Room(id), p.stamp, now)
+	var listings []ledger.Listing
+	var void []byte
+	if stamp = p.stamp; !p.read || p.height != height {
+		listings, void, stamp, err = m.Papers(ledger.Room(id), p.stamp, now)
+	}
+	if err == nil && p.read && len(void) == 0 && len(due) > 0 {
+		void, err = m.Resign(due, now)
+	}
 	return paperMessages(listings, void), height, stamp, err
 }
 
@@ -199,9 +213,11 @@ func (r *Room) takePapers(m relay.Papers, via *controlConn, now time.Time) error
 		return nil
 	}
 	p := &r.papers
-	if gate, err := all.Gate(now); err == nil {
+	if gate, err := all.Gate(); err == nil {
 		p.gate = gate
 	}
+	_, signed := all.Void()
+	p.silence.Hear(signed, now)
 	p.version, p.last = p.version+1, m
 	r.tellPapers(via)
 	r.turnOutVoid()

@@ -23,7 +23,7 @@ const awayEvery = 2 * time.Second
 
 // keepPapersAway tells the papers of our rooms that others lead, while we are not in them, until ctx ends.
 func (n *Node) keepPapersAway(ctx context.Context, m *market.Market) {
-	told := make(map[room.ID]market.Stamp)
+	told := make(map[room.ID]toldAway)
 	for {
 		news := m.Appended()
 		for _, l := range n.dir.Live(time.Now()) {
@@ -53,9 +53,20 @@ func (n *Node) keepPapersAway(ctx context.Context, m *market.Market) {
 	}
 }
 
-// showPapers tells who leads a room of ours its papers, if it was not told these.
-func (n *Node) showPapers(ctx context.Context, m *market.Market, l listing, told map[room.ID]market.Stamp) error {
-	listings, void, stamp, err := m.Papers(ledger.Room(l.ann.Room), told[l.ann.Room], time.Now())
+// toldAway is what who leads a room of ours was told last.
+type toldAway struct {
+	stamp market.Stamp
+	at    time.Time
+}
+
+// showPapers tells who leads a room of ours its papers, if it was not told these or has to hear that they are still true.
+func (n *Node) showPapers(ctx context.Context, m *market.Market, l listing, told map[room.ID]toldAway) error {
+	now := time.Now()
+	last := told[l.ann.Room]
+	if now.Sub(last.at) >= ledger.ListEvery {
+		last = toldAway{}
+	}
+	listings, void, stamp, err := m.Papers(ledger.Room(l.ann.Room), last.stamp, now)
 	if err != nil || len(listings) == 0 {
 		return err
 	}
@@ -69,7 +80,7 @@ func (n *Node) showPapers(ctx context.Context, m *market.Market, l listing, told
 			return err
 		}
 	}
-	told[l.ann.Room] = stamp
+	told[l.ann.Room] = toldAway{stamp, now}
 	return nil
 }
 
@@ -83,7 +94,7 @@ func (n *Node) showTo(ctx context.Context, to peer.AddrInfo, p relay.Papers) err
 	if err := connect(ctx, n.host, to); err != nil {
 		return err
 	}
-	s, err := n.host.NewStream(ctx, to.ID, protoControl)
+	s, err := n.newControlStream(ctx, to.ID)
 	if err != nil {
 		return err
 	}

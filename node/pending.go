@@ -23,8 +23,9 @@ type PendingView struct {
 	Since   int64      `json:"since"`   // unix ms
 	Expires int64      `json:"expires"` // until when the seats are held for it, unix ms
 	Why     string     `json:"why"`     // asked, on_its_way, too_late, unreachable, or by_hand: this person pays it themselves
-	Purpose string     `json:"purpose"` // ticket, tip, charity or sub
+	Purpose string     `json:"purpose"` // ticket, tip, charity or subscription
 	Request string     `json:"request"` // by hand: what to pay, an invoice or the address of a page
+	Proof   bool       `json:"proof"`   // once it is paid, that can be shown to others (Remittance)
 }
 
 // Pending lists the purchases that are not ended, the oldest first.
@@ -39,6 +40,7 @@ func (n *Node) Pending() ([]PendingView, error) {
 	for _, p := range list {
 		v := PendingView{Order: p.Order.String(), Seller: PersonView{Person: p.Payee, Name: nameOf(p.Payee, notes)}, Count: p.Count, Sum: p.Total.String(), Rail: p.Rail,
 			Since: p.Since.UnixMilli(), Expires: p.Expires.UnixMilli(), Purpose: p.Purpose.String(), Request: p.Request, Why: whyOpen(p)}
+		_, v.Proof = provable[p.Rail]
 		views = append(views, v)
 	}
 	return views, err

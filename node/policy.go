@@ -3,7 +3,6 @@ package node
 import (
 	"fmt"
 	"slices"
-	"sync/atomic"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -12,8 +11,16 @@ import (
 	"salon/room"
 )
 
-// What a child costs to feed, in kbit/s, all headers included: research/relay.md 3.1.
+// What a child costs to feed, in kbit/s, all headers included: research/relay.md 3.1. A guest with only a browser costs as much.
 const talkCost, concertCost = 65, 190
+
+// costOf is that in rooms of a mode.
+func costOf(mode room.Mode) int {
+	if mode == room.Concert {
+		return concertCost
+	}
+	return talkCost
+}
 
 // A policy is what a relay's operator lets it do. It never changes; the nil policy is of a node that is no relay.
 type policy struct {
@@ -64,19 +71,24 @@ func (p *policy) places(most int, mode room.Mode) int {
 	if p == nil || p.Bandwidth == 0 {
 		return most
 	}
-	cost := talkCost
-	if mode == room.Concert {
-		cost = concertCost
-	}
-	return min(most, p.Bandwidth/cost)
+	return min(most, p.Bandwidth/costOf(mode))
 }
 
-// spare is how many more children there may be in all rooms together. Who is no relay has no such bound.
-func (p *policy) spare(children *atomic.Int64) int {
+// spare is how many more children there may be in rooms of a mode, where so many are fed in all rooms together, and all that is fed
+// costs so many kbit/s; less than none if these are too many. Who is no relay has no such bound.
+func (p *policy) spare(children, kbps int, mode room.Mode) int {
 	if p == nil {
 		return mostBelow
 	}
-	return p.Listeners - int(children.Load())
+	return min(p.Listeners-children, p.uplink(kbps, mode))
+}
+
+// uplink is for how many more there is bandwidth in rooms of a mode.
+func (p *policy) uplink(kbps int, mode room.Mode) int {
+	if p == nil || p.Bandwidth == 0 {
+		return mostBelow
+	}
+	return (p.Bandwidth - kbps) / costOf(mode)
 }
 
 // serves reports whether somebody may be fed.

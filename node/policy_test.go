@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"salon/ledger/doc"
@@ -53,7 +55,7 @@ func TestRelayKeepsToItsLimits(t *testing.T) {
 	first := host("Ana")
 	awaitChange(t, n, "the first room", func() bool { r := n.Room(first.id); return r != nil && r.Phase() == Live })
 	host("Zoe")
-	awaitCount(t, n, "carry_refused_full")
+	awaitCount(t, n, "carry_refused_full", 1)
 	if got := len(n.carried()); got != 1 {
 		t.Errorf("it carries %d rooms", got)
 	}
@@ -64,7 +66,7 @@ func TestRelayKeepsToItsLimits(t *testing.T) {
 		}
 		switch i {
 		case 0:
-			awaitCount(t, n, "join_refused_not_served")
+			awaitCount(t, n, "join_refused_not_served", 1)
 			guest.leave(r)
 		case 1:
 			awaitChange(t, guest, "Cy to be let in", func() bool { return r.Phase() == Live && r.Stats().Depth == 2 })
@@ -75,4 +77,81 @@ func TestRelayKeepsToItsLimits(t *testing.T) {
 	if v, err := n.Relayed(); err != nil || v.Children != 1 || v.Rooms[0].Free != 0 {
 		t.Errorf("it carries %+v, %v", v, err)
 	}
+}
+
+// What a relay may send it sends to all rooms together, guests with only a browser included.
+func TestRelayKeepsToItsBandwidth(t *testing.T) {
+	n := startNode(t, "", func(o *Options) {
+		o.Relay = &Relay{Open: true, Opens: true, Bandwidth: 2*talkCost + 1}
+	})
+	// offers waits until the relay feeds so many, in all, and has so many places in each room.
+	offers := func(children int, free uint32) {
+		t.Helper()
+		awaitChange(t, n, fmt.Sprint(children, " children, and places for ", free), func() bool {
+			v, err := n.Relayed()
+			ok := err == nil && v.Children == children
+			for _, r := range v.Rooms {
+				ok = ok && r.Free == free
+			}
+			return ok
+		})
+	}
+	var guests []*Room
+	join := func(name string, to *Room) *Room {
+		t.Helper()
+		r, err := startNode(t, name, nil).Join(t.Context(), to.View().Link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		guests = append(guests, r)
+		return r
+	}
+	var rooms []*Room
+	for i, name := range []string{"Ana", "Zoe"} {
+		host := startNode(t, name, func(o *Options) { o.MaxChildren, o.Relays = 1, []string{n.Status().Addrs[0]} })
+		r, err := host.StartRoom(Start{Title: name + "'s", Language: "en"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		awaitChange(t, n, "the relay to carry "+name+"'s room", func() bool { at := n.Room(r.id); return at != nil && at.Phase() == Live })
+		rooms = append(rooms, r)
+		offers(i, 2-uint32(i))
+		join(name+"'s guest", r)
+	}
+	offers(2, 0)
+	at := n.Room(rooms[0].id)
+	if err := at.PlayToGuest(newEar(t)); err != errGuestsFull {
+		t.Errorf("a guest beside two listeners: %v", err)
+	}
+	guests[0].n.leave(guests[0])
+	offers(1, 1)
+	gil := newEar(t)
+	if err := at.PlayToGuest(gil); err != nil {
+		t.Errorf("a guest beside one listener: %v", err)
+	}
+	offers(1, 0)
+	gil.Close()
+	offers(1, 1)
+	// Watchers are told of places that change, and of no others.
+	var told atomic.Int64
+	stop := n.Watch(func(c Change) {
+		if c.Kind == RoomChanged && c.Room == at.id {
+			told.Add(1)
+		}
+	})
+	at.mu.Lock()
+	at.offer()
+	for i, more := range []int64{0, talkCost, 0, -talkCost} {
+		n.sends.Add(more) // as another room would
+		before := told.Load()
+		if at.offer(); told.Load() > before != (more != 0) {
+			t.Errorf("offer %d: watchers were told %d times, with %d kbit/s more sent elsewhere", i, told.Load()-before, more)
+		}
+	}
+	at.mu.Unlock()
+	stop()
+	for _, r := range rooms {
+		r.n.leave(r)
+	}
+	awaitChange(t, n, "nothing to be sent any more", func() bool { return n.sends.Load() == 0 && n.feeds.Load() == 0 })
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ func (n *Node) Preview(ctx context.Context, ref string) (PreviewView, error) {
 	return PreviewView{
 		ID: a.Room, Title: a.Title, Host: PersonView{a.Host, a.HostName}, Mode: a.Mode.String(), Language: a.Language,
 		Listeners: a.Listeners, Speakers: a.Speakers, Locked: a.Locked, StageOnly: a.StageOnly,
-		Waiting: a.Starts != 0, Starts: c.Starts, RecordAsks: c.RecordAsks, Price: a.Price,
+		Waiting: a.Starts != 0, Starts: c.Starts, RecordAsks: c.RecordAsks, Price: a.Price, Caution: n.caution(a.Host, a.HostName, nil),
 		Access: a.Access.String(), Invited: a.Access == room.Anyone || link.Secret != [32]byte{} || n.passes.of(link.Room) != nil || ticket != nil || a.Access == room.BySubscription && n.subscribesTo(link.Host, time.Now()),
 	}, nil
 }
@@ -45,6 +46,7 @@ func (r *Room) preview() PreviewView {
 	return PreviewView{
 		ID: v.ID, Title: v.Title, Host: v.Host, Mode: v.Mode, Language: v.Language, Listeners: v.Listeners, Speakers: uint32(len(v.Stage)),
 		Locked: v.Locked, StageOnly: v.StageOnly, Waiting: v.Waiting, Starts: v.Starts, RecordAsks: v.RecordAsks, Access: v.Access, Invited: true, Price: price, Joined: true,
+		Caution: r.n.caution(v.Host.Person, v.Host.Name, nil),
 	}
 }
 
@@ -66,13 +68,16 @@ func (n *Node) look(ctx context.Context, link room.Link) (*room.Announcement, ro
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	unreachable := func(err error) error {
+		if other := (*errVersion)(nil); errors.As(err, &other) {
+			return &UserError{Code: "unreachable", Text: other.text}
+		}
 		return &UserError{Code: "unreachable", Text: fmt.Sprintf("The room cannot be reached: %v. Is the host's computer on, and on the same network?", err)}
 	}
 	n.host.Peerstore().AddAddrs(parent.ID, parent.Addrs, peerstore.TempAddrTTL)
 	if err := connect(ctx, n.host, parent); err != nil {
 		return fail(unreachable(err))
 	}
-	s, err := n.host.NewStream(ctx, parent.ID, protoControl)
+	s, err := n.newControlStream(ctx, parent.ID)
 	if err != nil {
 		return fail(unreachable(err))
 	}

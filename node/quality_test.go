@@ -132,7 +132,8 @@ func TestTreeIsSeen(t *testing.T) {
 		if v, err = g.host.Tree(); err != nil {
 			t.Fatal(err)
 		}
-		return len(v.Nodes) == 3 && v.Nodes[1].Leaves+v.Nodes[2].Leaves == 3 && v.Nodes[1].RTTMS > 0 && v.Nodes[2].RTTMS > 0
+		// For a moment the host may feed a relay too many that lost its parent.
+		return len(v.Nodes) == 3 && v.Nodes[2].Up == 1 && v.Nodes[1].Leaves+v.Nodes[2].Leaves == 3 && v.Nodes[1].RTTMS > 0 && v.Nodes[2].RTTMS > 0
 	})
 	t.Logf("%+v", v)
 	if v.Nodes[0].Device != g.host.n.author().Device || v.Nodes[1].Up != 0 || v.Nodes[2].Up != 1 || v.Nodes[0].Leaves != 0 || v.Nodes[0].Relays != 1 ||

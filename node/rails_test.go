@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"salon/ledger"
 	"salon/node/market/lnd"
 	"salon/node/market/lnd/lndtest"
+	"salon/node/market/stripe"
+	"salon/node/market/stripe/stripetest"
 	"salon/room"
 )
 
@@ -176,7 +179,7 @@ func TestRailsWhileRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	// 5,000 sat and 50 that others may take for passing it on.
-	if p, err := bo.Purse(t.Context(), "lnd"); err != nil || p != (PurseView{Rail: "lnd", Balance: "1000000 sat", MaxPayment: "9000 sat", MaxDay: "9000 sat", Spent: "5050 sat"}) {
+	if p, err := bo.Purse(t.Context(), "lnd"); err != nil || p != (PurseView{Rail: "lnd", Balance: "1000000 sat", MaxPayment: "9000 sat", MaxDay: "9000 sat", Spent: "5050 sat", FeeShare: 100, FeeLeast: "10 sat"}) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	if err := bo.LimitRail("lnd", sat(5050), sat(7000)); err != nil {
@@ -223,3 +226,50 @@ func TestRailsWhileRunning(t *testing.T) {
 		t.Errorf("removed: %v, %+v", got, ana.Rails())
 	}
 }
+
+// With Stripe among the ways of paying, nothing is offered for less than Stripe takes: the host is told what that is, and not the buyer,
+// later. What was on sale before is not offered by card.
+func TestOfferBelowWhatCardsTake(t *testing.T) {
+	at := stripetest.New(t)
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	cents := func(n ledger.Amount) ledger.Money { return ledger.Money{Amount: n, Cur: "EUR"} }
+	start := func(price ledger.Money) (*Room, error) {
+		return ana.StartRoom(Start{Title: "Evening", Access: room.ByTicket, Sale: Sale{Price: price, Seats: 50, Credit: cents(1000)}})
+	}
+	before, err := start(cents(30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ana.AddStripe(t.Context(), stripe.Config{Key: stripetest.Key, Base: at.URL()}); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := bo.OnSale(t.Context(), before.View().Link); err != nil || len(list) != 1 || !slices.Equal(list[0].Rails, []string{ledger.IOURail}) {
+		t.Errorf("on sale before: %+v, %v", list, err)
+	}
+	least := cents(50)
+	small := cents(49)
+	if _, err := ana.OfferSubscription(TierWish{Name: "Patrons", Price: least, Period: month}); err != nil {
+		t.Fatal(err)
+	}
+	for what, err := range map[string]error{
+		"a room":         second(start(small)),
+		"a subscription": second(ana.OfferSubscription(TierWish{Name: "Friends", Price: small, Period: month})),
+		"another price":  second(ana.OfferTickets("Evening", Terms{Price: &small})),
+		"a renewal":      second(ana.ChangeTier("Patrons", TierChange{Price: &small})),
+	} {
+		if u := Explain(err); err == nil || u.Code != "bad_sale" || !strings.Contains(u.Text, "0.50 EUR") || !strings.Contains(u.Text, "stripe") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := ana.OfferTickets("Evening", Terms{Price: &least}); err != nil {
+		t.Error(err)
+	}
+	if list, err := bo.OnSale(t.Context(), before.View().Link); err != nil || len(list) != 1 || !slices.Contains(list[0].Rails, stripe.Name) {
+		t.Errorf("for as much as cards take: %+v, %v", list, err)
+	}
+	if _, err := ana.OfferSubscription(TierWish{Name: "Friends", Price: sat(300), Period: month}); err != nil {
+		t.Errorf("what is not paid by card: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

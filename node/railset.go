@@ -104,11 +104,13 @@ func (n *Node) changeRails(change func(home string) error) error {
 		return err
 	}
 	n.shop.mu.Lock()
-	defer n.shop.mu.Unlock()
 	m := n.shop.market.Load()
 	if m == nil {
-		return nil // it will read them when it opens
+		n.shop.mu.Unlock()
+		n.openShop() // which reads them
+		return nil
 	}
+	defer n.shop.mu.Unlock()
 	old := s.open
 	now := n.openRails(n.shop.store)
 	for name := range old {
@@ -209,7 +211,9 @@ type PurseView struct {
 	Error      string `json:"error"`   // why not
 	MaxPayment string `json:"max_payment"`
 	MaxDay     string `json:"max_day"`
-	Spent      string `json:"spent"` // within the last day, fees of others included
+	Spent      string `json:"spent"`     // within the last day, fees of others included
+	FeeShare   int    `json:"fee_share"` // beyond its sum others may take so many basis points of a payment,
+	FeeLeast   string `json:"fee_least"` // or this if it is more
 }
 
 // Purse asks what can be paid by a way of paying.
@@ -231,7 +235,7 @@ func (n *Node) Purse(ctx context.Context, name string) (PurseView, error) {
 	if err != nil {
 		return PurseView{}, err
 	}
-	v := PurseView{Rail: name, MaxPayment: s.Payment.String(), MaxDay: s.Day.String(), Spent: s.Spent.String()}
+	v := PurseView{Rail: name, MaxPayment: s.Payment.String(), MaxDay: s.Day.String(), Spent: s.Spent.String(), FeeShare: s.FeeShare, FeeLeast: s.FeeLeast.String()}
 	if has, err := p.Balance(ctx); err == nil {
 		v.Balance = has.String()
 	} else {

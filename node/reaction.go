@@ -11,6 +11,10 @@ import (
 // reactEvery is how often reactions are passed on, up as well as down: a page draws no more often.
 const reactEvery = 250 * time.Millisecond
 
+// reactHeld is for how many times reactEvery they are kept while there is no way to the host: later they would be about something
+// else.
+const reactHeld = 12
+
 // A person's reactions, from all devices: a second, and at once. More are left out and counted.
 const reactRate, reactBurst = 4, 20
 
@@ -19,6 +23,7 @@ type reacting struct {
 	sum       [relay.MaxReactions]uint32 // ours, and at the host everybody's
 	allowance allowance                  // our own
 	due       bool                       // a flush is on its way
+	held      int                        // flushes that found no way to the host, since the last that did
 }
 
 // react sends a reaction of ours.
@@ -32,7 +37,7 @@ func (r *Room) react(emoji string) error {
 	switch {
 	case r.phase.Over():
 		return errOver
-	case r.state == nil || r.host == nil && r.guest.ctl == nil:
+	case r.state == nil || r.host == nil && r.guest.ctl == nil && r.phase != Live: // between two parents it waits for the next
 		return errNotConnected
 	case !r.reacting.allowance.take(time.Now(), reactRate, reactBurst):
 		return &UserError{Code: "busy", Text: "Too many reactions at once. Wait a moment."}
@@ -42,12 +47,12 @@ func (r *Room) react(emoji string) error {
 	return nil
 }
 
-// takeReactions adds the reactions of a child, as far as one person may react, or as many as it says are below it. r.mu is
-// held.
+// takeReactions adds the reactions of a child, as far as one person may react, or as many as it says are below it and may be on
+// stage. r.mu is held.
 func (r *Room) takeReactions(c *child, counts []uint32, now time.Time) {
 	if c.carry > 0 {
 		for kind, n := range counts[:min(len(counts), len(room.Emoji))] {
-			r.reacting.sum[kind] = min(r.reacting.sum[kind]+min(n, reactBurst*c.listeners), mostBelow)
+			r.reacting.sum[kind] = min(r.reacting.sum[kind]+min(n, reactBurst*(c.listeners+room.MaxSeats)), mostBelow)
 		}
 		r.passReactions()
 		return
@@ -77,20 +82,26 @@ func (r *Room) passReactions() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.reacting.due = false
-		sum := r.reacting.sum
-		r.reacting.sum = [relay.MaxReactions]uint32{}
 		if r.phase.Over() {
 			return
 		}
-		m := relay.Reactions{Counts: sum[:len(room.Emoji)]}
-		if r.host == nil {
-			if r.guest.ctl != nil {
-				r.guest.ctl.Send(m)
-			}
+		lost := r.host == nil && r.guest.ctl == nil
+		if lost && r.reacting.held < reactHeld {
+			r.reacting.held++
+			r.passReactions()
 			return
 		}
-		r.broadcast(m)
-		r.showReactions(m.Counts)
+		m := relay.Reactions{Counts: slices.Clone(r.reacting.sum[:len(room.Emoji)])}
+		r.reacting.sum, r.reacting.held = [relay.MaxReactions]uint32{}, 0
+		switch {
+		case lost:
+			r.n.counts.Add("reaction_late")
+		case r.host == nil:
+			r.guest.ctl.Send(m)
+		default:
+			r.broadcast(m)
+			r.showReactions(m.Counts)
+		}
 	})
 }
 

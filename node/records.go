@@ -141,10 +141,16 @@ func (r *Room) Records(ctx context.Context) (RecordsView, error) {
 	if err != nil {
 		return RecordsView{}, err
 	}
-	v := RecordsView{Room: r.id, Relays: make([]RelayRecord, len(t.Nodes)-1)}
+	asked := make(map[doc.PublicKey]bool) // one that moves is there twice, until its old parent has told that it is gone
+	nodes := slices.DeleteFunc(t.Nodes[1:], func(n TreeNode) bool {
+		again := asked[n.Device]
+		asked[n.Device] = true
+		return again
+	})
+	v := RecordsView{Room: r.id, Relays: make([]RelayRecord, len(nodes))}
 	places := make(chan struct{}, askedAtOnce)
 	var wg sync.WaitGroup
-	for i, node := range t.Nodes[1:] {
+	for i, node := range nodes {
 		places <- struct{}{}
 		wg.Go(func() {
 			v.Relays[i] = r.recordsOf(ctx, node)

@@ -146,7 +146,7 @@ func (r *Room) askToCarry(ctx context.Context, p peer.AddrInfo) error {
 	if err := connect(ctx, r.n.host, p); err != nil {
 		return err
 	}
-	s, err := r.n.host.NewStream(ctx, p.ID, protoControl)
+	s, err := r.n.newControlStream(ctx, p.ID)
 	if err != nil {
 		return err
 	}
@@ -173,30 +173,43 @@ func (e *refused) Error() string { return e.text }
 // places is how many children we may feed in this room.
 func (r *Room) places() int { return r.n.relay.places(r.n.o.MaxChildren, r.charter.Mode) }
 
-// offer tells the place how many children we may feed now, in this room beside the others. r.mu is held.
+// offer tells the place how many children we may feed now, in this room beside the others, and watchers if a relay has other
+// places than when they were told last: those may change because of another room. r.mu is held.
 func (r *Room) offer() {
+	r.recount()
+	var free uint32
 	r.media.drive(func(p *relay.Place, now time.Time) {
 		most := r.places()
 		switch {
 		case r.carried:
-			most = min(most, p.Feeds()+max(r.n.relay.spare(&r.n.feeds), 0))
+			all := max(p.Feeds()+r.n.relay.spare(int(r.n.feeds.Load()), int(r.n.sends.Load()), r.charter.Mode), 0)
+			p.Bound(all) // what its operator allows in all is not more for a moment either
+			most = min(most, all)
 		case r.lends.on:
 			most = min(most, r.lendable(p.Feeds(), now))
 		}
 		p.Offer(most)
+		free = p.Load().All
 	})
-	r.recount()
+	if r.carried && free != r.feeds.free {
+		r.feeds.free = free
+		r.changed()
+	}
 }
 
-// recount takes notice of how many children a relay feeds in this room. r.mu is held.
+// recount takes notice of how many children a relay feeds in this room, and of what they cost, guests included. r.mu is held.
 func (r *Room) recount() {
 	if !r.carried {
 		return
 	}
-	fed := 0
+	fed, guests := 0, 0
 	r.media.drive(func(p *relay.Place, _ time.Time) { fed = p.Feeds() })
-	more := fed - r.feeds.fed
-	r.feeds.fed = fed
+	if !r.phase.Over() {
+		guests = r.voice.guestCount()
+	}
+	more, kbps := fed-r.feeds.fed, (fed+guests)*costOf(r.charter.Mode)
+	r.n.sends.Add(int64(kbps - r.feeds.kbps))
+	r.feeds.fed, r.feeds.kbps = fed, kbps
 	if r.n.feeds.Add(int64(more)) == 0 && more < 0 {
 		select {
 		case r.n.emptied <- struct{}{}:

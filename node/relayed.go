@@ -106,6 +106,35 @@ func (n *Node) BlockCarried(what string) (Relayed, error) {
 	return n.Relayed()
 }
 
+// UnblockCarried lets this relay carry a room again that it was to carry no more, when its host asks. what is the ID of the room, or
+// its beginning: what a room was called is not kept.
+func (n *Node) UnblockCarried(what string) (Relayed, error) {
+	v, err := n.Relayed()
+	if err != nil {
+		return v, err
+	}
+	var found []room.ID
+	for _, id := range v.BlockedRooms {
+		if what != "" && strings.HasPrefix(id.String(), strings.ToLower(strings.TrimSpace(what))) {
+			found = append(found, id)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return v, &UserError{Code: "no_room", Text: fmt.Sprintf("No room whose ID begins like %q is blocked here. A host is let in again with 'salon people unblock'.", what)}
+	case 1:
+	default:
+		return v, &UserError{Code: "ambiguous", Text: fmt.Sprintf("%q is the beginning of several rooms: name one by its whole ID.", what)}
+	}
+	n.mu.Lock()
+	err = n.keepBlocked(slices.DeleteFunc(slices.Clone(n.blockedRooms), func(id room.ID) bool { return id == found[0] }))
+	n.mu.Unlock()
+	if err != nil {
+		return v, err
+	}
+	return n.Relayed()
+}
+
 // leaveBlocked leaves the rooms that we must not carry any more.
 func (n *Node) leaveBlocked() {
 	for _, r := range n.carried() {
@@ -169,7 +198,11 @@ func (n *Node) blockRoom(id room.ID) error {
 		return nil
 	}
 	list := append(slices.Clone(n.blockedRooms), id)
-	list = list[max(len(list)-blockedRoomsMost, 0):]
+	return n.keepBlocked(list[max(len(list)-blockedRoomsMost, 0):])
+}
+
+// keepBlocked puts another list of blocked rooms in the place of what there is. n.mu is held.
+func (n *Node) keepBlocked(list []room.ID) error {
 	raw, err := json.Marshal(list)
 	if err != nil {
 		return err

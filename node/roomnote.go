@@ -96,6 +96,7 @@ func (n *Node) noteRoom(ctx context.Context, link room.Link, ask bool) {
 	if err := n.home.keepRoomNote(note); err != nil {
 		n.o.Log.Warn("note of a room", "err", err)
 	}
+	n.learnContacts()
 }
 
 // knownRoom is what is announced of a room now or, if it is not, what was noted, or seen.

@@ -97,6 +97,7 @@ func (r *Room) View() RoomView {
 		}
 		v.Hands = append(v.Hands, HandView{PersonView{h.Person, h.Name}, h.Since})
 	}
+	v.Cautions = r.cautions(&v)
 	return v
 }
 

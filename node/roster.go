@@ -135,6 +135,7 @@ func (r *Room) People(ctx context.Context, search, after string) (list []FaceVie
 		return nil, "", errNotConnected
 	}
 	list = []FaceView{}
+	known := r.leaders()
 	for _, f := range m.List[:min(len(m.List), relay.MaxFaces)] {
 		name, err := room.CleanName(f.Name)
 		if err != nil {
@@ -144,7 +145,7 @@ func (r *Room) People(ctx context.Context, search, after string) (list []FaceVie
 		_, hand := r.state.HandOf(f.Person)
 		list = append(list, FaceView{
 			PersonView: PersonView{f.Person, name}, Role: r.state.RoleOf(f.Person).String(), Seated: r.state.OnStage(f.Person),
-			Hand: hand, Invited: r.state.IsInvited(f.Person),
+			Hand: hand, Invited: r.state.IsInvited(f.Person), Caution: r.n.caution(f.Person, name, known),
 		})
 	}
 	return list, m.Next, nil

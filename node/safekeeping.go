@@ -51,12 +51,18 @@ const (
 	safeTag     = 16
 )
 
-// What a new safe costs to try a passphrase on: the second choice of RFC 9106, which a small computer can pay. What an old one
-// may cost to open is bounded: its head is not ours until it is open.
-const (
-	safePasses, safeMemory, safeLanes          = 3, 64 << 10, 4
-	safeMostPasses, safeMostMemory, safeMostBy = 16, 1 << 20, 16
-)
+// What an old safe may cost to open is bounded: its head is not ours until it is open.
+const safeMostPasses, safeMostMemory, safeMostBy = 16, 1 << 20, 16
+
+// A safeCost is what it takes to try a passphrase on a safe.
+type safeCost struct {
+	passes byte
+	memory uint32 // KiB
+	lanes  byte
+}
+
+// newSafeCost is that of a new one: the second choice of RFC 9106, which a small computer can pay.
+var newSafeCost = safeCost{3, 64 << 10, 4}
 
 // PassphraseLeast is how many characters a passphrase has at least: whoever has the file may try for years.
 const PassphraseLeast = 12
@@ -125,7 +131,7 @@ func safeContent(dir string, backup func(io.Writer) error, now time.Time) ([]byt
 
 // sealAndOpen makes a safe, and opens it again before anybody relies on it.
 func sealAndOpen(content []byte, passphrase, dir string) ([]byte, Safe, error) {
-	sealed, err := sealSafe(content, passphrase)
+	sealed, err := sealSafe(content, passphrase, newSafeCost)
 	if err != nil {
 		return nil, Safe{}, err
 	}
@@ -197,10 +203,10 @@ func keysOf(dir string, now time.Time) ([]byte, error) {
 }
 
 // sealSafe encrypts the content of a safe.
-func sealSafe(content []byte, passphrase string) ([]byte, error) {
-	out := append([]byte(safeMagic), safeVersion, safePasses)
-	out = binary.BigEndian.AppendUint32(out, safeMemory)
-	out = append(out, safeLanes)
+func sealSafe(content []byte, passphrase string, cost safeCost) ([]byte, error) {
+	out := append([]byte(safeMagic), safeVersion, cost.passes)
+	out = binary.BigEndian.AppendUint32(out, cost.memory)
+	out = append(out, cost.lanes)
 	salt := make([]byte, 16)
 	rand.Read(salt)
 	out = append(out, salt...)

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"salon/ledger"
 	"salon/ledger/doc"
 	"salon/node/market"
+	"salon/node/market/lnaddress"
 	"salon/relay"
 	"salon/room"
 )
@@ -84,8 +87,13 @@ func (b *sellerBook) keep(id room.ID, sellers []seatedAt) error {
 	return replaceFile(b.path, raw, false)
 }
 
+const (
+	placesFile = "places.json" // where people whom shares are owed to are paid
+	placesMax  = 4 << 20
+)
+
 // marketOptions are those by which a market knows the world.
-func (n *Node) marketOptions(o market.Options) (market.Options, error) {
+func (n *Node) marketOptions(o market.Options) market.Options {
 	o.Device = func(from string) ledger.Key {
 		device, _ := deviceOf(peer.ID(from))
 		return device
@@ -102,18 +110,41 @@ func (n *Node) marketOptions(o market.Options) (market.Options, error) {
 	o.Met = n.sellerAt
 	o.Told, o.Wanted = n.wishTold, n.wanted
 	o.Payers, o.Devices, o.Carried = n.payers.devices, n.devicesOf, n.takeCarriage
-	var err error
-	if o.Hands, err = readAtMost(n.home.path(handsFile), wishesMax); errors.Is(err, fs.ErrNotExist) {
-		err = nil
+	files := map[market.Kept]string{market.KeptHands: n.home.path(handsFile), market.KeptWishes: n.home.path(wishesFile)}
+	o.Damaged = func(what market.Kept, err error) { n.keepAside(what, files[what], err) }
+	read := func(what market.Kept) []byte {
+		raw, err := readAtMost(files[what], wishesMax)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			n.o.Log.Error("kept beside the ledger, and cannot be read", "what", string(what), "err", err)
+			n.keepAside(what, files[what], err)
+			o.HandsLost = o.HandsLost || what == market.KeptHands
+		}
+		return raw
 	}
-	o.KeepHands = func(raw []byte) error { return replaceFile(n.home.path(handsFile), raw, true) }
-	path := n.home.path(wishesFile)
-	o.KeepWishes = func(raw []byte) error { return replaceFile(path, raw, true) }
-	wishes, none := readAtMost(path, wishesMax)
-	if o.Wishes = wishes; none != nil && !errors.Is(none, fs.ErrNotExist) {
-		err = errors.Join(err, none)
+	o.Hands, o.Wishes = read(market.KeptHands), read(market.KeptWishes)
+	o.KeepHands = func(raw []byte) error { return replaceFile(files[market.KeptHands], raw, true) }
+	o.Invoice = func(ctx context.Context, address string, sum ledger.Money) (string, error) {
+		return lnaddress.Invoice(ctx, address, sum, nil)
 	}
-	return o, err
+	places := n.home.path(placesFile)
+	o.Places, _ = readAtMost(places, placesMax) // without it they are asked again
+	o.KeepPlaces = func(raw []byte) error { return replaceFile(places, raw, false) }
+	o.KeepWishes = func(raw []byte) error { return replaceFile(files[market.KeptWishes], raw, true) }
+	return o
+}
+
+// keepAside keeps a file that cannot be read, which a new one takes the place of, and tells the person what that means.
+func (n *Node) keepAside(what market.Kept, path string, why error) {
+	aside := strings.TrimSuffix(path, ".json") + ".damaged-" + time.Now().UTC().Format("20060102T150405.000") + ".json"
+	where := "it is kept as " + aside
+	if err := os.Rename(path, aside); err != nil {
+		where = "it could not be kept aside: " + err.Error()
+	}
+	text := "Your wishes for tickets cannot be read, and none of them is tried"
+	if what == market.KeptHands {
+		text = "Which purchases you pay by hand cannot be read. All that are under way count as paid by hand, so that none is paid twice; what you have paid brings its tickets"
+	}
+	n.notice(fmt.Sprintf("%s: %v (%s).", text, why, where))
 }
 
 // sellsFor reports whether this node takes seats to sell from a host: it is a co-host of that room.

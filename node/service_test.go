@@ -133,19 +133,35 @@ func TestServedIsChecked(t *testing.T) {
 // What relays carried is signed by those below them when they leave, outlasts the relay, and is shown to the host, which
 // checks it; nothing that a relay invents counts.
 func TestServiceRecords(t *testing.T) {
-	g := plant(t, 1, 2, 3)
+	g := plant(t, 1, 2, 2) // no place is left over: both carry somebody
 	g.tone(g.host, 440)
 	bo, cy, dan := g.join("Bo"), g.join("Cy"), g.join("Dan")
-	carried := make(map[*Node]int)
 	for _, r := range []*Room{bo, cy, dan} {
 		g.listen(r).hears(t, "Ana to be heard", true, 50)
-		carried[g.fedBy(r)]++
 	}
-	v, err := g.host.Records(t.Context())
-	if err != nil || len(v.Relays) == 0 || v.Relays[0].Frames != 0 || v.Relays[0].Silent {
-		t.Fatalf("before anybody signed: %+v, %v", v, err)
+	// How many signed for each relay. On a busy machine somebody may have moved, and signed for two.
+	carried := func(by ...*Room) (of map[*Node]int, words int) {
+		of = make(map[*Node]int)
+		for _, r := range by {
+			r.mu.Lock()
+			for _, n := range g.relays {
+				if a := r.tally.accounts[n.host.ID()]; a != nil && a.signed.frames > 0 {
+					of[n]++
+					words++
+				}
+			}
+			r.mu.Unlock()
+		}
+		return of, words
 	}
 	awaitChange(t, g.host.n, "the tree", func() bool { v, err := g.host.Tree(); return err == nil && len(v.Nodes) == 3 })
+	v, err := g.host.Records(t.Context())
+	if err != nil || len(v.Relays) != 2 || v.Relays[0].Silent || v.Relays[1].Silent {
+		t.Fatalf("of relays that are there: %+v, %v", v, err)
+	}
+	if _, words := carried(bo, cy, dan, g.relays[0].Room(g.host.id), g.relays[1].Room(g.host.id)); words == 0 && v.Relays[0].Frames+v.Relays[1].Frames != 0 {
+		t.Fatalf("before anybody signed: %+v", v)
+	}
 	for _, r := range []*Room{bo, cy, dan} {
 		g.do(r, Action{Kind: "leave"})
 	}
@@ -157,19 +173,17 @@ func TestServiceRecords(t *testing.T) {
 	at.mu.Lock()
 	at.acknowledge(at.guest.parent, at.guest.ctl, time.Now())
 	at.mu.Unlock()
+	of, words := carried(bo, cy, dan, g.relays[0].Room(g.host.id), g.relays[1].Room(g.host.id))
 	awaitChange(t, g.host.n, "everybody's word", func() bool {
 		v, err = g.host.Records(t.Context())
-		return err == nil && len(v.Relays) == 2 && v.Relays[0].Devices+v.Relays[1].Devices == 4
+		return err == nil && len(v.Relays) == 2 && v.Relays[0].Devices+v.Relays[1].Devices == words
 	})
 	for _, x := range v.Relays {
 		n := g.relays[0]
 		if x.Device != n.author().Device {
 			n = g.relays[1]
 		}
-		people := carried[n]
-		if n != lower {
-			people++ // the other relay
-		}
+		people := of[n]
 		if x.People != people || x.Frames < 50 || x.Bytes < 20*x.Frames || x.Refused != 0 || x.Silent || x.Until < x.Since || x.Since == 0 {
 			t.Errorf("%s, which carried for %d: %+v", x.Name, people, x)
 		}

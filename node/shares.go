@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -167,7 +168,14 @@ type GoingView struct {
 	To      PersonView `json:"to"`
 	Money   string     `json:"money"`
 	Means   string     `json:"means"`
-	Time    int64      `json:"time"` // unix ms
+	Time    int64      `json:"time"`              // unix ms
+	Wallet  bool       `json:"wallet,omitempty"`  // this node's wallet sends it: nobody has to say whether it was sent
+	Arrived bool       `json:"arrived,omitempty"` // so the wallet says
+	Away    bool       `json:"away,omitempty"`    // that wallet is not set up any more: it is asked once it is again
+}
+
+func (n *Node) goingView(g market.Going) GoingView {
+	return GoingView{Payment: g.ID.String(), To: n.personView(g.To), Money: g.Money.String(), Means: g.Means, Time: g.Time.UnixMilli(), Wallet: g.Rail, Arrived: g.Sent, Away: g.Away}
 }
 
 // An EarnedView is what somebody shares with this node's person.
@@ -218,7 +226,7 @@ func (n *Node) Shares(ref string) (SharesView, error) {
 		return v, err
 	}
 	for _, g := range going {
-		v.Going = append(v.Going, GoingView{Payment: g.ID.String(), To: n.personView(g.To), Money: g.Money.String(), Means: g.Means, Time: g.Time.UnixMilli()})
+		v.Going = append(v.Going, n.goingView(g))
 	}
 	incomes, err := m.Incomes()
 	for _, i := range incomes {
@@ -323,14 +331,16 @@ type PaidOutView struct {
 	Money string `json:"money"` // that was made a debt; below zero if refunds lowered one
 	Paid  string `json:"paid"`  // that is said to be paid now
 	Told  bool   `json:"told"`  // they know; otherwise they hear of it when they can be reached, or ask
+
+	Problem string `json:"problem,omitempty"` // why it is not paid, or not known to be
 }
 
-// PayOut pays out what others are owed: by iou they are told, by hand this node's person has sent it. least is the smallest share that
+// PayOut pays out what others are owed: by iou they are told, by hand this node's person has sent it, by lightning its wallet does. least is the smallest share that
 // is worth it, the zero Money the usual one.
 func (n *Node) PayOut(ctx context.Context, rail, means string, least ledger.Money) (PayoutView, error) {
 	v := PayoutView{Done: []PaidOutView{}}
-	if rail != ledger.IOURail && rail != "hand" {
-		return v, &UserError{Code: "no_payout_rail", Text: "Shares are paid out by iou, which tells everybody what they are owed, or by hand, when you have sent it."}
+	if rail != ledger.IOURail && rail != "hand" && rail != market.ByLightning {
+		return v, &UserError{Code: "no_payout_rail", Text: "Shares are paid out by iou, which tells everybody what they are owed, by hand, when you have sent it, or by lightning, from your wallet."}
 	}
 	m := n.shop.market.Load()
 	if m == nil {
@@ -339,6 +349,9 @@ func (n *Node) PayOut(ctx context.Context, rail, means string, least ledger.Mone
 	if err := n.divide(m); err != nil {
 		return v, err
 	}
+	if rail == market.ByLightning && !m.SendsShares() {
+		return v, &UserError{Code: "no_payout_rail", Text: "This node pays nothing by Lightning. Connect a wallet that may pay first ('salon ledger rail add lnd --pays' or 'nwc'), or pay out by hand."}
+	}
 	done, err := m.PayOut(ctx, market.Payout{Rail: rail, Means: means, Least: func(cur ledger.Currency) ledger.Amount {
 		if least.Cur == cur {
 			return least.Amount
@@ -346,13 +359,31 @@ func (n *Node) PayOut(ctx context.Context, rail, means string, least ledger.Mone
 		return ledger.Least(cur)
 	}})
 	for _, d := range done {
-		v.Done = append(v.Done, PaidOutView{PersonView: n.personView(d.To), Money: d.Money.String(), Paid: d.Paid.String(), Told: d.Told})
+		one := PaidOutView{PersonView: n.personView(d.To), Money: d.Money.String(), Paid: d.Paid.String(), Told: d.Told}
+		if d.Fails != nil {
+			one.Problem = shareProblem(d.Fails)
+		}
+		v.Done = append(v.Done, one)
 	}
 	return v, err
 }
 
-// NotSent takes back that a payment by hand was made, named by the beginning of its number.
-func (n *Node) NotSent(payment string) (GoingView, error) {
+// shareProblem says why a share is not paid.
+func shareProblem(err error) string {
+	switch {
+	case errors.Is(err, market.ErrPending):
+		return "It is on its way: your wallet has not said yet how it ended. It is asked until it does, and nothing is sent twice."
+	case errors.Is(err, market.ErrNoPlace):
+		return "They have not said where they are paid by Lightning: they set a lightning address in salon, and are asked when they can be reached."
+	case errors.Is(err, market.ErrNoInvoice):
+		return "Their wallet gives no invoice: " + strings.TrimPrefix(err.Error(), market.ErrNoInvoice.Error()+": ") + "."
+	}
+	return explain(err).Text
+}
+
+// NotSent takes back that a payment by hand was made, named by the beginning of its number; or, where gone says that its wallet will never be
+// set up again, one that this had to send.
+func (n *Node) NotSent(payment string, gone bool) (GoingView, error) {
 	m := n.shop.market.Load()
 	if m == nil {
 		return GoingView{}, errNoLedger
@@ -376,7 +407,7 @@ func (n *Node) NotSent(payment string) (GoingView, error) {
 		return GoingView{}, &UserError{Code: "ambiguous", Text: fmt.Sprintf("%d payments match %q. Give more of the number.", len(found), payment)}
 	}
 	g := found[0]
-	return GoingView{Payment: g.ID.String(), To: n.personView(g.To), Money: g.Money.String(), Means: g.Means, Time: g.Time.UnixMilli()}, m.NotSent(g.ID)
+	return n.goingView(g), m.NotSent(g.ID, gone)
 }
 
 // AskShares asks all who may owe this node's person shares.

@@ -33,9 +33,10 @@ func (n *Node) NewSoundPath(heard func(opus []byte, level uint8)) *SoundPath {
 	rand.Read(secret[:])
 	p := &SoundPath{heard: heard}
 	p.host = newVoice(id, true, n)
-	p.host.update(routing{mode: room.Talk, epoch: pathEpoch, secret: secret, program: pathIncarnation, programKey: n.author().Device, slot: 1})
+	start := p.host.askProgram()
+	p.host.update(routing{mode: room.Talk, epoch: pathEpoch, secret: secret, program: pathIncarnation, programKey: n.author().Device, programStart: start, slot: 1})
 	p.ear = newVoice(id, false, n)
-	p.ear.update(routing{mode: room.Talk, epoch: pathEpoch, secret: secret, program: pathIncarnation, programKey: n.author().Device})
+	p.ear.update(routing{mode: room.Talk, epoch: pathEpoch, secret: secret, program: pathIncarnation, programKey: n.author().Device, programStart: start})
 	p.guest = &p.ear.program
 	return p
 }
@@ -65,7 +66,11 @@ func (p *SoundPath) Speak(packet []byte, now time.Time) {
 		return
 	}
 	for _, f := range a.verified {
-		if kid, _, ok := p.ear.open(f.Frame); ok && kid == f.KID {
+		from, ok := p.ear.programSource(f.KID)
+		if !ok {
+			continue
+		}
+		if kid, _, ok := p.ear.open(f.Frame, from); ok && kid == f.KID {
 			p.heard(p.ear.sound.Opus, p.ear.sound.Level)
 		}
 	}

@@ -39,6 +39,7 @@ type voiceIn struct {
 	name        string
 	slot        uint8
 	incarnation uint32
+	from        seal.Source
 	muted       bool
 	away        bool
 	forged      bool                // a batch of it did not verify: nothing more of this incarnation is heard
@@ -107,20 +108,22 @@ type programOut struct {
 type sealer struct {
 	sender      *seal.Sender
 	signer      *relay.Signer
+	source      seal.Source // we, and what we began with
 	slot        uint8
 	incarnation uint32
 	epoch       uint32 // of the room key
+	secret      [32]byte
 	number      uint64 // of the next frame
 	plain       []byte
 }
 
 // start begins a new incarnation, if there is a key. Numbers go on, and begin where the clock stands so that they exceed
 // those of whoever had the slot before.
-func (s *sealer) start(v *voice, slot uint8, incarnation uint32, now time.Time) bool {
+func (s *sealer) start(v *voice, slot uint8, incarnation uint32, start room.Start, now time.Time) bool {
 	s.number = max(s.number, relay.FirstNumber(now))
 	epoch, secret, ok := v.sealing(now)
 	if ok {
-		s.slot, s.incarnation = slot, incarnation
+		s.slot, s.incarnation, s.source = slot, incarnation, seal.Source{Device: v.device.Public(), Start: start}
 		s.begin(v, epoch, secret)
 	}
 	return ok
@@ -155,7 +158,7 @@ func (s *stage) follow(v *voice) {
 	for slot := range s.in {
 		in := s.in[slot]
 		seat, seated := v.route.seats[uint8(slot)]
-		if in != nil && (!seated || !v.mixes() || seat.incarnation != in.incarnation) {
+		if in != nil && (!seated || !v.mixes() || seat.incarnation != in.incarnation || seat.source() != in.from) {
 			s.drop(uint8(slot))
 			in = nil
 		}
@@ -176,7 +179,7 @@ func (s *stage) follow(v *voice) {
 	if !v.hearsStage() {
 		s.stopMonitor()
 	}
-	if v.hosting && v.route.program != 0 && (s.program == nil || s.program.incarnation != v.route.program) {
+	if v.hosting && v.route.program != 0 && (s.program == nil || s.program.incarnation != v.route.program || s.program.source.Start != v.route.programStart) {
 		s.startProgram(v)
 	}
 	if s.ownIn != nil {
@@ -190,7 +193,7 @@ func (s *stage) open(v *voice, slot uint8, seat seatRoute) *voiceIn {
 		v.log.Error("decoder", "err", err)
 		return nil
 	}
-	in.person, in.incarnation = seat.person, seat.incarnation
+	in.person, in.incarnation, in.from = seat.person, seat.incarnation, seat.source()
 	in.verifier = relay.NewVerifier(v.room, slot, func(kid uint64) (ed25519.PublicKey, bool) {
 		epoch, s, inc := seal.SplitKID(kid)
 		return seat.device[:], v.takes(epoch, time.Now()) && s == slot && inc == seat.incarnation
@@ -236,10 +239,15 @@ func (s *stage) startProgram(v *voice) {
 		}
 		m.mixer.Add(s.ownIn, 1)
 	}
-	if !s.program.start(v, relay.Program, v.route.program, time.Now()) {
+	if !v.starts.awaits(v.route.programStart) {
+		v.counts.Add("program_repeated")
+		return
+	}
+	if !s.program.start(v, relay.Program, v.route.program, v.route.programStart, time.Now()) {
 		v.counts.Add("program_without_key")
 		return
 	}
+	v.starts.spend(v.route.programStart)
 	if next := v.next; next.number != 0 { // where the one before ends, by whatever clock it counted
 		s.program.number, s.program.from, v.next = next.number, next.at, lastFrame{}
 	}
@@ -264,7 +272,7 @@ func (s *stage) frame(v *voice, f relay.Frame, resent bool, now time.Time) {
 		v.counts.Add("stage_frame_of_another")
 		return
 	}
-	if _, _, ok := v.open(f); !ok {
+	if _, _, ok := v.open(f, in.from); !ok {
 		return
 	}
 	v.came = true

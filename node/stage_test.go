@@ -23,11 +23,15 @@ func opened(t testing.TB, frames []relay.Frame, slot relay.Slot, sound func(room
 	if err := o.SetEpoch(testEpoch, testSecret); err != nil {
 		t.Fatal(err)
 	}
+	who := uint32(slot)
+	if slot == relay.Program {
+		who = 1
+	}
 	for _, f := range frames {
 		if f.Slot != slot {
 			continue
 		}
-		plain, _, _, err := o.Open(nil, f.AppendMeta(nil), f.Sealed)
+		plain, _, _, err := o.Open(nil, sourceOf(t, who), f.AppendMeta(nil), f.Sealed)
 		if err != nil {
 			t.Fatalf("frame %d: %v", f.Number, err)
 		}
@@ -45,6 +49,7 @@ func opened(t testing.TB, frames []relay.Frame, slot relay.Slot, sound func(room
 
 // The program has a frame for every tick, whether or not anybody speaks, and the host signed each.
 func TestProgramHasAFrameForEveryTick(t *testing.T) {
+	beside(t)
 	for _, mode := range []room.Mode{room.Talk, room.Concert} {
 		t.Run(mode.String(), func(t *testing.T) {
 			r := newRig(t, 1, true, hostRouting(t, mode, map[uint8]seatRoute{2: seat(t, 2, 1)}))
@@ -100,6 +105,7 @@ func TestProgramHasAFrameForEveryTick(t *testing.T) {
 
 // A speaker hears the others, and nothing that came under another key, slot, incarnation or epoch.
 func TestStageTakesOnlyTheSeatsOwnFrames(t *testing.T) {
+	beside(t)
 	for _, c := range []struct {
 		name  string
 		from  func(t *testing.T) *source
@@ -119,14 +125,14 @@ func TestStageTakesOnlyTheSeatsOwnFrames(t *testing.T) {
 			s := newSource(t, 2, room.Talk, 2, 4, 440)
 			v := newVoice(testRoom, false, soundless(t, 2))
 			v.route = routing{epoch: testEpoch + 1, secret: testSecret}
-			s.start(v, 2, 4, noon)
+			s.start(v, 2, 4, room.Start{}, noon)
 			return s
 		}, 0, "stage_frame_of_another"},
 		{"another room's key", func(t *testing.T) *source {
 			s := newSource(t, 2, room.Talk, 2, 4, 440)
 			v := newVoice(testRoom, false, soundless(t, 2))
 			v.route = routing{epoch: testEpoch, secret: [32]byte{66}}
-			s.start(v, 2, 4, noon)
+			s.start(v, 2, 4, room.Start{}, noon)
 			return s
 		}, 0, "frame_unsealed"},
 	} {
@@ -219,6 +225,7 @@ func TestMutedSourceIsSilent(t *testing.T) {
 // Who is muted by the person's own list is not in what that person hears, wherever the slider stands, and in the program as
 // before; the list changes it in the middle of a word, for those who sat down before and after.
 func TestMutedForMeIsNotInTheMonitor(t *testing.T) {
+	beside(t)
 	seats := map[uint8]seatRoute{2: seat(t, 2, 1)}
 	r := newRig(t, 1, true, hostRouting(t, room.Talk, seats))
 	r.people = openPeople(t, testHome(t, t.TempDir()))
@@ -282,6 +289,7 @@ func TestInventedIncarnationsDoNotSpoilASlot(t *testing.T) {
 // Who speaks and never signs is heard for the seconds that a signature may take, and no more. A mute in the middle of a
 // batch, again and again, is no such thing.
 func TestUnsignedSourceIsMuted(t *testing.T) {
+	beside(t)
 	seats := map[uint8]seatRoute{2: seat(t, 2, 1)}
 	r := newRig(t, 1, true, hostRouting(t, room.Talk, seats))
 	player := newTap()
@@ -348,6 +356,7 @@ func (r *rig) removeOutput(t *testing.T, l *tap) {
 // Whoever has the room's key can seal a frame; only the seat's device can sign it. A bad batch mutes its source, and
 // nobody else.
 func TestForgedBatchMutesItsSource(t *testing.T) {
+	beside(t)
 	for name, forge := range map[string]func(t *testing.T, r *rig, bo, eve *source, now time.Time){
 		"signed by another device": func(t *testing.T, r *rig, _, eve *source, now time.Time) { r.hear(eve.next(t, now), now) },
 		"a frame put in place of one that was signed": func(t *testing.T, r *rig, bo, eve *source, now time.Time) {
@@ -359,7 +368,8 @@ func TestForgedBatchMutesItsSource(t *testing.T) {
 			player := newTap()
 			r.addOutput(player)
 			bo, cy := newSource(t, 2, room.Talk, 2, 1, 600), newSource(t, 3, room.Talk, 3, 1, 500)
-			eve := newSource(t, 66, room.Talk, 2, 1, 600) // Bo's slot, the room's key, her own signature
+			eve := newSource(t, 66, room.Talk, 2, 1, 600) // Bo's slot and the room's key, of which Bo's is made, her own signature
+			eve.sender = seal.NewSender(testSecret, sourceOf(t, 2), seal.NewKID(testEpoch, 2, 1))
 			now := noon
 			for range 100 {
 				eve.next(t, now) // her counters were not used before
@@ -414,7 +424,7 @@ func TestStageTakesAnyBytes(t *testing.T) {
 	}
 	// Well sealed, and no sound inside.
 	kid := seal.NewKID(testEpoch, 2, 1)
-	s := seal.NewSender(testSecret, kid)
+	s := seal.NewSender(testSecret, sourceOf(t, 2), kid)
 	f := relay.Frame{Slot: 2, Number: relay.FirstNumber(now) + 500}
 	for range 200 {
 		if _, _, err := s.Seal(nil, f.AppendMeta(nil), nil); err != nil {

@@ -21,6 +21,9 @@ const (
 	watchEvery  = 25 * time.Millisecond
 	uneasyAfter = 200 * time.Millisecond // without a sign of life the leader is asked for one
 	goneAfter   = 500 * time.Millisecond // without one it is gone
+	// listenedMost is how much of the time since the last look counts at most. Whoever looks late did not run, on a machine that is
+	// too busy or was paused, and what came meanwhile is still on its way to them: such a silence says nothing of the leader.
+	listenedMost = 4 * watchEvery
 	// farAfter is how much longer a co-host waits who is fed by a relay: that may be what is gone.
 	farAfter = time.Second
 	// awaitLead is how long somebody is kept waiting who comes to a co-host that may be about to lead.
@@ -35,10 +38,23 @@ func (r *Room) keepWatch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case now := <-t.C:
-			r.vigil(now)
+		case <-t.C:
+			r.vigil(time.Now()) // a ticker's time may be of long ago
 		}
 	}
+}
+
+// A stillness is for how long somebody has listened who hears nothing.
+type stillness struct {
+	lasts  time.Duration
+	looked time.Time
+}
+
+// look takes for how long nothing has come, and returns for how long of that we have listened.
+func (s *stillness) look(quiet time.Duration, now time.Time) time.Duration {
+	s.lasts = min(quiet, s.lasts+min(now.Sub(s.looked), listenedMost))
+	s.looked = now
+	return s.lasts
 }
 
 // vigil is one look: who leads may be gone, and it may be our turn.
@@ -56,6 +72,7 @@ func (r *Room) vigil(now time.Time) {
 	if back := now.Sub(r.heir.back); back < quiet {
 		quiet = back // so long we have listened
 	}
+	quiet = r.heir.still.look(quiet, now)
 	if quiet < uneasyAfter {
 		r.heir.gone = false
 		return

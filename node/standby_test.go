@@ -11,6 +11,41 @@ import (
 	"salon/room"
 )
 
+// Whoever did not run for a while takes the leader for gone no sooner than they have listened for as long as that takes; whoever
+// runs, at once.
+func TestWhoSleptDoesNotJudge(t *testing.T) {
+	now := noon
+	var s stillness
+	look := func(quiet, since time.Duration) time.Duration {
+		now = now.Add(since)
+		return s.look(quiet, now)
+	}
+	for quiet := watchEvery; quiet <= goneAfter; quiet += watchEvery {
+		if got := look(quiet, watchEvery); got != quiet {
+			t.Fatalf("of %v of silence %v count", quiet, got)
+		}
+	}
+	for _, c := range []struct{ quiet, since, want time.Duration }{
+		{10 * time.Millisecond, watchEvery, 10 * time.Millisecond}, // a sign of life
+		{2 * time.Second, 1990 * time.Millisecond, 10*time.Millisecond + listenedMost},
+		{2*time.Second + watchEvery, watchEvery, 10*time.Millisecond + listenedMost + watchEvery},
+		{watchEvery, watchEvery, watchEvery}, // what came meanwhile
+		{watchEvery + 3*listenedMost, 3 * listenedMost, watchEvery + listenedMost},
+	} {
+		if got := look(c.quiet, c.since); got != c.want {
+			t.Errorf("%v after the last look, of %v of silence %v count, want %v", c.since, c.quiet, got, c.want)
+		}
+	}
+	// A machine that is always too busy takes longer, and gets there.
+	looks := 0
+	for quiet := time.Duration(0); look(quiet, 4*listenedMost) < goneAfter && looks < 100; looks++ {
+		quiet += 4 * listenedMost
+	}
+	if want := int(goneAfter/listenedMost) + 1; looks > want {
+		t.Errorf("%d looks, each late, want %d", looks, want)
+	}
+}
+
 // A home never lets the same be handed out twice, or led under twice, by whoever crashes in between.
 func TestFloor(t *testing.T) {
 	h, err := OpenHome(t.TempDir(), noon)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,12 +25,13 @@ const readAhead = 256
 // a write that failed does not come back: a stream that was reset may still hold it.
 var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// spareBuffers is how many packets' buffers a stream keeps: as many as wait when it is not behind.
-const spareBuffers = 2
+// packetBuffers are what packets wait in. A stream keeps none: once there are datagrams, it is idle.
+var packetBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // byteStream is what a stream link needs of a libp2p stream.
 type byteStream interface {
 	io.ReadWriteCloser
+	SetReadDeadline(time.Time) error
 	SetWriteDeadline(time.Time) error
 	Reset() error
 }
@@ -46,11 +48,10 @@ type streamLink struct {
 	run  func() // write, made once: to start it allocates nothing
 
 	mu      sync.Mutex // guards the fields below
-	queue   [][]byte   // ring of encoded packets, as long as there ever waited
+	queue   []*[]byte  // ring of encoded packets, of packetBuffers; as long as there ever waited
 	head    int
 	size    int
-	spare   [][]byte // buffers to be used again, spareBuffers at most: once there are datagrams, a stream is idle
-	writing bool     // write runs: not while there is nothing to write
+	writing bool // write runs: not while there is nothing to write
 
 	sent, received, dropped, malformed atomic.Uint64
 }
@@ -68,7 +69,19 @@ func lean(s io.Reader, in *bufio.Reader) *bufio.Reader {
 		ahead, _ := in.Peek(in.Buffered())
 		s = io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), s)
 	}
-	return bufio.NewReaderSize(s, readAhead)
+	return bufio.NewReaderSize(timely{s}, readAhead)
+}
+
+// A timely reader tells that the time is over only if there was nothing to read. A bufio.Reader would keep it beside what was read
+// until then, for the next who reads, who gave no time.
+type timely struct{ io.Reader }
+
+func (r timely) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return n, err
 }
 
 // Send queues a copy of p. It never blocks.
@@ -89,12 +102,8 @@ func (l *streamLink) put(add func([]byte) []byte) {
 	case l.size == len(l.queue):
 		l.grow()
 	}
-	var b []byte
-	if n := len(l.spare); n > 0 {
-		b, l.spare = l.spare[n-1], l.spare[:n-1]
-	}
-	b = add(b[:0])
-	if len(b) > maxMedia {
+	b := packetBuffers.Get().(*[]byte)
+	if *b = add((*b)[:0]); len(*b) > maxMedia {
 		l.mu.Unlock()
 		l.dropped.Add(1)
 		return
@@ -110,7 +119,7 @@ func (l *streamLink) put(add func([]byte) []byte) {
 
 // grow makes room for more packets to wait. l.mu is held.
 func (l *streamLink) grow() {
-	longer := make([][]byte, min(max(2*len(l.queue), 4), streamQueue))
+	longer := make([]*[]byte, min(max(2*len(l.queue), 4), streamQueue))
 	n := copy(longer, l.queue[l.head:])
 	copy(longer[n:], l.queue[:l.head])
 	l.queue, l.head = longer, 0
@@ -118,9 +127,7 @@ func (l *streamLink) grow() {
 
 // pop lets go of the oldest packet. l.mu is held.
 func (l *streamLink) pop() {
-	if len(l.spare) < spareBuffers {
-		l.spare = append(l.spare, l.queue[l.head])
-	}
+	packetBuffers.Put(l.queue[l.head])
 	l.queue[l.head] = nil
 	l.head = (l.head + 1) % len(l.queue)
 	l.size--
@@ -157,7 +164,7 @@ func (l *streamLink) take(out *[]byte) (n int) {
 	default:
 	}
 	for ; l.size > 0 && len(*out) < 4<<10; n++ {
-		*out = appendMessage(*out, l.queue[l.head])
+		*out = appendMessage(*out, *l.queue[l.head])
 		l.pop()
 	}
 	l.writing = n > 0
@@ -182,6 +189,17 @@ func (l *streamLink) Receive(p *relay.Packet) error {
 	}
 	l.Close()
 	return io.EOF
+}
+
+// Await waits for the next message for a while. Then ok is false; true says also that there will be none.
+func (l *streamLink) Await(d time.Duration) (ok bool) {
+	if l.in.Buffered() > 0 {
+		return true
+	}
+	_ = l.s.SetReadDeadline(time.Now().Add(d))
+	_, err := l.in.Peek(1) // of a message that begins, the rest is waited for in Next
+	_ = l.s.SetReadDeadline(time.Time{})
+	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // Next reads the next message, a packet or not, into a buffer that the next call reuses. An error is the end.

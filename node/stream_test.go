@@ -8,8 +8,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -98,6 +100,7 @@ func (g *gate) wait(end <-chan struct{}) bool {
 }
 
 func TestStreamLinkOverAPipe(t *testing.T) {
+	beside(t)
 	linktest.Run(t, linktest.Maker{Reliable: true, New: func(t *testing.T, _ func(int) linktest.Fate) linktest.Pair {
 		a, b := newPipe()
 		a.gate, a.chop = &gate{}, rand.New(rand.NewPCG(1, 2))
@@ -105,6 +108,40 @@ func TestStreamLinkOverAPipe(t *testing.T) {
 		t.Cleanup(func() { pair.A.Close(); pair.B.Close() })
 		return pair
 	}})
+}
+
+// A lateStream gives out something just when the time is over.
+type lateStream struct {
+	*pipeStream
+	pieces [][]byte
+}
+
+func (s *lateStream) Read(b []byte) (n int, err error) {
+	if len(s.pieces) == 0 {
+		return 0, io.EOF
+	}
+	if len(s.pieces) > 1 {
+		err = os.ErrDeadlineExceeded
+	}
+	n = copy(b, s.pieces[0])
+	s.pieces = s.pieces[1:]
+	return n, err
+}
+
+// What comes as the time is over for which a stream was waited at is read, and the stream goes on.
+func TestAwaitLeavesTheStreamAsItWas(t *testing.T) {
+	x, y := newPipe()
+	defer y.Close()
+	want := []byte("a packet")
+	b := appendMessage(nil, want)
+	l := newStreamLink(&lateStream{pipeStream: x, pieces: [][]byte{b[:3], b[3:]}}, nil)
+	defer l.Close()
+	if !l.Await(time.Second) {
+		t.Fatal("nothing came")
+	}
+	if got, err := l.Next(); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("then %q came: %v", got, err)
+	}
 }
 
 func TestStreamLinkOverQUIC(t *testing.T) { linkOverHosts(t, "/ip4/127.0.0.1/udp/0/quic-v1") }
@@ -131,6 +168,7 @@ func (s *gatedStream) Reset() error {
 }
 
 func linkOverHosts(t *testing.T, listen string) {
+	beside(t)
 	x, y := loopHost(t, 1, listen), loopHost(t, 2, listen)
 	in := make(chan network.Stream, 1)
 	y.SetStreamHandler(protoMedia, func(s network.Stream) { in <- s })

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"salon/ledger"
+	"salon/node/market/lnd"
+	"salon/node/market/lnd/lndtest"
 	"salon/relay"
 	"salon/room"
 )
@@ -24,7 +26,7 @@ func forSubscribers(t *testing.T, change func(*Options)) *gathering {
 	if err := ana.SetCredit(ledger.Key{}, ledger.Money{Amount: 2000, Cur: "EUR"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ana.OfferSubscription("Friends", threeEuro, month); err != nil {
+	if _, err := ana.OfferSubscription(TierWish{Name: "Friends", Price: threeEuro, Period: month}); err != nil {
 		t.Fatal(err)
 	}
 	hosted, err := ana.StartRoom(Start{Title: "Friends", Language: "en", Access: room.BySubscription})
@@ -50,7 +52,7 @@ func TestRoomForSubscribers(t *testing.T) {
 	if p, err := bo.Preview(t.Context(), link); err != nil || p.Invited || p.Access != "subscribers" {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if _, err := bo.Subscribe(t.Context(), link, "Friends", 1, threeEuro, ledger.IOURail); err != nil {
+	if _, err := bo.Subscribe(t.Context(), SubscribeWish{To: link, Tier: "Friends", Periods: 1, Price: threeEuro, Rail: ledger.IOURail}); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := bo.Preview(t.Context(), link); err != nil || !p.Invited {
@@ -83,6 +85,67 @@ func TestRoomForSubscribers(t *testing.T) {
 	}
 	if friend.Phase() != Live {
 		t.Errorf("the guest is %s", friend.Phase())
+	}
+}
+
+// A subscriber who disputes the payment with the bank is out of the room until that is decided, and comes in again once the host has won.
+func TestDisputedSubscriberIsPutOut(t *testing.T) {
+	net := &lndtest.Network{}
+	alice, bob := net.New(t), net.New(t)
+	homes := [2]string{t.TempDir(), t.TempDir()}
+	for i, c := range []lnd.Config{{REST: alice.URL(), Cert: alice.Cert(), Macaroon: lndtest.InvoiceOnly},
+		{REST: bob.URL(), Cert: bob.Cert(), Macaroon: lndtest.Admin, Pays: true, MaxPayment: sat(9000), MaxDay: sat(9000)}} {
+		if err := AddLnd(t.Context(), homes[i], c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ana := startNode(t, "Ana", func(o *Options) { o.Home = homes[0] })
+	bo := startNode(t, "Bo", func(o *Options) { o.Home = homes[1] })
+	if _, err := ana.OfferSubscription(TierWish{Name: "Friends", Price: sat(300), Period: month}); err != nil {
+		t.Fatal(err)
+	}
+	hosted, err := ana.StartRoom(Start{Title: "Friends", Access: room.BySubscription})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gathering{t: t, host: hosted, guests: make(map[string]*Room)}
+	link := hosted.View().Link
+	if _, err := bo.Subscribe(t.Context(), SubscribeWish{To: link, Tier: "Friends", Periods: 1, Price: sat(300), Rail: "lnd"}); err != nil {
+		t.Fatal(err)
+	}
+	var receipt ledger.ID
+	if err := ana.shop.store.Entries(0, func(_ uint64, e ledger.Entry) bool {
+		if sale, ok := e.Body.(*ledger.Sale); ok {
+			receipt = sale.Receipt
+		}
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	decided := func(state ledger.DisputeState) {
+		t.Helper()
+		if _, err := ana.shop.store.Append(time.Now(), func(b *ledger.Books) ([]ledger.Draft, error) {
+			return b.Contest(ledger.Contest{Receipt: receipt, Ref: "du_1", State: state, Money: sat(300)})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := g.tries(bo, link)
+	awaitChange(t, bo, "the key", at.hasKey)
+	decided(ledger.DisputeOpened)
+	awaitChange(t, bo, "to be put out", func() bool { return at.Phase().Over() })
+	if v := at.View(); v.Refused != "subscribers_only" {
+		t.Errorf("put out: %s, %q", v.Phase, v.Refused)
+	}
+	if v, err := ana.Subscriptions(); err != nil || len(v.Subscribers) != 1 || !v.Subscribers[0].Disputed || v.Offers[0].Open != 0 {
+		t.Errorf("the host sees %+v, %v", v, err)
+	}
+	if v := g.tries(bo, link).View(); v.Phase != Failed || v.Refused != "subscribers_only" {
+		t.Errorf("comes again while it is disputed: %s, %q", v.Phase, v.Refused)
+	}
+	decided(ledger.DisputeWon)
+	if v := g.tries(bo, link).View(); v.Phase != Live {
+		t.Errorf("comes again when it is won: %s, %q", v.Phase, v.Refused)
 	}
 }
 

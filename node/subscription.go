@@ -11,32 +11,39 @@ import (
 	"salon/node/market"
 )
 
-// A TierView is a subscription that somebody offers.
-type TierView struct {
-	ID      string        `json:"id"`
-	Name    string        `json:"name"`
-	Price   string        `json:"price"`  // of one period, such as "3 EUR"
-	Period  int64         `json:"period"` // seconds
-	Creator doc.PublicKey `json:"creator"`
-	Shares  []SplitView   `json:"shares"` // of the price that go to others; the rest is the creator's
-}
-
-// An OwnTierView is a subscription that this node's person offers, and what it brings.
-type OwnTierView struct {
-	TierView
-	Open   uint32 `json:"open"`   // subscribers who may come in now
-	Income string `json:"income"` // ever, without what went back
-}
-
 // A SubscriptionView is one that this node's person has paid for.
 type SubscriptionView struct {
 	Offer   string        `json:"offer"`
 	Creator doc.PublicKey `json:"creator"`
 	Name    string        `json:"name"`    // of the creator; "" if this node does not know
 	Price   string        `json:"price"`   // paid last, of all periods
+	Owed    bool          `json:"owed"`    // that was an IOU, and what is owed to the creator was not settled since
 	Through int64         `json:"through"` // unix ms: so far it is paid
 	Until   int64         `json:"until"`   // so long it opens rooms: that and, unless it was ended, the grace
 	Ended   bool          `json:"ended"`   // no renewal is expected
+	Periods uint32        `json:"periods"` // that were paid last
+	Period  int64         `json:"period"`  // how long each is, seconds
+	Renew   bool          `json:"renew"`   // it ends soon, or is in its days of grace: now is the time. Nothing is paid by itself
+
+	First string `json:"first"` // names it, whatever the version of the offer
+	Tier  string `json:"tier"`  // what it is called; "" if that was not kept
+	Perks string `json:"perks"` // what it brings, as it was paid for
+	Gone  bool   `json:"gone"`  // it is offered no more, as far as the creator has said
+
+	Now     *TierView    `json:"now,omitempty"`     // what a renewal costs and brings, if the creator has changed that since
+	Pending *PendingView `json:"pending,omitempty"` // by hand: what this person is to pay now. It is longer once they have
+}
+
+// A SubscribeWish is what to subscribe to, or to renew.
+type SubscribeWish struct {
+	To      string // a person's ID, or a room by ID, prefix or share link: its host
+	Tier    string // by name
+	Periods uint32
+	Price   ledger.Money // of all of them, as the buyer has seen it
+	Rail    string
+	ByHand  bool      // this person pays
+	Nonce   [16]byte  // the same again has the same one, and is paid once; zero for none
+	Offer   ledger.ID // the version that the buyer has seen: another is refused; zero for any of that price
 }
 
 // A SubscriberView is somebody who has subscribed to what this node's person offers.
@@ -48,6 +55,8 @@ type SubscriberView struct {
 	Through int64         `json:"through"`
 	Until   int64         `json:"until"`
 	Ended   bool          `json:"ended"`
+	// Disputed is whether a payment of theirs is disputed and that is not decided: its period does not count meanwhile, nor do days of grace.
+	Disputed bool `json:"disputed,omitempty"`
 }
 
 // SubscriptionsView is all that this node knows of subscriptions.
@@ -57,64 +66,8 @@ type SubscriptionsView struct {
 	Subscribers []SubscriberView   `json:"subscribers"`
 }
 
-func (n *Node) tierView(l ledger.Listed) TierView {
-	return TierView{ID: l.ID.String(), Name: l.Offer.Name, Price: l.Offer.Price.String(), Period: l.Offer.Period, Creator: l.Host, Shares: n.splitViews(l.Offer.Split)}
-}
-
 // until is how long a subscription opens rooms.
-func until(s ledger.Subscription) int64 {
-	if s.Ended {
-		return s.Through.UnixMilli()
-	}
-	return s.Through.Add(ledger.Grace).UnixMilli()
-}
-
-const longestPeriod = 366 * 24 * time.Hour
-
-// OfferSubscription puts a subscription on sale.
-func (n *Node) OfferSubscription(name string, price ledger.Money, period time.Duration, shares ...SplitView) (TierView, error) {
-	clean, err := doc.CleanText(name, 64)
-	if err != nil || clean == "" || price.Amount <= 0 || period < time.Hour || period > longestPeriod {
-		return TierView{}, &UserError{Code: "bad_sale", Text: "A subscription has a name, a price such as 3 EUR, and a period of an hour to a year."}
-	}
-	split, err := n.Split(shares, true)
-	if err != nil {
-		return TierView{}, err
-	}
-	m, err := n.Market()
-	if err != nil {
-		return TierView{}, err
-	}
-	now, err := m.Offered(ledger.Room{})
-	if err != nil {
-		return TierView{}, err
-	}
-	for _, l := range now {
-		if l.Offer.Name == clean {
-			return TierView{}, &UserError{Code: "tier_taken", Text: fmt.Sprintf("You offer a subscription %q already. End it first, or choose another name.", clean)}
-		}
-	}
-	o := ledger.Offer{Version: 1, Name: clean, Price: price, Period: int64(period / time.Second), Split: split}
-	id, err := m.Offer(o)
-	return n.tierView(ledger.Listed{ID: id, Offer: o, Host: n.Person()}), err
-}
-
-// Tiers lists what subscriptions somebody offers: a person, or the host of a room.
-func (n *Node) Tiers(ctx context.Context, ref string) ([]TierView, error) {
-	to, m, err := n.creator(ref)
-	if err != nil {
-		return nil, err
-	}
-	list, err := m.Tiers(ctx, to.device, to.person)
-	if err != nil {
-		return nil, sellerError(err)
-	}
-	views := make([]TierView, 0, len(list))
-	for _, l := range list {
-		views = append(views, n.tierView(l.Listed))
-	}
-	return views, nil
-}
+func until(s ledger.Subscription) int64 { return s.Until().UnixMilli() }
 
 // creator finds somebody who may be reached, or was paid for a subscription before.
 func (n *Node) creator(ref string) (tippee, *market.Market, error) {
@@ -141,30 +94,55 @@ func (n *Node) creator(ref string) (tippee, *market.Market, error) {
 	return to, m, err
 }
 
-// Subscribe pays for so many periods of a subscription, at a price of all of them that the buyer has seen.
-func (n *Node) Subscribe(ctx context.Context, ref, tier string, periods uint32, price ledger.Money, rail string) (SubscriptionView, error) {
-	to, m, err := n.creator(ref)
+// Subscribe pays for periods of a subscription. It answers when the receipt is in the ledger; a payment that was begun goes on without.
+func (n *Node) Subscribe(ctx context.Context, w SubscribeWish) (SubscriptionView, error) {
+	to, m, err := n.creator(w.To)
 	if err != nil {
 		return SubscriptionView{}, err
 	}
-	b, err := m.Buy(ctx, market.Want{Seller: to.device, Host: to.person, Tier: tier, Count: periods, Price: price, Rail: rail})
+	b, err := m.Subscribe(ctx, market.Want{Seller: to.device, Host: to.person, Tier: w.Tier, Count: w.Periods, Price: w.Price, Rail: w.Rail, ByHand: w.ByHand, Nonce: w.Nonce, Offer: w.Offer})
+	if !b.Order.IsZero() {
+		n.keysMatter()
+	}
+	byHand := w.ByHand && !b.Order.IsZero() && errors.Is(err, market.ErrPending)
 	switch {
+	case byHand || err == nil:
 	case errors.Is(err, ledger.ErrNotOnSale):
 		return SubscriptionView{}, &UserError{Code: "not_on_sale", Text: "They offer no such subscription now."}
-	case err != nil:
-		return SubscriptionView{}, tipError(err)
+	default:
+		return SubscriptionView{}, tipError(unlessBegun(b.Order, err))
 	}
-	n.keysMatter()
 	all, err := n.Subscriptions()
 	if err != nil {
 		return SubscriptionView{}, err
 	}
+	v := SubscriptionView{Offer: b.Offer.String(), Creator: to.person, Name: n.hostName(to.person), Price: w.Price.String(), Periods: w.Periods, Ended: true}
+	known := false
 	for _, s := range all.Mine {
-		if s.Offer == b.Offer.String() {
-			return s, nil
+		if s.Offer == v.Offer || byHand && s.Creator == to.person && s.Tier == w.Tier {
+			v, known = s, true
 		}
 	}
-	return SubscriptionView{}, ledger.ErrUnknown
+	if byHand {
+		v.Pending, err = n.pendingOf(b.Order.String())
+		return v, err
+	}
+	if !known {
+		return SubscriptionView{}, ledger.ErrUnknown
+	}
+	return v, nil
+}
+
+// renewWithin is how long before its end a subscription is offered again, though no more than the last third of a period.
+const renewWithin = 5 * 24 * time.Hour
+
+// renews reports whether it is time to renew a subscription.
+func renews(s market.Subscribed, now time.Time) bool {
+	soon := renewWithin
+	if s.Period > 0 {
+		soon = min(soon, s.Period/3)
+	}
+	return !s.Ended && now.After(s.Through.Add(-soon)) && now.Before(s.Through.Add(ledger.Grace))
 }
 
 // Subscriptions lists those of this person, and to this person.
@@ -178,15 +156,21 @@ func (n *Node) Subscriptions() (SubscriptionsView, error) {
 	if err != nil {
 		return v, err
 	}
+	now := time.Now()
 	for _, s := range mine {
-		v.Mine = append(v.Mine, SubscriptionView{Offer: s.Offer.String(), Creator: s.Creator, Name: n.hostName(s.Creator), Price: s.Price.String(), Through: s.Through.UnixMilli(),
-			Until: until(ledger.Subscription{Through: s.Through, Ended: s.Ended}), Ended: s.Ended})
+		one := SubscriptionView{Offer: s.Offer.String(), Creator: s.Creator, Name: n.hostName(s.Creator), Price: s.Price.String(), Through: s.Through.UnixMilli(),
+			Until: until(ledger.Subscription{Through: s.Through, Ended: s.Ended}), Ended: s.Ended, Periods: s.Count, Period: int64(s.Period / time.Second), Renew: renews(s, now),
+			First: s.First.String(), Tier: s.Tier, Perks: s.Perks, Gone: s.Now.Gone, Owed: s.Owed}
+		if s.Changed() {
+			tier := n.tierView(market.OnSale{Listed: s.Now.Listed})
+			one.Now = &tier
+		}
+		v.Mine = append(v.Mine, one)
 	}
 	offers, err := m.Offered(ledger.Room{})
 	if err != nil {
 		return v, err
 	}
-	now := time.Now()
 	subscribers, err := m.Subscribers()
 	if err != nil {
 		return v, err
@@ -216,7 +200,7 @@ func (n *Node) Subscriptions() (SubscriptionsView, error) {
 		if s := of[s.Offer]; s != nil {
 			tier = s.Offer.Name
 		}
-		v.Subscribers = append(v.Subscribers, SubscriberView{Offer: s.Offer.String(), Tier: tier, Device: s.Buyer, Name: n.guestName(s.Buyer), Through: s.Through.UnixMilli(), Until: until(s.Subscription), Ended: s.Ended})
+		v.Subscribers = append(v.Subscribers, SubscriberView{Offer: s.Offer.String(), Tier: tier, Device: s.Buyer, Name: n.guestName(s.Buyer), Through: s.Through.UnixMilli(), Until: until(s.Subscription), Ended: s.Ended, Disputed: s.Disputed})
 	}
 	return v, nil
 }
@@ -281,7 +265,7 @@ func (n *Node) EndSubscription(ctx context.Context, ref string) error {
 	}
 	var found []func() error
 	for _, s := range mine {
-		if named(s.Offer, ref) || ref == s.Creator.String() {
+		if named(s.Offer, ref) || named(s.First, ref) || ref == s.Creator.String() {
 			found = append(found, func() error {
 				if s.Ended {
 					return nil
@@ -294,8 +278,8 @@ func (n *Node) EndSubscription(ctx context.Context, ref string) error {
 		}
 	}
 	for _, l := range offers {
-		if named(l.ID, ref) || ref == l.Offer.Name {
-			found = append(found, func() error { return m.EndOffer(l.ID) })
+		if named(l.ID, ref) || named(l.First(), ref) || ref == l.Offer.Name {
+			found = append(found, func() error { return m.EndOffer(l.First()) })
 		}
 	}
 	if len(found) != 1 {

@@ -42,7 +42,10 @@ type heir struct {
 	others   []peer.AddrInfo  // whoever may lead when nobody does, in this order, as the leader says
 	told     relay.Successors // as we told everybody below
 	carriers [][]byte         // relays that the host asked to carry the room
-	tail     [][]byte         // events for whoever leads now, when we are in
+	tail     [][]byte         // events for whoever leads now, when we are in; as tellTail
+	shared   uint64           // the last event that both of us have
+	telling  *controlConn     // by which the first part of the tail is on its way
+	owes     bool             // what we did when we led, before this node was started again, is still to become that
 	asked    uint64           // number at which our program is to begin, if we were asked to lead; else 0
 	askedAt  time.Time
 	offered  peer.ID                // whom we asked to lead
@@ -66,6 +69,7 @@ type heir struct {
 	used       bool          // we have led since; what is reserved holds for that alone
 	preparing  bool
 	renewed    room.Term // under which we last asked for an incarnation of our own accord
+	still      stillness // vigil: of who leads
 	warned     time.Time // vigil: when the leader was last asked for a sign of life
 	gone       bool      // vigil: it gave none
 }
@@ -164,7 +168,7 @@ func (r *Room) obey() {
 				to.Addrs = p.Addrs
 			}
 		}
-		r.guest.host, r.link.Device, r.link.Addrs = to, r.state.Program.Device, nil
+		r.guest.host, r.link.Device, r.link.Addrs, r.heir.telling = to, r.state.Program.Device, nil, nil
 		for _, m := range to.Addrs {
 			r.link.Addrs = append(r.link.Addrs, m.Bytes())
 		}
@@ -185,11 +189,8 @@ func (r *Room) obey() {
 		if stand {
 			r.tellOuts(r.guest.ctl, time.Now())
 		}
-		for part := range slices.Chunk(r.heir.tail, relay.MaxTail) {
-			r.guest.ctl.Send(relay.Tail{Events: part})
-		}
-		r.heir.tail = nil
 	}
+	r.tellTail()
 	if r.voice.setStandby(stand); stand {
 		r.prepare()
 	}

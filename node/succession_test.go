@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/peer"
 
 	"salon/ledger/doc"
 	"salon/relay"
@@ -76,14 +78,7 @@ func startSuccessionAs(t *testing.T, start Start) *succession {
 
 func (s *succession) do(r *Room, a Action) {
 	s.t.Helper()
-	err := r.Do(context.Background(), a)
-	for try := 0; try < 3 && err == errNotConnected; try++ { // whoever leads is still to be met
-		awaitChange(s.t, r.n, "a connection", func() bool { return r.View().Phase == Live })
-		err = r.Do(context.Background(), a)
-	}
-	if err != nil {
-		s.t.Fatalf("%s: %v", a.Kind, err)
-	}
+	does(s.t, r, a)
 }
 
 // ledBy waits until everybody but those gone sees somebody lead.
@@ -301,6 +296,7 @@ func TestSuccessorIsToldAtOnce(t *testing.T) {
 // TestCoHostIsStartedAgain: a co-host who leads is killed, and started again. It leads on from what it kept: nobody loses a seat, a hand, or
 // what was said. The host, back after that, has all of it.
 func TestCoHostIsStartedAgain(t *testing.T) {
+	beside(t)
 	for name, start := range map[string]Start{"open": {}, "by invitation": byInvitation} {
 		t.Run(name, func(t *testing.T) {
 			s := startSuccessionAs(t, start)
@@ -357,6 +353,178 @@ func TestCoHostIsStartedAgain(t *testing.T) {
 			s.host = rooms[0]
 			s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
 			s.hasSaid(s.host, "meanwhile", "still here")
+		})
+	}
+}
+
+// TestHostIsBackBeforeTheCoHost: a co-host who leads is killed, and the host leads on before it is back, from what the host knew. What
+// was done under the co-host's lead is done again when that one comes: who was removed is out, and what was said is there.
+func TestHostIsBackBeforeTheCoHost(t *testing.T) {
+	s := startSuccession(t)
+	eve := startNode(t, "Eve", nil)
+	if r, err := eve.Join(t.Context(), s.host.View().Link); err != nil || r.Phase() != Live {
+		t.Fatalf("join: %v", err)
+	}
+	s.do(s.cy, Action{Kind: "say", Text: "before"})
+	for _, r := range []*Room{s.host, s.bo, s.dan} {
+		s.hasSaid(r, "before")
+	}
+	atAna := s.ana.at()
+	s.ana.crash(t)
+	s.ledBy(s.boIs, s.bo, s.cy, s.dan)
+	for i := range 3 {
+		s.do(s.cy, Action{Kind: "say", Text: fmt.Sprint("meanwhile ", i)})
+	}
+	for range relay.MaxTail { // more than go into one message
+		s.do(s.bo, Action{Kind: "lock"})
+		s.do(s.bo, Action{Kind: "unlock"})
+	}
+	s.do(s.cy, Action{Kind: "raise_hand"})
+	s.do(s.bo, Action{Kind: "remove", Person: eve.Person()})
+	s.hasSaid(s.dan, "before", "meanwhile 0", "meanwhile 1", "meanwhile 2")
+	old := s.bo.n
+	at := old.at()
+	old.crash(t)
+
+	s.ana = startMortal(t, s.home, "Ana", atAna)
+	defer func() {
+		if err := s.ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rooms := s.ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	s.host = rooms[0]
+	s.ledBy(s.anaI, s.host)
+	s.host.mu.Lock()
+	if s.host.state.IsRemoved(eve.Person()) {
+		t.Error("the host knows already: nothing is shown here")
+	}
+	s.host.mu.Unlock()
+
+	bo := startMortal(t, old.home.Dir, "Bo", at)
+	defer func() {
+		if err := bo.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if rooms = bo.Resume(nil); len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	s.bo = rooms[0]
+	s.ledBy(s.anaI, s.host, s.bo)
+	awaitChange(t, s.ana, "what was done under Bo", func() bool {
+		s.host.mu.Lock()
+		defer s.host.mu.Unlock()
+		_, hand := s.host.state.HandOf(s.cy.n.Person())
+		return s.host.state.IsRemoved(eve.Person()) && hand
+	})
+	said := make(map[string]int)
+	awaitChange(t, s.ana, "what was said under Bo", func() bool {
+		list, _ := s.host.Chat(0)
+		clear(said)
+		for _, l := range list {
+			said[l.Text]++
+		}
+		return said["meanwhile 2"] > 0
+	})
+	awaitKept(t, bo, s.bo.id, func(k kept) bool { return k.Guest != nil && k.Guest.Led == nil }) // it is told
+	if len(said) != 4 {
+		t.Errorf("the chat has %v", said)
+	}
+	for text, n := range said {
+		if n != 1 {
+			t.Errorf("%q is there %d times", text, n)
+		}
+	}
+}
+
+// TestSecondDeviceIsBackLater: the host's second device led the room, and is killed. The first leads on before the second is back; what
+// was done meanwhile is not lost.
+func TestSecondDeviceIsBackLater(t *testing.T) {
+	home, second := t.TempDir(), t.TempDir()
+	ana := startMortal(t, home, "Ana", anywhere)
+	key, err := os.ReadFile(filepath.Join(home, "person.key"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(second, "person.key"), key, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone, dan := startMortal(t, second, "Ana", anywhere), startNode(t, "Dan", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Long evening"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &succession{t: t, ana: ana, host: hosted}
+	if s.bo, err = phone.Join(t.Context(), hosted.View().Link); err == nil {
+		s.dan, err = dan.Join(t.Context(), hosted.View().Link)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, dan, "the phone to be known", func() bool {
+		s.dan.mu.Lock()
+		defer s.dan.mu.Unlock()
+		return len(s.dan.heir.others) == 1
+	})
+	s.do(hosted, Action{Kind: "close_hands"})
+	at, phoneAt := ana.at(), phone.at()
+	ana.crash(t)
+	awaitChange(t, phone, "the phone to lead", func() bool { return s.bo.View().Me.Leading })
+	s.do(s.dan, Action{Kind: "say", Text: "meanwhile"})
+	s.bo.mu.Lock()
+	handed := s.bo.state.Incarnation
+	s.bo.mu.Unlock()
+	phone.crash(t)
+
+	ana = startMortal(t, home, "Ana", at)
+	defer func() {
+		if err := ana.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	rooms := ana.Resume(nil)
+	if len(rooms) != 1 {
+		t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	rooms[0].mu.Lock()
+	if now := rooms[0].state.Program.Incarnation; now <= handed {
+		t.Errorf("the program of the first is of incarnation %d, the phone handed out %d", now, handed)
+	}
+	rooms[0].mu.Unlock()
+	cy, err := startNode(t, "Cy", nil).Join(t.Context(), rooms[0].View().Link) // Dan has to hear first where it is led now
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(cy, Action{Kind: "say", Text: "later"})
+
+	phone = startMortal(t, second, "Ana", phoneAt)
+	defer func() {
+		if err := phone.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	again := phone.Resume(nil)
+	if len(again) != 1 {
+		t.Fatalf("%d rooms taken up: %v", len(again), phone.Notices())
+	}
+	// As when they hear of each other. Who is to lead on may have to rise first, and say so once more.
+	for try := 0; try < 20 && again[0].leads() == rooms[0].leads(); try++ {
+		if err := again[0].claimTo(t.Context(), peer.AddrInfo{ID: ana.host.ID(), Addrs: ana.host.Addrs()}); err != nil {
+			t.Logf("try %d: %v", try, err)
+		}
+	}
+	for _, r := range []*Room{again[0], rooms[0], cy} {
+		awaitChange(t, r.n, "both histories", func() bool {
+			lines, _ := r.Chat(0)
+			said := make(map[string]int)
+			for _, l := range lines {
+				said[l.Text]++
+			}
+			return said["meanwhile"] == 1 && said["later"] == 1
 		})
 	}
 }

@@ -90,6 +90,7 @@ func TestTicketsAreTold(t *testing.T) {
 
 // Notes of rooms are for reading: the oldest make place, and a damaged file is none.
 func TestRoomNotes(t *testing.T) {
+	beside(t)
 	h, err := OpenHome(t.TempDir(), time.Now())
 	if err != nil {
 		t.Fatal(err)

@@ -109,6 +109,7 @@ func (r *Room) tallyUp(now time.Time) {
 		r.tellBranches(ctl, now)
 	}
 	r.acknowledgeIfDue(now)
+	r.tellTail() // the rest of a part that was too much at once
 }
 
 // tick is what this node has counted so far. r.mu is held.

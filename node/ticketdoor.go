@@ -21,8 +21,15 @@ import (
 // A ticket is one session. Each has to ask for the key, so that who leads knows of all of them, by whatever relay they came:
 // the newest claim wins, and who had the seat is put out, of its place too. Whoever leads the room next begins without knowing who
 // sits where, and learns it as everybody asks for the key again.
+//
+// Only the host says which tickets are void, and does so each minute. Whoever leads in their place, or keeps the key while nobody
+// does, and has not heard from them for two minutes lets nobody new in from ten minutes later (ledger.Silence): of what the host has
+// given money back for in the meantime they know nothing. Who is in stays. A relay does not ask how old its list is: who
+// changes relays would be a newcomer there, and the place alone is worth nothing.
 
 var errTicketOnly = &UserError{Code: "ticket_only", Text: "This room is for ticket holders: buy a ticket first."}
+
+var errHostSilent = &UserError{Code: "host_silent", Text: "The host is out of reach: which tickets are good nobody can tell, and nobody new gets in by one. Come again when the host is back, or have a co-host put you on the guest list."} // at most 200 letters, see strangersText
 
 // codeClock is for whoever comes with a claim from the future.
 const codeClock = "clock"
@@ -59,7 +66,7 @@ func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (led
 	if r.papers.gate == nil {
 		return ledger.Ticket{}, errNoPapers
 	}
-	t, err := r.papers.gate.Check(shown.Ticket, now)
+	t, err := r.papers.gate.Check(shown.Ticket, r.byHost(now))
 	if err == nil && t.Holder != who.Person && !shown.IsHeld(t.Holder, who) {
 		err = room.ErrNoTicket
 	}
@@ -67,6 +74,36 @@ func (r *Room) shownTicket(who doc.Author, shown room.Claim, now time.Time) (led
 		return ledger.Ticket{}, err
 	}
 	return t, nil
+}
+
+// heardOf says why a ticket that is good by our list does not let somebody in, if the list is too old for that: they are new, and
+// the ticket is not one that we have sold ourselves, of which our own ledger knows. r.mu is held.
+func (r *Room) heardOf(t ledger.Ticket, now time.Time) (code string) {
+	if t == (ledger.Ticket{}) || t.By == r.n.author().Device {
+		return ""
+	}
+	admits, until := r.papers.silence.Admits(now)
+	if admits {
+		if !until.IsZero() {
+			r.n.counts.Add("ticket_host_silent")
+		}
+		return ""
+	}
+	if r.host != nil {
+		// Of what follows a change of who leads, the claims of everybody who was in, we cannot tell who was.
+		if s, in := r.host.tickets.seats[seatOf(t)]; now.Before(r.heir.grace) || in && s.gen == t.Gen {
+			return ""
+		}
+	}
+	r.n.counts.Add("ticket_host_silent_refused")
+	return errHostSilent.Code
+}
+
+// byHost is what the host's clock says at a time of ours, as far as we know: whether a ticket is good yet is not for the clock of a relay
+// to say, which may be wrong by any time.
+func (r *Room) byHost(now time.Time) time.Time {
+	offset, _ := r.voice.hostClock()
+	return now.Add(offset)
 }
 
 // takeSeat gives a ticket's seat to a device. It returns why not, if so. r.mu is held.
@@ -105,7 +142,7 @@ func (r *Room) showOut(device doc.PublicKey, code string) {
 // held.
 func (r *Room) heedBox(c *child, b relay.Box) {
 	switch b.Code {
-	case errTicketOnly.Code, codeElsewhere, errInviteOnly.Code, errSubscribersOnly.Code, "locked":
+	case errTicketOnly.Code, codeElsewhere, errInviteOnly.Code, errSubscribersOnly.Code, errHostSilent.Code, "locked":
 		if c.author.Device == b.Device {
 			r.turnOut(c, b.Code)
 		}
@@ -120,7 +157,7 @@ func (r *Room) turnOut(c *child, code string) {
 	c.out = true
 	r.settleChild(c)
 	r.n.counts.Add("ticket_turned_out")
-	r.wg.Go(func() { r.dismiss(c, &relay.Bye{Code: code, Text: doorText(code)}) })
+	r.sendAway(c, relay.Bye{Code: code, Text: doorText(code)})
 }
 
 // askAfter is how long our children have to ask for the key themselves, where they are new to us or to who leads.
@@ -215,7 +252,7 @@ const (
 // isAgreed reports whether others than who leads say of our ticket what we have to believe: two of them, or one again and again,
 // because nobody else has a place for us. Who leads may be out of reach, and each of them would send us to the next. r.mu is held.
 func (r *Room) isAgreed(code string, by peer.ID, now time.Time) bool {
-	if code != errTicketOnly.Code && code != codeElsewhere && code != errSubscribersOnly.Code {
+	if code != errTicketOnly.Code && code != codeElsewhere && code != errSubscribersOnly.Code && code != errHostSilent.Code {
 		return false
 	}
 	w := &r.guest.said

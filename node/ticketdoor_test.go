@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -146,6 +147,88 @@ func TestDoorOfRoomByTicket(t *testing.T) {
 			t.Errorf("with a good ticket at the %s: %+v", where, m)
 		}
 		x.awaitBox("the key", func(b relay.Box) bool { return len(b.Sealed) == room.BoxSize && len(b.Pass) == 0 })
+		// What let that one in is shown again, byte for byte, by who overheard it: here, and at the other.
+		for again, other := range map[string]*Room{"host": g.host, "relay": relayed} {
+			eve := newIntruder(t, other)
+			eve.claim = x.claim
+			if no, ok := eve.joins(other).(relay.Refuse); !ok || no.Code != "identity" {
+				t.Errorf("shown at the %s, and replayed at the %s: %+v", where, again, no)
+			}
+		}
+	}
+}
+
+// doorOf is a relay's door of a room by ticket, which is good from one time to another, and a guest of it with a ticket.
+func doorOf(t testing.TB, starts, ends time.Time) (*Room, *doc.Identity, room.Claim) {
+	t.Helper()
+	person, device := doc.NewPrivateKey(), doc.NewPrivateKey()
+	cert, err := doc.SignCert(person, doc.Cert{Person: person.Public(), Device: device.Public(), NotBefore: starts.Add(-time.Hour).Unix(), NotAfter: ends.Add(time.Hour).Unix()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := ledger.Open(ledger.Options{Dir: t.TempDir(), Key: device, Cert: cert, Now: starts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	id := room.ID{1}
+	entries, err := store.Append(starts, func(*ledger.Books) ([]ledger.Draft, error) {
+		return []ledger.Draft{{Body: &ledger.Offer{Version: 1, Room: ledger.Room(id), Name: "Ticket", Price: fiveEuro, Seats: 1000, Starts: starts.UnixMilli(), Ends: ends.UnixMilli()}}}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	void, _, err := ledger.Sign(device, ledger.Revocations{Room: ledger.Room(id), By: device.Public(), Time: starts.UnixMilli()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	papers := ledger.NewPapers(ledger.Room(id), person.Public())
+	if err := papers.Read([]ledger.Listing{{Cert: cert, Offer: entries[0].Raw()}}, void, starts); err != nil {
+		t.Fatal(err)
+	}
+	r := &Room{id: id, voice: &voice{}}
+	if r.papers.gate, err = papers.Gate(); err != nil {
+		t.Fatal(err)
+	}
+	guest, err := newDevice(doc.NewPrivateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := doc.NewPrivateKey()
+	ticket, _, err := ledger.Sign(device, ledger.Ticket{Room: ledger.Room(id), Serial: 1, Gen: 1, Holder: holder.Public(), NotBefore: starts.Unix(), NotAfter: ends.Unix(), By: device.Public()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, guest, room.Claim{Room: id, Key: [32]byte{1}, Time: starts.UnixMilli(), Ticket: ticket, Held: room.Held(holder, id, guest.Author())}
+}
+
+// Attack, and accident: a relay's clock is ten minutes wrong. By its own clock it would turn away who comes when the doors open, or let
+// nobody in for the last ten minutes; it goes by the host's, which it knows from the pings that it sends anyway.
+func TestClockOfARelay(t *testing.T) {
+	starts := time.Now().Truncate(time.Second)
+	ends := starts.Add(time.Hour)
+	for _, c := range []struct {
+		name   string
+		wrong  time.Duration // the relay's clock, ahead of the host's
+		at     time.Time     // by the host's clock
+		before error         // by the relay's own clock
+		want   error
+	}{
+		{"right, at the beginning", 0, starts.Add(time.Minute), nil, nil},
+		{"behind, at the beginning", -10 * time.Minute, starts.Add(time.Minute), ledger.ErrTooEarly, nil},
+		{"ahead, ten minutes early", 10 * time.Minute, starts.Add(-10 * time.Minute), nil, ledger.ErrTooEarly},
+		{"ahead, near the end", 10 * time.Minute, ends.Add(-time.Minute), ledger.ErrTooLate, nil},
+		{"behind, ten minutes after the end", -10 * time.Minute, ends.Add(10 * time.Minute), nil, ledger.ErrTooLate},
+	} {
+		r, guest, claim := doorOf(t, starts, ends)
+		now := c.at.Add(c.wrong)
+		if _, err := r.shownTicket(guest.Author(), claim, now); !errors.Is(err, c.before) {
+			t.Errorf("%s: by its own clock %v, want %v", c.name, err, c.before)
+		}
+		r.voice.clock(now.UnixMicro(), c.at.UnixMicro(), c.at.UnixMicro(), now.Add(time.Millisecond))
+		if _, err := r.shownTicket(guest.Author(), claim, now); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
 	}
 }
 
@@ -196,7 +279,7 @@ func TestLeaderWithoutPapers(t *testing.T) {
 	clear(g.host.host.keyholder.members)
 	g.host.mu.Unlock()
 	x.ctl.Send(relay.Ask{Device: x.author().Device, Claim: show()})
-	awaitCount(t, g.host.n, "key_early")
+	awaitCount(t, g.host.n, "key_early", 1)
 	g.host.mu.Lock()
 	g.host.papers.gate = gate
 	g.host.mu.Unlock()
@@ -362,6 +445,7 @@ func TestRelayThatLetsAnybodyInByTicket(t *testing.T) {
 	var p relay.Packet
 	opener := seal.NewOpener() // with all that the two of them know
 	relayed.mu.Lock()
+	program := relayed.state.Program
 	for epoch, secret := range relayed.keys.secrets {
 		if err := opener.SetEpoch(epoch, secret); err != nil {
 			t.Error(err)
@@ -373,7 +457,7 @@ func TestRelayThatLetsAnybodyInByTicket(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range p.Frames {
-			if _, _, _, err := opener.Open(nil, f.AppendMeta(nil), f.Sealed); err == nil {
+			if _, _, _, err := opener.Open(nil, seal.Source{Device: program.Device, Start: program.Start}, f.AppendMeta(nil), f.Sealed); err == nil {
 				t.Fatal("they could open a frame")
 			}
 			n++

@@ -77,8 +77,7 @@ func (n *Node) OnSale(ctx context.Context, ref string) ([]OfferView, error) {
 	if err != nil {
 		return nil, err
 	}
-	fork := make(chan *ForkView, 1)
-	go func() { fork <- n.caught(ctx, link.Host) }() // it takes no longer than the rest, as a rule
+	fork := n.catching(ctx, link.Host)
 	list, err := m.Shelf(ctx, link.Device, link.Host, ledger.Room(link.Room))
 	caught := <-fork
 	if err == nil {
@@ -165,7 +164,12 @@ func sellerErrorOf(b market.Bought, err error) error {
 	if err == nil {
 		return nil
 	}
-	if err = sellerError(err); err == errUnreachable && !b.Order.IsZero() {
+	return sellerError(unlessBegun(b.Order, err))
+}
+
+// unlessBegun is why a purchase has not ended: one that was begun goes on by itself, also when the seller is away.
+func unlessBegun(order ledger.ID, err error) error {
+	if !order.IsZero() && sellerError(err) == errUnreachable {
 		return market.ErrPending
 	}
 	return err

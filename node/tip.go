@@ -45,6 +45,8 @@ type TipView struct {
 	Note   string      `json:"note"`           // "" for none
 	Time   int64       `json:"time"`           // unix ms
 
+	Caution *CautionView `json:"caution,omitempty"` // of who gave it
+
 	Charity *doc.PublicKey `json:"charity,omitempty"` // for which To takes it, if so
 	Pledge  bool           `json:"pledge"`            // that it gets there is To's word alone: the charity has signed nothing
 }
@@ -78,6 +80,35 @@ type TippedView struct {
 	Charity bool `json:"charity"` // it is for one
 
 	Pending *PendingView `json:"pending,omitempty"` // by hand: what this person is to pay now. The tip is given once they have
+}
+
+// A TipWaysView is what somebody who would give a tip is to know before.
+type TipWaysView struct {
+	To    doc.PublicKey `json:"to"`
+	Rails []string      `json:"rails"`          // by which they take such money. They may let a person owe it who is known to them, without iou among these
+	Fork  *ForkView     `json:"fork,omitempty"` // they have signed two different ledgers, which is proven
+}
+
+// TipWays asks somebody by which ways they take a currency. Meanwhile others are asked whether they know them to keep two ledgers.
+func (n *Node) TipWays(ctx context.Context, ref string, cur ledger.Currency) (TipWaysView, error) {
+	to, err := n.tipTo(ref)
+	if err != nil {
+		return TipWaysView{}, err
+	}
+	if to.person == n.Person() {
+		return TipWaysView{}, errTipYourself
+	}
+	m, err := n.Market()
+	if err != nil {
+		return TipWaysView{}, err
+	}
+	caught := n.catching(ctx, to.person)
+	rails, err := m.Takes(ctx, to.device, cur)
+	v := TipWaysView{To: to.person, Rails: append([]string{}, rails...), Fork: <-caught}
+	if err != nil && v.Fork == nil { // the warning counts also where they do not answer
+		return TipWaysView{}, sellerError(err)
+	}
+	return v, nil
 }
 
 var (
@@ -115,7 +146,7 @@ func (n *Node) Tip(ctx context.Context, w TipWish) (TippedView, error) {
 	given, err := m.Tip(ctx, g)
 	byHand := w.ByHand && !given.Order.IsZero() && errors.Is(err, market.ErrPending)
 	if err != nil && !byHand {
-		return TippedView{}, tipError(err)
+		return TippedView{}, tipError(unlessBegun(given.Order, err))
 	}
 	v := TippedView{Order: given.Order.String(), Receipt: given.Receipt.String(), To: to.person, Amount: w.Money.String(), Owed: w.Rail == ledger.IOURail, Pledge: given.Pledge, Charity: !w.Charity.IsZero()}
 	if given.Fee.Amount != 0 {
@@ -348,6 +379,7 @@ func (r *Room) takeTip(t ledger.Tip, now time.Time) bool {
 	v := TipView{ID: t.Order.String(), To: r.names.view(t.To), Note: t.Note, Time: t.Time.UnixMilli()}
 	if !t.From.IsZero() {
 		v.From = &PersonView{t.From, t.Name}
+		v.Caution = r.n.caution(t.From, t.Name, r.leaders())
 	}
 	if !t.Charity.IsZero() {
 		v.Charity, v.Pledge = &t.Charity, t.Pledge

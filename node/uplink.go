@@ -99,7 +99,11 @@ func (r *Room) connectTo(u *uplink) error {
 	}
 	defer r.n.protect(u.to.ID)()
 	// Both streams start at once: a parent keeps the media stream until it has answered the join.
-	s, err := r.n.host.NewStream(dial, u.to.ID, protoControl)
+	s, err := r.n.newControlStream(dial, u.to.ID)
+	var other *errVersion
+	if errors.As(err, &other) && u.to.ID == r.leader().ID {
+		return &errFinal{Failed, other.text}
+	}
 	if err != nil {
 		return err
 	}
@@ -250,6 +254,8 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.takeOut(m, now)
 	case relay.Tail:
 		r.hearTail(m)
+	case relay.Taken:
+		r.tailTaken(u, m)
 	case relay.Inside:
 		r.takeInside(u, m)
 	case relay.Papers:
@@ -267,7 +273,12 @@ func (r *Room) hearAbove(u *uplink, m any) error {
 		r.mu.Unlock()
 		r.changed()
 	case relay.Pong:
-		r.voice.clock(m.T0, m.T1, m.T2, now)
+		r.mu.Lock()
+		asked := r.guest.up == u // nobody else is
+		r.mu.Unlock()
+		if asked {
+			r.voice.clock(m.T0, m.T1, m.T2, now)
+		}
 	case relay.Bye:
 		if err := r.sentAway(u, m); err != nil {
 			return err

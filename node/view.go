@@ -46,6 +46,8 @@ type RoomCard struct {
 	Starts    int64      `json:"starts"` // unix ms, while the doors are not open yet; else 0
 	Access    string     `json:"access"` // who may come in: open, invite, ticket or subscribers
 	Price     string     `json:"price"`  // of a ticket, as announced, such as "5.00 EUR"; "" if the room is free, or is not announced by its host
+
+	Caution *CautionView `json:"caution,omitempty"` // of the host's name
 }
 
 // A PreviewView is a room before one joins it.
@@ -67,6 +69,8 @@ type PreviewView struct {
 	Captions   string     `json:"captions"`    // languages; "" for none
 	Price      string     `json:"price"`       // "" for free
 	Joined     bool       `json:"joined"`      // this node is in it
+
+	Caution *CautionView `json:"caution,omitempty"` // of the host's name
 }
 
 // A Phase says how we stand with a room.
@@ -126,6 +130,8 @@ type RoomView struct {
 	Successor *PersonView `json:"successor,omitempty"` // who leads it on if who does now is gone, and is there; told where it is led
 
 	Accused []AccusedView `json:"accused,omitempty"` // relays, the latest first; told where the room is led
+
+	Cautions []CautionView `json:"cautions,omitempty"` // of names in this view, and in the chat
 }
 
 // A LineView is a line of the chat.
@@ -176,6 +182,8 @@ type FaceView struct {
 	Seated  bool   `json:"seated"`
 	Hand    bool   `json:"hand"`
 	Invited bool   `json:"invited"`
+
+	Caution *CautionView `json:"caution,omitempty"`
 }
 
 // A HandView is a raised hand.

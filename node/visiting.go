@@ -188,7 +188,7 @@ func refusal(m relay.Refuse) error {
 		return &errFinal{Removed, text}
 	case "ended", "no_room":
 		return &errFinal{Ended, text}
-	case "full", "identity", "locked", "devices", "blocked", errInviteOnly.Code, errTicketOnly.Code, errSubscribersOnly.Code, codeElsewhere:
+	case "full", "identity", "locked", "devices", "blocked", errInviteOnly.Code, errTicketOnly.Code, errSubscribersOnly.Code, errHostSilent.Code, codeElsewhere:
 		return &errFinal{Failed, text}
 	}
 	return errors.New(text)
@@ -247,6 +247,10 @@ func (r *Room) adopt(charter room.Charter, state *room.State, signed relay.Snaps
 		c.asking = false
 	}
 	if r.isNews(state) {
+		if r.heir.owes && state.Program.Device != r.n.author().Device {
+			r.owe(state)
+			r.heir.owes = false
+		}
 		r.charter, r.state = charter, state
 	}
 }

@@ -44,7 +44,7 @@ type voice struct {
 	mode    room.Mode
 	route   routing
 	before  programRoute // whose program it was before that of route
-	newest  uint32       // incarnation of the last program that route named
+	newest  programRoute // the last program that route named
 	anew    bool         // the tree is to forget the program, whose numbers may begin anew
 	last    lastFrame    // of the program
 	next    lastFrame    // where a program of ours is to begin, and when; zero for at once
@@ -52,6 +52,7 @@ type voice struct {
 	heardAt time.Time    // when anything of the stage came, or the path began
 	opener  seal.Opener
 	epochs  epochs
+	starts  starts // of a program of ours
 	plain   []byte // reused for opened frames
 	sound   room.Sound
 	stage   stage
@@ -65,6 +66,7 @@ type voice struct {
 	volumes map[doc.PublicKey]float32
 	offset  time.Duration // the host's clock less ours
 	rtt     time.Duration // of the ping that offset is from; 0 means none yet
+	stale   bool          // offset is by the word of who was our parent: the next ping counts, however slow it is
 	said    string        // quality last told, in words
 	mender  mender        // of the path from the host
 	came    bool          // sound, since the mender looked
@@ -83,16 +85,25 @@ type routing struct {
 	program     uint32        // incarnation of slot 0, 0 means none
 	programKey  doc.PublicKey
 	rivals      []ed25519.PublicKey // of the devices that may make the program, where two histories of the room go on at once
+	twins       []ed25519.PublicKey // those of them that may be the leader's own
 	seats       map[uint8]seatRoute // the others on stage, by slot
 	slot        uint8               // ours; 0 means in the audience
 	incarnation uint32              // ours; 0 means not publishing
 	muted       bool
+
+	programStart, start room.Start // of slot 0, and ours
 }
 
-// A programRoute is a program's incarnation and the key that signs it.
+// A programRoute is a program's incarnation, the key that signs it, and what it began with.
 type programRoute struct {
 	incarnation uint32
 	key         doc.PublicKey
+	start       room.Start
+}
+
+// programRoute is the program's of now.
+func (r *routing) programRoute() programRoute {
+	return programRoute{r.program, r.programKey, r.programStart}
 }
 
 // A lastFrame is the latest of the program and when it came.
@@ -105,9 +116,13 @@ type seatRoute struct {
 	person, device doc.PublicKey
 	name           string
 	incarnation    uint32
+	start          room.Start
 	muted          bool
 	away           bool
 }
+
+// source is who seals what comes from the seat.
+func (s *seatRoute) source() seal.Source { return seal.Source{Device: s.device, Start: s.start} }
 
 // setStandby has us take the stage's streams too, to be ready for the program.
 func (v *voice) setStandby(on bool) {
@@ -241,11 +256,17 @@ func (v *voice) follow(number uint64) {
 	v.stage.follow(v)
 }
 
-// unpublished reports whether there is a microphone that the seat does not know of.
-func (v *voice) unpublished(seat *room.Seat) bool {
+// unpublished reports whether there is a microphone that the seat in a state does not know of, or that went on under a key of another
+// history of the room: it never goes back to one from before that, but begins anew.
+func (v *voice) unpublished(s *room.State, seat *room.Seat) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.mic.link != nil && seat != nil && (seat.Incarnation == 0 || seat.Incarnation != v.mic.incarnation)
+	m := &v.mic
+	if m.link == nil || seat == nil {
+		return false
+	}
+	ahead := m.epoch > s.KeyEpoch || m.epoch == s.KeyEpoch && !s.IsKey(m.epoch, m.secret)
+	return ahead || seat.Incarnation == 0 || seat.Incarnation != m.incarnation || seat.Start != m.source.Start
 }
 
 func newVoice(id room.ID, hosting bool, n *Node) *voice {
@@ -281,15 +302,17 @@ func (v *voice) updateAt(r routing, now time.Time) {
 	if v.deaf = v.deaf || r.deaf; !v.deaf {
 		v.followKeys(was, now)
 	}
-	if was.program != 0 && (was.program != r.program || was.programKey != r.programKey) {
-		v.before = programRoute{was.program, was.programKey}
+	if was.program != 0 && was.programRoute() != r.programRoute() {
+		v.before = was.programRoute()
 	}
-	if r.program != 0 {
-		if r.program < v.newest { // of another history of the room: what came of the later one is not to stand in its way
+	if now, last := r.programRoute(), v.newest; r.program != 0 {
+		// Of another history of the room: what came of the one before is not to stand in its way. Two devices of one person may have
+		// handed out the same incarnation.
+		if r.program < last.incarnation || r.program == last.incarnation && now != last {
 			v.program.reset(v)
 			v.anew = true
 		}
-		v.newest = r.program
+		v.newest = now
 	}
 	v.stage.follow(v)
 	v.mic.follow(v)
@@ -366,9 +389,9 @@ func (v *voice) isDue() bool {
 }
 
 // open unseals a frame and parses it into v.sound, whose bytes are valid until the next call.
-func (v *voice) open(f relay.Frame) (kid, ctr uint64, ok bool) {
+func (v *voice) open(f relay.Frame, from seal.Source) (kid, ctr uint64, ok bool) {
 	var meta [relay.MetaSize]byte
-	plain, kid, ctr, err := v.opener.Open(v.plain[:0], f.AppendMeta(meta[:0]), f.Sealed)
+	plain, kid, ctr, err := v.opener.Open(v.plain[:0], from, f.AppendMeta(meta[:0]), f.Sealed)
 	if err != nil {
 		v.counts.Add("frame_unsealed")
 		return 0, 0, false
@@ -395,6 +418,17 @@ func (v *voice) programVerifyKey(kid uint64) (ed25519.PublicKey, bool) {
 		return v.before.key[:], true
 	}
 	return nil, false
+}
+
+// programSource is who sealed the program under kid.
+func (v *voice) programSource(kid uint64) (from seal.Source, ok bool) {
+	_, _, incarnation := seal.SplitKID(kid)
+	for _, p := range []programRoute{v.route.programRoute(), v.before} {
+		if incarnation != 0 && p.incarnation == incarnation {
+			return seal.Source{Device: p.key, Start: p.start}, true
+		}
+	}
+	return from, false
 }
 
 // run gives out sound until ctx ends: 50 times a second, by the clock and not by what arrives.
@@ -579,11 +613,11 @@ func (v *voice) clock(t0, t1, t2 int64, now time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.ponged, v.pongAt = true, now
-	if v.rtt != 0 && rtt > v.rtt+v.rtt/4 {
+	if v.rtt != 0 && !v.stale && rtt > v.rtt+v.rtt/4 {
 		v.rtt += v.rtt / 64 // so that an old best does not rule for ever
 		return
 	}
-	v.rtt = max(rtt, time.Microsecond)
+	v.rtt, v.stale = max(rtt, time.Microsecond), false
 	v.offset = time.Duration((t1-t0)+(t2-t3)) / 2 * time.Microsecond
 }
 

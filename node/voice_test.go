@@ -50,6 +50,7 @@ type rig struct {
 func newRig(t testing.TB, n uint32, hosting bool, r routing) *rig {
 	t.Helper()
 	v := newVoice(testRoom, hosting, soundless(t, n))
+	v.starts = starts{room.Start{}} // as the routings of these tests say it
 	v.changed = func() {}
 	v.media = newMedia(relay.Options{}, relay.PlaceOptions{Fanout: 8}, v, nowhere{})
 	sent := newTap()
@@ -73,6 +74,7 @@ func (r *rig) count(name string) uint64 { return r.counts.Snapshot()[name] }
 type tap struct {
 	once sync.Once
 	done chan struct{}
+	news chan struct{} // holds one: something came
 
 	mu     sync.Mutex // guards the fields below
 	frames []relay.Frame
@@ -80,7 +82,7 @@ type tap struct {
 	closed bool
 }
 
-func newTap() *tap { return &tap{done: make(chan struct{})} }
+func newTap() *tap { return &tap{done: make(chan struct{}), news: make(chan struct{}, 1)} }
 
 func (l *tap) Send(p *relay.Packet) {
 	l.mu.Lock()
@@ -91,6 +93,10 @@ func (l *tap) Send(p *relay.Packet) {
 	}
 	for i := range p.Auths {
 		l.auths = append(l.auths, p.Auths[i].Clone())
+	}
+	select {
+	case l.news <- struct{}{}:
+	default:
 	}
 }
 
@@ -138,9 +144,12 @@ func newSource(t testing.TB, n uint32, mode room.Mode, slot uint8, incarnation u
 		t.Fatal(err)
 	}
 	s := &source{enc: enc, hz: hz}
-	s.start(v, slot, incarnation, noon)
+	s.start(v, slot, incarnation, room.Start{}, noon)
 	return s
 }
+
+// sourceOf is who seals what that person sends.
+func sourceOf(t testing.TB, n uint32) seal.Source { return seal.Source{Device: device(t, n)} }
 
 // packet is the next 20 ms as Opus.
 func (s *source) packet(t testing.TB) []byte {
@@ -421,6 +430,29 @@ func TestClock(t *testing.T) {
 		r.clock(p[0], p[1], p[2], noon)
 	}
 	offset(2 * time.Hour)
+}
+
+// Attack: a parent tells another time than the host's, as if by the quickest of all pings. Whoever is the parent after it is believed at
+// once; tickets go by that clock.
+func TestClockOfAFormerParent(t *testing.T) {
+	r := newRig(t, 2, false, routing{})
+	t0 := noon.UnixMicro()
+	far := noon.Add(1000 * time.Hour).UnixMicro()
+	r.clock(t0, far, far, noon)
+	slow := func() {
+		t1 := noon.Add(40 * time.Millisecond).UnixMicro()
+		r.clock(t0, t1, t1, noon.Add(80*time.Millisecond))
+	}
+	if slow(); r.offset < 999*time.Hour {
+		t.Fatalf("offset %v: a slow ping is believed beside a quick one of the same parent", r.offset)
+	}
+	r.newPath(noon)
+	if slow(); r.offset.Abs() > time.Millisecond {
+		t.Errorf("offset %v, by a parent that is one no more", r.offset)
+	}
+	if offset, known := r.hostClock(); !known || offset.Abs() > time.Millisecond {
+		t.Errorf("the host's clock is %v ahead, %t", offset, known)
+	}
 }
 
 func TestVolumesAreBounded(t *testing.T) {

@@ -16,9 +16,9 @@ import (
 )
 
 // A volunteer is a listener's node that carries rooms which it hears for others too, if its person lets it. It asks its parent
-// for that when it has been in a room for a minute, on the connection that there is, and the host says whether it may. Who
-// volunteers can forge nothing and hears no more than before; it can drop and delay, for which its children leave it. So
-// listeners may carry a room that everybody may hear, unless its host wants none, and no other.
+// for that when it has been in a room for a minute and its uplink was tried (see trial.go), on the connection that there is, and
+// the host says whether it may. Who volunteers can forge nothing and hears no more than before; it can drop and delay, for which
+// its children leave it. So listeners may carry a room that everybody may hear, unless its host wants none, and no other.
 
 const (
 	volunteerAfter = time.Minute      // in a room: most who leave do so early
@@ -43,6 +43,8 @@ type lending struct {
 	rooms  map[room.ID]lent
 
 	unreachable bool // says a parent
+	narrow      bool // what the first children need did not arrive when it was tried last
+	steps       int  // in which it is tried
 }
 
 // A lent is what one room takes.
@@ -115,6 +117,8 @@ type lends struct {
 	ending time.Time // since when the children are to go; zero while they may stay
 	loss   float64   // of what is sent to the children
 	told   int       // children, as the page knows
+	trial  trial     // of our uplink
+	failed int       // trials in a row
 	sent   map[relay.Peer]relay.LinkStats
 }
 
@@ -141,7 +145,7 @@ func (r *Room) lend(now time.Time) {
 	if !l.on {
 		ready := may && r.carries == nil && l.asking.IsZero() && !now.Before(l.next) && !l.since.IsZero() && now.Sub(l.since) >= r.n.lending.wait()
 		if n := 0; ready {
-			if n = r.lendable(0, now); n > 0 {
+			if n = r.lendable(0, now); n > 0 && r.tried(n, now) {
 				r.volunteer(r.guest.ctl, n, now)
 			}
 		}
@@ -167,12 +171,8 @@ func (r *Room) lend(now time.Time) {
 
 // lendable is how many children we may feed who hear the room ourselves. r.mu is held.
 func (r *Room) lendable(fed int, now time.Time) int {
-	cost := talkCost
-	if r.charter.Mode == room.Concert {
-		cost = concertCost
-	}
 	l := &r.lends
-	if l.most = r.n.lending.share(r.id, lent{fed, cost, l.loss}, now); !l.ending.IsZero() {
+	if l.most = r.n.lending.share(r.id, lent{fed, costOf(r.charter.Mode), l.loss}, now); !l.ending.IsZero() {
 		l.most = 0
 	}
 	return l.most
@@ -278,7 +278,7 @@ func (r *Room) stopLending() {
 		r.wg.Go(func() { c.ctl.Part(relay.Bye{Code: "gone", Text: "This listener carries the room no more."}) })
 	}
 	r.carries = nil
-	r.lends = lends{since: r.lends.since, next: r.lends.next}
+	r.lends = lends{since: r.lends.since, next: r.lends.next, trial: r.lends.trial}
 	r.n.lending.forget(r.id)
 	r.media.drive(func(p *relay.Place, _ time.Time) {
 		r.media.carries = false
@@ -453,7 +453,7 @@ func (n *Node) Volunteer() VolunteerView {
 	on, kbps := n.home.Volunteer()
 	n.lending.mu.Lock()
 	defer n.lending.mu.Unlock()
-	v := VolunteerView{On: on, KBPS: kbps, Unreachable: on && n.lending.unreachable}
+	v := VolunteerView{On: on, KBPS: kbps, Unreachable: on && n.lending.unreachable, Narrow: on && n.lending.narrow}
 	for _, x := range n.lending.rooms {
 		if v.Feeds += x.fed; x.fed > 0 {
 			v.Rooms++
@@ -465,6 +465,7 @@ func (n *Node) Volunteer() VolunteerView {
 // SetVolunteer switches it on or off. Whom we feed when it is switched off moves elsewhere first.
 func (n *Node) SetVolunteer(v Volunteering) error {
 	on, kbps := v.On, v.KBPS
+	was, usual := n.home.Volunteer()
 	if kbps != 0 && (kbps < volunteerLeast || kbps > volunteerTop) {
 		return &UserError{Code: "bad_limit", Text: fmt.Sprintf("The limit is from %d to %d kbit/s.", volunteerLeast, volunteerTop)}
 	}
@@ -472,12 +473,17 @@ func (n *Node) SetVolunteer(v Volunteering) error {
 		return &UserError{Code: "is_relay", Text: "This node is a relay, and carries rooms anyhow."}
 	}
 	if kbps == 0 {
-		_, kbps = n.home.Volunteer()
+		kbps = usual
 	}
 	if err := n.home.SetVolunteer(on, kbps); err != nil {
 		return err
 	}
 	n.lend(on, kbps)
+	if on && !was {
+		for _, r := range n.Rooms() {
+			r.tryAnew()
+		}
+	}
 	n.watch.tell(Change{Kind: StatusChanged})
 	return nil
 }
@@ -500,4 +506,5 @@ type VolunteerView struct {
 	Rooms int  `json:"rooms"` // that they hear
 
 	Unreachable bool `json:"unreachable"` // others cannot reach us, said who was asked last
+	Narrow      bool `json:"narrow"`      // our uplink did not take what the first would need, when it was tried last
 }

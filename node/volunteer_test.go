@@ -17,7 +17,7 @@ import (
 func soon(n *Node) *Node {
 	n.lending.mu.Lock()
 	defer n.lending.mu.Unlock()
-	n.lending.after = time.Second
+	n.lending.after, n.lending.steps = time.Second, 1
 	return n
 }
 
@@ -29,6 +29,9 @@ func (g *grove) volunteers(name string) *Room {
 		g.t.Fatal(err)
 	}
 	g.awaitPlaces(2)
+	if r.n.Counts()["volunteer_tried"] == 0 {
+		g.t.Errorf("%s carries the room, and its uplink was never tried", name)
+	}
 	return r
 }
 
@@ -150,7 +153,7 @@ func TestVolunteerMovesToItsWarmParent(t *testing.T) {
 	g.tone(g.host, 440)
 	bo := g.join("Bo")
 	at := g.listen(bo)
-	awaitChange(t, bo.n, "Bo's second parent", func() bool { return bo.Stats().Warm != "" })
+	awaitChange(t, bo.n, "Bo's second parent", func() bool { return g.hasSecond(bo) })
 	if err := soon(bo.n).SetVolunteer(Volunteering{On: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +246,7 @@ func TestVolunteerOnStage(t *testing.T) {
 
 // Nobody carries a room without its host's leave, too early, or where nobody can reach them.
 func TestVolunteersAreRefused(t *testing.T) {
+	beside(t)
 	for _, c := range []struct {
 		name        string
 		change      func(g *grove, bo *Room)
@@ -272,14 +276,8 @@ func TestVolunteersAreRefused(t *testing.T) {
 			if err := soon(bo.n).SetVolunteer(Volunteering{On: true}); err != nil {
 				t.Fatal(err)
 			}
-			deadline := time.Now().Add(10 * time.Second)
-			for bo.n.Counts()["volunteer_refused"] == 0 {
-				if time.Now().After(deadline) {
-					t.Fatal("never refused")
-				}
-				time.Sleep(20 * time.Millisecond) // nothing tells when
-			}
-			if v := bo.n.Volunteer(); !v.On || v.Unreachable != c.unreachable {
+			awaitCount(t, bo.n, "volunteer_refused", 1)
+			if v := bo.n.Volunteer(); !v.On || v.Unreachable != c.unreachable || v.Narrow {
 				t.Errorf("it says %+v", v)
 			}
 			bo.mu.Lock()

@@ -117,8 +117,8 @@ type SightingView struct {
 	Epoch   uint32        `json:"epoch"`
 	Size    uint64        `json:"size"`
 	Time    int64         `json:"time"`              // unix ms
-	Verdict string        `json:"verdict"`           // shown: by its device itself; agrees; apart: its device did not show its log; hidden: not proven to be the one that is shown; forked
-	Detail  string        `json:"problem,omitempty"` // of hidden
+	Verdict string        `json:"verdict"`           // shown: by its device itself; agrees; apart: its device did not show its log; cut: its device could not be reached any more while it was asked; hidden: not proven to be the one that is shown; forked
+	Detail  string        `json:"problem,omitempty"` // of hidden and cut
 }
 
 // A FailedView is a node that gave no answer that holds.
@@ -218,6 +218,8 @@ func (n *Node) networkView(r witness.Report) (*NetworkView, error) {
 			one.Verdict = "forked"
 		case errors.Is(s.Held, witness.ErrApart):
 			one.Verdict = "apart"
+		case errors.Is(s.Held, witness.ErrCut):
+			one.Verdict, one.Detail = "cut", s.Held.Error()
 		case s.Held != nil:
 			one.Verdict, one.Detail = "hidden", s.Held.Error()
 		case s.By == s.Of.Device:
@@ -252,6 +254,13 @@ const (
 	lookWithin = 2 * time.Second // before one buys, nodes that do not answer are not waited for any longer
 	lookAt     = 3               // nodes
 )
+
+// catching is caught, beside something else: as a rule that takes no longer.
+func (n *Node) catching(ctx context.Context, seller doc.PublicKey) <-chan *ForkView {
+	found := make(chan *ForkView, 1)
+	go func() { found <- n.caught(ctx, seller) }()
+	return found
+}
 
 // caught is the proof against a seller that this node has, or one of a few connected ones that it asks; nil if none has any.
 func (n *Node) caught(ctx context.Context, seller doc.PublicKey) *ForkView {

@@ -10,7 +10,7 @@ import (
 // Protocols are versioned by their last part; a change of format changes it.
 const (
 	protoDirectory = "/salon/directory/1" // one request, one answer
-	protoControl   = "/salon/room/3"      // control messages of relay/control.go
+	protoControl   = controlName + "4"    // control messages of relay/control.go, and the room's documents and frames
 	protoMedia     = "/salon/media/1"     // room ID, then packets of relay/packet.go
 	protoLane      = "/salon/lane/1"      // likewise, to who leads the room next
 )

@@ -142,6 +142,9 @@ func TestOldCopyOfALedger(t *testing.T) {
 	if _, err := host(ana, "First"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := ana.OfferSubscription(TierWish{Name: "Friends", Price: threeEuro, Period: month}); err != nil {
+		t.Fatal(err)
+	}
 	ana.crash(t)
 	copyLedger(t, folder, old)
 
@@ -174,6 +177,12 @@ func TestOldCopyOfALedger(t *testing.T) {
 	list, err := bo.OnSale(t.Context(), link)
 	if err != nil || len(list) != 1 || list[0].Fork == nil || list[0].Fork.Person != ana.Person() {
 		t.Errorf("a buyer is not warned: %+v, %v", list, err)
+	}
+	if v, err := bo.TipWays(t.Context(), link, "EUR"); err != nil || v.Fork == nil || v.Fork.Person != ana.Person() || v.To != ana.Person() {
+		t.Errorf("whoever would give a tip is not warned: %+v, %v", v, err)
+	}
+	if list, err := bo.Tiers(t.Context(), link); err != nil || len(list) != 1 || list[0].Fork == nil || list[0].Fork.Person != ana.Person() {
+		t.Errorf("whoever would subscribe is not warned: %+v, %v", list, err)
 	}
 	if v, err := bo.Audit(t.Context(), ana.Person()); err != nil || v.Good || v.Network == nil || len(v.Network.Forks) != 1 {
 		t.Errorf("audit: %+v, %v", v.Network, err)

@@ -349,7 +349,7 @@ func (l *ledgerBench) sales(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 
-	gate := ledger.NewGate(room, l.key.Public(), []ledger.Class{{Starts: starts, Ends: ends}}, nil, starts)
+	gate := ledger.NewGate(room, l.key.Public(), []ledger.Class{{Starts: starts, Ends: ends}}, nil)
 	checking := row{what: "ticket check, CPU (raw: Ed25519)", unit: "µs", aim: 200}
 	public, private, err := ed25519.GenerateKey(nil)
 	if err != nil {

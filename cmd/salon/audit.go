@@ -74,5 +74,6 @@ func printNetwork(out io.Writer, v *node.NetworkView) error {
 
 var verdictTexts = map[string]string{
 	"shown": "", "agrees": "the same books", "apart": "not compared: that device did not show its books",
+	"cut":    "not compared: that device could not be reached any more; ask again",
 	"hidden": "NOT PROVEN to be the books that the device shows", "forked": "OTHER BOOKS than the device shows",
 }

@@ -39,7 +39,7 @@ func ledgerCommand(f *flags) *cobra.Command {
 	cmd.AddCommand(ledgerListCommand(f, &asJSON), ledgerBalanceCommand(f, &asJSON), ledgerVerifyCommand(f, &asJSON), ledgerAuditCommand(f, &asJSON),
 		ledgerExportCommand(f, &asJSON), ledgerBackupCommand(f, &asJSON), ledgerRestoreCommand(f, &asJSON), ledgerFsckCommand(f, &asJSON),
 		ledgerSettleCommand(f, &asJSON), ledgerClaimsCommand(f, &asJSON), ledgerReceivedCommand(f, &asJSON), ledgerSharesCommand(f, &asJSON), ledgerPayoutCommand(f, &asJSON), ledgerUnsentCommand(f, &asJSON), ledgerCreditCommand(f, &asJSON),
-		ledgerAddressCommand(f, &asJSON), ledgerCharityCommand(f, &asJSON), railCommand(f, &asJSON))
+		ledgerProofCommand(f, &asJSON), ledgerAddressCommand(f, &asJSON), ledgerCharityCommand(f, &asJSON), railCommand(f, &asJSON))
 	return cmd
 }
 
@@ -184,14 +184,25 @@ func printEntries(out io.Writer, list []node.EntryView) error {
 var entryTexts = map[string]string{
 	"open": "log begun", "railkey": "payment address named", "offer": "offer", "allot": "seats given to another seller",
 	"adopt": "seats taken on to sell", "reclaim": "seats taken back", "reserve": "order of %s", "sale": "payment received for %s",
-	"report": "sold by another seller: %s", "gift": "ticket given", "move": "ticket passed on", "revoke": "tickets voided",
+	"report": "sold by another seller: %s", "gift": "ticket given", "move": "ticket passed on", "handed": "ticket changed hands", "revoke": "tickets voided",
 	"cancel": "offer cancelled", "refund": "refund of %s", "pay": "payment sent for %s", "got": "receipt for %s",
 	"void": "payment failed for %s", "refunded": "refund received of %s", "clear": "debt settled", "divide": "pool divided",
 	"payout": "shares made debts", "paid": "share sent", "unpaid": "share not sent after all", "earned": "share earned", "unsubscribe": "subscription ended", "freeze": "proof kept against a device",
-	"dispute": "payment disputed",
+	"dispute": "payment disputed", "surplus": "paid beyond what was asked for %s", "sent": "share arrived",
 }
 
 func entryText(e node.EntryView) string {
+	text := kindText(e)
+	if e.Kind == "surplus" && e.Name == "back" {
+		text += ": sent back"
+	}
+	if e.Word {
+		text += ", by hand"
+	}
+	return text
+}
+
+func kindText(e node.EntryView) string {
 	text, known := entryTexts[e.Kind]
 	switch {
 	case !known:

@@ -135,6 +135,15 @@ func TestLedgerIsRead(t *testing.T) {
 	}
 }
 
+// Every kind of entry has words of its own in a list.
+func TestEveryKindHasWords(t *testing.T) {
+	for k := ledger.KindOpen; !strings.HasPrefix(k.String(), "kind "); k++ {
+		if text := entryTexts[k.String()]; text == "" {
+			t.Errorf("%s has none", k)
+		}
+	}
+}
+
 func unmarshal(t *testing.T, out string, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(out), v); err != nil {

@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +16,8 @@ func ticketDueCommand(f *flags) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "due", Short: "List money that is still to go back to buyers, and why it has not", Args: noArgs,
-		Long: "due lists what was refunded, or came too late for its seats, and has not gone back yet. It is tried again until it has, but for\n" +
-			"what you have to send by hand: say with 'salon ticket sent' that you have.",
+		Long: "due lists what was refunded, came too late for its seats, or came beyond what was asked for, and has not gone back yet. It is tried\n" +
+			"again until it has, but for what you have to send by hand: say with 'salon ticket sent' that you have.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.withSession(cmd, func(s *session) error {
 				list, err := s.Dues(cmd.Context())
@@ -34,14 +33,16 @@ func ticketDueCommand(f *flags) *cobra.Command {
 }
 
 func ticketSentCommand(f *flags) *cobra.Command {
-	var asJSON bool
+	var asJSON, surplus bool
+	var invoice string
 	cmd := &cobra.Command{
-		Use: "sent RECEIPT", Short: "Say that you have sent money back by hand", Args: oneArg("receipt"), ValidArgsFunction: f.completeDue(),
+		Use: "sent RECEIPT", Short: "Say that you have sent money back by hand, or have your wallet pay another invoice", Args: oneArg("receipt"), ValidArgsFunction: f.completeDue(),
 		Long: "sent books that you have sent what is due for a receipt, whose beginning 'salon ticket due' lists. It refuses while the way of\n" +
-			"paying may send the same money by itself.",
+			"paying may send the same money by itself. A buyer who paid by Lightning gave one invoice for money back with the order, which is\n" +
+			"paid once: what is due later needs another one, of just that sum. Ask the buyer for it; with --invoice your wallet pays it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withSession(cmd, func(s *session) error {
-				list, err := s.SentBack(cmd.Context(), args[0])
+				list, err := s.SentBack(cmd.Context(), args[0], surplus, strings.TrimSpace(invoice))
 				if err != nil {
 					return err
 				}
@@ -49,6 +50,8 @@ func ticketSentCommand(f *flags) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&invoice, "invoice", "", "the invoice that the buyer has given for it since: your wallet pays it")
+	cmd.Flags().BoolVar(&surplus, "surplus", false, "what came beyond the receipt, and not what is due for it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print what is still due as a JSON array")
 	return cmd
 }
@@ -62,24 +65,22 @@ func (f *flags) completeDue() completer {
 
 var dueStates = map[string]string{"tried": "is tried again", "on_its_way": "on its way", "by_hand": "send it by hand", "seller": "its seller is asked"}
 
+func dueState(d node.DueView) string {
+	if d.Surplus {
+		return "paid too much: " + dueStates[d.State]
+	}
+	return dueStates[d.State]
+}
+
 func printDues(w io.Writer, list []node.DueView, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(list)
-	}
-	if len(list) == 0 {
-		_, err := fmt.Fprintln(w, "Nothing is to go back.")
-		return err
-	}
-	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "RECEIPT\tROOM\tMONEY\tBY\tSINCE\tSTATE")
-	for _, d := range list {
-		fmt.Fprintf(tab, "%s\t%s\t%s\t%s\t%s\t%s\n", d.Receipt[:8], d.Room.String()[:10], d.Money, d.Rail, clock(d.Since), dueStates[d.State])
-	}
-	if err := tab.Flush(); err != nil {
+	err := printTable(w, list, asJSON, "Nothing is to go back.", "RECEIPT\tROOM\tMONEY\tBY\tSINCE\tSTATE", func(d node.DueView) string {
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", d.Receipt[:8], d.Room.String()[:10], d.Money, d.Rail, clock(d.Since), dueState(d))
+	})
+	if err != nil || asJSON {
 		return err
 	}
 	for _, d := range list {
-		to := "The buyer said no address"
+		to := "There is no address of the buyer's that it can go to"
 		if d.To != "" {
 			to = "To " + d.To
 		}

@@ -153,7 +153,7 @@ func ticketRefundCommand(f *flags) *cobra.Command {
 				what = args[1]
 			}
 			return f.withSession(cmd, func(s *session) error {
-				v, err := s.RefundTickets(cmd.Context(), args[0], what, all, byHand)
+				v, err := s.RefundTickets(cmd.Context(), args[0], what, all, byHand, false)
 				if err != nil {
 					return err
 				}
@@ -163,6 +163,32 @@ func ticketRefundCommand(f *flags) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all tickets to the room; the sale goes on ('salon ticket cancel' ends it)")
 	addRefundFlags(cmd, &byHand, &asJSON)
+	return cmd
+}
+
+func ticketRevokeCommand(f *flags) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "revoke ROOM TICKET|HOLDER", Short: "Take back a ticket that you gave and nobody has paid for", ValidArgsFunction: f.completeSold(),
+		Long: "revoke makes a ticket void that you gave away, and its seat is for sale again. What was paid for is not taken back alone:\n" +
+			"'salon ticket refund' takes it back, and the money with it.",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usagef("revoke wants a room, and a ticket or who holds it")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.withSession(cmd, func(s *session) error {
+				v, err := s.RefundTickets(cmd.Context(), args[0], args[1], false, false, true)
+				if err != nil {
+					return err
+				}
+				return printRefund(cmd.OutOrStdout(), v, asJSON)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object with what was taken back")
 	return cmd
 }
 

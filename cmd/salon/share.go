@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -194,7 +195,11 @@ func printShares(w io.Writer, v node.SharesView) error {
 		fmt.Fprintf(tab, "%s\tfor the next payout: %s\tstill to pay: %s\ton its way: %s\tpaid: %s\n", whoName(o.PersonView), strings.Join(waits, ", "), o.Left, o.Going, o.Paid)
 	}
 	for _, g := range v.Going {
-		fmt.Fprintf(tab, "%s\t%s to %s by %s since %s, not confirmed yet\n", g.Payment[:8], g.Money, whoName(g.To), g.Means, clock(g.Time))
+		state := "not confirmed yet"
+		if g.Away {
+			state = "and nobody knows whether it was: set that wallet up again, and it is asked"
+		}
+		fmt.Fprintf(tab, "%s\t%s to %s by %s since %s, %s\n", g.Payment[:8], g.Money, whoName(g.To), g.Means, clock(g.Time), state)
 	}
 	for _, r := range v.From {
 		fmt.Fprintln(tab, sourceText(r))
@@ -228,6 +233,15 @@ func sourceText(r node.SourceView) string {
 	return text
 }
 
+// payoutRails are how shares are paid out.
+var payoutRails = []string{ledger.IOURail, "hand", "lightning"}
+
+// isNothing reports whether an amount such as "0 sat" is none.
+func isNothing(money string) bool {
+	m, err := ledger.ParseMoney(money)
+	return err == nil && m.Amount == 0
+}
+
 func ledgerPayoutCommand(f *flags, asJSON *bool) *cobra.Command {
 	var rail, means, least string
 	var yes bool
@@ -235,11 +249,12 @@ func ledgerPayoutCommand(f *flags, asJSON *bool) *cobra.Command {
 		Use: "payout", Short: "Pay out what others are owed of what you sold", Args: noArgs,
 		Long: "payout makes one payment of all shares of a person in a currency. By iou they are told, with your signature, what you owe\n" +
 			"them; by hand you say that you have sent all of it, which each of them confirms with 'salon ledger received'. Until then it is\n" +
-			"on its way, and is not sent again. 'salon ledger unsent' takes back what you did not send after all.\n" +
+			"on its way, and is not sent again. 'salon ledger unsent' takes back what you did not send after all. By lightning your own\n" +
+			"wallet pays what is owed in sat to the lightning addresses that they have signed, within its limits.\n" +
 			"A share smaller than --least waits until it has added up.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if rail != ledger.IOURail && rail != "hand" {
-				return usagef("--rail %s: it is iou or hand", rail)
+			if !slices.Contains(payoutRails, rail) {
+				return usagef("--rail %s: it is iou, hand or lightning", rail)
 			}
 			if least != "" && !isMoney(least) {
 				return usagef("--least %q is no amount, such as '1 EUR'", least)
@@ -276,9 +291,16 @@ func ledgerPayoutCommand(f *flags, asJSON *bool) *cobra.Command {
 					if !d.Told {
 						told = "they hear of it when they can be reached"
 					}
-					if rail == "hand" {
+					switch {
+					case d.Problem != "" && isNothing(d.Paid):
+						fmt.Fprintf(out, "%s: not paid. %s\n", whoName(d.PersonView), d.Problem)
+					case d.Problem != "":
+						fmt.Fprintf(out, "%s: %s. %s\n", whoName(d.PersonView), d.Paid, d.Problem)
+					case rail == "lightning" && !isNothing(d.Paid):
+						fmt.Fprintf(out, "%s: your wallet has sent %s; %s, and confirm it.\n", whoName(d.PersonView), d.Paid, told)
+					case rail == "hand":
 						fmt.Fprintf(out, "%s: you say that you have sent %s; %s, and confirm it.\n", whoName(d.PersonView), d.Paid, told)
-					} else {
+					default:
 						fmt.Fprintf(out, "%s: you owe %s more; %s.\n", whoName(d.PersonView), d.Money, told)
 					}
 				}
@@ -287,20 +309,23 @@ func ledgerPayoutCommand(f *flags, asJSON *bool) *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&rail, "rail", ledger.IOURail, "how: iou (they are told what you owe) or hand (you have sent it)")
+	fl.StringVar(&rail, "rail", ledger.IOURail, "how: iou (they are told what you owe), hand (you have sent it) or lightning (your wallet sends what is owed in sat)")
 	fl.StringVar(&means, "means", "bank", "how you sent it, in one word")
 	fl.StringVar(&least, "least", "", "the smallest share that is worth it (default 1 of a currency, or 1000 sat)")
 	fl.BoolVar(&yes, "yes", false, "do it")
-	completesTo(cmd, "rail", cobra.ShellCompDirectiveNoFileComp, ledger.IOURail, "hand")
+	completesTo(cmd, "rail", cobra.ShellCompDirectiveNoFileComp, payoutRails...)
 	return cmd
 }
 
 func ledgerUnsentCommand(f *flags, asJSON *bool) *cobra.Command {
-	return &cobra.Command{
+	var gone bool
+	cmd := &cobra.Command{
 		Use: "unsent PAYMENT", Short: "Say that you did not send a share after all, as 'salon ledger shares' lists it", Args: oneArg("payment"),
+		Long: "unsent takes back a payment by hand. Of one that your wallet sends the wallet says how it ended, also when it was taken away and is\n" +
+			"set up again. --wallet-gone is for one that will never be, where you have seen that nothing was sent.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.withSession(cmd, func(s *session) error {
-				g, err := s.NotSent(cmd.Context(), args[0])
+				g, err := s.NotSent(cmd.Context(), args[0], gone)
 				if err != nil {
 					return err
 				}
@@ -312,4 +337,6 @@ func ledgerUnsentCommand(f *flags, asJSON *bool) *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&gone, "wallet-gone", false, "the wallet that was to send it is gone for good, and has not")
+	return cmd
 }

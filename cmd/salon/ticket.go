@@ -22,7 +22,7 @@ func ticketCommand(f *flags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(ticketShowCommand(f), ticketBuyCommand(f), ticketListCommand(f), ticketWishCommand(f), ticketTransferCommand(f), ticketAcceptCommand(f),
-		ticketCheckCommand(f), ticketOfferCommand(f), ticketSoldCommand(f), ticketAllotCommand(f), ticketGiveCommand(f), ticketRefundCommand(f),
+		ticketCheckCommand(f), ticketOfferCommand(f), ticketSoldCommand(f), ticketAllotCommand(f), ticketGiveCommand(f), ticketRefundCommand(f), ticketRevokeCommand(f),
 		ticketRescheduleCommand(f), ticketCancelCommand(f), ticketSalesCommand(f), ticketCloseCommand(f),
 		ticketDueCommand(f), ticketSentCommand(f))
 	return cmd
@@ -91,7 +91,7 @@ func inBrackets(text string) string {
 }
 
 func ticketBuyCommand(f *flags) *cobra.Command {
-	var asJSON, yes, known, wait, forked bool
+	var asJSON, yes, known, wait, forked, byHand bool
 	var rail, price string
 	var count uint32
 	cmd := &cobra.Command{
@@ -100,6 +100,9 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if count == 0 {
 				return usagef("--count 0: it is at least 1")
+			}
+			if wait && byHand {
+				return usagef("--wait and --by-hand do not go together: a wish pays by itself")
 			}
 			if wait && price == "" {
 				return usagef("--wait needs --price: nobody may be there to say it")
@@ -127,17 +130,26 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 						return err
 					}
 					total = one.String()
-					if fork := list[0].Fork; fork != nil {
-						fmt.Fprintln(cmd.ErrOrStderr(), forkText(fork))
-						if yes && !forked {
-							return errors.New("nothing was bought: say --forked as well to buy from this seller all the same")
-						}
+					if err := heedFork(cmd, list[0].Fork, yes, forked, "bought"); err != nil {
+						return err
 					}
 					if !yes {
-						return usagef("%d cost %s%s, by %s; say --yes to buy", count, total, inBrackets(list[0].Tax), rail)
+						return usagef("%d cost %s%s, by %s%s; say --yes to buy", count, total, inBrackets(list[0].Tax), rail, inBrackets(railFee(cmd.Context(), s.Client, rail, byHand, one)))
 					}
 				}
-				bought, err := s.BuyTickets(cmd.Context(), args[0], count, total, rail, known)
+				buy := s.BuyTickets
+				if byHand {
+					buy = s.OrderTickets
+				}
+				bought, err := buy(cmd.Context(), args[0], count, total, rail, known)
+				if err == nil && bought.Pending != nil {
+					paid := bought.Pending
+					if err = payByHand(cmd, asJSON, s.Client, *paid); err == nil && !asJSON {
+						_, err = fmt.Fprintf(cmd.OutOrStdout(), "You paid %s. Tickets: %d ('salon ticket list').\n", paid.Sum, count)
+						return err
+					}
+					bought.Pending = nil
+				}
 				if wait && isCode(err, "unreachable") {
 					wish, err := s.Wish(cmd.Context(), args[0], count, total, rail, known)
 					if err != nil {
@@ -161,7 +173,8 @@ func ticketBuyCommand(f *flags) *cobra.Command {
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it), lnd (Lightning), lnaddress (Lightning, to a wallet)")
+	fl.StringVar(&rail, "rail", ledger.IOURail, railUsage)
+	fl.BoolVar(&byHand, "by-hand", false, byHandUsage)
 	fl.StringVar(&price, "price", "", "buy at this price of all of them and at no other, such as '5 EUR'")
 	fl.Uint32Var(&count, "count", 1, "how many")
 	fl.BoolVar(&known, "known", false, "show the host who you are, who may lend you more than anybody; else a key made for this purchase buys")

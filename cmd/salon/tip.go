@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,15 +12,17 @@ import (
 	"salon/ledger"
 	"salon/node"
 	"salon/node/client"
+	"salon/node/market/stripe"
 )
 
 func tipCommand(f *flags) *cobra.Command {
-	var asJSON, yes bool
+	var asJSON, yes, forked bool
 	var t client.Tip
 	cmd := &cobra.Command{
 		Use: "tip PERSON|ROOM|LINK AMOUNT", Short: "Give a tip to the host of a room, or to somebody on its stage",
 		Long: "tip gives money to the host of a room or, by their ID, to somebody on the stage of a room that you are in. All of it is\n" +
-			"theirs. With --rail iou nothing is paid: you will owe it to them. The room sees who gave how much, unless you hide it.",
+			"theirs, but what a card company keeps of it. With --rail iou nothing is paid: you will owe it to them. With --rail lnd or lnaddress\n" +
+			"your Lightning node or wallet pays ('salon ledger rail'). The room sees who gave how much, unless you hide it.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usagef("say whom to tip, and how much: a person's ID, a room or a share link, and an amount such as '5 EUR'")
@@ -33,23 +36,39 @@ func tipCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return usagef("%q is not an amount such as '5 EUR' or '2500 sat'", t.Amount)
 			}
-			if !yes {
-				return usagef("a tip of %s, by %s; say --yes to give it", money, t.Rail)
-			}
 			return f.withSession(cmd, func(s *session) error {
+				ways, err := s.TipWays(cmd.Context(), t.To, t.Amount)
+				unknown := isCode(err, "unreachable") // they may take nothing yet, and then the tip says so
+				if err != nil && !unknown {
+					return err
+				}
+				if err := heedFork(cmd, ways.Fork, yes, forked, "given"); err != nil {
+					return err
+				}
+				if !unknown && t.Rail != ledger.IOURail && !slices.Contains(ways.Rails, t.Rail) { // by word they may let one owe it whom they know
+					return usagef("%s", noSuchWay(t.Rail, ways.Rails, money.Cur))
+				}
+				if !yes {
+					return usagef("a tip of %s, by %s%s; say --yes to give it", money, t.Rail, inBrackets(railFee(cmd.Context(), s.Client, t.Rail, t.ByHand, money)))
+				}
 				given, err := s.Tip(cmd.Context(), t)
+				if err == nil && given.Pending != nil {
+					err = payByHand(cmd, asJSON, s.Client, *given.Pending)
+				}
 				if err != nil {
 					return err
 				}
 				if asJSON {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(given)
 				}
-				return printTipped(cmd.OutOrStdout(), given)
+				return printTipped(cmd.OutOrStdout(), given, t.Rail)
 			})
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&t.Rail, "rail", ledger.IOURail, "how to pay: iou (you will owe it)")
+	fl.StringVar(&t.Rail, "rail", ledger.IOURail, railUsage)
+	fl.BoolVar(&t.ByHand, "by-hand", false, byHandUsage)
+	fl.BoolVar(&forked, "forked", false, "give it although they are proven to keep two different books")
 	fl.StringVar(&t.MaxFee, "max-fee", "", "what the way of paying may take on top, such as '0.10 EUR' (default nothing)")
 	fl.StringVar(&t.Note, "note", "", fmt.Sprintf("a few words, at most %d characters", ledger.MaxNote))
 	fl.BoolVar(&t.HideName, "hide-name", false, "the room does not see who gave it")
@@ -60,7 +79,33 @@ func tipCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
-func printTipped(w io.Writer, g node.TippedView) error {
+// noSuchWay says how somebody can be paid who is not paid in this way.
+func noSuchWay(rail string, taken []string, cur ledger.Currency) string {
+	if len(taken) == 0 {
+		return fmt.Sprintf("they take no %s now: nobody may owe it to them, and no other way of paying is set up", unitOf(cur))
+	}
+	return fmt.Sprintf("they take no %s by %s: say --rail %s", unitOf(cur), rail, strings.Join(taken, " or "))
+}
+
+// unitOf is what people call a currency.
+func unitOf(cur ledger.Currency) string {
+	_, unit, _ := strings.Cut(ledger.Money{Amount: 1, Cur: cur}.String(), " ")
+	return unit
+}
+
+// heedFork warns of somebody who was caught, and refuses to go on unless that is wanted.
+func heedFork(cmd *cobra.Command, fork *node.ForkView, yes, forked bool, done string) error {
+	if fork == nil {
+		return nil
+	}
+	fmt.Fprintln(cmd.ErrOrStderr(), forkText(fork))
+	if yes && !forked {
+		return fmt.Errorf("nothing was %s: say --forked as well to pay them all the same", done)
+	}
+	return nil
+}
+
+func printTipped(w io.Writer, g node.TippedView, rail string) error {
 	how := "You gave " + g.Amount
 	if g.Owed {
 		how = "You will owe " + g.Amount
@@ -69,6 +114,8 @@ func printTipped(w io.Writer, g node.TippedView) error {
 		how += ", as a pledge: that it reaches the charity is their word, and the charity has signed nothing."
 	} else if g.Charity {
 		how += ": all of it is for the charity, which has signed where it is paid."
+	} else if rail == stripe.Name {
+		how += ": all of it is theirs, but what Stripe keeps of it."
 	} else {
 		how += ": all of it is theirs."
 	}

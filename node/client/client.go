@@ -256,6 +256,12 @@ func (c *Client) BlockRelayed(ctx context.Context, what string) (v node.Relayed,
 	return v, err
 }
 
+// UnblockRelayed lets the node carry a room again.
+func (c *Client) UnblockRelayed(ctx context.Context, what string) (v node.Relayed, err error) {
+	err = c.Call(ctx, "POST", "/api/v1/relay/unblock", map[string]string{"what": what}, &v)
+	return v, err
+}
+
 // People lists whom the person of the node mutes or blocks.
 func (c *Client) People(ctx context.Context) ([]node.Mark, error) {
 	var list struct {

@@ -23,7 +23,7 @@ func (c *Client) PayOut(ctx context.Context, rail, means, least string) (v node.
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/ledger/payout", map[string]string{"rail": rail, "means": means, "least": least}, &v)
 }
 
-// NotSent takes back that a payment by hand was made.
-func (c *Client) NotSent(ctx context.Context, payment string) (v node.GoingView, err error) {
-	return v, c.Call(ctx, http.MethodPost, "/api/v1/ledger/payout/undo", map[string]string{"payment": payment}, &v)
+// NotSent takes back that a payment by hand was made; or, with gone, one by a wallet that is not set up any more.
+func (c *Client) NotSent(ctx context.Context, payment string, gone bool) (v node.GoingView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/ledger/payout/undo", map[string]any{"payment": payment, "wallet_gone": gone}, &v)
 }

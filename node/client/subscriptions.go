@@ -19,16 +19,49 @@ func (c *Client) Tiers(ctx context.Context, to string) ([]node.TierView, error) 
 	return list.Tiers, err
 }
 
-// Subscribe pays for so many periods, at a price of all of them that the buyer has seen.
-func (c *Client) Subscribe(ctx context.Context, to, tier string, periods uint32, price, rail string) (v node.SubscriptionView, err error) {
-	body := map[string]any{"to": to, "tier": tier, "periods": periods, "price": price, "rail": rail}
-	return v, c.Call(ctx, http.MethodPost, "/api/v1/subscriptions", body, &v)
+// A Subscription is what to subscribe to, or to renew, at a price of all periods that the buyer has seen; see the node's API.
+type Subscription struct {
+	To      string `json:"to"`
+	Tier    string `json:"tier"`
+	Periods uint32 `json:"periods"`
+	Price   string `json:"price"`
+	Rail    string `json:"rail"`
+	ByHand  bool   `json:"by_hand"`
+	Nonce   string `json:"nonce,omitempty"`
+	Offer   string `json:"offer,omitempty"`
 }
 
-// OfferSubscription puts a subscription on sale; a period is in seconds.
-func (c *Client) OfferSubscription(ctx context.Context, name, price string, period int64, shares ...node.SplitView) (v node.TierView, err error) {
-	body := map[string]any{"name": name, "price": price, "period": period, "shares": append([]node.SplitView{}, shares...)}
-	return v, c.Call(ctx, http.MethodPost, "/api/v1/subscriptions/offers", body, &v)
+// Subscribe pays for periods of a subscription.
+func (c *Client) Subscribe(ctx context.Context, s Subscription) (v node.SubscriptionView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/subscriptions", s, &v)
+}
+
+// A Tier is a subscription to offer; see the node's API.
+type Tier struct {
+	Name   string           `json:"name"`
+	Price  string           `json:"price"`
+	Period int64            `json:"period"` // seconds
+	Tax    string           `json:"tax"`
+	Perks  string           `json:"perks"`
+	Shares []node.SplitView `json:"shares"`
+}
+
+// OfferSubscription puts a subscription on sale.
+func (c *Client) OfferSubscription(ctx context.Context, t Tier) (v node.TierView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/subscriptions/offers", t, &v)
+}
+
+// A TierChange says what is to be other of a subscription; what is nil stays.
+type TierChange struct {
+	Offer string  `json:"offer"`
+	Price *string `json:"price,omitempty"`
+	Tax   *string `json:"tax,omitempty"`
+	Perks *string `json:"perks,omitempty"`
+}
+
+// ChangeTier changes what new subscribers and renewals pay and get.
+func (c *Client) ChangeTier(ctx context.Context, t TierChange) (v node.TierView, err error) {
+	return v, c.Call(ctx, http.MethodPut, "/api/v1/subscriptions/offers", t, &v)
 }
 
 // EndSubscription ends a subscription, or an offer of one.

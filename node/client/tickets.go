@@ -17,11 +17,31 @@ func (c *Client) OnSale(ctx context.Context, ref string) ([]node.OfferView, erro
 
 // BuyTickets buys tickets to a room at a price that the buyer has seen; if known, the host is shown who buys.
 func (c *Client) BuyTickets(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.BoughtView, err error) {
-	body := map[string]any{"count": count, "price": price, "rail": rail, "known": known}
+	return c.order(ctx, ref, map[string]any{"count": count, "price": price, "rail": rail, "known": known})
+}
+
+// OrderTickets is BuyTickets of what the node's person pays: the answer says what.
+func (c *Client) OrderTickets(ctx context.Context, ref string, count uint32, price, rail string, known bool) (v node.BoughtView, err error) {
+	return c.order(ctx, ref, map[string]any{"count": count, "price": price, "rail": rail, "known": known, "by_hand": true})
+}
+
+func (c *Client) order(ctx context.Context, ref string, body map[string]any) (v node.BoughtView, err error) {
 	for k, what := range refBody(ref) {
 		body[k] = what
 	}
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets", body, &v)
+}
+
+// Pending lists the purchases that are not ended.
+func (c *Client) Pending(ctx context.Context) ([]node.PendingView, error) {
+	var list struct{ Pending []node.PendingView }
+	err := c.Call(ctx, http.MethodGet, "/api/v1/tickets/pending", nil, &list)
+	return list.Pending, err
+}
+
+// Purse asks what the node can pay by a way of paying.
+func (c *Client) Purse(ctx context.Context, rail string) (v node.PurseView, err error) {
+	return v, c.Call(ctx, http.MethodGet, "/api/v1/rails/"+url.PathEscape(rail)+"/purse", nil, &v)
 }
 
 // Tickets lists those that the node's person has bought.
@@ -51,9 +71,9 @@ func (c *Client) SoldTickets(ctx context.Context, ref string) ([]node.IssuedView
 	return list.Tickets, err
 }
 
-// RefundTickets takes tickets to a room of the node's person back: one, somebody's, or all.
-func (c *Client) RefundTickets(ctx context.Context, ref, what string, all, byHand bool) (v node.RefundView, err error) {
-	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/refund", withRef(ref, map[string]any{"what": what, "all": all, "by_hand": byHand}), &v)
+// RefundTickets takes tickets to a room of the node's person back: one, somebody's, or all; with unpaid, none that were paid for.
+func (c *Client) RefundTickets(ctx context.Context, ref, what string, all, byHand, unpaid bool) (v node.RefundView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/refund", withRef(ref, map[string]any{"what": what, "all": all, "by_hand": byHand, "unpaid": unpaid}), &v)
 }
 
 // CancelTickets ends the sale of a room, and refunds all.
@@ -80,10 +100,10 @@ func (c *Client) Dues(ctx context.Context) ([]node.DueView, error) {
 	return list.Dues, err
 }
 
-// SentBack says that the node's person has sent back by hand what is due for a receipt, and lists what is due then.
-func (c *Client) SentBack(ctx context.Context, receipt string) ([]node.DueView, error) {
+// SentBack says that the node's person has sent back by hand what is due for a receipt, or what came beyond it, and lists what is due then.
+func (c *Client) SentBack(ctx context.Context, receipt string, surplus bool, invoice string) ([]node.DueView, error) {
 	var list struct{ Dues []node.DueView }
-	err := c.Call(ctx, http.MethodPost, "/api/v1/tickets/sent", map[string]string{"receipt": receipt}, &list)
+	err := c.Call(ctx, http.MethodPost, "/api/v1/tickets/sent", map[string]any{"receipt": receipt, "surplus": surplus, "invoice": invoice}, &list)
 	return list.Dues, err
 }
 
@@ -144,4 +164,9 @@ func (c *Client) LendSeats(ctx context.Context, room, who string, seats uint32, 
 // TakeBackSeats ends what a device sells.
 func (c *Client) TakeBackSeats(ctx context.Context, device string) error {
 	return c.Call(ctx, http.MethodDelete, "/api/v1/tickets/sellers/"+url.PathEscape(device), nil, nil)
+}
+
+// Remittance makes what shows anybody that an order was paid, which has no receipt.
+func (c *Client) Remittance(ctx context.Context, order, preimage string) (v node.RemittanceView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tickets/pending/"+url.PathEscape(order)+"/proof", map[string]string{"preimage": preimage}, &v)
 }

@@ -18,11 +18,17 @@ type Tip struct {
 	HideName   bool   `json:"hide_name"`
 	HideAmount bool   `json:"hide_amount"`
 	Charity    string `json:"charity"` // an ID; empty: it is their own
+	ByHand     bool   `json:"by_hand"`
 }
 
 // Tip gives a tip.
 func (c *Client) Tip(ctx context.Context, t Tip) (v node.TippedView, err error) {
 	return v, c.Call(ctx, http.MethodPost, "/api/v1/tips", t, &v)
+}
+
+// TipWays asks somebody how a tip of such money could be paid.
+func (c *Client) TipWays(ctx context.Context, to, amount string) (v node.TipWaysView, err error) {
+	return v, c.Call(ctx, http.MethodPost, "/api/v1/tips/ways", map[string]string{"to": to, "amount": amount}, &v)
 }
 
 // Tips lists those that a room has shown.

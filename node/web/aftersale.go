@@ -30,6 +30,7 @@ type refundBody struct {
 	What   string `json:"what"` // the beginning of a ticket's ID, or of a buyer's or holder's key
 	All    bool   `json:"all"`
 	ByHand bool   `json:"by_hand"`
+	Unpaid bool   `json:"unpaid"` // none that were paid for
 }
 
 func (s *Server) refundTickets(w http.ResponseWriter, r *http.Request, body refundBody) {
@@ -37,7 +38,7 @@ func (s *Server) refundTickets(w http.ResponseWriter, r *http.Request, body refu
 	if !ok {
 		return
 	}
-	v, err := s.n.RefundTickets(r.Context(), ref, body.What, body.All, body.ByHand)
+	v, err := s.n.RefundTickets(r.Context(), ref, body.What, body.All, body.ByHand, body.Unpaid)
 	if err != nil {
 		fail(w, err)
 		return
@@ -74,11 +75,13 @@ func (s *Server) dues(w http.ResponseWriter, _ *http.Request) {
 
 type sentBody struct {
 	Receipt string `json:"receipt"` // the beginning of its ID
+	Surplus bool   `json:"surplus,omitempty"`
+	Invoice string `json:"invoice,omitempty"` // that the buyer has given: this node's wallet pays it
 }
 
-// sentBack takes a person's word that they have sent money by hand, and answers with what is still due.
+// sentBack takes a person's word that they have sent money by hand, or sends it to another invoice, and answers with what is still due.
 func (s *Server) sentBack(w http.ResponseWriter, r *http.Request, body sentBody) {
-	if err := s.n.SentBack(r.Context(), body.Receipt); err != nil {
+	if err := s.n.SentBack(r.Context(), body.Receipt, body.Surplus, body.Invoice); err != nil {
 		fail(w, err)
 		return
 	}

@@ -98,8 +98,10 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/tickets/check", s.checkTicket),
 		{"POST /api/v1/tickets/news", nil, s.newsOfTickets},
 		taking(s, "POST /api/v1/tips", s.tip),
+		taking(s, "POST /api/v1/tips/ways", s.tipWays),
 		{"GET /api/v1/tickets/pending", nil, s.pending},
 		{"GET /api/v1/tickets/pending/{order}/qr.svg", nil, s.pendingQR},
+		taking(s, "POST /api/v1/tickets/pending/{order}/proof", s.remittance),
 		{"GET /api/v1/tickets/{ticket}/qr.svg", nil, s.ticketQR},
 		{"GET /api/v1/tickets/wishes", nil, s.wishes},
 		taking(s, "POST /api/v1/tickets/wishes", s.keepWish),
@@ -112,6 +114,7 @@ func (s *Server) calls() []call {
 		taking(s, "POST /api/v1/subscriptions", s.subscribe),
 		taking(s, "POST /api/v1/subscriptions/tiers", s.tiers),
 		taking(s, "POST /api/v1/subscriptions/offers", s.offerSubscription),
+		taking(s, "PUT /api/v1/subscriptions/offers", s.changeSubscription),
 		taking(s, "POST /api/v1/subscriptions/end", s.endSubscription),
 		taking(s, "POST /api/v1/address", s.address),
 		taking(s, "POST /api/v1/charities", s.keepCharity),
@@ -128,6 +131,7 @@ func (s *Server) calls() []call {
 		{"DELETE /api/v1/check/{id}", nil, s.checks.remove},
 		{"GET /api/v1/relay", nil, s.relayed},
 		taking(s, "POST /api/v1/relay/block", s.blockRelayed),
+		taking(s, "POST /api/v1/relay/unblock", s.unblockRelayed),
 		{"GET /api/v1/relay/records", nil, s.services},
 		{"GET /api/v1/relay/records/{id}", nil, s.service},
 		{"GET /api/v1/keys", nil, s.keysKept},
@@ -601,6 +605,15 @@ type blockBody struct {
 
 func (s *Server) blockRelayed(w http.ResponseWriter, _ *http.Request, body blockBody) {
 	v, err := s.n.BlockCarried(body.What)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}
+
+func (s *Server) unblockRelayed(w http.ResponseWriter, _ *http.Request, body blockBody) {
+	v, err := s.n.UnblockCarried(body.What)
 	if err != nil {
 		fail(w, err)
 		return

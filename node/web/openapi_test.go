@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -581,12 +582,15 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 		t.Fatalf("the file has no event %q", name)
 		return nil
 	}
-	var roles, modes []string
+	var roles, modes, purposes []string
 	for r := room.Role(0); !strings.HasPrefix(r.String(), "unknown"); r++ {
 		roles = append(roles, r.String())
 	}
 	for m := room.Mode(0); !strings.HasPrefix(m.String(), "unknown"); m++ {
 		modes = append(modes, m.String())
+	}
+	for p := ledger.ForTickets; p.String() != "unknown"; p++ {
+		purposes = append(purposes, p.String())
 	}
 	for _, row := range []struct {
 		name   string
@@ -600,6 +604,7 @@ func TestOpenAPIHasEveryWord(t *testing.T) {
 		{"reactions", schemas["Emoji"], slices.Clone(room.Emoji)},
 		{"states of what is heard", schemas["QualityState"], found(t, `(?:State: |q\.State, q\.Text = )"(\w+)"`, "../*.go")},
 		{"phases of a sound check", event("check").Properties["phase"], found(t, `(?:checkEvent\{c\.id, |e\.Phase = )"(\w+)"`, "check.go")},
+		{"what is bought", schemas["Pending"].Properties["purpose"], purposes},
 		{"steps of the demo", event("demo").Properties["step"], found(t, `Step\{Step: "(\w+)"`, "../demo/*.go")},
 	} {
 		slices.Sort(row.inCode)
@@ -937,6 +942,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("POST", "/tickets/sellers", jsonType, `{"room":"Matinee","who":"`+box.Device.String()+`","seats":2}`)
 	do("DELETE", "/tickets/sellers/"+box.Device.String(), "", "")
+	do("POST", "/tips/ways", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR"}`)
 	do("POST", "/tips", jsonType, `{"to":"`+evening.View().Link+`","amount":"1 EUR","note":"Encore!"}`)
 	var place node.PlaceView
 	if err := json.Unmarshal([]byte(do("POST", "/address", jsonType, `{"rail":"lnd","address":"node"}`)), &place); err != nil {
@@ -961,7 +967,7 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	}
 	do("POST", "/ledger/payout/undo", jsonType, `{"payment":"`+shares.Going[0].Payment[:8]+`"}`)
 	do("POST", "/ledger/shares", "", "")
-	if _, err := other.n.OfferSubscription("Friends", euros(3), 30*24*time.Hour); err != nil {
+	if _, err := other.n.OfferSubscription(node.TierWish{Name: "Friends", Price: euros(3), Period: 30 * 24 * time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	do("POST", "/subscriptions/tiers", jsonType, `{"to":"`+evening.View().Link+`"}`)
@@ -969,7 +975,8 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 	if err := json.Unmarshal([]byte(do("POST", "/subscriptions", jsonType, `{"to":"`+evening.View().Link+`","tier":"Friends","price":"3 EUR"}`)), &sub); err != nil {
 		t.Fatal(err)
 	}
-	do("POST", "/subscriptions/offers", jsonType, `{"name":"Fans","price":"3 EUR","period":86400}`)
+	do("POST", "/subscriptions/offers", jsonType, `{"name":"Fans","price":"3 EUR","period":86400,"tax":"incl. 19 % VAT","perks":"A room a month"}`)
+	do("PUT", "/subscriptions/offers", jsonType, `{"offer":"Fans","price":"4 EUR","perks":"Two rooms a month"}`)
 	do("GET", "/subscriptions", "", "")
 	do("GET", "/tickets/sellers", "", "")
 	do("GET", "/keys", "", "")
@@ -996,7 +1003,9 @@ func TestEveryCallSucceedsAsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	do("GET", "/relay/records/"+room.ID{1}.String(), "", "")
-	do("POST", "/relay/block", jsonType, `{"what":"`+page.startRoom().ID.String()+`"}`)
+	blocked := `{"what":"` + page.startRoom().ID.String() + `"}`
+	do("POST", "/relay/block", jsonType, blocked)
+	do("POST", "/relay/unblock", jsonType, blocked)
 	do("POST", "/relay/block", jsonType, `{"what":"`+stranger+`"}`)
 	s = newSiteAt(t, homeWithLedger(t), Options{}, nil)
 	for _, path := range []string{"", "/entries", "/verify", "/audit/" + stranger, "/backup"} {
@@ -1099,6 +1108,8 @@ func waysOfPaying(t *testing.T, do func(method, path, contentType, body string) 
 		t.Fatalf("%+v, %v", begun, err)
 	}
 	do("GET", "/tickets/pending/"+begun.Order+"/qr.svg", "", "")
+	// A wallet shows that it paid, and the host's node says that nothing came.
+	do("POST", "/tickets/pending/"+begun.Order+"/proof", jsonType, body(map[string]string{"preimage": hex.EncodeToString(alice.Preimage(begun.Pending.Request))}))
 }
 
 func euros(n ledger.Amount) ledger.Money { return ledger.Money{Amount: 100 * n, Cur: "EUR"} }

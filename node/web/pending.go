@@ -30,3 +30,17 @@ func (s *Server) pending(w http.ResponseWriter, _ *http.Request) {
 	}
 	writeJSON(w, http.StatusOK, pendingList{list})
 }
+
+type remittanceBody struct {
+	Preimage string `json:"preimage"`
+}
+
+// remittance shows that an order was paid whose seller gives no receipt.
+func (s *Server) remittance(w http.ResponseWriter, r *http.Request, body remittanceBody) {
+	v, err := s.n.Remittance(r.Context(), r.PathValue("order"), body.Preimage)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
+}

@@ -48,10 +48,11 @@ func (s *Server) payOut(w http.ResponseWriter, r *http.Request, body payoutBody)
 
 type notSentBody struct {
 	Payment string `json:"payment"`
+	Gone    bool   `json:"wallet_gone"`
 }
 
 func (s *Server) notSent(w http.ResponseWriter, _ *http.Request, body notSentBody) {
-	v, err := s.n.NotSent(body.Payment)
+	v, err := s.n.NotSent(body.Payment, body.Gone)
 	if err != nil {
 		fail(w, err)
 		return

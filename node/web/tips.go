@@ -30,13 +30,7 @@ func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
 		return
 	}
 	wish := node.TipWish{To: body.To, Rail: cmp.Or(body.Rail, ledger.IOURail), Note: body.Note, HideName: body.HideName, HideAmount: body.HideAmount, ByHand: body.ByHand}
-	if raw, err := hex.DecodeString(body.Nonce); err != nil || body.Nonce != "" && len(raw) != len(wish.Nonce) {
-		writeError(w, http.StatusBadRequest, "bad_nonce", "A nonce is 32 hex digits.")
-		return
-	} else {
-		copy(wish.Nonce[:], raw)
-	}
-	if !readMoney(w, body.Amount, &wish.Money) || body.MaxFee != "" && !readMoney(w, body.MaxFee, &wish.MaxFee) {
+	if !readNonce(w, body.Nonce, &wish.Nonce) || !readMoney(w, body.Amount, &wish.Money) || body.MaxFee != "" && !readMoney(w, body.MaxFee, &wish.MaxFee) {
 		return
 	}
 	if body.Charity != "" {
@@ -52,6 +46,36 @@ func (s *Server) tip(w http.ResponseWriter, r *http.Request, body tipBody) {
 		return
 	}
 	writeJSON(w, http.StatusCreated, v)
+}
+
+// readNonce reads what tells a payment from others, if it is given. If it is none, the answer has been given.
+func readNonce(w http.ResponseWriter, text string, to *[16]byte) bool {
+	raw, err := hex.DecodeString(text)
+	if err != nil || text != "" && len(raw) != len(to) {
+		writeError(w, http.StatusBadRequest, "bad_nonce", "A nonce is 32 hex digits.")
+		return false
+	}
+	copy(to[:], raw)
+	return true
+}
+
+type waysBody struct {
+	To     string `json:"to"`     // as of a tip
+	Amount string `json:"amount"` // likewise: what counts is the currency
+}
+
+// tipWays asks somebody how a tip of such money could be paid.
+func (s *Server) tipWays(w http.ResponseWriter, r *http.Request, body waysBody) {
+	var money ledger.Money
+	if !named(w, body.To) || !readMoney(w, body.Amount, &money) {
+		return
+	}
+	v, err := s.n.TipWays(r.Context(), body.To, money.Cur)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
 }
 
 // readMoney reads an amount of a request. If it is none, the answer has been given.

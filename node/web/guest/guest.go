@@ -91,15 +91,23 @@ func (s *Server) URL() string {
 	if !at.IP.IsUnspecified() {
 		return "http://" + at.String()
 	}
-	host := "localhost"
 	all, _ := net.InterfaceAddrs() // without them there is only this machine
+	return "http://" + net.JoinHostPort(outside(all), strconv.Itoa(at.Port))
+}
+
+// outside is the address by which others reach this machine: the first of IPv4, else of IPv6, else its name for itself.
+func outside(all []net.Addr) string {
+	host := "localhost"
 	for _, a := range all {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() {
-			host = ip.IP.String()
-			break
+		switch n, ok := a.(*net.IPNet); {
+		case !ok || !n.IP.IsGlobalUnicast():
+		case n.IP.To4() != nil:
+			return n.IP.String()
+		case host == "localhost":
+			host = n.IP.String()
 		}
 	}
-	return "http://" + net.JoinHostPort(host, strconv.Itoa(at.Port))
+	return host
 }
 
 // Close sends the guests away and returns after the last goroutine.

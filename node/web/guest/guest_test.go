@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -203,7 +204,7 @@ func TestGuestsHear(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &about); err != nil || code != 200 {
 		t.Fatalf("%d %s: %v", code, body, err)
 	}
-	if about.Title != "Tea" || about.Host != "Ana" || len(about.Stage) != 1 || about.Stage[0] != "Ana" || about.Listeners != 2 || about.Phase != node.Live {
+	if about.Title != "Tea" || about.Host != (node.GuestName{Name: "Ana"}) || len(about.Stage) != 1 || about.Stage[0] != about.Host || about.Listeners != 2 || about.Phase != node.Live {
 		t.Errorf("a guest is told %+v", about)
 	}
 
@@ -310,6 +311,27 @@ func TestBadAddress(t *testing.T) {
 	for _, addr := range []string{"8080", "example.org:80", "127.0.0.1"} {
 		if _, err := New(newNode(t), Options{Addr: addr}); !errors.Is(err, node.ErrOption) {
 			t.Errorf("%s: %v", addr, err)
+		}
+	}
+}
+
+// The link that is shown leads to this machine from outside, by IPv6 if that is all there is.
+func TestOutside(t *testing.T) {
+	for want, texts := range map[string][]string{
+		"localhost":   {"127.0.0.1/8", "::1/128", "fe80::1/64"},
+		"192.0.2.7":   {"127.0.0.1/8", "2001:db8::7/64", "192.0.2.7/24", "192.0.2.8/24"},
+		"2001:db8::7": {"::1/128", "fe80::1/64", "2001:db8::7/64", "2001:db8::8/64"},
+	} {
+		var all []net.Addr
+		for _, s := range texts {
+			ip, n, err := net.ParseCIDR(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, &net.IPNet{IP: ip, Mask: n.Mask})
+		}
+		if got := outside(all); got != want {
+			t.Errorf("%v: %s, want %s", texts, got, want)
 		}
 	}
 }
