@@ -1,18 +1,25 @@
 // The page for somebody with only a browser, at /r/ROOM: what the room is, and its sound after a click.
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { Sign } from "../parts/icon";
+import { Icon, Sign } from "../parts/icon";
 import { useStore } from "../store";
 import { Listening } from "./listening";
 import { t } from "./words";
+
+/** What somebody is called, and why that may deceive. */
+interface Name {
+  name: string;
+  why?: "alike" | "mixed";
+  like?: string; // who leads the room, and is somebody else
+}
 
 /** As the node describes the room. */
 interface Room {
   title: string;
   mode: "talk" | "concert";
   language: string;
-  host: string;
-  stage: string[];
+  host: Name;
+  stage: Name[];
   listeners: number;
   phase: string;
   waiting: boolean;
@@ -107,8 +114,9 @@ function Live({ room }: { room: Room }) {
         <bdi>{room.title}</bdi>
       </h1>
       <p class="quiet">
-        {t.with} <bdi class="strong">{room.host}</bdi> · <span data-test="listeners">{t.listeners(room.listeners)}</span>
+        {t.with} <Named who={room.host} strong /> · <span data-test="listeners">{t.listeners(room.listeners)}</span>
       </p>
+      <Cautions names={[room.host, ...room.stage.filter((one) => one.name !== room.host.name || one.why === "alike")]} />
       {room.waiting && (
         <p data-test="waiting">
           {t.waiting} {room.starts > 0 && t.startsAt(new Date(room.starts))}
@@ -118,9 +126,9 @@ function Live({ room }: { room: Room }) {
         <>
           <h2>{t.onStage}</h2>
           <ul class="guest-stage">
-            {room.stage.map((name, i) => (
+            {room.stage.map((who, i) => (
               <li key={i}>
-                <bdi>{name}</bdi>
+                <Named who={who} />
               </li>
             ))}
           </ul>
@@ -155,6 +163,39 @@ function Live({ room }: { room: Room }) {
         {t.honest}
       </p>
     </section>
+  );
+}
+
+/** Why a name may deceive; empty: no reason. */
+const caution = ({ why, like }: Name): string => (why === "alike" ? t.like(like ?? "") : why === "mixed" ? t.mixed : "");
+
+function Named({ who, strong }: { who: Name; strong?: boolean }) {
+  const text = caution(who);
+  return (
+    <>
+      <bdi class={strong ? "strong" : undefined}>{who.name}</bdi>
+      {text && (
+        <span class="guest-mark" aria-hidden="true" title={text} data-test="caution">
+          <Icon name="alert" />
+        </span>
+      )}
+    </>
+  );
+}
+
+/** What the marks mean, in words: a finger cannot point at a mark. */
+function Cautions({ names }: { names: readonly Name[] }) {
+  return (
+    <>
+      {names.map(
+        (who, i) =>
+          caution(who) && (
+            <p key={i} class="guest-note" role="note" data-test="caution-note">
+              <Icon name="alert" /> <bdi class="strong">{who.name}</bdi>: {caution(who)}
+            </p>
+          ),
+      )}
+    </>
   );
 }
 

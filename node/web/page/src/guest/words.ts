@@ -19,6 +19,8 @@ export const t = {
   unknownLanguage: "und",
   listeners: (n: number) => `${count.format(n)} ${plural.select(n) === "one" ? "person" : "people"} listening`,
   onStage: "On stage",
+  like: (name: string) => `The name looks like “${name}”, who leads this room. This is somebody else, who may want to be taken for them.`,
+  mixed: "The name mixes letters of several alphabets in one word, so that it may look like another name.",
   listen: "Listen",
   stop: "Stop",
   volume: "Volume",

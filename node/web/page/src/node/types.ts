@@ -7,6 +7,14 @@ export type Phase = "connecting" | "live" | "reconnecting" | "ended" | "removed"
 export interface Named {
   person: string;
   name: string;
+  warning?: string; // of the name, in words; only the page has it
+}
+
+/** A warning of a name that may be taken for another. */
+export interface Caution {
+  person: string;
+  why: "alike" | "mixed";
+  like?: string; // the name of somebody else whom this person knows
 }
 
 export interface Status extends Named {
@@ -28,6 +36,7 @@ export interface Volunteer {
   feeds: number; // listeners
   rooms: number;
   unreachable: boolean; // others cannot reach this node
+  narrow: boolean; // its upload did not take what two listeners need, when it was tried last
 }
 
 /** Who may come in: everybody; who has the link or is on the guest list; who holds a ticket or is on it. */
@@ -49,6 +58,7 @@ export interface RoomCard {
   starts: number; // unix ms, while the doors are not open yet; else 0
   access: Access;
   price: string; // of a ticket; empty: free, or not known
+  caution?: Caution; // of the host's name
 }
 
 /** Somebody in this person's own list, which nobody else sees. */
@@ -76,6 +86,7 @@ export interface Preview {
   captions: string; // how there are captions; empty: none
   price: string; // empty: free
   joined: boolean;
+  caution?: Caution; // of the host's name
 }
 
 /** A ticket that this person has bought. */
@@ -123,6 +134,14 @@ export interface Split {
 export interface Shares {
   owed: OwedShare[] | null;
   earned: EarnedShare[] | null;
+  going: GoingShare[] | null;
+}
+
+/** A payment that whom it is for has not confirmed. */
+export interface GoingShare {
+  to: Named;
+  money: string;
+  away?: boolean; // its wallet is not set up any more
 }
 
 export interface OwedShare extends Named {
@@ -281,8 +300,22 @@ export interface Pending {
   since: number; // unix ms
   expires: number; // until when the seats are held
   why: "asked" | "on_its_way" | "too_late" | "unreachable" | "by_hand";
-  purpose?: "ticket" | "tip" | "charity" | "sub";
+  purpose?: "ticket" | "tip" | "charity" | "subscription";
   request: string; // by hand: what to pay, an invoice or the address of a page
+  proof: boolean; // once it is paid, that can be shown to others
+}
+
+/** What shows anybody that a payment was made for which there is no receipt. */
+export interface Remittance {
+  text: string; // all of it, to hand on
+  order: string;
+  purpose: "ticket" | "tip" | "charity" | "subscription";
+  count: number;
+  sum: string;
+  payee: string;
+  device: string; // that asked for it
+  time: number; // unix ms: when it asked
+  paid_to: string; // the Lightning node that signed the invoice
 }
 
 /** A way of paying that is set up. */
@@ -302,6 +335,8 @@ export interface Purse {
   max_payment: string;
   max_day: string;
   spent: string;
+  fee_share: number; // beyond its sum others may take so many basis points of a payment,
+  fee_least: string; // or this if it is more
 }
 
 /** What a room is started with. What may be left out is for few rooms. */
@@ -440,6 +475,7 @@ export interface TipEvent {
   time: number; // unix ms
   charity?: string; // for which they take it
   pledge: boolean; // that it gets there is their word alone
+  caution?: Caution; // of who gave it
 }
 
 export interface TipWish {
@@ -451,6 +487,12 @@ export interface TipWish {
   rail: string;
   by_hand: boolean;
   nonce: string; // 32 hex digits: the same again is the same tip
+}
+
+/** How somebody can be given a tip. */
+export interface TipWays {
+  rails: string[] | null; // by which they take such money
+  fork?: Fork;
 }
 
 export interface Tipped {
@@ -496,6 +538,7 @@ export interface RoomView {
   access: Access;
   listed?: Named[]; // the guest list, told to those who lead
   keepers?: Named[]; // who let newcomers in while nobody leads
+  cautions?: Caution[]; // of names in it, and in the chat
 }
 
 /** What stays on top of the chat. */
@@ -510,6 +553,7 @@ export interface Face extends Named {
   seated: boolean;
   hand: boolean;
   invited: boolean;
+  caution?: Caution;
 }
 
 export type Action =

@@ -2,8 +2,9 @@
 // clock, which is not the sender's.
 //
 //   - It keeps as much as arrivals have proven to need: 20 to 160 ms, more after it ran dry, less after a calm half minute.
-//   - Clocks that drift are followed by a sample more or less in a frame, which nobody hears; what comes all at once after it
-//     was held up is skipped.
+//   - Clocks that drift are followed by a sample more or less in a frame, which nobody hears. What comes all at once after it
+//     was held up is caught up with in pieces of some milliseconds, each left out where the wave before it is most like that
+//     after it, so that no word suffers (WSOLA; Verhelst and Roelands, ICASSP 1993). Only what is far behind is skipped at once.
 //   - It begins, ends and skips with a short fade: a step in the wave is a click.
 //
 // Times are in samples at 48 kHz. It reads no clock.
@@ -18,7 +19,12 @@ const judged = 2000 * ms; // how long the lowest level is watched before it is j
 const judgedAtFirst = 60 * ms; // and after a break, when more may have come than is wanted
 const calmFor = 15; // judgements in a row
 const close = 5 * ms; // to what should be kept is close enough
-const far = 60 * ms; // above it would take a minute to catch up with by a sample a frame
+const behind = 60 * ms; // above it would take a minute to catch up with by a sample a frame
+const far = 250 * ms; // above it would take a second or more to catch up with in pieces
+const shortest = 2.5 * ms; // piece: a period of the highest voice
+const longest = 15 * ms; // of the lowest
+const alike = 10 * ms; // how much is compared around a piece
+const every = 3; // frames from piece to piece
 
 export class Playout {
   private readonly ring: Float32Array[];
@@ -32,6 +38,8 @@ export class Playout {
   private gain = 0;
   private skipped = 0; // how far behind the place before the last skip lies
   private crossing = 0; // samples until only the place after it is heard
+  private surplus = 0; // what is to be caught up with in pieces
+  private piece = 0; // frames until the next
   private low = capacity; // lowest level since the last judgement
   private since = 0; // samples since then
   private watched = judgedAtFirst;
@@ -85,17 +93,45 @@ export class Playout {
       this.read += frame + this.slip;
       this.at = 0;
       this.slip = this.nextSlip;
+      if (this.surplus >= shortest && --this.piece <= 0) this.shorten();
     }
     if (!dry || this.gain > 0) return;
     this.playing = false;
+    this.surplus = 0;
     this.keep = Math.min(most, this.keep + frame);
     this.calm = 0;
   }
 
   private skip(samples: number): void {
     this.read += samples;
+    this.surplus = Math.max(0, this.surplus - samples);
     this.skipped = samples;
     this.crossing = this.playing ? fade : 0;
+  }
+
+  /** Leaves out the piece at the place it reads that is missed least. */
+  private shorten(): void {
+    const end = Math.min(longest, this.surplus);
+    if (this.level < end + alike + fade) return; // not after all
+    this.piece = every;
+    const ring = this.ring[0]!;
+    const wave = Float32Array.from({ length: end + alike }, (_, i) => ring[(this.read + i) % capacity]!);
+    let best = -Infinity;
+    let length = end;
+    for (let piece = shortest; piece <= end; piece++) {
+      let both = 0;
+      let after = 1e-9; // or silence would be like nothing
+      for (let i = 0; i < alike; i += 2) {
+        const there = wave[piece + i]!;
+        both += wave[i]! * there;
+        after += there * there;
+      }
+      const likeness = both / Math.sqrt(after);
+      if (likeness < best) continue;
+      best = likeness;
+      length = piece;
+    }
+    this.skip(length);
   }
 
   private judge(n: number): void {
@@ -104,7 +140,8 @@ export class Playout {
     if (this.since < this.watched) return;
     const excess = this.low - this.keep;
     this.nextSlip = Math.abs(excess) <= close ? 0 : Math.sign(excess);
-    if (excess > (this.watched === judged ? far : frame)) this.skip(excess);
+    if (excess > far) this.skip(excess);
+    else if (excess > (this.watched === judged ? behind : frame)) this.surplus = excess;
     this.calm = excess < -close ? 0 : this.calm + 1;
     if (this.calm === calmFor) {
       this.calm = 0;

@@ -1,8 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, Refusal } from "../node/api";
-import type { Named, Pending, TicketOffer } from "../node/types";
+import type { Caution, Named, Pending, Purse, TicketOffer } from "../node/types";
 import { Avatar } from "../parts/avatar";
+import { CautionNote, cautionText } from "../parts/caution";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { holds, loadTickets } from "../tickets";
@@ -12,6 +13,7 @@ import { useJoin } from "./join";
 import { ForkNote } from "./verified";
 import { WishOffer } from "./wishes";
 import { Hand } from "./pay/hand";
+import { Fact, FeeFacts } from "./pay/terms";
 import { iou, loadMeans, type Means, type Way, wayName, Ways, waysOf } from "./pay/ways";
 import { splitWords } from "./sharing";
 
@@ -22,6 +24,7 @@ export interface ForSale {
   host: Named;
   price: string; // as announced; empty if it is not known
   link?: string;
+  caution?: Caution; // of the host's name
 }
 
 /**
@@ -148,28 +151,31 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
             {stand.offer.fork && <ForkNote fork={stand.offer.fork} />}
             {stand.changed && <Note>{t.buy.changed}</Note>}
             {stand.pending && <Note>{t.buy.another(room.host.name)}</Note>}
-            <Terms offer={stand.offer} seller={room.host} way={way} />
+            {stand.offer.payee === room.host.person && <CautionNote text={cautionText(room.caution)} person={room.host.person} />}
+            <Terms offer={stand.offer} seller={room.host} way={way} purse={means.purse} />
             <Ways ways={waysOf(stand.offer.rails ?? [], means)} chosen={way} sum={stand.offer.price} purse={means.purse} onChoose={choose} />
-            <p class="buy-word" data-test="buy-word">
-              {way.rail === "iou" ? (
-                <>
-                  {t.buy.willOwe(money(stand.offer.price), room.host.name)} <span class="hint">{t.buy.willOweText}</span>
-                </>
-              ) : (
-                t.pay.will[wayName(way)]
-              )}
-            </p>
-            <button
-              type="button"
-              class={stand.offer.fork ? "button plain" : "button primary large"}
-              autoFocus={!stand.offer.fork}
-              data-test="buy-confirm"
-              aria-disabled={buying}
-              onClick={() => void buy(stand.offer)}
-            >
-              <Icon name="ticket" />
-              <span>{buying ? t.buy.buying : stand.offer.fork ? t.buy.forked : way.byHand ? t.pay.next : t.buy.confirm}</span>
-            </button>
+            <div class="dialog-foot">
+              <p class="buy-word" data-test="buy-word">
+                {way.rail === "iou" ? (
+                  <>
+                    {t.buy.willOwe(money(stand.offer.price), room.host.name)} <span class="hint">{t.buy.willOweText}</span>
+                  </>
+                ) : (
+                  t.pay.will[wayName(way)]
+                )}
+              </p>
+              <button
+                type="button"
+                class={stand.offer.fork ? "button plain" : "button primary large"}
+                autoFocus={!stand.offer.fork}
+                data-test="buy-confirm"
+                aria-disabled={buying}
+                onClick={() => void buy(stand.offer)}
+              >
+                <Icon name="ticket" />
+                <span>{buying ? t.buy.buying : stand.offer.fork ? t.buy.forked : way.byHand ? t.pay.next : t.buy.confirm}</span>
+              </button>
+            </div>
           </>
         )}
         {stand.at === "held" && (
@@ -185,7 +191,7 @@ function BuyDialog({ room, onIn, onClose }: { room: ForSale; onIn: () => void; o
         {stand.at === "pending" && (
           <>
             <h3>{t.buy.pendingTitle}</h3>
-            <p data-test="buy-pending">{t.wallet.why(stand.pending.why, room.host.name, dateAndTime(stand.pending.expires))}</p>
+            <p data-test="buy-pending">{t.wallet.why(stand.pending.why, room.host.name, dateAndTime(stand.pending.expires), "ticket")}</p>
             <a class="button primary" href="#/wallet" data-test="buy-to-wallet">
               <Icon name="wallet" />
               <span>{t.buy.toWallet}</span>
@@ -221,18 +227,15 @@ function own(pending: readonly Pending[], payee: string): { pending?: Pending } 
 }
 
 /** Everything that one agrees to. */
-function Terms({ offer, seller, way }: { offer: TicketOffer; seller: Named; way: Way }) {
+function Terms({ offer, seller, way, purse }: { offer: TicketOffer; seller: Named; way: Way; purse: Purse | null }) {
   const host = offer.payee === offer.host;
   return (
     <dl class="fact-list terms" data-test="buy-terms">
       <Fact name={t.buy.ticket}>{money(offer.price)}</Fact>
-      <Fact name={t.buy.fees}>{t.buy.noFees}</Fact>
-      <Fact name={t.buy.total} strong>
-        {money(offer.price)}
-      </Fact>
+      <FeeFacts way={way} sum={offer.price} purse={purse} payee={host ? seller.name : t.wallet.theSeller} />
       <Fact name={t.buy.tax}>{offer.tax ? <bdi>{offer.tax}</bdi> : t.buy.noTax}</Fact>
       <Fact name={t.buy.seller}>
-        <Avatar person={offer.payee} name={host ? seller.name : ""} /> <bdi>{host ? seller.name : offer.payee.slice(0, 6)}</bdi>
+        <Avatar person={offer.payee} name={host ? seller.name : ""} /> <bdi>{host ? seller.name : t.wallet.key(offer.payee.slice(0, 6))}</bdi>
       </Fact>
       {(offer.shares ?? []).length > 0 && (
         <Fact name={t.buy.goesTo}>
@@ -243,15 +246,6 @@ function Terms({ offer, seller, way }: { offer: TicketOffer; seller: Named; way:
       <Fact name={t.buy.good}>{t.buy.goodUntil(dateAndTime(offer.ends))}</Fact>
       <Fact name={t.buy.way}>{t.pay.terms[wayName(way)] ?? way.rail}</Fact>
     </dl>
-  );
-}
-
-function Fact({ name, strong, children }: { name: string; strong?: boolean; children: ComponentChildren }) {
-  return (
-    <div class={strong ? "strong" : undefined}>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
   );
 }
 

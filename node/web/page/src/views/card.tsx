@@ -1,6 +1,7 @@
 import { world } from "../node/world";
 import type { RoomCard } from "../node/types";
 import { Avatar } from "../parts/avatar";
+import { CautionMark, cautionText } from "../parts/caution";
 import { Icon } from "../parts/icon";
 import { RoomTags } from "../parts/roomtags";
 import { useStore } from "../store";
@@ -27,6 +28,7 @@ export function Card({ room }: { room: RoomCard }) {
         <Avatar person={room.host.person} name={room.host.name} />
         <span>
           {own ? t.home.mine : t.home.hostedBy} {!own && <bdi>{room.host.name}</bdi>}
+          {!own && <CautionMark text={cautionText(room.caution)} />}
           {!waiting && room.started > 0 && <span class="since">{t.home.liveSince(timeOfDay(room.started))}</span>}
         </span>
       </p>

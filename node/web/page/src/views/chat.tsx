@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { chatOf, chats, markRead } from "../node/chat";
 import type { ChatLine, Named, Role, RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
+import { cautionIn, CautionMark } from "../parts/caution";
 import { Icon } from "../parts/icon";
 import { Text } from "../parts/text";
 import { people } from "../people";
@@ -33,6 +34,7 @@ export function Chat({ room, onOpen, onLine }: Properties) {
               key={line.seq}
               line={line}
               role={roles.get(line.person) ?? "listener"}
+              caution={cautionIn(room, line.person)}
               me={room.me.name}
               mine={line.person === room.me.person}
               follows={!hidden.has(line.person) && continues(lines[i - 1], line)}
@@ -57,13 +59,13 @@ export function Chat({ room, onOpen, onLine }: Properties) {
 
 function PinnedLine({ room, folded }: { room: RoomView; folded: boolean }) {
   const [busy, act] = useRoom(room.id);
-  const { name, text } = room.pinned!;
+  const { person, name, text } = room.pinned!;
   return (
     <aside class="pinned" aria-label={t.chat.pinned} data-test="pinned">
       <Icon name="pin" />
       <div>
         <p class="pinned-name">
-          <bdi>{name}</bdi>
+          <bdi>{name}</bdi> <CautionMark text={cautionIn(room, person)} />
         </p>
         <p class="pinned-text" dir="auto">
           {folded ? t.chat.hidden : <Text text={text} me={room.me.name} />}
@@ -95,7 +97,7 @@ const pause = 3 * 60_000; // ms; a line after that begins anew
 
 /** Whether a line goes on where its author was, without their name in between. */
 function continues(before: ChatLine | undefined, line: ChatLine): boolean {
-  return before !== undefined && before.person === line.person && !before.erased && line.time - before.time < pause;
+  return before !== undefined && before.person === line.person && !before.erased && Math.abs(line.time - before.time) < pause;
 }
 
 const nobody: ReadonlySet<string> = new Set();

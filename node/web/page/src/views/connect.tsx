@@ -28,8 +28,10 @@ export function Connect({ onClose }: { onClose: () => void }) {
       <PasteLink onFound={onClose} />
       <AddPeer />
       {status && (status.addrs ?? []).length > 0 && (
-        <details class="way-more">
-          <summary>{t.connect.mine}</summary>
+        <details class="fold">
+          <summary>
+            <span>{t.connect.mine}</span>
+          </summary>
           <p class="hint">{t.connect.mineText}</p>
           <div class="stack">
             {status.addrs!.slice(0, maxAddrs).map((addr) => (

@@ -4,6 +4,7 @@ import type { Hand, Named, RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
 import { say } from "../parts/announcer";
 import { Avatar } from "../parts/avatar";
+import { cautionIn, CautionMark } from "../parts/caution";
 import { useNow } from "../parts/clock";
 import { useHeir, useKeptFocus } from "../parts/focus";
 import { Tool } from "../parts/tool";
@@ -60,6 +61,7 @@ function Row({ room, hand, place, last, now, title, onOpen }: Properties) {
         <span class="hand-name">
           <span>
             <bdi>{name}</bdi>
+            <CautionMark text={cautionIn(room, person)} />
             {person === room.me.person && <span class="quiet"> ({t.app.you})</span>}
           </span>
           <span class="hint">

@@ -3,7 +3,7 @@ import { runsRoom, type RoomView } from "../node/types";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
 import { RoomTags } from "../parts/roomtags";
-import { t } from "../words";
+import { howLong, t } from "../words";
 import { QualityLine } from "./quality";
 import { SalesLine } from "./sales";
 import { SellingLine } from "./sellers";
@@ -36,7 +36,7 @@ export function Head({ room }: { room: RoomView }) {
         {room.slow > 0 && !room.chat_closed && (
           <span class="tag" data-test="slow">
             <Icon name="slow" />
-            {t.room.slow(room.slow)}
+            {t.room.slow(howLong(room.slow * 1000))}
           </span>
         )}
       </div>

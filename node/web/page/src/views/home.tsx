@@ -10,6 +10,7 @@ import { languageName, t } from "../words";
 import { Card } from "./card";
 import { Connect } from "./connect";
 import { SafeOffer } from "./safe";
+import { Renewals } from "./subscriptions";
 import { Top } from "./top";
 
 /** The rooms live now, and those that will be; in an empty world, what one can do about it. */
@@ -31,6 +32,7 @@ export function Home() {
       </Top>
       <main>
         {all && <SafeOffer />}
+        {all && <Renewals />}
         {rooms.length > 0 ? <Rooms rooms={rooms} onConnect={connect} /> : <Empty onConnect={connect} />}
       </main>
       {connecting && <Connect onClose={() => setConnecting(false)} />}

@@ -4,6 +4,7 @@ import { chatOf, chats } from "../node/chat";
 import type { ChatLine, Named, Role, RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
 import { Avatar } from "../parts/avatar";
+import { CautionMark } from "../parts/caution";
 import { Choice } from "../parts/choice";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
@@ -15,6 +16,7 @@ import { t, timeOfDay } from "../words";
 interface Properties {
   line: ChatLine;
   role: Role; // of its author, if they lead
+  caution: string; // why their name is not to be trusted; empty: no reason
   me: string; // name, which is marked where it is mentioned
   mine: boolean;
   follows: boolean; // right after another of the same person
@@ -25,7 +27,7 @@ interface Properties {
 }
 
 /** One line of the chat. There are hundreds: it is drawn again only when something of it changed. */
-export const Line = memo(function Line({ line, role, me, mine, follows, folded, handled, onMenu, onOpen }: Properties) {
+export const Line = memo(function Line({ line, role, caution, me, mine, follows, folded, handled, onMenu, onOpen }: Properties) {
   const [shown, setShown] = useState(false);
   const author = useRef<HTMLButtonElement>(null);
   const { person, name } = line;
@@ -60,6 +62,7 @@ export const Line = memo(function Line({ line, role, me, mine, follows, folded, 
             <button ref={author} type="button" class="line-name" tabIndex={follows ? -1 : 0} title={t.present.open(name)} onClick={() => onOpen({ person, name })}>
               <bdi>{name}</bdi>
             </button>
+            <CautionMark text={caution} />
             {(role === "host" || role === "co-host") && <span class="leads">{role === "host" ? t.room.host : t.room.coHost}</span>}
             <span class="quiet">{time}</span>
           </p>

@@ -4,6 +4,7 @@ import { api, Refusal } from "../node/api";
 import { world } from "../node/world";
 import { isOver, type Preview } from "../node/types";
 import { Avatar } from "../parts/avatar";
+import { CautionMark, cautionText } from "../parts/caution";
 import { useNow } from "../parts/clock";
 import { useHeading } from "../parts/heading";
 import { Icon, Sign } from "../parts/icon";
@@ -105,6 +106,7 @@ function Look({ room, link, asking, onAgain }: LookProperties) {
         <Avatar person={room.host.person} name={room.host.name} />
         <span>
           {own ? t.home.mine : t.home.hostedBy} {!own && <bdi>{room.host.name}</bdi>}
+          {!own && <CautionMark text={cautionText(room.caution)} />}
         </span>
       </p>
       <FactList room={room} />

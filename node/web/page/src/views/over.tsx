@@ -72,7 +72,7 @@ export function Over({ room }: { room: RoomView }) {
 }
 
 /** Why one was not let in, by the node's word for it. */
-const titles: Record<string, string> = { invite_only: t.home.byInvitation, ticket_only: t.over.ticketOnly, subscribers_only: t.over.subscribersOnly, ticket_elsewhere: t.over.elsewhere };
+const titles: Record<string, string> = { invite_only: t.home.byInvitation, ticket_only: t.over.ticketOnly, subscribers_only: t.over.subscribersOnly, ticket_elsewhere: t.over.elsewhere, host_silent: t.over.hostSilent };
 
 /** What the room was, as far as this page saw it; the host is told more. */
 function Summary({ room }: { room: RoomView }) {

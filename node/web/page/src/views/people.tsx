@@ -3,6 +3,7 @@ import { api } from "../node/api";
 import type { Face, Named, RoomView } from "../node/types";
 import { useRoom } from "../parts/action";
 import { Avatar } from "../parts/avatar";
+import { CautionMark, cautionText } from "../parts/caution";
 import { Icon } from "../parts/icon";
 import { memo } from "../parts/memo";
 import { t } from "../words";
@@ -51,6 +52,7 @@ export function People({ room, onOpen }: { room: RoomView; onOpen: (who: Named) 
             room={room.id}
             person={one.person}
             name={one.name}
+            caution={cautionText(one.caution)}
             role={one.role}
             me={one.person === room.me.person}
             seated={one.seated}
@@ -73,6 +75,7 @@ export function People({ room, onOpen }: { room: RoomView; onOpen: (who: Named) 
 const placeOf = (room: RoomView, { person }: Face): number => (room.hands ?? []).findIndex((hand) => hand.person === person) + 1;
 
 interface Properties extends Pick<Face, "person" | "name" | "role" | "invited"> {
+  caution: string;
   room: string;
   me: boolean;
   seated: boolean;
@@ -81,17 +84,18 @@ interface Properties extends Pick<Face, "person" | "name" | "role" | "invited"> 
   onOpen: (who: Named) => void;
 }
 
-const Row = memo(function Row({ room, person, name, role, me, seated, hand, invited, leads, onOpen }: Properties) {
+const Row = memo(function Row({ room, person, name, caution, role, me, seated, hand, invited, leads, onOpen }: Properties) {
   const [busy, act] = useRoom(room);
   const what = role === "host" ? t.room.host : role === "co-host" ? t.room.coHost : seated ? t.room.speaker : t.room.listener;
   const more = hand > 0 ? t.present.handIn(hand) : invited ? t.present.invited : "";
   return (
     <li class="hand" data-test="one" data-person={person} data-role={role}>
-      <button type="button" class="one" title={t.present.open(name)} data-test="one-open" onClick={() => onOpen({ person, name })}>
+      <button type="button" class="one" title={t.present.open(name)} data-test="one-open" onClick={() => onOpen({ person, name, warning: caution })}>
         <Avatar person={person} name={name} />
         <span class="hand-name">
           <span>
             <bdi>{name}</bdi>
+            <CautionMark text={caution} />
             {me && <span class="quiet"> ({t.app.you})</span>}
           </span>
           <span class="hint">

@@ -5,6 +5,7 @@ import { putRoom } from "../node/world";
 import { runsRoom, type Action, type Details, type Face, type Named, type RoomView, type Seat } from "../node/types";
 import { complain, useAction, useRoom } from "../parts/action";
 import { Avatar } from "../parts/avatar";
+import { cautionIn, CautionNote } from "../parts/caution";
 import { Choice } from "../parts/choice";
 import { Dialog } from "../parts/dialog";
 import { Icon } from "../parts/icon";
@@ -19,7 +20,7 @@ import { Subscribe } from "./subscribe";
 /** The dialog of whoever was chosen last, to be drawn, and what chooses somebody. Without a room there is none. */
 export function usePerson(room: RoomView | undefined): [dialog: ComponentChildren, open: (who: Named) => void] {
   const [who, setWho] = useState<Named | null>(null);
-  const open = useCallback(({ person, name }: Named) => setWho({ person, name }), []);
+  const open = useCallback(({ person, name, warning = "" }: Named) => setWho({ person, name, warning }), []);
   const dialog = room && who && <PersonDialog key={who.person} room={room} who={who} onClose={() => setWho(null)} />;
   return [dialog, open];
 }
@@ -73,6 +74,7 @@ function PersonDialog({ room, who, onClose }: Properties) {
       test="person-dialog"
       onClose={onClose}
     >
+      {!me && <CautionNote text={who.warning || cautionIn(room, person)} person={person} />}
       {/* The program is mixed at the host; only who is on stage gets the voices apart. */}
       {!me && seat && room.me.seated && <Volume room={room} seat={seat} />}
       {!seat && !hand && there === null && <p class="hint">{t.person.gone(name)}</p>}
@@ -129,7 +131,7 @@ function PersonDialog({ room, who, onClose }: Properties) {
             <Choice icon="people" test="return-person" text={t.person.toAudience} busy={busy} onClick={() => void one("return")} />
           )}
           {hosts && !me && !coHost && (seat || hand || there) && (
-            <Choice icon="coHost" test="cohost-person" text={t.person.makeCoHost} hint={t.person.makeCoHostHint} busy={busy} onClick={() => void act("cohost", { person })} />
+            <Choice icon="crown" test="cohost-person" text={t.person.makeCoHost} hint={t.person.makeCoHostHint} busy={busy} onClick={() => void act("cohost", { person })} />
           )}
           {hosts && !me && room.access === "invite" && (keeper || seat || hand || there) && (
             <Choice

@@ -1,7 +1,10 @@
-import type { ComponentChildren, RefObject } from "preact";
-import { useId } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useEffect, useId, useState } from "preact/hooks";
+import { api } from "../node/api";
+import type { Rail } from "../node/types";
+import { Labelled, SumField, TextLine } from "../parts/field";
 import { t } from "../words";
-import { money, typed, unitName, units } from "../words/money";
+import { money, typed } from "../words/money";
 import { SharingPart, splitOf, usualSharing, wrongSharing, type Sharing } from "./sharing";
 
 /** What a host asks of those who come, as it is being typed. */
@@ -20,6 +23,7 @@ export type AskingField = "price" | "seats" | "credit" | "sharing";
 export type Wrong = Partial<Record<AskingField, string>>;
 
 const mostSeats = 100_000; // as the node has it
+export const taxMost = 64; // characters, likewise
 
 /** What is wrong with each field; empty: nothing. */
 export function wrongWith(asking: Asking): Wrong {
@@ -45,6 +49,25 @@ export const asked = ({ price, unit, seats, credit, tax, sharing }: Asking) => (
   shares: splitOf(sharing),
 });
 
+/** How buyers can pay in such a currency, beside owing; empty: not at all. */
+function usePaidBy(unit: string): string {
+  const [rails, setRails] = useState<readonly Rail[]>([]);
+  useEffect(() => {
+    let gone = false;
+    api.rails().then(
+      (list) => gone || setRails(list.filter((one) => one.receives && !one.error)),
+      () => {}, // then the page speaks of owing alone
+    );
+    return () => {
+      gone = true;
+    };
+  }, []);
+  const card = rails.some((one) => one.name === "stripe");
+  const lightning = rails.some((one) => one.name !== "stripe");
+  if (unit === "sat") return lightning ? t.start.paidBy.lightning : "";
+  return card ? t.start.paidBy.card : "";
+}
+
 interface Properties {
   asking: Asking;
   wrong: Wrong;
@@ -56,39 +79,24 @@ interface Properties {
 export function Price({ asking, wrong, first, onChange }: Properties) {
   const id = useId();
   const nobody = Number(typed(asking.credit, asking.unit) ?? 0) === 0;
+  const paidBy = usePaidBy(asking.unit);
   return (
     <div class="price-part" ref={first} data-test="price-part">
       <div class="price-fields">
-        <Labelled id={`${id}-price`} name={t.start.price} wrong={wrong.price}>
-          <span class="price-field">
-            <input
-              id={`${id}-price`}
-              class="field"
-              inputMode="decimal"
-              autoComplete="off"
-              placeholder="5"
-              value={asking.price}
-              aria-invalid={wrong.price !== undefined}
-              aria-describedby={wrong.price ? `${id}-price-wrong` : undefined}
-              data-test="ticket-price"
-              onInput={(event) => onChange({ ...asking, price: event.currentTarget.value })}
-            />
-            <select
-              class="field short"
-              aria-label={t.start.currency}
-              value={asking.unit}
-              data-test="ticket-unit"
-              onChange={(event) => onChange({ ...asking, unit: event.currentTarget.value })}
-            >
-              {units.map((unit) => (
-                <option key={unit} value={unit} title={unitName(unit)}>
-                  {unit}
-                </option>
-              ))}
-            </select>
-          </span>
-        </Labelled>
-        <Labelled id={`${id}-seats`} name={t.start.seats} wrong={wrong.seats}>
+        <SumField
+          id={`${id}-price`}
+          label={t.start.price}
+          placeholder="5"
+          value={asking.price}
+          unit={asking.unit}
+          wrong={wrong.price}
+          wrongTest="price-wrong"
+          test="ticket-price"
+          unitTest="ticket-unit"
+          onInput={(price) => onChange({ ...asking, price })}
+          onUnit={(unit) => onChange({ ...asking, unit })}
+        />
+        <Labelled id={`${id}-seats`} label={t.start.seats} wrong={wrong.seats} wrongTest="price-wrong">
           <input
             id={`${id}-seats`}
             class="field"
@@ -102,57 +110,31 @@ export function Price({ asking, wrong, first, onChange }: Properties) {
           />
         </Labelled>
       </div>
-      <Labelled id={`${id}-credit`} name={t.start.credit} wrong={wrong.credit}>
-        <span class="price-field">
-          <input
-            id={`${id}-credit`}
-            class="field"
-            inputMode="decimal"
-            autoComplete="off"
-            value={asking.credit}
-            aria-invalid={wrong.credit !== undefined}
-            aria-describedby={`${id}-credit-hint${wrong.credit ? ` ${id}-credit-wrong` : ""}`}
-            data-test="ticket-credit"
-            onInput={(event) => onChange({ ...asking, credit: event.currentTarget.value })}
-          />
-          <span class="price-unit">{asking.unit}</span>
-        </span>
-      </Labelled>
+      <SumField
+        id={`${id}-credit`}
+        label={t.start.credit}
+        hinted
+        value={asking.credit}
+        unit={asking.unit}
+        wrong={wrong.credit}
+        wrongTest="price-wrong"
+        test="ticket-credit"
+        onInput={(credit) => onChange({ ...asking, credit })}
+      />
       <p class="hint" id={`${id}-credit-hint`} data-test="ticket-credit-hint">
-        {t.start.creditText} {nobody && <strong>{t.start.creditNobody}</strong>}
+        {paidBy ? t.start.creditBeside(paidBy) : t.start.creditText} {!paidBy && nobody && <strong>{t.start.creditNobody}</strong>}
       </p>
-      <Labelled id={`${id}-tax`} name={t.start.tax} wrong={undefined}>
-        <input
-          id={`${id}-tax`}
-          class="field"
-          dir="auto"
-          autoComplete="off"
-          maxLength={64}
-          placeholder={t.start.taxHint}
-          value={asking.tax}
-          aria-describedby={`${id}-tax-hint`}
-          data-test="ticket-tax"
-          onInput={(event) => onChange({ ...asking, tax: event.currentTarget.value })}
-        />
-      </Labelled>
-      <p class="hint" id={`${id}-tax-hint`}>
-        {t.start.taxText}
-      </p>
+      <TextLine
+        id={`${id}-tax`}
+        label={t.start.tax}
+        value={asking.tax}
+        most={taxMost}
+        placeholder={t.start.taxHint}
+        hint={t.start.taxText}
+        test="ticket-tax"
+        onInput={(tax) => onChange({ ...asking, tax })}
+      />
       <SharingPart sharing={asking.sharing} wrong={wrong.sharing} onChange={(sharing) => onChange({ ...asking, sharing })} />
-    </div>
-  );
-}
-
-function Labelled({ id, name, wrong, children }: { id: string; name: string; wrong: string | undefined; children: ComponentChildren }) {
-  return (
-    <div class="labelled">
-      <label for={id}>{name}</label>
-      {children}
-      {wrong && (
-        <p class="wrong" id={`${id}-wrong`} role="alert" data-test="price-wrong">
-          {wrong}
-        </p>
-      )}
     </div>
   );
 }

@@ -68,7 +68,7 @@ function Way({ hops }: { hops: readonly Hop[] }) {
   return (
     <section class="stack" data-test="way" data-hops={hops.length}>
       <h3>{t.way.title}</h3>
-      <ol class="way">
+      <ol class="hops">
         <li>{t.way.you}</li>
         {hops.map((hop, i) => (
           <li key={i}>

@@ -31,10 +31,14 @@ export function Rails() {
           ))}
         </ul>
       )}
-      {list !== null && !has("lnd") && !has("nwc") && <LndForm onChange={put} />}
-      {list !== null && !has("lnd") && !has("nwc") && <WalletForm onChange={put} />}
-      {list !== null && !has("lnaddress") && <AddressForm onChange={put} />}
-      {list !== null && !has("stripe") && <StripeForm onChange={put} />}
+      {list !== null && (
+        <div class="folds">
+          {!has("lnd") && !has("nwc") && <LndForm onChange={put} />}
+          {!has("lnd") && !has("nwc") && <WalletForm onChange={put} />}
+          {!has("lnaddress") && <AddressForm onChange={put} />}
+          {!has("stripe") && <StripeForm onChange={put} />}
+        </div>
+      )}
     </>
   );
 }
@@ -110,7 +114,7 @@ function Field({ name, value, test, hint, placeholder, secret, onInput }: FieldP
         onInput={(event) => onInput(event.currentTarget.value)}
       />
       {hint && (
-        <p class="hint" id={`${id}-hint`}>
+        <p class="hint after" id={`${id}-hint`}>
           {hint}
         </p>
       )}
@@ -142,8 +146,10 @@ function LimitsForm({ rail, onChange }: Changing & { rail: Rail }) {
 /** A form that is folded away until somebody wants it. */
 function Folded({ title, test, children }: { title: string; test: string; children: ComponentChildren }) {
   return (
-    <details class="folded" data-test={test}>
-      <summary data-test={`${test}-open`}>{title}</summary>
+    <details class="fold" data-test={test}>
+      <summary data-test={`${test}-open`}>
+        <span>{title}</span>
+      </summary>
       {children}
     </details>
   );
@@ -158,7 +164,7 @@ function FileField({ name, hint, test, onFile }: { name: string; hint: string; t
     <div class="labelled">
       <label for={id}>{name}</label>
       <input id={id} class="field" type="file" aria-describedby={`${id}-hint`} data-test={test} onChange={(event) => onFile(event.currentTarget.files?.[0] ?? null)} />
-      <p class="hint" id={`${id}-hint`}>
+      <p class="hint after" id={`${id}-hint`}>
         {hint}
       </p>
     </div>

@@ -7,9 +7,8 @@ import { useCalm } from "../parts/queries";
 import { number, t } from "../words";
 
 const drawEvery = 250; // ms
-const lives = 2600; // ms, as in room.css
+const shows = 3000; // ms that a number stays where nothing may move; what rises is gone before (reactions.css)
 const most = 24; // in the air at once
-const counted = 3000; // ms that a number stays where nothing may move
 
 interface Bubble {
   id: number;
@@ -79,7 +78,10 @@ const look = (bubble: Bubble) => ({
   "--size": (1 + Math.min(1, Math.log10(bubble.count) / 2)).toFixed(2),
 });
 
-/** Bubbles in the air; sums by emoji where motion is unwelcome. What comes between two drawings is added up. */
+/**
+ * Bubbles in the air; sums by emoji where motion is unwelcome. What comes between two drawings is added up. Whoever changes their
+ * mind about motion sees the same ones in the other form.
+ */
 function useReactions(room: string): { bubbles: Bubble[]; sums: Record<string, number> } {
   const [shown, show] = useState<Bubble[]>([]);
   const calm = useCalm();
@@ -91,16 +93,10 @@ function useReactions(room: string): { bubbles: Bubble[]; sums: Record<string, n
     const draw = () => {
       timer = undefined;
       drawn = performance.now();
-      const news = [...waiting].map(([emoji, count]) => ({
-        id: ++id,
-        emoji,
-        count,
-        at: Math.random(),
-        until: drawn + (calm ? counted : lives),
-      }));
+      const news = [...waiting].map(([emoji, count]) => ({ id: ++id, emoji, count, at: Math.random(), until: drawn + shows }));
       waiting = new Map();
       show((before) => [...before.filter((bubble) => bubble.until > drawn), ...news].slice(-most));
-      if (news.length > 0) timer = setTimeout(draw, lives + counted); // clears the air
+      if (news.length > 0) timer = setTimeout(draw, shows + drawEvery); // clears the air
     };
     const stop = onReactions((event) => {
       if (event.room !== room) return;
@@ -116,7 +112,7 @@ function useReactions(room: string): { bubbles: Bubble[]; sums: Record<string, n
       clearTimeout(timer);
       show([]);
     };
-  }, [room, calm]);
+  }, [room]);
   const sums: Record<string, number> = {};
   if (calm) for (const bubble of shown) sums[bubble.emoji] = (sums[bubble.emoji] ?? 0) + bubble.count;
   return { bubbles: calm ? [] : shown, sums };

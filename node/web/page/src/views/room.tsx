@@ -76,7 +76,7 @@ function Inside({ room }: { room: RoomView }) {
         <KeysButton />
       </Top>
       <main class={wide && there ? "with-side" : ""}>
-        <div class="center">
+        <div class="middle">
           <Head room={room} />
           {room.phase === "reconnecting" && (
             <div class="banner" data-test="room-reconnecting">
@@ -123,7 +123,7 @@ function Kept({ room, leader }: { room: RoomView; leader: Named }) {
   const text = room.me.leading ? t.coHosts.youKeep(host) : runsRoom(room.me) ? t.coHosts.keepsMine(leader.name) : t.coHosts.keeps(leader.name, host);
   return (
     <div class="banner" data-test="kept-going" data-leader={leader.person}>
-      <Icon name="coHost" />
+      <Icon name="crown" />
       <p role="status">{text}</p>
       {runsRoom(room.me) && (
         <button type="button" class="button" data-test="take-back" aria-disabled={busy} onClick={() => void act("take_back")}>

@@ -83,8 +83,10 @@ function OneOffer({ of, credit }: { of: OfferSales; credit: string }) {
           {(of.shares ?? []).map((share) => (
             <li key={share.to + (share.key ?? "")} class="line-row">
               <span class="line-what">{shareWords(share)}</span>
-              <span class="quiet">{percent(share.basis_points / 10_000)}</span>
-              <span class="line-sum">{money(share.money)}</span>
+              <span class="line-end share">
+                <span class="quiet">{percent(share.basis_points / 10_000)}</span>
+                <span class="line-sum">{money(share.money)}</span>
+              </span>
             </li>
           ))}
         </ul>
@@ -109,13 +111,21 @@ function Row({ one }: { one: SoldTickets }) {
       <span class="line-what">
         <strong>{words}</strong>
         <span class="hint">
-          {dateAndTime(one.time)} · {one.rail === "iou" ? t.sales.byIOU : one.rail}
+          {dateAndTime(one.time)} · {t.sales.by[one.rail] ?? one.rail}
           {one.refunded && ` · ${t.sales.wentBack(money(one.refunded))}`}
-          {one.dispute && ` · ${t.sales.disputes[one.dispute]}`}
+          {one.dispute === "won" && ` · ${t.sales.disputes.won}`}
         </span>
+        {one.dispute && one.dispute !== "won" && (
+          <span class="disputed">
+            <Icon name="alert" />
+            {t.sales.disputes[one.dispute]}
+          </span>
+        )}
       </span>
-      <span class="line-sum">{money(one.sum)}</span>
-      <Verified id={one.receipt} what={words} />
+      <span class="line-end">
+        <span class="line-sum">{money(one.sum)}</span>
+        <Verified id={one.receipt} what={words} />
+      </span>
     </li>
   );
 }

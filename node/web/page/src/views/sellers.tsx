@@ -4,6 +4,7 @@ import type { RoomView } from "../node/types";
 import { notify } from "../node/world";
 import { useAction } from "../parts/action";
 import { Icon } from "../parts/icon";
+import { Option } from "../parts/option";
 import { dateAndTime, t } from "../words";
 import { money } from "../words/money";
 
@@ -72,14 +73,15 @@ function Lent({ one, onChange }: { one: Lending; onChange: () => void }) {
       onChange();
     });
   return (
-    <li class="line-row" data-test="lent" data-sold={one.sold} data-back={one.back}>
+    <li class="line-row" data-test="lent" data-sold={one.sold} data-back={one.back} data-seller-paid={one.payee !== one.host.person}>
       <Icon name="people" />
       <span class="line-what">
         <strong>
           <bdi>{name}</bdi>
         </strong>
         <span class="hint">
-          {t.lending.sold(one.sold, one.seats)}; {one.back ? t.lending.back : t.lending.until(dateAndTime(one.expires))}
+          {t.lending.sold(one.sold, one.seats)}; {one.payee !== one.host.person && `${t.lending.paidThem}; `}
+          {one.back ? t.lending.back : t.lending.until(dateAndTime(one.expires))}
         </span>
       </span>
       {!one.back && (
@@ -107,9 +109,11 @@ function LendForm({ room, left, busyNames, onChange, onCancel }: LendProperties)
   const [who, setWho] = useState("");
   const [key, setKey] = useState("");
   const [seats, setSeats] = useState("");
+  const [theirs, setTheirs] = useState(false); // the money
   const [wrong, setWrong] = useState(false);
   const [busy, run] = useAction();
   const chosen = who || (people[0]?.person ?? device);
+  const name = people.find((one) => one.person === chosen)?.name; // of a device it is not known whose it is
   const lend = () => {
     const n = Number(seats);
     if (!/^\d+$/.test(seats.trim()) || n < 1 || n > left) {
@@ -118,8 +122,8 @@ function LendForm({ room, left, busyNames, onChange, onCancel }: LendProperties)
       return;
     }
     void run(async () => {
-      const made = await trade.lend(room.id, chosen === device ? key.trim() : chosen, n);
-      notify("info", t.lending.lent(n, people.find((one) => one.person === chosen)?.name ?? nameOf(made)));
+      const made = await trade.lend(room.id, chosen === device ? key.trim() : chosen, n, theirs && name !== undefined);
+      notify("info", t.lending.lent(n, name ?? nameOf(made)));
       onChange();
     });
   };
@@ -188,6 +192,31 @@ function LendForm({ room, left, busyNames, onChange, onCancel }: LendProperties)
           </p>
         </div>
       )}
+      {name !== undefined && (
+        <fieldset data-test="lend-paid">
+          <legend>{t.lending.paid}</legend>
+          <div class="options">
+            <Option
+              name={`${id}-paid`}
+              test="lend-pays-host"
+              icon="wallet"
+              title={t.lending.paidYou}
+              text={t.lending.paidYouText(name)}
+              checked={!theirs}
+              onChoose={() => setTheirs(false)}
+            />
+            <Option
+              name={`${id}-paid`}
+              test="lend-pays-seller"
+              icon="people"
+              title={name}
+              text={t.lending.paidSellerText(name)}
+              checked={theirs}
+              onChoose={() => setTheirs(true)}
+            />
+          </div>
+        </fieldset>
+      )}
       <div class="row end">
         <button type="button" class="button" onClick={onCancel}>
           {t.app.cancel}
@@ -216,7 +245,9 @@ export function Selling({ list }: { list: readonly Lending[] }) {
               </strong>
               <span class="hint">
                 {t.lending.mineLine(one.sold, one.seats, one.host.name || t.lending.theHost)}.{" "}
-                {one.back ? t.lending.mineBack : t.lending.mineText(money(one.price), dateAndTime(one.expires))}
+                {one.back
+                  ? t.lending.mineBack
+                  : (one.payee === one.host.person ? t.lending.mineText : t.lending.minePaid)(money(one.price), dateAndTime(one.expires), one.host.name || t.lending.theHost)}
               </span>
             </span>
           </li>

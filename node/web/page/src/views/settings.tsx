@@ -117,7 +117,7 @@ function PassOn({ status: { volunteer } }: { status: Status }) {
   const id = useId();
   const [busy, run] = useAction();
   const change = (on: boolean, kbps: number) => void run(async () => world.set({ status: await api.volunteer(on, kbps) }));
-  const { on, kbps, feeds, rooms, unreachable } = volunteer;
+  const { on, kbps, feeds, rooms, unreachable, narrow } = volunteer;
   const choices = limits.includes(kbps) ? limits : [...limits, kbps].sort((a, b) => a - b);
   return (
     <Part title={t.settings.volunteer} test="volunteer">
@@ -152,7 +152,9 @@ function PassOn({ status: { volunteer } }: { status: Status }) {
             ? t.settings.volunteerFeeds(feeds, rooms)
             : unreachable
               ? t.settings.volunteerUnreachable
-              : t.settings.volunteerFeedsNobody
+              : narrow
+                ? t.settings.volunteerNarrow
+                : t.settings.volunteerFeedsNobody
           : feeds > 0
             ? t.settings.volunteerEnding(feeds)
             : t.settings.volunteerOff}

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../node/api";
-import type { Claim, EarnedShare, OwedShare, Shares } from "../node/types";
+import type { Claim, EarnedShare, GoingShare, OwedShare, Shares } from "../node/types";
 import { complain } from "../parts/action";
 import { Avatar } from "../parts/avatar";
 import { Icon } from "../parts/icon";
@@ -41,7 +41,7 @@ export function SharesPart() {
       <h2 id="wallet-shares">{t.shares.title}</h2>
       {claims.length > 0 && <Claims list={claims} again={again} />}
       {earned.length > 0 && <EarnedList list={earned} />}
-      {owed.length > 0 && <OwedList list={owed} again={again} />}
+      {owed.length > 0 && <OwedList list={owed} away={(shares.going ?? []).filter((one) => one.away)} again={again} />}
     </section>
   );
 }
@@ -99,32 +99,37 @@ function EarnedList({ list }: { list: readonly EarnedShare[] }) {
   );
 }
 
+const unitOf = (text: string): string | undefined => parseMoney(text)?.unit;
+
 const isSome = (text: string): boolean => (parseMoney(text)?.value ?? 0) !== 0;
 
-/** How far somebody's shares are. */
-function lines(one: OwedShare): string[] {
+/** How far somebody's shares are. away says that nobody can tell of some. */
+function lines(one: OwedShare, away = false): string[] {
   const list = (one.waits ?? []).map(({ to, money: sum }) => ((parseMoney(sum)?.value ?? 0) < 0 ? t.shares.over(money(sum.slice(1))) : t.shares.waits(money(sum), to)));
   if (isSome(one.left)) list.push(t.shares.left(money(one.left)));
   if (isSome(one.going)) list.push(t.shares.going(money(one.going)));
+  if (away) list.push(t.shares.away);
   if (isSome(one.paid)) list.push(t.shares.paid(money(one.paid)));
   return list;
 }
 
-function OwedList({ list, again }: { list: readonly OwedShare[]; again: () => void }) {
+function OwedList({ list, away, again }: { list: readonly OwedShare[]; away: readonly GoingShare[]; again: () => void }) {
   const [busy, setBusy] = useState(false);
-  const [sure, setSure] = useState(false);
+  const [sure, setSure] = useState<"" | "hand" | "lightning">("");
   const [said, setSaid] = useState("");
-  const pay = async (rail: "iou" | "hand") => {
+  const lightning = list.some((one) => unitOf(one.least) === "sat");
+  const pay = async (rail: "iou" | "hand" | "lightning") => {
     if (busy) return;
     setBusy(true);
     try {
       const { done } = await api.payOut(rail);
-      setSaid(done && done.length > 0 ? t.shares.done[rail] : t.shares.nothing);
+      const problems = (done ?? []).filter((one) => one.problem).map((one) => `${one.name || t.wallet.key(one.person.slice(0, 6))}: ${one.problem}`);
+      setSaid(done && done.length > 0 ? [...(problems.length < done.length ? [t.shares.done[rail]] : []), ...problems].join(" ") : t.shares.nothing);
     } catch (error) {
       complain(error);
     }
     setBusy(false);
-    setSure(false);
+    setSure("");
     again();
   };
   return (
@@ -138,7 +143,7 @@ function OwedList({ list, again }: { list: readonly OwedShare[]; again: () => vo
               <strong>
                 <bdi>{one.name || t.wallet.key(one.person.slice(0, 6))}</bdi>
               </strong>
-              <span class="hint">{lines(one).join(" · ")}</span>
+              <span class="hint">{lines(one, away.some(({ to, money: sum }) => to.person === one.person && unitOf(sum) === unitOf(one.least))).join(" · ")}</span>
             </span>
           </li>
         ))}
@@ -149,13 +154,18 @@ function OwedList({ list, again }: { list: readonly OwedShare[]; again: () => vo
           {t.shares.tell}
         </button>
         {!sure && (
-          <button type="button" class="button" data-test="payout-hand" onClick={() => setSure(true)}>
+          <button type="button" class="button" data-test="payout-hand" onClick={() => setSure("hand")}>
             {t.shares.sent}
           </button>
         )}
+        {!sure && lightning && (
+          <button type="button" class="button" data-test="payout-lightning" onClick={() => setSure("lightning")}>
+            {t.shares.lightning}
+          </button>
+        )}
         {sure && (
-          <button type="button" class="button primary" data-test="payout-sure" aria-disabled={busy} onClick={() => void pay("hand")}>
-            {t.shares.sure}
+          <button type="button" class="button primary" data-test="payout-sure" aria-disabled={busy} onClick={() => void pay(sure)}>
+            {sure === "hand" ? t.shares.sure : t.shares.sureLightning}
           </button>
         )}
       </div>

@@ -1,6 +1,7 @@
 import { useLevel } from "../node/levels";
 import type { Named, RoomView, Seat } from "../node/types";
 import { Avatar } from "../parts/avatar";
+import { cautionIn, CautionMark } from "../parts/caution";
 import { Icon } from "../parts/icon";
 import { memo } from "../parts/memo";
 import { sound } from "../sound/room";
@@ -23,6 +24,7 @@ export function Stage({ room, onOpen }: { room: RoomView; onOpen: (who: Named) =
               room={room.id}
               person={seat.person}
               name={seat.name}
+              caution={cautionIn(room, seat.person)}
               role={seat.role}
               me={me}
               muted={seat.muted || (me && mutedHere)}
@@ -40,6 +42,7 @@ export function Stage({ room, onOpen }: { room: RoomView; onOpen: (who: Named) =
 }
 
 interface Properties extends Pick<Seat, "person" | "name" | "role" | "muted" | "stick" | "away"> {
+  caution: string;
   room: string;
   me: boolean;
   waits: boolean; // for the talking stick
@@ -48,7 +51,7 @@ interface Properties extends Pick<Seat, "person" | "name" | "role" | "muted" | "
 }
 
 // Drawn anew only when something of this seat changed: the room changes far more often.
-const Tile = memo(function Tile({ room, person, name, role, me, muted, stick, waits, away, hushed, onOpen }: Properties) {
+const Tile = memo(function Tile({ room, person, name, caution, role, me, muted, stick, waits, away, hushed, onOpen }: Properties) {
   const tile = useLevel<HTMLButtonElement>(room, person);
   return (
     <li>
@@ -84,6 +87,7 @@ const Tile = memo(function Tile({ room, person, name, role, me, muted, stick, wa
         </span>
         <span class="name">
           <bdi>{name}</bdi>
+          <CautionMark text={caution} />
           {me && <span class="quiet"> ({t.app.you})</span>}
         </span>
         <span class="role">

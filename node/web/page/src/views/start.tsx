@@ -179,7 +179,7 @@ export function StartPage() {
           </details>
           {(access === "ticket" || access === "subscribers") && (
             <p class="banner" data-test="co-host-sold">
-              <Icon name="coHost" />
+              <Icon name="crown" />
               <span>
                 {t.start.coHostSold} {access === "ticket" && t.start.coHostSells}
               </span>

@@ -1,11 +1,12 @@
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { trade, type OwnTier, type Subscriber, type Subscriptions } from "../node/trade";
 import { notify } from "../node/world";
 import { useAction } from "../parts/action";
 import { Icon } from "../parts/icon";
 import { dateAndTime, t } from "../words";
-import { money, typed, unitName, units } from "../words/money";
+import { money } from "../words/money";
 import { periodWords } from "./subscribe";
+import { ChangeForm, TierForm } from "./tierform";
 
 /** What this person offers to subscribe to, what it brings, and who does. */
 export function Tiers({ all, onChange }: { all: Subscriptions; onChange: (all: Subscriptions | null) => void }) {
@@ -63,6 +64,7 @@ export function Tiers({ all, onChange }: { all: Subscriptions; onChange: (all: S
 }
 
 function standing(one: Subscriber, now: number): string {
+  if (one.disputed) return one.until > now ? t.tiers.disputedUntil(dateAndTime(one.until)) : t.tiers.disputed;
   if (one.until <= now) return t.tiers.past;
   if (one.ended) return t.tiers.ended(dateAndTime(one.through));
   return one.through > now ? t.tiers.until(dateAndTime(one.through)) : t.tiers.graceUntil(dateAndTime(one.until));
@@ -70,7 +72,22 @@ function standing(one: Subscriber, now: number): string {
 
 function Row({ one, onChange }: { one: OwnTier; onChange: (all: Subscriptions | null) => void }) {
   const [asking, setAsking] = useState(false);
+  const [changing, setChanging] = useState(false);
   const [busy, run] = useAction();
+  if (changing) {
+    return (
+      <li data-test="own-tier">
+        <ChangeForm
+          tier={one}
+          onChanged={() => {
+            setChanging(false);
+            onChange(null);
+          }}
+          onCancel={() => setChanging(false)}
+        />
+      </li>
+    );
+  }
   const stop = () =>
     run(async () => {
       onChange(await trade.end(one.id));
@@ -86,6 +103,7 @@ function Row({ one, onChange }: { one: OwnTier; onChange: (all: Subscriptions | 
         <span class="hint">
           {t.subscribe.every(money(one.price), periodWords(one.period))} · {t.tiers.line(one.open, one.income && money(one.income))}
         </span>
+        {one.perks && <bdi class="hint">{one.perks}</bdi>}
       </span>
       {asking ? (
         <span class="stack tight" role="group" aria-label={t.tiers.stopLabel(one.name)}>
@@ -100,158 +118,17 @@ function Row({ one, onChange }: { one: OwnTier; onChange: (all: Subscriptions | 
           </span>
         </span>
       ) : (
-        <button type="button" class="button plain" aria-label={t.tiers.stopLabel(one.name)} data-test="stop-tier" onClick={() => setAsking(true)}>
-          {t.tiers.stop}
-        </button>
+        <span class="row">
+          <button type="button" class="button" aria-label={t.tiers.changeLabel(one.name)} data-test="change-tier" onClick={() => setChanging(true)}>
+            {t.tiers.change}
+          </button>
+          <button type="button" class="button plain" aria-label={t.tiers.stopLabel(one.name)} data-test="stop-tier" onClick={() => setAsking(true)}>
+            {t.tiers.stop}
+          </button>
+        </span>
       )}
     </li>
   );
-}
-
-const lengths = [7, 30, 90, 365]; // days
-
-/** What a subscription is called, costs and lasts. It stands inside another form, too, so it is none itself. */
-export function TierForm({ onMade, onCancel }: { onMade: () => void; onCancel?: () => void }) {
-  const id = useId();
-  const [name, setName] = useState("");
-  const [price, setPrice] = useState("");
-  const [unit, setUnit] = useState("EUR");
-  const [days, setDays] = useState(30);
-  const [credit, setCredit] = useState<string | null>(null); // null: the price, while nothing else was said
-  const [wrong, setWrong] = useState<{ name?: string; price?: string; credit?: string }>({});
-  const [busy, run] = useAction();
-  const create = () => {
-    const sum = typed(price, unit);
-    const owed = typed(credit ?? price, unit);
-    const found = {
-      ...(!name.trim() && { name: t.tiers.needName }),
-      ...((sum === null || Number(sum) === 0) && { price: t.tiers.needPrice(unit) }),
-      ...(credit !== null && owed === null && { credit: t.start.creditWrong(unit) }),
-    };
-    setWrong(found);
-    const first = Object.keys(found)[0];
-    if (first) {
-      document.getElementById(`${id}-${first}`)?.focus();
-      return;
-    }
-    void run(async () => {
-      if (Number(owed) > 0) await lendAtLeast(Number(owed), `${owed} ${unit}`, unit);
-      await trade.offer(name.trim(), `${sum} ${unit}`, days * 86_400);
-      notify("info", t.tiers.made(name.trim()));
-      onMade();
-    });
-  };
-  const said = (what: "name" | "price" | "credit") =>
-    wrong[what] && (
-      <p class="wrong" id={`${id}-${what}-wrong`} role="alert" data-test="tier-wrong">
-        {wrong[what]}
-      </p>
-    );
-  return (
-    <div class="price-part" role="group" aria-label={t.tiers.add} data-test="tier-form">
-      <div class="labelled">
-        <label for={`${id}-name`}>{t.tiers.name}</label>
-        <input
-          id={`${id}-name`}
-          class="field"
-          dir="auto"
-          autoComplete="off"
-          maxLength={64}
-          placeholder={t.tiers.nameHint}
-          value={name}
-          aria-invalid={wrong.name !== undefined}
-          aria-describedby={wrong.name ? `${id}-name-wrong` : undefined}
-          data-test="tier-name"
-          onInput={(event) => {
-            setName(event.currentTarget.value);
-            setWrong({});
-          }}
-        />
-        {said("name")}
-      </div>
-      <div class="price-fields">
-        <div class="labelled">
-          <label for={`${id}-price`}>{t.tiers.price}</label>
-          <span class="price-field">
-            <input
-              id={`${id}-price`}
-              class="field"
-              inputMode="decimal"
-              autoComplete="off"
-              placeholder="3"
-              value={price}
-              aria-invalid={wrong.price !== undefined}
-              aria-describedby={wrong.price ? `${id}-price-wrong` : undefined}
-              data-test="tier-price"
-              onInput={(event) => {
-            setPrice(event.currentTarget.value);
-            setWrong({});
-          }}
-            />
-            <select class="field short" aria-label={t.start.currency} value={unit} data-test="tier-unit" onChange={(event) => setUnit(event.currentTarget.value)}>
-              {units.map((one) => (
-                <option key={one} value={one} title={unitName(one)}>
-                  {one}
-                </option>
-              ))}
-            </select>
-          </span>
-          {said("price")}
-        </div>
-        <div class="labelled">
-          <label for={`${id}-days`}>{t.tiers.length}</label>
-          <select id={`${id}-days`} class="field" value={String(days)} data-test="tier-days" onChange={(event) => setDays(Number(event.currentTarget.value))}>
-            {lengths.map((n) => (
-              <option key={n} value={String(n)}>
-                {t.tiers.lengths[n]}
-              </option>
-            ))}
-          </select>
-        </div>
-      </div>
-      <div class="labelled">
-        <label for={`${id}-credit`}>{t.tiers.credit}</label>
-        <span class="price-field">
-          <input
-            id={`${id}-credit`}
-            class="field"
-            inputMode="decimal"
-            autoComplete="off"
-            value={credit ?? price}
-            aria-invalid={wrong.credit !== undefined}
-            aria-describedby={`${id}-credit-hint${wrong.credit ? ` ${id}-credit-wrong` : ""}`}
-            data-test="tier-credit"
-            onInput={(event) => {
-            setCredit(event.currentTarget.value);
-            setWrong({});
-          }}
-          />
-          <span class="price-unit">{unit}</span>
-        </span>
-        {said("credit")}
-      </div>
-      <p class="hint" id={`${id}-credit-hint`}>
-        {t.tiers.creditText}
-      </p>
-      <div class="row end">
-        {onCancel && (
-          <button type="button" class="button" onClick={onCancel}>
-            {t.app.cancel}
-          </button>
-        )}
-        <button type="button" class="button primary" data-test="create-tier" aria-disabled={busy} onClick={create}>
-          {t.tiers.create}
-        </button>
-      </div>
-    </div>
-  );
-}
-
-/** Lets everybody owe so much, unless they may owe more already. */
-async function lendAtLeast(sum: number, text: string, unit: string): Promise<void> {
-  const credits = await trade.credits();
-  const now = credits.find((one) => !one.person && one.money.endsWith(` ${unit}`));
-  if (!now || Number(now.money.split(" ")[0]) < sum) await trade.setCredit(text);
 }
 
 /** What this node knows of subscriptions, and how to ask again. Null until it has said. */

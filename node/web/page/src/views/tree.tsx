@@ -100,7 +100,9 @@ function Picture({ tree }: { tree: Tree }) {
   const chosen = Math.max(0, found);
   return (
     <div class="tree" data-test="tree" data-kind={drawn.kind} data-nodes={tree.total} data-relays={tree.nodes.length - 1}>
-      <p class="hint">{t.tree.size(tree.total, tree.nodes.length - 1 + tree.more)}</p>
+      <p class="hint">
+        {t.tree.size(tree.total, tree.nodes.length - 1 + tree.more)}. {drawn.kind === "rings" ? t.tree.inRings : t.tree.inFigure}
+      </p>
       <Drawing tree={tree} drawn={drawn} chosen={chosen} onChoose={(i) => choose(tree.nodes[i]!.device)} />
       {tree.more > 0 && <p class="hint">{t.tree.more(tree.more)}</p>}
       <ul class="tree-key" aria-label={t.tree.colours}>
@@ -277,7 +279,7 @@ function DrawnFigure({ tree, drawn, item }: { tree: Tree; drawn: Figure; item: I
               {number(node.leaves + node.relays)}
             </text>
             <text class="tree-name" x={x} y={y + 32}>
-              {short(nameOf(node), 15)}
+              {short(nameOf(node), drawn.letters)}
             </text>
           </g>
         ))}
@@ -382,8 +384,10 @@ function Details({ tree, node }: { tree: Tree; node: TreeNode }) {
 
 function Table({ tree }: { tree: Tree }) {
   return (
-    <details class="tree-table" data-test="tree-table">
-      <summary>{t.tree.table}</summary>
+    <details class="fold" data-test="tree-table">
+      <summary>
+        <span>{t.tree.table}</span>
+      </summary>
       <div class="tree-rows" role="region" aria-label={t.tree.table} tabIndex={0}>
         <table>
           <thead>

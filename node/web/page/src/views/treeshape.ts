@@ -21,6 +21,7 @@ export interface Figure {
   kind: "figure";
   width: number;
   height: number;
+  letters: number; // of a name, for which there is place
   spots: Spot[];
   clusters: Cluster[];
 }
@@ -44,6 +45,7 @@ export interface Rings {
 }
 
 const columns = [168, 136, 104]; // what a name needs, and more while there is place
+const letter = 7.5; // the width of one, on average
 const row = 112;
 const top = 30;
 const pitch = 16; // from dot to dot
@@ -111,7 +113,7 @@ function inColumns(tree: Tree, place: number, column: number): Figure | null {
   };
   put(0, (place - widths[0]!) / 2);
   spots.sort((a, b) => a.index - b.index);
-  return { kind: "figure", width: place, height: bottom + 12, spots, clusters };
+  return { kind: "figure", width: place, height: bottom + 12, letters: Math.floor((column - 8) / letter), spots, clusters };
 }
 
 /** Rings: each relay has as much of the circle as it has nodes below it. */

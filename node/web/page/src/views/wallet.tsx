@@ -7,7 +7,7 @@ import { complain } from "../parts/action";
 import { Avatar } from "../parts/avatar";
 import { useNow } from "../parts/clock";
 import { Dialog } from "../parts/dialog";
-import { Icon, Sign } from "../parts/icon";
+import { Icon, Sign, type IconName } from "../parts/icon";
 import { useStore } from "../store";
 import { loadTickets, tickets } from "../tickets";
 import { dateAndTime, t } from "../words";
@@ -21,6 +21,7 @@ import { Selling } from "./sellers";
 import { MySubscriptions } from "./subscriptions";
 import { Tiers } from "./tiers";
 import { HandAgain } from "./pay/hand";
+import { ProofButton } from "./pay/proof";
 import { Top } from "./top";
 import { Verified } from "./verified";
 import { stands, Wishes } from "./wishes";
@@ -110,7 +111,7 @@ export function WalletPage() {
             <Wishes list={wishes} onChange={() => again()} />
             {pending.length > 0 && <PendingPart list={pending} />}
             <Tickets list={list} />
-            <Balances balances={ledger.balances ?? []} names={names} />
+            <Balances balances={ledger.balances ?? []} asked={pending.filter((one) => one.why === "by_hand")} names={names} />
             <MySubscriptions list={subscriptions?.mine ?? []} onChange={again} />
             <Selling list={selling} />
             <SharesPart />
@@ -163,7 +164,7 @@ const nameOf = (names: Names, key: string): string => names.get(key) ?? t.wallet
 
 function pendingWords({ purpose, count, seller }: Pending): string {
   const who = seller.name || t.wallet.key(seller.person.slice(0, 6));
-  return purpose === "tip" || purpose === "charity" ? t.wallet.tipping(who) : purpose === "sub" ? t.wallet.subscribing(who) : t.wallet.buying(count, who);
+  return purpose === "tip" || purpose === "charity" ? t.wallet.tipping(who) : purpose === "subscription" ? t.wallet.subscribing(who) : t.wallet.buying(count, who);
 }
 
 function PendingPart({ list }: { list: readonly Pending[] }) {
@@ -171,16 +172,21 @@ function PendingPart({ list }: { list: readonly Pending[] }) {
     <Part title={t.wallet.pending} test="pending">
       <ul class="rows">
         {list.map((one) => (
-          <li key={one.order} class="line-row" data-test="pending" data-why={one.why}>
+          <li key={one.order} class="line-row told" data-test="pending" data-why={one.why}>
             <Icon name="clock" />
             <span class="line-what">
               <strong>{pendingWords(one)}</strong>
               <span class="hint">
-                {t.wallet.why(one.why, one.seller.name || t.wallet.theSeller, dateAndTime(one.expires))} {t.wallet.since(dateAndTime(one.since))}
+                {t.wallet.why(one.why, one.seller.name || t.wallet.theSeller, dateAndTime(one.expires), one.purpose)} {t.wallet.since(dateAndTime(one.since))}
               </span>
             </span>
             <span class="line-sum">{money(one.sum)}</span>
-            {one.why === "by_hand" && <HandAgain pending={one} />}
+            {(one.why === "by_hand" || one.proof) && (
+              <span class="row">
+                {one.why === "by_hand" && <HandAgain pending={one} />}
+                {one.proof && <ProofButton pending={one} />}
+              </span>
+            )}
           </li>
         ))}
       </ul>
@@ -195,7 +201,7 @@ function Tickets({ list }: { list: readonly Ticket[] }) {
       {list.length === 0 ? (
         <p class="hint">{t.wallet.noTickets}</p>
       ) : (
-        <ul class="cards">
+        <ul class="cards wide-cards">
           {list.map((ticket) => (
             <TicketCard key={ticket.id} ticket={ticket} />
           ))}
@@ -291,17 +297,48 @@ const shown = ["have", "owed", "owe", "held", "sent"] as const;
 type Shown = (typeof shown)[number];
 const isShown = (word: string): word is Shown => (shown as readonly string[]).includes(word);
 
+interface Sums {
+  total: number;
+  digits: number;
+  with: readonly Balance[];
+}
+
+/**
+ * In the books what one is asked to pay by hand is sent from the moment when it is asked for: nobody can know better. It stands under
+ * what is on its way, and is no balance before the seller says that it came.
+ */
+function takeOut(of: ReadonlyMap<string, Map<Shown, Sums>>, asked: readonly Pending[]): void {
+  for (const { sum: text, seller } of asked) {
+    const m = parseMoney(text);
+    const accounts = m && of.get(m.unit);
+    const [sent, have] = [accounts?.get("sent"), accounts?.get("have")];
+    if (!m || !sent || !have || sent.total < m.value || !sent.with.some((one) => one.with === seller.person)) continue;
+    const left = sent.total - m.value;
+    accounts!.set("sent", { ...sent, total: left });
+    accounts!.set("have", { ...have, total: have.total + m.value });
+  }
+  for (const accounts of of.values()) for (const [word, { total, digits }] of accounts) if (Number(total.toFixed(digits)) === 0) accounts.delete(word);
+}
+
+interface BalancesProperties {
+  balances: readonly Balance[];
+  asked: readonly Pending[]; // to be paid by hand
+  names: Names;
+}
+
 /** What is on the accounts: of each currency in all, and with whom. */
-function Balances({ balances, names }: { balances: readonly Balance[]; names: Names }) {
-  const units = new Map<string, Map<Shown, { total: number; digits: number; with: Balance[] }>>();
+function Balances({ balances, asked, names }: BalancesProperties) {
+  const units = new Map<string, Map<Shown, Sums>>();
   for (const one of balances) {
     const m = parseMoney(one.money);
     if (!m || m.value === 0 || !isShown(one.class)) continue;
-    const of = units.get(m.unit) ?? new Map<Shown, { total: number; digits: number; with: Balance[] }>();
+    const of = units.get(m.unit) ?? new Map<Shown, Sums>();
     units.set(m.unit, of);
     const sums = of.get(one.class) ?? { total: 0, digits: m.digits, with: [] };
     of.set(one.class, { total: sums.total + m.value, digits: Math.max(sums.digits, m.digits), with: [...sums.with, one] });
   }
+  takeOut(units, asked);
+  for (const [unit, of] of units) if (of.size === 0) units.delete(unit);
   return (
     <section class="stack" aria-labelledby="wallet-balances" data-test="wallet-balances">
       <h2 id="wallet-balances">{t.wallet.balances}</h2>
@@ -317,10 +354,10 @@ function Balances({ balances, names }: { balances: readonly Balance[]; names: Na
                 return (
                   <div key={word} data-test={`balance-${word}`}>
                     <dt>
-                      {t.wallet.classes[word]}
+                      {word === "have" && sums.total < 0 ? t.wallet.spent : t.wallet.classes[word]}
                       <span class="hint">{withWhom(word, sums.with, names)}</span>
                     </dt>
-                    <dd class={word === "owe" ? "owed" : undefined}>{sum(sums.total, unit, sums.digits)}</dd>
+                    <dd class={word === "owe" ? "owed" : undefined}>{sum(word === "have" ? Math.abs(sums.total) : sums.total, unit, sums.digits)}</dd>
                   </div>
                 );
               })}
@@ -357,7 +394,7 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
           const words = receiptWords(e, names);
           return (
             <li key={e.id} class="line-row" data-test="receipt" data-kind={e.kind}>
-              <Icon name={e.kind === "dispute" ? "alert" : e.kind === "refund" || e.kind === "refunded" ? "back" : e.kind === "got" ? "ticket" : "receipt"} />
+              <Icon name={iconOf(e)} turns={e.kind === "refund" || e.kind === "refunded"} />
               <span class="line-what">
                 <strong>{words}</strong>
                 <span class="hint">
@@ -370,8 +407,10 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
                   )}
                 </span>
               </span>
-              <span class="line-sum">{e.sum && money(e.sum)}</span>
-              <Verified id={e.id} what={words} />
+              <span class="line-end">
+                <span class="line-sum">{e.sum && money(e.sum)}</span>
+                <Verified id={e.id} what={words} />
+              </span>
             </li>
           );
         })}
@@ -385,11 +424,20 @@ function Receipts({ entries, names }: { entries: readonly Entry[]; names: Names 
   );
 }
 
-const kindOf = (e: Entry): string => (e.kind === "dispute" ? `dispute ${e.name ?? ""}` : e.kind);
+function iconOf(e: Entry): IconName {
+  if (e.kind === "dispute") return "alert";
+  if (e.kind === "refund" || e.kind === "refunded") return "back";
+  if (e.kind !== "got") return "receipt";
+  return e.purpose === "subscription" ? "coHost" : e.purpose === "tip" || e.purpose === "charity" ? "gift" : "ticket";
+}
+
+const kindOf = (e: Entry): string => (e.kind === "dispute" || e.kind === "surplus" ? `${e.kind} ${e.name ?? ""}` : e.kind);
 
 function receiptWords(e: Entry, names: Names): string {
   const who = e.with ? nameOf(names, e.with) : "";
-  return t.wallet.kinds[kindOf(e)]!(who, t.wallet.what(e.purpose ?? "ticket", e.count ?? 1), e.rail === "iou");
+  const words = t.wallet.kinds[kindOf(e)]!(who, t.wallet.what(e.purpose ?? "ticket", e.count ?? 1), e.rail === "iou");
+  // It may begin with "key …", which is nobody's name.
+  return e.with && !names.has(e.with) ? words[0]!.toLocaleUpperCase(t.lang) + words.slice(1) : words;
 }
 
 function Export({ entries, ledger }: { entries: readonly Entry[]; ledger: Ledger }) {

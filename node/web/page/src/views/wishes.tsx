@@ -101,7 +101,7 @@ function Row({ wish, onChange }: { wish: Wish; onChange: () => void }) {
     });
   return (
     <li class="line-row" data-test="wish-row" data-state={wish.state}>
-      <Icon name={over ? "ticket" : "clock"} />
+      <Icon name={wish.state === "refused" ? "close" : over ? "ticket" : "clock"} />
       <span class="line-what">
         <strong>
           {t.wallet.what("ticket", wish.count)} <bdi>{t.wishes.to(title)}</bdi>

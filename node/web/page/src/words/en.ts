@@ -195,10 +195,13 @@ export const en = {
     subscribers: "Subscribers",
     subscribersText: "Who subscribes to you, or is on your guest list. Nobody else can hear it, not even who carries the sound.",
     creditNobody: "With 0 nobody can buy, and only your guest list comes in.",
+    creditBeside: (way: string) =>
+      `Buyers can pay you ${way}. Who pays later instead signs that they owe it to you, up to this in all your rooms, and you collect it yourself. With 0 everybody pays at once.`,
+    paidBy: { lightning: "by Lightning", card: "by card" },
     priceWrong: (unit: string) => `Say what a ticket costs: a number above zero, such as ${unit === "sat" ? "2500" : "5"}.`,
     seatsWrong: (most: number) => `Say how many tickets there are, from 1 to ${count.format(most)}.`,
     creditWrong: (unit: string) => `Say how much one buyer may owe you, in ${unit}; 0 if nobody may.`,
-    creditLow: (price: string) => `A ticket costs ${price}: with less than that nobody can buy one. 0 means the same, and says so.`,
+    creditLow: (price: string) => `A ticket costs ${price}: nobody can owe a ticket with less. Say that or more, or 0 if nobody may owe you.`,
     record: "Recording only while I say so",
     recordShort: "Recording by rule",
     recordText: "Everyone sees when recording is on. Other programs than salon may not keep to it.",
@@ -233,7 +236,7 @@ export const en = {
     inviteGuests: "People without salon can listen in a browser here, through this computer:",
     guestLink: "Link for people without salon",
     inviteClosed: "Whoever has this link may come in. Pass it on to those alone whom you want here.",
-    inviteSubscribers: "Who subscribes to the host comes in with this link. In a terminal: salon subscribe LINK",
+    inviteSubscribers: "Whoever opens this link sees what a subscription costs, and can subscribe.",
     inviteSold: "Whoever opens this link sees the price, and can buy a ticket.",
     inviteHost: "This room is by invitation. Ask the host to let someone in.",
     renew: "New link",
@@ -269,7 +272,7 @@ export const en = {
     tabStage: "Stage",
     coHostText: "You are co-host. You may come on stage whenever you like.",
     chatClosed: "Chat closed",
-    slow: (seconds: number) => `Slow chat: ${count.format(seconds)} s`,
+    slow: (long: string) => `Slow chat: ${long}`,
     recording: "Recording",
   },
 
@@ -445,7 +448,9 @@ export const en = {
     accusedTitle: "Left by listeners",
     good: "under 1% lost",
     fair: "1 to 5% lost",
-    bad: "more",
+    bad: "over 5% lost",
+    inFigure: "In a circle: how many nodes it feeds.",
+    inRings: "In a piece: how many listen at and below it.",
     colours: "Colours",
   },
 
@@ -489,7 +494,7 @@ export const en = {
 
   tip: {
     menu: "Give a tip",
-    menuHint: "All of it is theirs.",
+    menuHint: "salon takes nothing of it.",
     amount: "How much",
     example: "5 EUR",
     note: "A few words, if you like",
@@ -498,12 +503,23 @@ export const en = {
     hideAmount: "Do not show how much",
     owe: (name: string) => `Nothing is paid now: you will owe it to ${name}.`,
     give: "Give the tip",
+    giveForked: "Give it all the same",
+    sum: "Tip",
+    asking: (name: string) => `Asking ${name} how they can be paid…`,
+    takesNone: (name: string, unit: string) => `${name} takes no ${unit} but by word, from people whom they let owe something.`,
+    need: "Say how much: a number and what of, such as 5 EUR or 1000 sat.",
     onItsWay: "The payment is on its way. It goes on by itself, and is not sent twice.",
     paid: (name: string, amount: string) => `${name} has received ${amount}.`,
     given: (name: string, amount: string) => `You will owe ${name} ${amount}.`,
     banner: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${to} ${amount || "a tip"}.`,
     charity: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${amount || "something"} to the charity that ${to} collects for.`,
     pledge: (from: string, to: string, amount: string) => `${from || "Somebody"} gives ${amount || "something"} that ${to} pledges to a charity.`,
+  },
+
+  caution: {
+    alike: (like: string) => `The name looks like “${like}”. This is somebody else, who may want to be taken for them.`,
+    mixed: "The name mixes letters of several alphabets in one word, so that it may look like another name.",
+    key: (short: string) => `Anybody may choose any name. Who they are, their key says: it begins with ${short}.`,
   },
 
   person: {
@@ -601,6 +617,7 @@ export const en = {
     ticketOnly: "For ticket holders",
     subscribersOnly: "For subscribers",
     elsewhere: "Your ticket is in use elsewhere",
+    hostSilent: "Tickets cannot be checked",
     endedElsewhere: (title: string) => `${title} has ended.`,
     lasted: "Lasted",
     youStayed: "You were there",
@@ -828,21 +845,30 @@ export const en = {
       "stripe-by-hand": "by card, at Stripe",
     } as Record<string, string>,
     will: {
-      lnd: "Your connected wallet pays it now. Others on the way may take 1 %, or 10 sat of a small sum.",
-      lnaddress: "Your connected wallet pays it now. Others on the way may take 1 %, or 10 sat of a small sum.",
+      lnd: "Your connected wallet pays it now.",
+      lnaddress: "Your connected wallet pays it now.",
       "lnd-by-hand": "Nothing is paid by the next click: it shows the invoice.",
       "stripe-by-hand": "Nothing is paid by the next click: it shows where to pay. Your card is known to Stripe alone.",
     } as Record<string, string>,
+    fees: {
+      lnd: () => "what your wallet takes on top; it says so before you pay",
+      stripe: (payee) => `none on top; Stripe keeps its fee of what ${payee} gets, and the receipt says how much`,
+    } as Record<string, (payee: string) => string>,
+    feeMost: (most: string) => `at most ${most}, for others on the way`,
+    feeUnknown: "what others on the way take: 1 % at most, or 10 sat of a small sum",
+    upTo: (most: string) => `at most ${most}`,
+    andWallet: (sum: string) => `${sum}, and what your wallet takes`,
     purse: (has: string, most: string, within: boolean) =>
       `${has ? `It has ${has}. ` : ""}${within ? `salon may spend ${most} at once.` : `This is more than the ${most} that salon may spend at once.`}`,
     next: "Show what to pay",
     invoice: "Lightning invoice",
+    page: "Pay by card",
     copy: "Copy",
     code: "QR code of the invoice, for a Lightning wallet",
     openWallet: "Open a wallet here",
     openPage: "Open the page to pay",
     waiting: (seller: string) => `Waiting until ${seller} has received it…`,
-    expires: (left: string) => `It can be paid for ${left}.`,
+    expires: (left: string) => `You have ${left} to pay it.`,
     expired: "Its time is over; the seller says in a moment how it ended.",
     closeSafe: "You may close this: what you paid is not lost, and the wallet shows the invoice again.",
     cardSafe: "You may close this: what you paid is not lost, and the wallet shows the page again.",
@@ -915,6 +941,7 @@ export const en = {
     balancesText: "What you owe and are owed is settled outside of salon, between the people concerned.",
     even: "You owe nothing, and nobody owes you.",
     classes: { have: "In hand", owed: "Owed to you", owe: "You owe", held: "Set aside for others", sent: "Sent, not yet confirmed" },
+    spent: "Paid, beyond what came in",
     byBuyers: (n: number) => `by ${many(n, "buyer", "buyers")}`,
     to: (names: string, more: number) => (more > 0 ? `to ${names} and ${count.format(more)} more` : `to ${names}`),
     income: "Income",
@@ -938,8 +965,11 @@ export const en = {
       gift: (who: string, what: string) => `You gave ${who} ${what}`,
       payout: (who: string) => `Shares of what you sold, owed to ${who || "others"}`,
       paid: (who: string) => `You sent ${who} their share`,
+      sent: (who: string) => `Their wallet has the share of ${who}`,
       unpaid: (who: string) => `Not sent after all: the share of ${who}`,
       earned: (who: string) => `Your share of what ${who} sold`,
+      "surplus came": (who: string, what: string) => `${who} paid more than was asked for ${what}: the rest goes back`,
+      "surplus back": (who: string) => `What ${who} had paid too much went back`,
       "dispute opened": (who: string, what: string) => `${who} disputes the payment for ${what} with their bank`,
       "dispute won": (who: string) => `The bank decided for you: the payment of ${who} stands`,
       "dispute lost": (who: string) => `The bank took back the payment of ${who}`,
@@ -950,14 +980,17 @@ export const en = {
     exportText: "For your records or the tax office. The file stays on this computer.",
     csv: "Save as a table (CSV)",
     json: "Save everything (JSON)",
-    why: (why: "asked" | "on_its_way" | "too_late" | "unreachable" | "by_hand", seller: string, until: string) =>
-      ({
+    why: (why: "asked" | "on_its_way" | "too_late" | "unreachable" | "by_hand", seller: string, until: string, purpose: "ticket" | "tip" | "charity" | "subscription" = "ticket") => {
+      const seats = purpose === "ticket";
+      const follows = { ticket: "the ticket comes", tip: "the tip counts", charity: "the tip counts", subscription: "the subscription begins" }[purpose];
+      return {
         by_hand: `You pay this yourself. ${seller} has not received it yet; it is asked for until ${until}, and what was paid by then counts.`,
-        asked: `${seller} was asked and has not answered yet. The seats are held until ${until}.`,
-        too_late: `The payment came too late for its seats. ${seller} has to send the money back, and is asked until it is there.`,
-        on_its_way: `${seller} has not received the money yet. The ticket comes by itself when it has arrived.`,
-        unreachable: `${seller} cannot be reached to finish it. salon asks again every minute; the ticket comes by itself. If ${seller} refuses, you owe nothing.`,
-      })[why],
+        asked: `${seller} was asked and has not answered yet.${seats ? ` The seats are held until ${until}.` : ""}`,
+        too_late: `The payment came too late${seats ? " for its seats" : ""}. ${seller} has to send the money back, and is asked until it is there.`,
+        on_its_way: `${seller} has not received the money yet. When it has arrived ${follows} by itself.`,
+        unreachable: `${seller} cannot be reached to finish it. salon asks again every minute; ${follows} by itself. If ${seller} refuses, you owe nothing.`,
+      }[why];
+    },
   },
 
   verified: {
@@ -1009,7 +1042,7 @@ export const en = {
         growth: "It signed books that leave out or change what others had seen in them.",
         logs: "It signed two books that begin in the same place.",
       };
-      return `${ways[how] ?? ""} That is proven, and the proof is kept on this computer. The same seat may be sold twice. It can be fraud, or an old copy of a disk.`;
+      return `${ways[how] ?? ""} That is proven, and the proof is kept on this computer. What it sells may be sold twice, and your receipt may be missing from the books that it shows. It can be fraud, or an old copy of a disk.`;
     },
     details: "For experts",
     when: "Written",
@@ -1052,13 +1085,16 @@ export const en = {
     over: (sum: string) => `had ${sum} too much, after refunds: the next shares make up for it`,
     left: (sum: string) => `you owe ${sum}`,
     going: (sum: string) => `${sum} on its way, not confirmed yet`,
+    away: "a wallet that is not set up any more was sending it, and may have: set it up again, and it is asked",
     paid: (sum: string) => `${sum} paid`,
     text: (least: string) => `Shares below ${least} wait until they have added up. What relays get is divided when a room is over.`,
     tell: "Tell them what you owe",
     sent: "I have sent all of it",
+    lightning: "Pay what is owed in sat",
     sure: "Yes, the money is sent",
+    sureLightning: "Yes, pay from my wallet",
     nothing: "There was nothing to pay out.",
-    done: { iou: "They are told what you owe them.", hand: "They are told that it was sent, and confirm it when it came." },
+    done: { iou: "They are told what you owe them.", hand: "They are told that it was sent, and confirm it when it came.", lightning: "Your wallet has sent it. They are told, and confirm it." },
   },
 
   sales: {
@@ -1081,11 +1117,11 @@ export const en = {
     none: "Nobody has bought a ticket yet. Share the link.",
     wanted: (n: number) => `${many(n, "person", "people")} wanted tickets while you could not be reached. Their computers ask again by themselves.`,
     one: (n: number, key: string) => `${many(n, "ticket", "tickets")} to key ${key}…`,
-    byIOU: "owed (IOU)",
+    by: { iou: "owed (IOU)", lnd: "paid by Lightning", stripe: "paid by card" } as Record<string, string>,
     disputes: {
-      opened: "disputed with the bank: the tickets are not good until it has decided",
+      opened: "Disputed with the bank: the tickets are not good until it has decided",
       won: "was disputed, and the bank decided for you",
-      lost: "the bank took it back: the tickets are void",
+      lost: "The bank took it back: the tickets are void",
     },
     wentBack: (sum: string) => `${sum} went back`,
   },
@@ -1126,6 +1162,7 @@ export const en = {
     volunteerFeeds: (listeners: number, rooms: number) =>
       `You feed ${many(listeners, "listener", "listeners")} in ${many(rooms, "room", "rooms")} now.`,
     volunteerFeedsNobody: "You feed nobody now. It begins a minute after you came into a room, when somebody needs a place.",
+    volunteerNarrow: "You feed nobody: your upload was tried, and lost too much of what two listeners need, or lets none of it through. It is tried again every minute.",
     volunteerUnreachable:
       "You feed nobody: others cannot reach your node at its addresses, below. Behind a router that takes a forwarded port, and salon started with --announce.",
     volunteerOff: "You feed nobody.",

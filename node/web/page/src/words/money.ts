@@ -34,6 +34,14 @@ const names = new Intl.DisplayNames([en.lang], { type: "currency" });
 
 export const unitName = (unit: string): string => (unit === "sat" ? "satoshi" : (names.of(unit) ?? unit));
 
+/** Money that somebody typed, such as "5 eur" or "100sat", as the node takes it; null if it is none. */
+export function typedSum(text: string): string | null {
+  const [, number = "", letters = ""] = /^\s*([\d.,]+)\s*([a-z]{3})\s*$/i.exec(text) ?? [];
+  const unit = letters.toLowerCase() === "sat" ? "sat" : letters.toUpperCase();
+  const value = unit ? typed(number, unit) : null; // which there are, the node knows
+  return value === null || Number(value) === 0 ? null : `${value} ${unit}`;
+}
+
 /** A number that somebody typed, as the node takes it; null if it is none, or has more decimals than the unit. */
 export function typed(text: string, unit: string): string | null {
   const plain = text.trim().replace(",", ".");

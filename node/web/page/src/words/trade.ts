@@ -1,4 +1,4 @@
-// What the page says of subscriptions, wishes, seats that others sell, and keys that are kept.
+// What the page says of subscriptions, wishes, seats that others sell, proofs of payments, and keys that are kept.
 import { count, many } from "./count";
 
 export const trade = {
@@ -18,13 +18,22 @@ export const trade = {
     grace: "After that",
     graceText: "rooms stay open to you for 3 days more",
     cancel: "Cancelling",
-    cancelText: "at any time; what is paid stays good",
+    cancelText: "at any time; it stays good to the end of its period",
     confirm: (price: string) => `Subscribe for ${price}`,
     renew: (price: string) => `Add ${price}`,
     busy: "Subscribing…",
     has: (until: string) => `You subscribe until ${until}. Another period is added to that.`,
     done: (name: string) => `You subscribe to ${name}`,
     doneText: (until: string) => `Paid until ${until}. Your wallet tells you when it is time to renew.`,
+    doneOwed: (until: string, name: string) => `Good until ${until}. It is not paid yet: you owe it to ${name}. Your wallet tells you when it is time to renew.`,
+    forked: "Subscribe all the same",
+    perks: "It brings",
+    changedTerms: (name: string, before: string, now: string, until: string) =>
+      before === now
+        ? `${name} has changed what it brings. What you have until ${until} stays as it was.`
+        : `${name} has changed the price: it was ${before}, and is ${now} from the next period on. What you have until ${until} stays as it was.`,
+    noTax: (name: string) => `${name} states no tax`,
+    another: (name: string) => `A payment to ${name} for a subscription that you began before is not ended: your wallet tells.`,
     device: "It counts for this device, which shows who you are.",
     noCredit: (name: string) => `Nothing was bought, and you owe nothing more. Ask ${name} to let subscribers owe more, or pay what you owe already.`,
     away: (name: string) => `${name} cannot be reached. Nothing is charged, and nothing was bought. Try again in a moment.`,
@@ -37,17 +46,24 @@ export const trade = {
   subscriptions: {
     title: "Subscriptions",
     through: (when: string) => `paid until ${when}`,
+    owed: (when: string) => `good until ${when}; you still owe it`,
     grace: (when: string) => `ran out; rooms stay open to you until ${when}`,
     over: "ran out",
     ended: (when: string) => `cancelled; good until ${when}`,
     renew: "Renew",
     renewLabel: (name: string) => `Renew the subscription to ${name}`,
     cancel: "Cancel",
+    gone: (name: string) => `${name} offers it no more: it cannot be renewed.`,
+    next: (price: string, perks: string) => `A renewal is ${price}${perks && `: ${perks}`}. You decide; nothing is renewed by itself.`,
+    dueTitle: "Time to renew",
+    due: (name: string, when: string) => `Your subscription to ${name} is paid until ${when}. Nothing is charged by itself.`,
+    dueOwed: (name: string, when: string) => `Your subscription to ${name} is good until ${when}, and you still owe it. Nothing is charged by itself.`,
+    dueGrace: (name: string, until: string) => `Your subscription to ${name} ran out. Rooms stay open to you until ${until}; nothing is charged by itself.`,
     cancelLabel: (name: string) => `Cancel the subscription to ${name}`,
     ask: (name: string, when: string) => `Cancel the subscription to ${name}? It stays good until ${when}, and no days of grace follow.`,
     yes: "Cancel it",
     keep: "Keep it",
-    cancelled: (name: string) => `The subscription to ${name} is cancelled. What is paid stays good.`,
+    cancelled: (name: string) => `The subscription to ${name} is cancelled. It stays good to the end of its period.`,
   },
 
   tiers: {
@@ -57,6 +73,13 @@ export const trade = {
     needed: "You offer no subscription yet: make one, so that somebody can come in.",
     for: "Who comes in subscribes to one of these:",
     line: (n: number, income: string) => `${many(n, "subscriber", "subscribers")}${income && ` · ${income} in all`}`,
+    change: "Change",
+    changeLabel: (name: string) => `Change ${name}`,
+    changeText: "For new subscribers and renewals. Who has paid keeps what they paid for, and pays another price only if they say so.",
+    changed: (name: string) => `${name} is changed, for new subscribers and renewals.`,
+    save: "Change it",
+    perks: "What it brings",
+    perksHint: "A room a month, and its recording",
     stop: "Stop",
     stopLabel: (name: string) => `Stop offering ${name}`,
     stopAsk: (name: string) => `Offer ${name} no more? Who has paid keeps what is paid.`,
@@ -77,9 +100,30 @@ export const trade = {
     who: "Who subscribes",
     key: (short: string) => `key ${short}…`,
     until: (when: string) => `until ${when}`,
+    disputed: "disputed with the bank: opens no room until it has decided",
+    disputedUntil: (when: string) => `until ${when}; what was paid for longer is disputed with the bank`,
     graceUntil: (when: string) => `ran out, in grace until ${when}`,
     ended: (when: string) => `cancelled, until ${when}`,
     past: "not any more",
+  },
+
+  proof: {
+    title: "Proof of payment",
+    text: "You can show others that you paid, also if you get no receipt. Only your wallet has what it takes: nobody knows the preimage of an invoice before it is paid.",
+    preimage: "Preimage of the payment",
+    preimageText: "Your wallet shows it with the payment, perhaps as “proof of payment”: 64 digits and letters from a to f.",
+    make: "Make the proof",
+    asking: "Asking your wallet for the preimage…",
+    made: "This text shows anybody that it was paid: your order, the invoice by which the seller's device asked for the money, and its preimage.",
+    paid: "Paid",
+    to: "To",
+    for: "For",
+    asked: "Asked for",
+    node: "By the Lightning node",
+    copy: "Copy",
+    save: "Save as a file",
+    check:
+      "Whoever has it can check it with “salon ledger proof” and the text, and needs to ask nobody. The seller is asked on for your receipt. It accuses nobody by itself: the money may have come where the seller's node does not see it.",
   },
 
   wishes: {
@@ -111,7 +155,7 @@ export const trade = {
 
   lending: {
     title: "Others who sell",
-    text: "A co-host, or a device of yours that is always on, sells seats while your computer sleeps. Buyers pay you as before.",
+    text: "A co-host, or a device of yours that is always on, sells seats while your computer sleeps. Buyers pay you as before, unless you let the seller take the money.",
     none: "Nobody else sells this room.",
     sold: (sold: number, seats: number) => `${count.format(sold)} of ${count.format(seats)} sold, as far as this computer has heard`,
     until: (when: string) => `sells until ${when}`,
@@ -128,10 +172,16 @@ export const trade = {
     open: "Let somebody else sell",
     lend: "Lend seats",
     lent: (n: number, name: string) => `${name} sells ${many(n, "seat", "seats")} now.`,
+    paid: "Who is paid",
+    paidYou: "You",
+    paidYouText: (name: string) => `By word alone while you are away: buyers owe it to you, and ${name} has no money of yours.`,
+    paidSellerText: (name: string) => `In every way that ${name} is paid. ${name} owes it to you, and sends it back where tickets are taken back.`,
+    paidThem: "takes the money and owes it to you",
     deviceName: (short: string) => `device ${short}…`,
     mine: "Seats you sell for others",
     mineLine: (sold: number, seats: number, host: string) => `You sell for ${host}: ${count.format(sold)} of ${count.format(seats)}`,
-    mineText: (price: string, until: string) => `${price} each, until ${until}. Buyers pay the host; salon here sells by itself while it runs.`,
+    mineText: (price: string, until: string, _host: string) => `${price} each, until ${until}. Buyers pay the host; salon here sells by itself while it runs.`,
+    minePaid: (price: string, until: string, host: string) => `${price} each, until ${until}. Buyers pay you, and you owe it to ${host}; salon here sells by itself while it runs.`,
     mineBack: "The host took back what was left.",
     theHost: "the host",
   },

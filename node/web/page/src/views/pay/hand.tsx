@@ -103,7 +103,7 @@ export function HandAgain({ pending }: { pending: Pending }) {
         {title}
       </button>
       {open && (
-        <Dialog title={title} test="pay-dialog" onClose={() => setOpen(false)}>
+        <Dialog title={pending.rail === "stripe" ? t.pay.page : t.pay.invoice} test="pay-dialog" onClose={() => setOpen(false)}>
           <Hand pending={pending} onEnded={() => setOpen(false)} />
         </Dialog>
       )}

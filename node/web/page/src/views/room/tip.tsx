@@ -1,18 +1,20 @@
 // Tips in a room: the form to give one, and the banner of those that were given.
 import { useEffect, useId, useState } from "preact/hooks";
 import { api, Refusal } from "../../node/api";
+import { newNonce } from "../../node/nonce";
 import { onTip } from "../../node/tips";
-import type { Entry, Named, Pending, TipEvent } from "../../node/types";
+import type { Entry, Named, Pending, TipEvent, TipWays } from "../../node/types";
 import { notify } from "../../node/world";
 import { useAction } from "../../parts/action";
+import { CautionMark, cautionText } from "../../parts/caution";
 import { Icon } from "../../parts/icon";
 import { Switch } from "../../parts/switch";
 import { t } from "../../words";
-import { money } from "../../words/money";
+import { money, typedSum } from "../../words/money";
 import { Hand } from "../pay/hand";
-import { iou, useMeans, type Way, wayName, Ways, waysOf } from "../pay/ways";
-
-const newNonce = (): string => [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+import { Fact, FeeFacts } from "../pay/terms";
+import { useMeans, type Way, wayName, Ways, waysOf } from "../pay/ways";
+import { ForkNote } from "../verified";
 
 const noteMost = 64; // characters, as the ledger has it
 
@@ -28,13 +30,14 @@ export function TipForm({ who, onClose }: { who: Named; onClose: () => void }) {
   const means = useMeans();
   // However often the button is clicked, and whatever went wrong in between, it is one tip.
   const [nonce] = useState(newNonce);
-  const fine = /\d/.test(amount);
-  const ways = /sat$/i.test(amount.trim()) ? waysOf(["lnd", "iou"], means ?? { rails: [], purse: null }) : [iou];
-  const way = ways.find((one) => chosen && wayName(one) === wayName(chosen)) ?? ways[0]!;
+  const sum = typedSum(amount);
+  const taken = useTaken(who.person, sum?.split(" ")[1] ?? "");
+  const ready = sum !== null && taken !== null && means !== null;
+  const ways = ready ? waysOf(taken.rails ?? [], means) : [];
+  const way = ways.find((one) => chosen && wayName(one) === wayName(chosen)) ?? ways[0];
   const give = async (event: Event) => {
     event.preventDefault();
-    if (!fine) return;
-    const sum = amount.trim();
+    if (!sum || !way) return;
     const given = await run(async () => {
       const wish = { to: who.person, amount: sum, note: note.trim(), ...hidden, rail: way.rail, by_hand: way.byHand, nonce };
       const tipped = await api.tip(wish).catch((error: unknown) => {
@@ -43,7 +46,7 @@ export function TipForm({ who, onClose }: { who: Named; onClose: () => void }) {
         throw error;
       });
       if (tipped?.pending) return pay(tipped.pending);
-      notify("info", !tipped ? t.tip.onItsWay : tipped.owed ? t.tip.given(who.name, sum) : t.tip.paid(who.name, sum));
+      notify("info", !tipped ? t.tip.onItsWay : tipped.owed ? t.tip.given(who.name, money(sum)) : t.tip.paid(who.name, money(sum)));
       onClose();
     });
     return given;
@@ -103,18 +106,58 @@ export function TipForm({ who, onClose }: { who: Named; onClose: () => void }) {
         busy={busy}
         onClick={() => hide({ ...hidden, hide_amount: !hidden.hide_amount })}
       />
-      <Ways ways={ways} chosen={way} sum={amount.trim()} purse={means?.purse ?? null} onChoose={choose} />
-      <p class="hint">{way.rail === "iou" ? t.tip.owe(who.name) : t.pay.will[wayName(way)]}</p>
+      <div class="stack" aria-live="polite" data-test="tip-ways">
+        {sum && !ready && (
+          <p class="waiting" aria-busy="true">
+            {t.tip.asking(who.name)}
+          </p>
+        )}
+        {!sum && amount.trim() !== "" && <p class="hint">{t.tip.need}</p>}
+        {sum && ready && way && (
+          <>
+            {taken.fork && <ForkNote fork={taken.fork} />}
+            {taken.rails?.length === 0 && (
+              <p class="hint" data-test="tip-none">
+                {t.tip.takesNone(who.name, sum.split(" ")[1] ?? "")}
+              </p>
+            )}
+            <Ways ways={ways} chosen={way} sum={sum} purse={means.purse} onChoose={choose} />
+            <dl class="fact-list terms" data-test="tip-terms">
+              <Fact name={t.tip.sum}>{money(sum)}</Fact>
+              <FeeFacts way={way} sum={sum} purse={means.purse} payee={who.name} />
+            </dl>
+            <p class="hint">{way.rail === "iou" ? t.tip.owe(who.name) : t.pay.will[wayName(way)]}</p>
+          </>
+        )}
+      </div>
       <div class="row end">
         <button type="button" class="button" onClick={onClose}>
           {t.app.cancel}
         </button>
-        <button class="button primary" data-test="tip-give" aria-disabled={busy || !fine}>
-          {way.byHand ? t.pay.next : t.tip.give}
+        <button class={taken?.fork ? "button plain" : "button primary"} data-test="tip-give" aria-disabled={busy || !way}>
+          {taken?.fork ? t.tip.giveForked : way?.byHand ? t.pay.next : t.tip.give}
         </button>
       </div>
     </form>
   );
+}
+
+/** By which ways somebody takes such money, and whether they are proven to keep two books; null until they have said. */
+function useTaken(person: string, unit: string): TipWays | null {
+  const [known, put] = useState<Record<string, TipWays>>({}); // by unit
+  useEffect(() => {
+    if (!unit || known[unit]) return;
+    let gone = false;
+    api.tipWays(person, `1 ${unit}`).then(
+      (ways) => gone || put((before) => ({ ...before, [unit]: ways })),
+      // Whether they can be reached the tip itself says; by word it may be given.
+      () => gone || put((before) => ({ ...before, [unit]: { rails: ["iou"] } })),
+    );
+    return () => {
+      gone = true;
+    };
+  }, [person, unit]);
+  return known[unit] ?? null;
 }
 
 const shownFor = 12_000; // ms
@@ -129,7 +172,8 @@ export function TipBanner({ room }: { room: string }) {
         <div key={tip.id} class="banner good" data-test="tip-banner" data-tip={tip.id}>
           <Icon name="gift" />
           <p>
-            {(tip.pledge ? t.tip.pledge : tip.charity ? t.tip.charity : t.tip.banner)(tip.from?.name ?? "", tip.to.name, tip.amount)}
+            {tip.caution && <CautionMark text={cautionText(tip.caution)} />}
+            {(tip.pledge ? t.tip.pledge : tip.charity ? t.tip.charity : t.tip.banner)(tip.from?.name ?? "", tip.to.name, money(tip.amount))}
             {tip.note && (
               <>
                 {" "}
