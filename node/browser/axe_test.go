@@ -31,11 +31,19 @@ var axe = sync.OnceValues(func() (source, whyNot string) {
 	return string(b), ""
 })
 
-// axeRun looks for what breaks the Web Content Accessibility Guidelines 2.2 at levels A and AA, or what is held to be good
-// practice.
+// Rules of axe-core: what breaks the Web Content Accessibility Guidelines 2.2 at levels A and AA, or what is held to be good
+// practice, and those of them in which colours count.
+const (
+	axeRules   = `["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]`
+	axeColours = `{ type: "rule", values: ["color-contrast", "link-in-text-block"] }`
+)
+
+// axeRun looks for what breaks some of them.
 const axeRun = `axe.run({
-	runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+	runOnly: %s,
 	resultTypes: ["violations"],
+	preload: false, // or it fetches the style sheets anew each time, for rules that are not among these
+	iframes: false, // there are none
 }).then((found) => found.violations.flatMap((rule) => rule.nodes.map((node) =>
 	rule.id + ": " + rule.help + "\n    " + node.target.join(" ") + "\n    " + node.html + "\n    " + node.failureSummary.replaceAll("\n", "\n    "))))`
 
@@ -43,12 +51,12 @@ const axeRun = `axe.run({
 type barriers map[string][]string
 
 // look adds what it finds now.
-func (b barriers) look(p *person, source, where string) {
+func (b barriers) look(p *person, source, rules, where string) {
 	p.t.Helper()
 	if !script[bool](p, `typeof axe === "object"`) {
 		script[bool](p, source+";\ntrue")
 	}
-	for _, one := range script[[]string](p, axeRun) {
+	for _, one := range script[[]string](p, fmt.Sprintf(axeRun, rules)) {
 		b[one] = append(b[one], where)
 	}
 }

@@ -66,10 +66,9 @@ func (p *person) serves(dir string) {
 func TestIndependentClient(t *testing.T) {
 	needBrowser(t)
 	dir := whipWHEP(t)
-	pcm := voice(t, anasVoice)
 	anasNode := startNode(t, computers[0], "Ana")
 	bosNode := startNode(t, computers[1], "Bo", anasNode)
-	ana := sitDown(t, computers[0], "Ana", anasNode, setup{microphone: microphone(t, pcm)})
+	ana := sitDown(t, computers[0], "Ana", anasNode, setup{microphone: microphone(t, voice(t, anasVoice))})
 	bo := sitDown(t, computers[1], "Bo", bosNode, setup{})
 	ana.serves(dir)
 	bo.serves(dir)
@@ -105,8 +104,14 @@ func TestIndependentClient(t *testing.T) {
 	call(bo, play, "whep")
 	bo.do("click", chromedp.MouseClickXY(100, 100))
 	bo.until("first sound", `ear.firstSound > 0`)
-	bo.listens()
-	wellHeard(t, "whip-whep to whip-whep", said(pcm), bo.hears(10).Mono())
+	heard := func() []comparison {
+		ana.records(saidThere)
+		bo.listens()
+		toBo := bo.hears(10).Mono()
+		return []comparison{{"whip-whep to whip-whep", ana.recorded(saidThere, 10).Mono(), toBo}}
+	}
+	measured(t, heardFromStart, heard)
+	measured(t, wellHeard, heard)
 
 	// Ending it ends it at the node.
 	script[chromedp.Void](bo, `whep.stop()`)

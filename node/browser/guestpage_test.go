@@ -30,10 +30,12 @@ func TestGuestWithOnlyABrowser(t *testing.T) {
 	gil.sees(`state[data-state="on"]`)
 	gil.until("first sound", `ear.firstSound > 0`)
 	t.Logf("from Gil's click to the first sound: %.0f ms", script[float64](gil, `ear.firstSound - ear.clicked`))
-	ana.records(saidThere)
-	gil.listens()
-	toGil := gil.hears(12).Mono()
-	wellHeard(t, "Ana, heard by Gil", ana.recorded(saidThere, 12).Mono(), toGil)
+	measured(t, wellHeard, func() []comparison {
+		ana.records(saidThere)
+		gil.listens()
+		toGil := gil.hears(12).Mono()
+		return []comparison{{"Ana, heard by Gil", ana.recorded(saidThere, 12).Mono(), toGil}}
+	})
 	ana.until("see Gil counted", `document.querySelector('[data-test="listeners"]').dataset.count === "1"`)
 	v.looks(gil, "guest who listens")
 

@@ -23,9 +23,10 @@ func TestLendingSeats(t *testing.T) {
 	ana.until("be told how many", `document.querySelector('[data-test="lend-form"]').innerText.includes("From 1 to 20")`)
 	ana.types("lend-seats", "5")
 	ana.until("have Bo there to choose", `document.querySelector('[data-test="lend-who"]').value === `+asJSON(who.Person))
+	ana.tells("lend-paid", "You", "buyers owe it to you", "Bo owes it to you")
 	v.looks(ana, "lend seats")
 	ana.clicks("lend")
-	ana.sees(`lent[data-sold="0"]`)
+	ana.sees(`lent[data-sold="0"][data-seller-paid="false"]`)
 	ana.tells("lent", "Bo", "0 of 5 sold")
 	v.looks(ana, "lent seats")
 
@@ -39,4 +40,15 @@ func TestLendingSeats(t *testing.T) {
 	ana.sees(`lent[data-back="true"]`)
 	answers(di, "tickets/sellers", "Bo sells no more", func(s struct{ Selling []struct{ Back bool } }) bool { return len(s.Selling) == 1 && s.Selling[0].Back })
 	di.sees(`selling-row[data-back="true"]`)
+
+	// The seller may take the money: both are told who owes whom.
+	ana.clicks("lend-open")
+	ana.types("lend-seats", "3")
+	ana.clicks("lend-pays-seller")
+	v.looks(ana, "lend seats to a seller who is paid")
+	ana.clicks("lend")
+	ana.sees(`lent[data-seller-paid="true"]`)
+	ana.tells("lending", "takes the money and owes it to you")
+	di.until("see who is paid", `[...document.querySelectorAll('[data-test="selling-row"]')].some((e) => /Buyers pay you, and you owe it to Ana/.test(e.innerText))`)
+	v.looks(di, "wallet of a co-host who sells and is paid")
 }

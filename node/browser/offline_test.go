@@ -3,11 +3,8 @@ package browser
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
-
-	"salon/node/heard"
 )
 
 // meetOffline is meet on one computer that has no network at all.
@@ -50,12 +47,15 @@ func TestOfflineConversation(t *testing.T) {
 			t.Logf("from Bo's click to the first sound: %.0f ms", script[float64](bo, `ear.firstSound - ear.clicked`))
 			bo.until("play", playing)
 			over(bo, 1)
-			ana.records(saidThere)
-			bo.listens()
-			ana.listens()
-			toBo, toAna := bo.hears(12).Mono(), ana.hears(12).Mono()
-			anaSaid := ana.recorded(saidThere, 12).Mono()
-			heardOffline(t, "Ana, heard by Bo", anaSaid, toBo)
+			var anaSaid, toAna []float32
+			measured(t, heardOffline, func() []comparison {
+				ana.records(saidThere)
+				bo.listens()
+				ana.listens()
+				toBo := bo.hears(12).Mono()
+				toAna, anaSaid = ana.hears(12).Mono(), ana.recorded(saidThere, 12).Mono()
+				return []comparison{{"Ana, heard by Bo", anaSaid, toBo}}
+			})
 			noneComesBack(t, "Ana", anaSaid, toAna)
 			for _, p := range []*person{ana, bo} {
 				p.seesNo("no-path")
@@ -80,18 +80,13 @@ func TestOfflineConversation(t *testing.T) {
 			bo.sees(`room[data-role="speaker"]`)
 			ana.until("hear Bo", `ear.lastSound > performance.now() - 50`)
 			over(bo, 2)
-			bo.records(saidThere)
-			ana.listens()
-			toAna = ana.hears(7).Mono()
-			heardOffline(t, "Bo, heard by Ana", bo.recorded(saidThere, 7).Mono(), toAna)
-			ana.clicks(`seat[data-role="speaker"]`)
-			ana.clicks("mute-person")
-			clicked := script[float64](ana, `ear.clicked`)
-			bo.sees(`seat[data-role="speaker"][data-muted="true"]`)
-			ana.until("hear nothing", `performance.now() - ear.lastSound > 1500`)
-			if muted := script[float64](ana, `ear.lastSound`) - clicked; muted > 1000 {
-				t.Errorf("Bo is heard %.0f ms after being muted", muted)
-			}
+			measured(t, heardOffline, func() []comparison {
+				bo.records(saidThere)
+				ana.listens()
+				toAna = ana.hears(7).Mono()
+				return []comparison{{"Bo, heard by Ana", bo.recorded(saidThere, 7).Mono(), toAna}}
+			})
+			mutes(ana, bo)
 			bo.clicks("unmute-me")
 			ana.until("hear Bo again", `ear.lastSound > performance.now() - 50`)
 
@@ -116,18 +111,12 @@ func TestOfflineConcert(t *testing.T) {
 	ana.sees(`seat[data-speaking]`)
 	bo.clicks("listen")
 	bo.until("first sound", `ear.firstSound > 0`)
-	bo.listens()
-	h := bo.hears(12)
-	heardOffline(t, "left", said(left), h.Left)
-	heardOffline(t, "right", said(right), h.Right)
-	for _, side := range []struct {
-		name      string
-		own, side []float32
-	}{{"left", left, h.Right}, {"right", right, h.Left}} {
-		if share := heard.Overlap(said(side.own), side.side).HeardShare; share > 0.5 {
-			t.Errorf("the %s voice is heard on the other side: %.0f %%", side.name, 100*share)
-		}
-	}
+	var own, h hearing
+	measured(t, heardOffline, func() []comparison {
+		own, h = concertHeard(ana, bo)
+		return []comparison{{"left", own.Left, h.Left}, {"right", own.Right, h.Right}}
+	})
+	staysApart(t, own, h)
 	bo.until("hear over a WebSocket", `ear.sockets === 1`)
 	ana.until("speak and hear over WebSockets", `ear.sockets === 2`)
 }
@@ -140,14 +129,9 @@ func TestOfflineSoundCheck(t *testing.T) {
 	p.clicks("start-room")
 	p.clicks("mic-check")
 	p.clicks("sound-check")
-	p.records(saidThere)
-	p.listens()
-	p.clicks("check-record")
-	p.sees(`check[data-phase="recording"]`)
-	p.until("record over a WebSocket", `ear.sockets === 1`)
-	p.sees(`check[data-phase="playing"]`)
-	p.sees(`check[data-phase="done"]`)
-	heardAtLeast(t, "what was recorded", 0.95, 100*time.Millisecond, p.recorded(saidThere, 5).Mono(), p.hears(4.5).Mono())
+	measured(t, heardFromStart, func() []comparison {
+		return checksSound(p, func() { p.until("record over a WebSocket", `ear.sockets === 1`) })
+	})
 }
 
 // A page that comes through a tunnel, as README.md has it for a machine without a display, has no UDP to its node.
@@ -192,14 +176,10 @@ func TestBackFromOffline(t *testing.T) {
 		p.until("play", playing)
 	}
 	bo.until("hear Ana", `ear.lastSound > performance.now() - 50`)
-	ana.records(saidThere)
-	bo.listens()
-	toBo := bo.hears(12).Mono()
-	heardOffline(t, "Ana, heard by Bo", ana.recorded(saidThere, 12).Mono(), toBo)
-}
-
-// heardOffline allows for a page that codes sound itself, on a machine that does much else.
-func heardOffline(t testing.TB, what string, said, got []float32) {
-	t.Helper()
-	heardAtLeast(t, what, 0.98, 60*time.Millisecond, said, got)
+	measured(t, heardOffline, func() []comparison {
+		ana.records(saidThere)
+		bo.listens()
+		toBo := bo.hears(12).Mono()
+		return []comparison{{"Ana, heard by Bo", ana.recorded(saidThere, 12).Mono(), toBo}}
+	})
 }

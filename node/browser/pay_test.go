@@ -1,8 +1,11 @@
 package browser
 
 import (
+	"encoding/hex"
+	"strings"
 	"testing"
 
+	"salon/node"
 	"salon/node/market/lnd/lndtest"
 	"salon/node/market/stripe/stripetest"
 )
@@ -40,6 +43,8 @@ func TestPayingByInvoice(t *testing.T) {
 	bo.clicks("close")
 	bo.clicks("wallet-link")
 	bo.tells("wallet-pending", "1 ticket from Ana", "You pay this yourself")
+	v.looks(bo, "wallet with a payment of one's own to make")
+	bo.tells("wallet-balances", "You owe nothing") // and nothing is sent
 	bo.clicks("pay-again")
 	bo.sees("pay-code")
 	request := script[string](bo, `document.querySelector('[data-test="pay-invoice"]').value`)
@@ -47,9 +52,31 @@ func TestPayingByInvoice(t *testing.T) {
 		t.Errorf("a wallet is opened with %s", to)
 	}
 	v.looks(bo, "wallet with an invoice to pay")
+	bo.clicks("close")
+
+	// Were there no receipt, Bo could show that he paid: by what his wallet, and nobody else, knows then.
+	bo.clicks("proof")
+	bo.types("proof-preimage", strings.Repeat("ab", 32))
+	bo.clicks("proof-make")
+	bo.sees("proof-wrong")
+	bo.tells("proof-wrong", "preimage of another invoice")
+	v.looks(bo, "proof of a payment by hand")
+	script[bool](bo, `document.querySelector('[data-test="proof-preimage"]').select() ?? true`)
+	bo.types("proof-preimage", hex.EncodeToString(alice.Preimage(request)))
+	bo.clicks("proof-make")
+	bo.sees("proof-made")
+	bo.tells("proof-made", "2,500 sat", "Ana", "1 ticket", "salon ledger proof")
+	v.looks(bo, "proof of a payment")
+	text := script[string](bo, `document.querySelector('[data-test="proof-text"]').value`)
+	if shown, err := node.ReadRemittance(text); err != nil || shown.Sum != "2500 sat" || shown.Request != request {
+		t.Errorf("what Bo can show: %+v, %v", shown, err)
+	}
+	bo.clicks("close")
+	bo.clicks("pay-again")
 	phone.Pays(t.Context(), t, request)
 	bo.seesNo("pay-dialog")
 	bo.sees("ticket-card")
+	bo.comesToTell("balance-have", "Paid, beyond what came in\n2,500 sat")
 
 	// A tip, while one is in the room: it is shown by itself when it came.
 	bo.clicks("ticket-go-in")

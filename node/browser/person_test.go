@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -35,6 +36,9 @@ type setup struct {
 	noUDP      bool                      // WebRTC may use no UDP, as some organisations rule
 }
 
+// unwanted are parts of Chromium's own window that are pages themselves: drawing those costs as much as opening salon's.
+const unwanted = "InitialWebUI,WebUIReloadButton,WebUIToolbar,WebUIOmniboxPopup,PreloadTopChromeWebUI"
+
 const allowed = browser.PermissionSettingGranted
 
 // sitDown opens the person's browser. Nothing is shown yet.
@@ -54,6 +58,9 @@ func sitDown(t testing.TB, c computer, name string, n *salonNode, s setup) *pers
 		// Two browsers on one screen that nobody sees: neither is in the background.
 		chromedp.Flag("disable-backgrounding-occluded-windows", true),
 		chromedp.Flag("disable-renderer-backgrounding", true),
+		chromedp.Flag("disable-features", unwanted),
+		// What moves is drawn all the while, on the processor that the tests share. Who wants to see it does moves.
+		chromedp.Flag("force-prefers-reduced-motion", true),
 		chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("lang", "en-US"),
 		chromedp.WindowSize(1280, 900),
@@ -96,6 +103,17 @@ func (p *person) permit(s browser.PermissionSetting) {
 	}
 }
 
+// moves lets the pages move, as they do for everybody who did not ask their system for calm.
+func (p *person) moves() {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-reduced-motion", Value: "no-preference"},
+	}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *person) beforeEveryPage(script string) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
@@ -131,9 +149,10 @@ func (p *person) seesNo(test string) {
 	p.until("see no "+test, fmt.Sprintf(`!document.querySelector(%s)`, asJSON(selector(test))))
 }
 
-// until waits for a JavaScript condition of the page.
+// until waits for a JavaScript condition of the page. Of an element that is not there yet nothing holds.
 func (p *person) until(what, condition string) {
 	p.t.Helper()
+	condition = `(() => { try { return (` + condition + `); } catch (e) { if (e instanceof TypeError) return false; throw e; } })()`
 	p.do(what, func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
 		for ctx.Err() == nil {
 			v, err = chromedp.Poll[chromedp.Void](condition, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))(ctx, target)
@@ -154,10 +173,12 @@ func elsewhere(err error) bool {
 func (p *person) clicks(test string) {
 	p.t.Helper()
 	usable := selector(test) + `:not([aria-disabled="true"]):not(:disabled)`
-	p.until("use "+test, fmt.Sprintf(`!!document.querySelector(%s)?.checkVisibility()`, asJSON(usable)))
 	const often = 5
 	for range often {
-		script[bool](p, fmt.Sprintf(bare, asJSON(usable)))
+		p.until("use "+test, fmt.Sprintf(`!!document.querySelector(%s)?.checkVisibility()`, asJSON(usable)))
+		if !script[bool](p, fmt.Sprintf(bare, asJSON(usable))) {
+			continue
+		}
 		script[bool](p, fmt.Sprintf(watched, asJSON(selector(test))))
 		p.do("click "+test, chromedp.Click(chromedp.CSS(usable)))
 		if !script[bool](p, fmt.Sprintf(missed, asJSON(usable))) {
@@ -167,8 +188,10 @@ func (p *person) clicks(test string) {
 	p.t.Fatalf("%s: %s is never where it was a moment ago\n%s", p.name, test, p.seen())
 }
 
-// bare scrolls what lies under something else, such as the controls of a room, to where a person would have it to click on it.
+// bare scrolls what lies under something else, such as the controls of a room, to where a person would have it to click on it. It is
+// false where that cannot be used any more.
 const bare = `((e) => {
+	if (!e) return false;
 	const r = e.getBoundingClientRect();
 	const top = document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2);
 	if (!top || !e.contains(top)) e.scrollIntoView({ block: "center", behavior: "instant" });

@@ -9,7 +9,7 @@ import (
 var playoutScript string
 
 // What the page plays from a WebSocket goes on through jitter and drifting clocks, is fresh again after a page was held up,
-// and never clicks.
+// and neither clicks nor leaves out what could be heard.
 func TestPlayout(t *testing.T) {
 	p := alone(t, "Ana", setup{})
 	p.open(p.node.Origin())
@@ -25,12 +25,14 @@ func TestPlayout(t *testing.T) {
 		{"a clock that is fast", `{seconds: 300, ppm: 200}`, 0, 0},
 		{"a clock that is slow", `{seconds: 300, ppm: -200}`, 0, 0},
 		{"a page held up for a tenth of a second", `{seconds: 60, late: (i) => (i >= 1000 && i < 1005 ? (1005 - i) * 20 : 0)}`, 1, 120},
+		{"a loudspeaker held up for a tenth of a second", `{seconds: 60, deaf: 107}`, 0, 0},
+		{"a loudspeaker held up for a fifth of a second", `{seconds: 60, deaf: 207}`, 0, 0},
 		{"a page held up for three seconds", `{seconds: 60, late: (i) => (i >= 1000 && i < 1150 ? (1150 - i) * 20 : 0)}`, 1, 3050},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			type playedOut struct {
-				Silences                      []float64
-				Step, Steepest, Apart, Behind float64
+				Silences                                []float64
+				Step, Steepest, Apart, Behind, Faintest float64
 			}
 			seen := script[playedOut](p, `playOut(`+row.how+`)`)
 			if len(seen.Silences) == 0 || seen.Silences[0] > 100 {
@@ -47,6 +49,9 @@ func TestPlayout(t *testing.T) {
 			}
 			if seen.Behind < 10 || seen.Behind > 120 {
 				t.Errorf("in the end %.0f ms are kept", seen.Behind)
+			}
+			if row.silences == 0 && seen.Faintest < 0.9 {
+				t.Errorf("it is %.2f as loud for a moment", seen.Faintest)
 			}
 			if seen.Step > 1.05*seen.Steepest || seen.Apart != 0 {
 				t.Errorf("a step of %.3f in a tone whose steepest is %.3f, %.3f between the channels", seen.Step, seen.Steepest, seen.Apart)

@@ -17,6 +17,8 @@ func TestReactions(t *testing.T) {
 	bo.clicks("listen")
 	bo.sees("reactions")
 	for _, p := range []*person{ana, bo} {
+		p.moves()
+		v.settles(p)
 		script[bool](p, `(() => {
 		  globalThis.seen = {};
 		  globalThis.bubbles = 0;

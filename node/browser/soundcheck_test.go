@@ -1,9 +1,6 @@
 package browser
 
-import (
-	"testing"
-	"time"
-)
+import "testing"
 
 // The sound check records five seconds, carries them the way of a room's sound, and plays them.
 func TestSoundCheck(t *testing.T) {
@@ -14,20 +11,26 @@ func TestSoundCheck(t *testing.T) {
 	p.clicks("mic-check")
 	p.sees("input-meter")
 	p.clicks("sound-check")
+	measured(t, heardFromStart, func() []comparison { return checksSound(p, func() {}) })
+	if text := p.reads("check-line"); !contains(text, "level") {
+		t.Errorf("the verdict is %q", text)
+	}
+	p.clicks("check-finish")
+	p.seesNo("check-dialog")
+	p.sees("room-start")
+}
+
+// checksSound records in the sound check, and is what was said and what was played of it; recording is called meanwhile.
+func checksSound(p *person, recording func()) []comparison {
+	p.t.Helper()
 	p.records(saidThere)
 	p.listens()
 	p.clicks("check-record")
 	p.sees(`check[data-phase="recording"]`)
+	recording()
 	p.sees(`check[data-phase="playing"]`)
 	p.sees(`check[data-phase="done"]`)
-	if text := p.reads("check-line"); !contains(text, "level") {
-		t.Errorf("the verdict is %q", text)
-	}
-	// The browser begins to play with more delay than it needs, and hurries a little until it is rid of it.
-	heardAtLeast(t, "what was recorded", 0.95, 100*time.Millisecond, p.recorded(saidThere, 5).Mono(), p.hears(4.5).Mono())
-	p.clicks("check-finish")
-	p.seesNo("check-dialog")
-	p.sees("room-start")
+	return []comparison{{"what was recorded", p.recorded(saidThere, 5).Mono(), p.hears(4.5).Mono()}}
 }
 
 // A sound check that breaks off says so, and it plays where the person chose.

@@ -36,14 +36,14 @@ func TestSubscribe(t *testing.T) {
 	bo.clicks("subscribe")
 	bo.sees(`subscribing[data-at="tiers"]`)
 	bo.tells("subscribe-dialog", "Friends of the harbour: 3 EUR for 30 days", "Fees", "none", "by hand; nothing is charged by itself", "3 days more",
-		"what is paid stays good", "IOU", "You will owe 3 EUR to Ana")
+		"it stays good to the end of its period", "IOU", "You will owe 3 EUR to Ana")
 	v.looks(bo, "subscribe")
 	if mine := api[struct{ Mine []any }](bo, "GET", "subscriptions", nil).Mine; len(mine) != 0 {
 		t.Errorf("after one click there are %d subscriptions", len(mine))
 	}
 	bo.clicks("subscribe-confirm")
 	bo.sees("subscribe-done")
-	bo.tells("subscribe-dialog", "You subscribe to Ana", "Paid until")
+	bo.tells("subscribe-dialog", "You subscribe to Ana", "Good until", "not paid yet: you owe it to Ana")
 	v.looks(bo, "subscribed")
 	bo.clicks("subscribe-go-in")
 	bo.sees(`room[data-phase="live"][data-role="listener"]`)
@@ -61,7 +61,7 @@ func TestSubscribe(t *testing.T) {
 	bo.clicks("close")
 
 	bo.clicks("wallet-link")
-	bo.tells("subscription", "Ana", "3 EUR", "paid until")
+	bo.tells("subscription", "Ana", "3 EUR", "good until", "you still owe it")
 	v.looks(bo, "wallet of a subscriber")
 	bo.clicks("cancel-subscription")
 	bo.tells("subscription", "no days of grace follow")

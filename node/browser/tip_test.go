@@ -21,7 +21,7 @@ func TestTipInThePage(t *testing.T) {
 	bo.types("tip-note", "Encore!")
 	bo.clicks("tip-give")
 	for _, p := range []*person{ana, bo} {
-		p.until("see the tip", `/Bo.*Ana.*2(\.00)? EUR.*Encore!/s.test(document.querySelector('[data-test="tip-banner"]')?.innerText ?? "")`)
+		p.until("see the tip", `/Bo.*Ana.*2\sEUR.*Encore!/s.test(document.querySelector('[data-test="tip-banner"]')?.innerText ?? "")`)
 	}
-	bo.until("be told what it means", `/owe .*Ana.* 2 EUR/.test(document.querySelector('[data-test="notice"]')?.innerText ?? "")`)
+	bo.until("be told what it means", `/owe .*Ana.* 2.EUR/.test(document.querySelector('[data-test="notice"]')?.innerText ?? "")`)
 }

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -18,18 +20,17 @@ import (
 // holds for every view. A test that reaches a view hands it to looks, and all of this is done.
 type viewer struct {
 	t   *testing.T
-	dir string
+	dir string // for the pictures; empty if nobody wants them
 	axe string // axe-core; empty if it is not to be had here
 }
 
 func newViewer(t *testing.T) viewer {
 	t.Helper()
 	dir := os.Getenv("SALON_SCREENSHOTS")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
+	if dir != "" {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	source, whyNot := axe()
 	if source == "" {
@@ -41,46 +42,46 @@ func newViewer(t *testing.T) viewer {
 var screens = []struct{ width, height int64 }{{1280, 900}, {390, 844}}
 
 // looks keeps pictures of the view, and checks what no view may do: be wider than the screen, hide a button's text, or shut
-// out who sees, hears or points differently.
+// out who sees, hears or points differently. A screen is laid out once; the dark only changes its colours.
 func (v viewer) looks(p *person, view string) {
 	v.t.Helper()
 	found := make(barriers)
 	for _, screen := range screens {
-		for _, scheme := range []string{"light", "dark"} {
-			v.emulate(p, screen.width, screen.height, scheme)
-			for _, tab := range []string{"chat", "people"} {
-				if strings.HasPrefix(view, tab) { // on a narrow screen it is not beside the stage but in its place
-					script[bool](p, fmt.Sprintf(`document.querySelector('[data-test="tab-%s"]')?.click(), true`, tab))
+		v.sized(p, screen.width, screen.height)
+		v.coloured(p, "light")
+		v.settles(p)
+		for _, tab := range []string{"chat", "people"} {
+			if strings.HasPrefix(view, tab) { // on a narrow screen it is not beside the stage but in its place
+				script[bool](p, fmt.Sprintf(`document.querySelector('[data-test="tab-%s"]')?.click(), true`, tab))
+			}
+		}
+		height := screen.height
+		// As tall as it is, without what is fixed to the bottom lying in the middle; a notice may come meanwhile.
+		whole := func(view string) {
+			for range 3 {
+				tall := v.checks(p, view, screen.width)
+				if tall <= height {
+					return
 				}
+				height = tall
+				v.sized(p, screen.width, height)
+				v.settles(p)
 			}
-			if wide := script[int64](p, `document.documentElement.scrollWidth`); wide > screen.width {
-				v.t.Errorf("%s on a screen of %d is %d wide", view, screen.width, wide)
-			}
-			if cut := script[string](p, cutOff); cut != "" {
-				v.t.Errorf("%s on a screen of %d cuts off %s", view, screen.width, cut)
-			}
-			if broken := script[string](p, brokenPictures); broken != "" {
-				v.t.Errorf("%s has pictures that are not shown: %s", view, broken)
-			}
-			if mute := script[string](p, nameless); mute != "" {
-				v.t.Errorf("%s has what a screen reader cannot name: %s", view, mute)
-			}
-			// As tall as it is, without what is fixed to the bottom lying in the middle.
-			if tall := script[int64](p, `document.documentElement.scrollHeight`); tall > screen.height {
-				v.emulate(p, screen.width, tall, scheme)
+		}
+		whole(view)
+		for _, scheme := range []string{"light", "dark"} {
+			rules := axeRules
+			if scheme == "dark" { // which changes colours, and nothing else
+				rules = axeColours
+				v.coloured(p, scheme)
+				v.settles(p)
+				whole(view + " in the dark")
 			}
 			if v.axe != "" {
-				found.look(p, v.axe, fmt.Sprint(screen.width, " ", scheme))
+				found.look(p, v.axe, rules, fmt.Sprint(screen.width, " ", scheme))
 			}
-			ctx, cancel := context.WithTimeout(p.ctx, patience)
-			picture, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-			cancel()
-			if err != nil {
-				v.t.Fatal(err)
-			}
-			name := fmt.Sprintf("%s-%d-%s.png", strings.ReplaceAll(view, " ", "-"), screen.width, scheme)
-			if err := os.WriteFile(filepath.Join(v.dir, name), picture, 0o644); err != nil {
-				v.t.Fatal(err)
+			if v.dir != "" {
+				v.keeps(p, fmt.Sprintf("%s-%d-%s.png", strings.ReplaceAll(view, " ", "-"), screen.width, scheme))
 			}
 		}
 	}
@@ -88,36 +89,126 @@ func (v viewer) looks(p *person, view string) {
 	v.emulate(p, screens[0].width, screens[0].height, "light")
 }
 
+// mirrored looks at a view again, as it is drawn for who reads from right to left.
+func (v viewer) mirrored(p *person, view string) {
+	v.t.Helper()
+	script[bool](p, `document.documentElement.dir = "rtl", true`)
+	v.looks(p, "rtl "+view)
+	script[bool](p, `document.documentElement.dir = "ltr", true`)
+}
+
+// keeps writes a picture of what is seen now.
+func (v viewer) keeps(p *person, name string) {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	fast := true
+	picture, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{OptimizeForSpeed: &fast})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(v.dir, name), picture.Data, 0o644); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// checks fails the test for what holds for no view, and returns how tall this one is.
+func (v viewer) checks(p *person, view string, width int64) (tall int64) {
+	v.t.Helper()
+	found := script[struct {
+		Wide, Tall              int64
+		Cut, Lost, Broken, Mute string
+	}](p, faults)
+	if found.Wide > width {
+		v.t.Errorf("%s on a screen of %d is %d wide", view, width, found.Wide)
+	}
+	if found.Cut != "" {
+		v.t.Errorf("%s on a screen of %d cuts off %s", view, width, found.Cut)
+	}
+	if found.Lost != "" {
+		v.t.Errorf("%s on a screen of %d has rows that are none, which other rules of the same class undo: %s", view, width, found.Lost)
+	}
+	if found.Broken != "" {
+		v.t.Errorf("%s has pictures that are not shown: %s", view, found.Broken)
+	}
+	if found.Mute != "" {
+		v.t.Errorf("%s has what a screen reader cannot name: %s", view, found.Mute)
+	}
+	return found.Tall
+}
+
 // cutOff names buttons and headings whose text does not fit into them.
 const cutOff = `[...document.querySelectorAll("button, a.button, h1, h2, h3")]
 	.filter((e) => e.checkVisibility() && getComputedStyle(e).overflow !== "visible" && e.scrollWidth > e.clientWidth + 1)
 	.map((e) => e.innerText).join(", ")`
 
-// brokenPictures lists those that the browser could not show.
-const brokenPictures = `[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src.slice(0, 60)).join(", ")`
+// faults are what no view may have: what cutOff names, what is written side by side but
+// drawn one below the other, pictures that the browser could not show, and what can be used but has no name.
+const faults = `({
+	wide: document.documentElement.scrollWidth,
+	tall: document.documentElement.scrollHeight,
+	cut: ` + cutOff + `,
+	lost: [...document.querySelectorAll(".row")]
+		.filter((e) => e.checkVisibility() && getComputedStyle(e).flexDirection !== "row").map((e) => e.className + ": " + e.innerText).join(", "),
+	broken: [...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src.slice(0, 60)).join(", "),
+	mute: [...document.querySelectorAll("button, a, input, select, textarea, summary")]
+		.filter((e) => e.checkVisibility() && !(e.innerText || "").trim() && !e.ariaLabel && !e.labels?.length)
+		.map((e) => e.outerHTML.slice(0, 120)).join(", "),
+})`
 
-// nameless lists what can be used but has no name.
-const nameless = `[...document.querySelectorAll("button, a, input, select, textarea, summary")]
-	.filter((e) => e.checkVisibility() && !(e.innerText || "").trim() && !e.ariaLabel && !e.labels?.length)
-	.map((e) => e.outerHTML.slice(0, 120)).join(", ")`
-
+// emulate gives a person another screen and other colours, and keeps still what moves.
 func (v viewer) emulate(p *person, width, height int64, scheme string) {
+	v.t.Helper()
+	v.sized(p, width, height)
+	v.coloured(p, scheme)
+	v.settles(p)
+}
+
+func (v viewer) sized(p *person, width, height int64) {
 	v.t.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
 	})
-	if err == nil {
-		_, err = chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
-		}})
-	}
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	// Two frames later everything is where it belongs, or on the way from one colour to the other.
-	script[bool](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))
-		.then(() => Promise.allSettled(document.getAnimations().filter((a) => a instanceof CSSTransition).map((a) => a.finished)))
-		.then(() => true)`)
+}
+
+func (v viewer) coloured(p *person, scheme string) {
+	v.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+// settles waits two frames: then everything is where it belongs, or on the way from one colour to the other, which it waits for. Of a
+// page that it takes to be still Chromium draws no frame now and then; a picture makes it draw one. Animation.finished would be simpler,
+// but of a transition whose element is gone it is never fulfilled.
+func (v viewer) settles(p *person) {
+	v.t.Helper()
+	script[bool](p, `window.drawn = false, requestAnimationFrame(() => requestAnimationFrame(() => { window.drawn = true; })), true`)
+	for end := time.Now().Add(patience); ; {
+		if script[bool](p, `Promise.race([
+			new Promise((done) => {
+				const changes = () => document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running");
+				const look = () => window.drawn && !changes() ? done(true) : setTimeout(look, 5);
+				look();
+			}),
+			new Promise((done) => setTimeout(() => done(false), 1000)),
+		])`) {
+			return
+		}
+		if time.Now().After(end) {
+			v.t.Fatalf("%s: the page does not come to rest: %s", p.name, script[string](p, `document.visibilityState + ", " +
+				(window.drawn ? "drawn" : "not drawn") + document.getAnimations().map((a) => ", " + a.playState + " " + a.transitionProperty + " of " + a.effect.target.className).join("")`))
+		}
+		if _, err := chromedp.Call(p.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{}); err != nil {
+			v.t.Fatal(err)
+		}
+	}
 }
 
 // TestViews looks at every view there is.

@@ -29,11 +29,21 @@ func voice(t testing.TB, path string) []float32 {
 // again and again and may cut where it begins anew.
 func microphone(t testing.TB, channels ...[]float32) (path string) {
 	t.Helper()
+	var padded [][]float32
+	for _, c := range channels {
+		padded = append(padded, slices.Concat(make([]float32, pause), c, make([]float32, pause)))
+	}
+	return wav(t, rate, padded...)
+}
+
+// wav is a file of channels, which all last as long as the longest.
+func wav(t testing.TB, rate int, channels ...[]float32) (path string) {
+	t.Helper()
 	longest := 0
 	for _, c := range channels {
 		longest = max(longest, len(c))
 	}
-	size := (longest + 2*pause) * len(channels) * 2
+	size := longest * len(channels) * 2
 	b := append([]byte(nil), "RIFF"...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(36+size))
 	b = append(b, "WAVEfmt "...)
@@ -41,22 +51,22 @@ func microphone(t testing.TB, channels ...[]float32) (path string) {
 	for _, v := range []uint16{1, uint16(len(channels))} { // integers
 		b = binary.LittleEndian.AppendUint16(b, v)
 	}
-	b = binary.LittleEndian.AppendUint32(b, rate)
+	b = binary.LittleEndian.AppendUint32(b, uint32(rate))
 	b = binary.LittleEndian.AppendUint32(b, uint32(rate*2*len(channels)))
 	b = binary.LittleEndian.AppendUint16(b, uint16(2*len(channels)))
 	b = binary.LittleEndian.AppendUint16(b, 16)
 	b = append(b, "data"...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(size))
-	for i := range longest + 2*pause {
+	for i := range longest {
 		for _, c := range channels {
 			v := float32(0)
-			if k := i - pause; k >= 0 && k < len(c) {
-				v = c[k]
+			if i < len(c) {
+				v = c[i]
 			}
 			b = binary.LittleEndian.AppendUint16(b, uint16(int16(v*math.MaxInt16)))
 		}
 	}
-	path = filepath.Join(t.TempDir(), "microphone.wav")
+	path = filepath.Join(t.TempDir(), "sound.wav")
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -60,6 +60,7 @@ func TestTickets(t *testing.T) {
 		t.Errorf("an IOU is called paid: %q", text)
 	}
 	v.looks(bo, "buy terms")
+	v.mirrored(bo, "buy terms")
 	if list := api[struct{ Tickets []any }](bo, "GET", "tickets", nil); len(list.Tickets) != 0 {
 		t.Errorf("after one click there are %d tickets", len(list.Tickets))
 	}
@@ -70,7 +71,9 @@ func TestTickets(t *testing.T) {
 	bo.until("first sound", `ear.firstSound > 0`)
 	bo.listens()
 	// How well is for other tests; here it is her voice.
-	heardAtLeast(t, "Bo, with his ticket, hears Ana", 0.8, time.Second, said(breathless(pcm)), bo.hears(10).Mono())
+	if c := (comparison{"Bo, with his ticket, hears Ana", said(breathless(pcm)), bo.hears(10).Mono()}); !c.met(t, aim{0.8, time.Second}) {
+		t.Errorf("%s: not well enough", c.what)
+	}
 	v.looks(bo, "in by ticket")
 
 	ana.sees(`sales[data-sold="1"]`)
@@ -79,6 +82,7 @@ func TestTickets(t *testing.T) {
 	ana.tells("sales-dialog", "Sold", "1", "Reserved", "Left", "Refunded", "Income", "5 EUR", "You", "4.90 EUR", "98%", "Relays", "0.10 EUR", "owed")
 	ana.sees("sold-ticket")
 	v.looks(ana, "sales")
+	v.mirrored(ana, "sales")
 	ana.clicks("close")
 
 	// His wallet: the ticket with its code, what he owes, the receipt, and who signed it.
@@ -89,6 +93,7 @@ func TestTickets(t *testing.T) {
 	bo.tells("balance-owe", "You owe", "Ana", "5 EUR")
 	bo.tells(`receipt[data-kind="got"]`, "You owe Ana for 1 ticket", "5 EUR", "incl. 19 % VAT")
 	v.looks(bo, "wallet of a buyer")
+	v.mirrored(bo, "wallet of a buyer")
 	bo.clicks("ticket-code")
 	bo.sees("code-dialog")
 	v.looks(bo, "ticket code")
@@ -111,6 +116,7 @@ func TestTickets(t *testing.T) {
 	ana.tells("income-all", "4.90 EUR")
 	ana.tells("balance-owed", "Owed to you", "5 EUR")
 	v.looks(ana, "wallet of a host")
+	v.mirrored(ana, "wallet of a host")
 }
 
 // A purchase that does not come about says why, that nothing is owed, and what to do.

@@ -185,7 +185,7 @@ func member(ctx context.Context, l room.Link, i int, all chan<- struct{}) error 
 	if err := h.Connect(ctx, to); err != nil {
 		return err
 	}
-	s, err := h.NewStream(ctx, to.ID, "/salon/room/3")
+	s, err := h.NewStream(ctx, to.ID, "/salon/room/4")
 	if err != nil {
 		return err
 	}

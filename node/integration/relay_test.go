@@ -237,6 +237,14 @@ func TestRelayBlock(t *testing.T) {
 		err := r.api().Call(t.Context(), "GET", "/api/v1/counts", nil, &counts)
 		return counts["carry_refused_blocked"] > 0, err
 	})
+	unblock := start(t, r.home, "relay", "unblock", tr.id[:8])
+	unblock.wantExit(0, patience)
+	await(t, r.api(), "the relay to carry the room again", patience, func() (bool, error) {
+		v, err := r.api().Relayed(t.Context())
+		return len(v.Rooms) == 1 && v.Rooms[0].Phase == node.Live && len(v.BlockedRooms) == 0, err
+	})
+	again := start(t, r.home, "relay", "unblock", tr.id[:8])
+	again.wantExit(1, patience)
 }
 
 // TestTreeFromTheShell: the host's shell shows the relays, how everybody hears, and what the relays carried.

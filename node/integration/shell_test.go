@@ -177,7 +177,7 @@ func TestWrongUsage(t *testing.T) {
 		{"a share of nothing", []string{"host", "--title", "T", "--share", "Bo=10%"}, "--access ticket"},
 		{"shares of more than all", []string{"host", "--title", "T", "--access", "ticket", "--price", "5 EUR", "--seats", "1", "--share", "Bo=99%"}, "100 %"},
 		{"a share of somebody unknown", []string{"host", "--title", "T", "--access", "ticket", "--price", "5 EUR", "--seats", "1", "--share", "Nobody I know=10%"}, "--share Nobody I know"},
-		{"a payout by a way that is none", []string{"ledger", "payout", "--rail", "pigeon"}, "iou or hand"},
+		{"a payout by a way that is none", []string{"ledger", "payout", "--rail", "pigeon"}, "iou, hand or lightning"},
 		{"a ledger export in no format", []string{"ledger", "export"}, "--csv or --json"},
 		{"a ledger that is to be burnt", []string{"ledger", "burn"}, "burn"},
 		{"keys without a passphrase", []string{"keys", "export", "keys.safe"}, "--passphrase-file"},

@@ -46,6 +46,21 @@ func TestSubscriptionInTheShell(t *testing.T) {
 	if out := run(ana, "subscription", "list", "--json"); json.Unmarshal([]byte(out), &all) != nil || len(all.Subscribers) != 1 || all.Subscribers[0].Through != renewed.Through || len(all.Offers) != 1 {
 		t.Errorf("list --json says %s", out)
 	}
+	// Another price is for new subscribers and renewals, and is paid by who says it.
+	start(t, ana.home, "subscription", "change", "Friends").wantRefusal(2, "--price")
+	start(t, ana.home, "subscription", "change", "Friends", "--price", "4 USD").wantRefusal(2, "EUR")
+	start(t, ana.home, "subscription", "change", "Fans", "--price", "4 EUR").wantRefusal(1, "called that")
+	if out := run(ana, "subscription", "change", "Friends", "--price", "4 EUR", "--perks", "Two rooms a month"); !strings.Contains(out, "4.00 EUR for 30 days (Two rooms a month)") {
+		t.Errorf("change says %q", out)
+	}
+	start(t, bo.home, "subscribe", v.Link, "--yes").wantRefusal(2, "it was 3.00 EUR", "4.00 EUR now", "--price")
+	start(t, bo.home, "subscribe", v.Link, "--price", "3 EUR").wantRefusal(2, "costs 4.00 EUR now")
+	if out := run(bo, "subscription", "list"); !strings.Contains(out, "then 4.00 EUR for 30 days") {
+		t.Errorf("list says %q", out)
+	}
+	if out := run(bo, "subscribe", v.Link, "--price", "4 EUR"); !strings.Contains(out, "You will owe 4") {
+		t.Errorf("subscribe says %q", out)
+	}
 	if out := run(bo, "subscription", "cancel", renewed.Offer[:8]); !strings.Contains(out, "ended") {
 		t.Errorf("cancel says %q", out)
 	}
@@ -56,7 +71,7 @@ func TestSubscriptionInTheShell(t *testing.T) {
 		t.Errorf("cancel says %q", out)
 	}
 	start(t, bo.home, "subscription", "cancel", "Friends").wantRefusal(1, "called that")
-	if out := run(bo, "ledger", "balance"); !strings.Contains(out, "9.00 EUR") {
+	if out := run(bo, "ledger", "balance"); !strings.Contains(out, "13.00 EUR") {
 		t.Errorf("Bo's balance is\n%s", out)
 	}
 }

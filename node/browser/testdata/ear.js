@@ -1,36 +1,72 @@
 // Runs before a page's own scripts and keeps what its microphone gives, and what the tracks that it receives, or makes of
 // what it receives, give as they are played. The page may be slow; samples have their own time.
 (() => {
-  const rate = 48000;
   const loud = 0.01; // -40 dBFS: somebody speaks
+
+  const settles = 500_000; // microseconds of sound
+  const muchMissing = 10_000_000; // more is another clock
+
+  /**
+   * How many samples are missing before each block. A block's time is when it was handed over. A thread that was kept waiting
+   * hands over late, and what follows at once, so nothing is missing; only where all that follows stays late, something is.
+   */
+  function missing(blocks) {
+    const late = []; // microseconds from when a block's samples follow those before it
+    let sum = 0;
+    for (const { time, n, rate } of blocks) {
+      late.push(time - sum);
+      sum += (n / rate) * 1e6;
+    }
+    let was = Infinity; // nothing is missing before the first
+    return blocks.map(({ n, rate }, i) => {
+      let stays = late[i];
+      for (let j = i, ahead = 0; j < blocks.length && ahead <= settles; j++) {
+        stays = Math.min(stays, late[j]);
+        ahead += (blocks[j].n / blocks[j].rate) * 1e6;
+      }
+      const more = stays - was;
+      was = stays;
+      const gap = Math.round((more / 1e6) * rate);
+      return gap >= n && more < muchMissing ? gap : 0; // less than a block is rounding
+    });
+  }
 
   class Recording {
     kept = 0; // samples of each channel since start
+    rate = 0; // of the track, in Hz
     #on = false;
     #newest = null; // the track that counts
-    #parts = [];
-    #place = null; // microseconds: where the next sample belongs
+    #blocks = [];
+    #waiting = []; // tracks to follow once somebody records
 
     start() {
-      this.#parts = [];
-      this.#place = null;
-      this.kept = 0;
+      for (const track of this.#waiting.splice(0)) void this.follow(track, () => {}, () => {});
+      this.#blocks = [];
+      this.kept = this.rate = 0;
       this.#on = true;
     }
 
-    /** The 16-bit samples of both channels, little endian, as base64. */
+    /** The 16-bit samples of both channels, little endian, as base64. What the reader missed is silence. */
     stop() {
       this.#on = false;
-      const all = new Int16Array(2 * this.kept);
+      const gaps = missing(this.#blocks);
+      const all = new Int16Array(2 * gaps.reduce((sum, gap) => sum + gap, this.kept));
       let at = 0;
-      for (const part of this.#parts) {
-        all.set(part, at);
-        at += part.length;
-      }
+      this.#blocks.forEach(({ samples }, i) => {
+        at += 2 * gaps[i];
+        all.set(samples, at);
+        at += samples.length;
+      });
       const bytes = new Uint8Array(all.buffer);
       let text = "";
       for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
       return btoa(text);
+    }
+
+    /** Follows a track only while somebody wants it kept: reading one costs a tenth of what its page costs. */
+    followLater(track) {
+      if (this.#on) void this.follow(track, () => {}, () => {});
+      else this.#waiting.push(track);
     }
 
     /** Keeps what the track gives from when it counts, until another does. */
@@ -63,24 +99,21 @@
       }
     }
 
-    #keep(left, right, timestamp, sampleRate) {
-      if (sampleRate !== rate) throw new Error(`${sampleRate} Hz`);
+    #keep(left, right, time, rate) {
       const n = left.length;
-      // What the reader missed stays a gap; a jump of less than a block is rounding.
-      const missing = this.#place === null ? 0 : Math.round(((timestamp - this.#place) / 1e6) * rate);
-      const gap = missing >= n && missing < 10 * rate ? missing : 0;
-      const part = new Int16Array(2 * (gap + n));
+      const samples = new Int16Array(2 * n);
       for (let i = 0; i < n; i++) {
-        part[2 * (gap + i)] = Math.max(-1, Math.min(1, left[i])) * 32767;
-        part[2 * (gap + i) + 1] = Math.max(-1, Math.min(1, right[i])) * 32767;
+        samples[2 * i] = Math.max(-1, Math.min(1, left[i])) * 32767;
+        samples[2 * i + 1] = Math.max(-1, Math.min(1, right[i])) * 32767;
       }
-      this.#parts.push(part);
-      this.kept += gap + n;
-      this.#place = timestamp + (n / rate) * 1e6;
+      this.#blocks.push({ samples, n, time, rate });
+      this.rate = rate;
+      this.kept += n;
     }
   }
 
   const ear = (window.ear = {
+    missing,
     heard: new Recording(),
     said: new Recording(),
     clicked: 0, // ms of the page's clock: the last click
@@ -144,7 +177,7 @@
     const stream = await getUserMedia.call(this, wanted);
     for (const track of stream.getAudioTracks()) {
       ear.microphones.push(track);
-      void ear.said.follow(track.clone(), () => {}, () => {});
+      ear.said.followLater(track.clone());
     }
     return stream;
   };
