@@ -25,6 +25,7 @@ type upper struct {
 	path    []Peer    // from its own parent up to the root; empty if it is the root
 	since   time.Time // when it accepted, or became hot
 	resumed time.Time // when it was asked to feed us, of a warm one; else zero
+	pulled  time.Time // and when for single frames last, because it did not yet
 	choice  bool      // it was asked without need: the hot one feeds us well
 	yielded bool      // and is deeper: our children were asked to move to it first
 	stalled time.Time // when it said so
@@ -125,6 +126,9 @@ func (p *Place) mend(now time.Time) {
 				p.hot.leave = false // we tried
 			}
 			p.drop(w, "silent", now)
+		case !w.choice && now.Sub(latest(w.resumed, w.pulled)) >= stagger:
+			w.pulled = now
+			p.tree.pull(now)
 		}
 	}
 	trouble := p.trouble(now)

@@ -325,6 +325,37 @@ func TestTheOldParentIsKeptUntilTheNewOneDelivers(t *testing.T) {
 	want(t, "the old one, which is silent but there", []any{p.Warm(), p.done()}, []any{Peer("ann"), []string{"tell ann Rest"}})
 }
 
+// A Resume goes by a stream, where what is lost is sent again late. Until the warm parent feeds us, it is asked for its frames by datagram.
+func TestAWarmParentThatHearsLateIsAskedForFrames(t *testing.T) {
+	p := settled(t, PlaceOptions{})
+	warm, last := p.Warm(), uint64(p.now().Sub(start)/FrameDuration)+1000
+	other := newTestTree(Options{})
+	other.now = p.now().Add(-FrameDuration)
+	if err := other.AddWarm("me", Slots(Program), other.now); err != nil {
+		t.Fatal(err)
+	}
+	p.run(260*time.Millisecond, "")
+	want(t, "is asked to feed us, and not yet for frames", p.tree.asked(warm), nil)
+	p.run(20*time.Millisecond, "")
+	other.publish(Program, last-2, last+14)
+	want(t, "did", p.done(), []string{"tell " + string(warm) + " Resume"})
+	asked := p.tree.asked(warm)
+	want(t, "asked for", asked, []Range{{Slot: Program, From: last + 1, To: last + 100}})
+
+	other.Receive("me", &Packet{Resends: asked}, p.now())
+	other.Tick(p.now())
+	want(t, "all that there is comes", other.numbers("me", Program), []uint64{
+		last + 1, last + 2, last + 3, last + 4, last + 5, last + 6, last + 7, last + 8, last + 9, last + 10, last + 11, last + 12, last + 13, last + 14})
+	for _, s := range other.sent {
+		p.tree.Receive(warm, &s.p, p.now())
+	}
+	p.run(10*time.Millisecond, "")
+	want(t, "goes on there", p.Parent(), warm)
+	p.tree.sent = nil
+	p.run(120*time.Millisecond, "")
+	want(t, "asked for after that", p.tree.asked(warm), nil)
+}
+
 func TestAParentThatComesBackIsNotLeft(t *testing.T) {
 	p := settled(t, PlaceOptions{})
 	warm := p.Warm()

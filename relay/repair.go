@@ -125,6 +125,23 @@ func (t *Tree) askAuths(of *peer, slot Slot, s *stream, now time.Time, turn func
 	t.ask(of, Range{Slot: slot, From: s.signed, To: to, AuthsOnly: true})
 }
 
+// pull asks the spare parent for all that it has of what the parent sent until it fell silent. It is a datagram: what is asked
+// for by a stream waits where a packet of that was lost.
+func (t *Tree) pull(now time.Time) {
+	if t.spare == nil || t.strange {
+		return
+	}
+	for slot, s := range t.streams {
+		if s == nil || !s.started || now.Sub(s.fresh) > t.opt.Ring || now.Sub(s.own) <= t.opt.Ring && !s.own.IsZero() || s.from != nil && !t.isParent(s.from) {
+			continue
+		}
+		if s.head <= noNumber-uint64(t.frames) {
+			t.ask(t.spare, Range{Slot: Slot(slot), From: s.head + 1, To: s.head + uint64(t.frames)})
+		}
+	}
+	t.send(t.spare)
+}
+
 func (t *Tree) ask(of *peer, r Range) {
 	if len(t.pkt.Resends) == maxResends {
 		t.send(of)
