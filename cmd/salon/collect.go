@@ -40,9 +40,11 @@ func (c *collections) await() {
 	runtime.SetFinalizer(&collections{share: c.share}, (*collections).happened)
 }
 
-// happened is called after a collection. To set the share stops everything for a moment, and so is not done for nothing.
+// happened is called after a collection. To set the share stops everything for a moment, and so is not done for a per cent more or
+// less, but to get to the end of its range.
 func (c *collections) happened() {
-	if share := garbageShare(inUse()); max(share-c.share, c.share-share) > 1 {
+	share := garbageShare(inUse())
+	if end := share == garbageLeast || share == garbageMost; end && share != c.share || max(share-c.share, c.share-share) > 1 {
 		c.share = share
 		debug.SetGCPercent(share)
 	}
