@@ -180,7 +180,7 @@ func (r *Room) abandon() {
 
 // partFromBelow has those go elsewhere whom we feed since we led the room, before we go: whoever leads it now feeds them.
 func (r *Room) partFromBelow() {
-	t := time.NewTicker(mediaTick)
+	t := time.NewTicker(partEvery)
 	defer t.Stop()
 	late := time.NewTimer(partWithin)
 	defer late.Stop()

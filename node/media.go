@@ -11,8 +11,12 @@ import (
 )
 
 const (
-	// mediaTick is how often the tree looks for losses and flushes bundles: half a frame.
-	mediaTick = relay.FrameDuration / 2
+	// Tree and place look at what depends on time when somebody works on them anyway, since to wake up for nothing else costs 100 us
+	// and more of a processor: mediaTick after they did last, give or take mediaSoon, and at the end of that in any case.
+	mediaTick = relay.FrameDuration
+	mediaSoon = relay.FrameDuration / 4
+	// mediaHurry is how often while something is missing; first after mediaSoon.
+	mediaHurry = relay.FrameDuration / 2
 	// lossEvery is how often the tree is told what the links lose.
 	lossEvery = time.Second
 )
@@ -35,6 +39,10 @@ type media struct {
 	resumed bool                        // a parent was asked to feed us again, and has forgotten whom we named
 	bad     []verdict                   // to be told to the place when the tree is at rest
 	seen    position                    // as told by news
+	ticked  time.Time
+	hurry   bool        // something is missing
+	over    bool        // run has ended
+	timer   *time.Timer // when to tick at the latest
 
 	carried map[relay.Peer]*carriedBy // by parents
 }
@@ -67,7 +75,7 @@ type position struct {
 
 func newMedia(tree relay.Options, place relay.PlaceOptions, sink mediaSink, out relay.PlaceOut) *media {
 	m := &media{
-		sink: sink, news: make(chan struct{}, 1), links: make(map[relay.Peer]relay.Link),
+		sink: sink, news: make(chan struct{}, 1), timer: time.NewTimer(mediaTick), links: make(map[relay.Peer]relay.Link),
 		above: make(map[relay.Peer]*uplink), lanes: make(map[relay.Link]bool), below: make(map[relay.Peer]*controlConn), carried: make(map[relay.Peer]*carriedBy),
 	}
 	m.tree = relay.New(tree, (*mediaOut)(m))
@@ -181,6 +189,42 @@ func (m *media) publish(f relay.Frame, auths ...*relay.Auth) {
 		}
 	}
 	m.tree.Publish(f, now)
+	m.look(now)
+}
+
+// look ticks if it is time, and else sees to it that it is done in time. mu is held.
+func (m *media) look(now time.Time) {
+	every := mediaTick - mediaSoon
+	if m.hurry {
+		every = mediaHurry
+	}
+	switch {
+	case m.over:
+	case now.Sub(m.ticked) >= every:
+		m.tick(now)
+	case !m.hurry && m.tree.Missing(now):
+		m.hurry = true
+		m.timer.Reset(mediaSoon)
+	}
+}
+
+// tick does what depends on time, and says when to do it next. mu is held.
+func (m *media) tick(now time.Time) {
+	m.ticked = now
+	m.tree.Tick(now)
+	m.place.Due(m.sink.due(), now)
+	m.place.Tick(now)
+	m.settle(now)
+	did := m.hurry
+	m.hurry = m.tree.Missing(now) || m.place.Stalls()
+	switch {
+	case !m.hurry:
+		m.timer.Reset(mediaTick + mediaSoon)
+	case did:
+		m.timer.Reset(mediaHurry)
+	default:
+		m.timer.Reset(mediaSoon)
+	}
 }
 
 // carry reads packets from a neighbour's link until the link ends, or with relay.ErrTrespass, then takes the link out.
@@ -204,6 +248,7 @@ func (m *media) receive(p relay.Peer, l relay.Link, pkt *relay.Packet) error {
 	now := time.Now()
 	err := m.tree.Receive(p, pkt, now)
 	m.settle(now)
+	m.look(now)
 	return err
 }
 
@@ -295,8 +340,8 @@ func (m *media) dropLink(p relay.Peer) {
 
 // run ticks the tree and the place until ctx ends, then closes every link.
 func (m *media) run(ctx context.Context) {
-	t, loss := time.NewTicker(mediaTick), time.NewTicker(lossEvery)
-	defer t.Stop()
+	loss := time.NewTicker(lossEvery)
+	defer m.timer.Stop()
 	defer loss.Stop()
 	for {
 		select {
@@ -304,18 +349,15 @@ func (m *media) run(ctx context.Context) {
 			m.mu.Lock()
 			links := slices.AppendSeq(slices.Collect(maps.Values(m.links)), maps.Keys(m.lanes))
 			m.links = make(map[relay.Peer]relay.Link)
+			m.over = true
 			m.mu.Unlock()
 			for _, l := range links {
 				l.Close()
 			}
 			return
-		case <-t.C:
+		case <-m.timer.C:
 			m.mu.Lock()
-			now := time.Now()
-			m.tree.Tick(now)
-			m.place.Due(m.sink.due(), now)
-			m.place.Tick(now)
-			m.settle(now)
+			m.tick(time.Now())
 			m.mu.Unlock()
 		case <-loss.C:
 			m.mu.Lock()

@@ -23,7 +23,8 @@ const (
 
 	// handAhead is how many frames ahead a program begins that is handed over: the old one ends there.
 	handAhead  = 50
-	partWithin = 2 * time.Second // of those below, when we go
+	partWithin = 2 * time.Second       // of those below, when we go
+	partEvery  = 10 * time.Millisecond // it is looked whether they are gone
 	// shareFor is how long two programs may come, the old one and its successor's.
 	shareFor     = 3 * time.Second
 	publishTries = 20

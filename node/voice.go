@@ -431,9 +431,15 @@ func (v *voice) programSource(kid uint64) (from seal.Source, ok bool) {
 	return from, false
 }
 
+const (
+	playEvery = mix.FrameDuration / 4
+	deafEvery = 5 * mix.FrameDuration // where nothing is opened: there may be many such rooms, and each waking costs
+)
+
 // run gives out sound until ctx ends: 50 times a second, by the clock and not by what arrives.
 func (v *voice) run(ctx context.Context) {
-	tick := time.NewTicker(mix.FrameDuration / 4)
+	every := playEvery
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	next := time.Now()
 	lastLevels := next
@@ -460,7 +466,21 @@ func (v *voice) run(ctx context.Context) {
 			lastLevels = now
 			v.tellLevels(now)
 		}
+		if pace := v.pace(); pace != every {
+			every = pace
+			tick.Reset(every)
+		}
 	}
+}
+
+// pace is how often it looks whether sound is due.
+func (v *voice) pace() time.Duration {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.deaf && !v.mixes() {
+		return deafEvery
+	}
+	return playEvery
 }
 
 // stop ends microphone and players.

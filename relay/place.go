@@ -201,7 +201,7 @@ func (p *Place) Due(due bool, now time.Time) {
 	p.due = due
 }
 
-// Tick looks at everything that depends on time. Call it every 5 to 20 ms, beside the tree's Tick.
+// Tick looks at everything that depends on time. Call it every 5 to 25 ms, beside the tree's Tick.
 func (p *Place) Tick(now time.Time) {
 	if !p.opt.Root {
 		p.mend(now)

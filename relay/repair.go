@@ -11,12 +11,13 @@ const authAfter = (AuthBatch + 6) * FrameDuration
 // pauseAfter is how long a stream is silent before beacons tell its last number: longer than a packet that was lost.
 func (t *Tree) pauseAfter() time.Duration { return time.Duration(1+2*t.opt.Bundle) * FrameDuration }
 
-// Tick asks for what is missing, sends what waited for a bundle, and beacons. Call it every 5 to 20 ms.
+// Tick asks for what is missing, sends what waited for a bundle, and beacons. Call it every 5 to 25 ms, and the sooner while
+// something is Missing.
 func (t *Tree) Tick(now time.Time) {
 	t.sendWaiting(now)
 	t.settle(now)
 	for slot, s := range t.streams {
-		if s == nil || !s.started || now.Sub(s.own) <= t.opt.Ring && !s.own.IsZero() {
+		if !t.isHeard(s, now) {
 			continue
 		}
 		source := s.from
@@ -31,6 +32,21 @@ func (t *Tree) Tick(now time.Time) {
 	for _, p := range t.order {
 		t.beacon(p, now)
 	}
+}
+
+// isHeard reports whether a stream comes from somebody else, now or a moment ago.
+func (t *Tree) isHeard(s *stream, now time.Time) bool {
+	return s != nil && s.started && (s.own.IsZero() || now.Sub(s.own) > t.opt.Ring)
+}
+
+// Missing reports whether a frame is missing that may yet come.
+func (t *Tree) Missing(now time.Time) bool {
+	for _, s := range t.streams {
+		if t.isHeard(s, now) && s.missing > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // askFor asks for what is missing of a stream: whoever sends it, and every second time the other parent, if there is one
@@ -132,7 +148,7 @@ func (t *Tree) pull(now time.Time) {
 		return
 	}
 	for slot, s := range t.streams {
-		if s == nil || !s.started || now.Sub(s.fresh) > t.opt.Ring || now.Sub(s.own) <= t.opt.Ring && !s.own.IsZero() || s.from != nil && !t.isParent(s.from) {
+		if !t.isHeard(s, now) || now.Sub(s.fresh) > t.opt.Ring || s.from != nil && !t.isParent(s.from) {
 			continue
 		}
 		if s.head <= noNumber-uint64(t.frames) {

@@ -267,23 +267,19 @@ func (f *fan) close() {
 func (f *fan) run(d time.Duration) (r fanReport, err error) {
 	frame := relay.Frame{Slot: relay.Program, Sealed: make([]byte, fanSealed)}
 	auth := relay.Auth{Slot: relay.Program, Hashes: make([][16]byte, relay.AuthBatch)}
-	t := time.NewTicker(relay.FrameDuration / 2)
+	t := time.NewTicker(relay.FrameDuration)
 	defer t.Stop()
-	step := func() {
-		<-t.C
-		f.mu.Lock()
-		f.tree.Tick(time.Now())
-		f.mu.Unlock()
+	step := func() { // as node/media.go: whoever works on the tree ticks it
 		<-t.C
 		f.mu.Lock()
 		now := time.Now()
-		f.tree.Tick(now)
 		frame.Number = f.number
 		if f.number%relay.AuthBatch == relay.AuthBatch-1 {
 			auth.First = f.number - (relay.AuthBatch - 1)
 			f.tree.PublishAuth(&auth, now)
 		}
 		f.tree.Publish(frame, now)
+		f.tree.Tick(now)
 		f.number++
 		f.mu.Unlock()
 	}
