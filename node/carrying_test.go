@@ -306,55 +306,6 @@ func TestRelayDies(t *testing.T) {
 	g.all("the seat to be taken", func(v RoomView) bool { return len(v.Stage) == 2 && !v.Stage[1].Away && v.Stage[1].Name == "Bo" })
 }
 
-// A second parent knows who would come, counts them for nobody, sends away whom the host removes, and brings all that
-// happened when the first parent dies.
-func TestSecondParent(t *testing.T) {
-	g := plant(t, 2, 8, 8)
-	g.tone(g.host, 440)
-	bo, eve := g.join("Bo"), g.join("Eve")
-	atBo := g.listen(bo)
-	atBo.hears(t, "Bo to hear Ana", true, 50)
-	for name, r := range g.guests {
-		awaitChange(t, r.n, "a second parent of "+name, func() bool { return g.hasSecond(r) })
-	}
-	g.all("two listeners", func(v RoomView) bool { return v.Listeners == 2 })
-	knowing := func(who *Room) (relays int) {
-		for _, n := range g.relays {
-			r := n.Room(g.host.id)
-			r.mu.Lock()
-			if r.feeds.children[who.n.host.ID()] != nil {
-				relays++
-			}
-			r.mu.Unlock()
-		}
-		return relays
-	}
-	if n := knowing(eve); n != 2 {
-		t.Errorf("%d relays know Eve", n)
-	}
-	g.do(g.host, about("remove", eve))
-	awaitChange(t, eve.n, "Eve to be out", func() bool { return eve.Phase() == Removed })
-	delete(g.guests, "Eve")
-	for _, n := range g.relays {
-		awaitChange(t, n, "both relays to have let her go", func() bool { return knowing(eve) == 0 })
-	}
-	g.do(bo, Action{Kind: "raise_hand"})
-	g.all("the hand", func(v RoomView) bool { return len(v.Hands) == 1 })
-
-	awaitChange(t, bo.n, "Bo to have a second parent still", func() bool { return g.hasSecond(bo) })
-	dead := g.fedBy(bo)
-	dead.crash(t)
-	g.relays = slices.DeleteFunc(g.relays, func(n *Node) bool { return n == dead })
-	g.do(g.host, Action{Kind: "slow", Seconds: 7}) // Bo is not told by who feeds him
-	awaitChange(t, bo.n, "Bo to go on with the second parent", func() bool {
-		return g.fedBy(bo) == g.relays[0] && bo.Stats().Resumes > 0 && bo.Phase() == Live && bo.View().Slow == 7
-	})
-	atBo.hears(t, "Bo to hear Ana still", true, 50)
-	g.all("one listener, with his hand up", func(v RoomView) bool { return v.Listeners == 1 && len(v.Hands) == 1 && v.Hands[0].Name == "Bo" })
-	g.do(bo, Action{Kind: "lower_hand"})
-	g.all("the hand to go down", func(v RoomView) bool { return len(v.Hands) == 0 })
-}
-
 // A tampering is a link that alters what it sends.
 type tampering struct{ relay.Link }
 
