@@ -20,7 +20,7 @@ import (
 // which a limiter makes, lie elsewhere.
 var tones = [5]float64{430, 730, 1130, 1710, 2370}
 
-// A chord is a player that looks for the tones in what it hears, in one frame of eight: to decode them all would be most of
+// A chord is a player that looks for the tones in what it hears, in eight frames of each second: to decode them all would be most of
 // the work in a room with many of these.
 type chord struct {
 	dec    *opus.Decoder
@@ -33,7 +33,9 @@ type chord struct {
 }
 
 const (
-	chordEvery = 8 // frames, of which the second of two decoded is looked at
+	chordEvery = 50 // frames, of which so many are decoded, and the last of these looked at
+	chordRun   = 16
+	chordLooks = 8
 	chordLevel = 0.15
 )
 
@@ -52,11 +54,12 @@ func (c *chord) Send(p *relay.Packet) {
 	var pcm [mix.FrameSamples]float32
 	for _, f := range p.Frames {
 		at := f.Number % chordEvery
-		if at > 2 {
+		if at >= chordRun {
 			continue
 		}
-		// A decoder that left out what was before needs a frame or two to find its feet.
-		if n, err := c.dec.Decode(f.Sealed, pcm[:]); err != nil || n != len(pcm) || at < 2 {
+		// A decoder that left out what was before needs a while to find its feet. After two frames it still misses a tone in up to a
+		// tenth of the looks, and the same in all who began with the same frame.
+		if n, err := c.dec.Decode(f.Sealed, pcm[:]); err != nil || n != len(pcm) || at < chordRun-chordLooks {
 			continue
 		}
 		c.looked++
