@@ -153,17 +153,7 @@ func TestHostIsBackBeforeItHears(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ana = startMortal(t, s.home, "Ana", at)
-	defer func() {
-		if err := s.ana.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	rooms := s.ana.Resume(nil)
-	if len(rooms) != 1 {
-		t.Fatalf("%d rooms taken up", len(rooms))
-	}
-	s.host = rooms[0]
+	defer s.anaIsBack(at)()
 	s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
 	s.hasSaid(s.dan, "meanwhile")
 	awaitChange(t, s.ana, "what Bo did", func() bool {

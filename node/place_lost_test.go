@@ -177,17 +177,7 @@ func TestLockedWhenTheHostIsBack(t *testing.T) {
 		t.Fatalf("join: %v", err)
 	}
 	s.do(s.bo, Action{Kind: "lock"})
-	s.ana = startMortal(t, s.home, "Ana", at)
-	defer func() {
-		if err := s.ana.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	rooms := s.ana.Resume(nil)
-	if len(rooms) != 1 {
-		t.Fatalf("%d rooms taken up", len(rooms))
-	}
-	s.host = rooms[0]
+	defer s.anaIsBack(at)()
 	atEve, err := eve.Join(t.Context(), s.host.View().Link)
 	if err != nil {
 		t.Fatal(err)

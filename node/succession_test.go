@@ -81,6 +81,24 @@ func (s *succession) do(r *Room, a Action) {
 	does(s.t, r, a)
 }
 
+// anaIsBack starts Ana's node again, which takes up the room, and returns what closes it.
+func (s *succession) anaIsBack(at string) (leave func()) {
+	s.t.Helper()
+	s.ana = startMortal(s.t, s.home, "Ana", at)
+	leave = func() {
+		if err := s.ana.Close(); err != nil {
+			s.t.Error(err)
+		}
+	}
+	rooms := s.ana.Resume(nil)
+	if len(rooms) != 1 {
+		leave()
+		s.t.Fatalf("%d rooms taken up", len(rooms))
+	}
+	s.host = rooms[0]
+	return leave
+}
+
 // ledBy waits until everybody but those gone sees somebody lead.
 func (s *succession) ledBy(who doc.PublicKey, rooms ...*Room) {
 	s.t.Helper()
@@ -149,17 +167,7 @@ func TestCoHostLeadsOn(t *testing.T) {
 		t.Errorf("led in term %+v with incarnation %d after %d", led.Term, led.Program.Incarnation, handed)
 	}
 
-	s.ana = startMortal(t, s.home, "Ana", at)
-	defer func() {
-		if err := s.ana.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	rooms := s.ana.Resume(nil)
-	if len(rooms) != 1 {
-		t.Fatalf("%d rooms taken up", len(rooms))
-	}
-	s.host = rooms[0]
+	defer s.anaIsBack(at)()
 	s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
 	s.danHears.hears(t, "Dan to hear Bo still", true, 25)
 	s.hasSaid(s.host, "before", "meanwhile")
@@ -199,13 +207,7 @@ func TestCoHostLeadsAClosedRoom(t *testing.T) {
 	s.danHears.hears(t, "Dan to hear Bo under the new key", true, 100)
 
 	was = epoch(s.dan)
-	s.ana = startMortal(t, s.home, "Ana", at)
-	defer s.ana.Close()
-	rooms := s.ana.Resume(nil)
-	if len(rooms) != 1 {
-		t.Fatalf("%d rooms taken up", len(rooms))
-	}
-	s.host = rooms[0]
+	defer s.anaIsBack(at)()
 	s.ledBy(s.anaI, s.host, s.bo, s.dan)
 	for _, r := range []*Room{s.host, s.bo, s.dan} {
 		awaitChange(t, r.n, "the host's new key", func() bool { return r.hasKey() && epoch(r) > was })
@@ -341,16 +343,7 @@ func TestCoHostIsStartedAgain(t *testing.T) {
 			}
 			s.do(s.dan, Action{Kind: "say", Text: "still here"})
 
-			s.ana = startMortal(t, s.home, "Ana", atAna)
-			defer func() {
-				if err := s.ana.Close(); err != nil {
-					t.Error(err)
-				}
-			}()
-			if rooms = s.ana.Resume(nil); len(rooms) != 1 {
-				t.Fatalf("%d rooms taken up", len(rooms))
-			}
-			s.host = rooms[0]
+			defer s.anaIsBack(atAna)()
 			s.ledBy(s.anaI, s.host, s.bo, s.cy, s.dan)
 			s.hasSaid(s.host, "meanwhile", "still here")
 		})
@@ -386,17 +379,7 @@ func TestHostIsBackBeforeTheCoHost(t *testing.T) {
 	at := old.at()
 	old.crash(t)
 
-	s.ana = startMortal(t, s.home, "Ana", atAna)
-	defer func() {
-		if err := s.ana.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	rooms := s.ana.Resume(nil)
-	if len(rooms) != 1 {
-		t.Fatalf("%d rooms taken up", len(rooms))
-	}
-	s.host = rooms[0]
+	defer s.anaIsBack(atAna)()
 	s.ledBy(s.anaI, s.host)
 	s.host.mu.Lock()
 	if s.host.state.IsRemoved(eve.Person()) {
@@ -410,7 +393,8 @@ func TestHostIsBackBeforeTheCoHost(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	if rooms = bo.Resume(nil); len(rooms) != 1 {
+	rooms := bo.Resume(nil)
+	if len(rooms) != 1 {
 		t.Fatalf("%d rooms taken up", len(rooms))
 	}
 	s.bo = rooms[0]
