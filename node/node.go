@@ -63,6 +63,7 @@ type Node struct {
 	relays []peer.AddrInfo // to be asked to carry our rooms
 	feeds  atomic.Int64    // children in all rooms that we carry
 	sends  atomic.Int64    // kbit/s that these cost, and guests there
+	viewed atomic.Uint64   // the order of the last view
 
 	emptied  chan struct{} // holds one: the last of them has gone
 	offers   *offers
@@ -104,6 +105,7 @@ func New(o Options) (*Node, error) {
 	}
 	n := &Node{o: o, home: home, crew: newCrew(), emptied: make(chan struct{}, 1), offering: make(chan struct{}, 1), handing: make(chan struct{}, 1), payers: openPayers(home), carriage: newCarriageBook(), offers: newOffers(), lending: lending{after: volunteerAfter, steps: trialSteps, rooms: make(map[room.ID]lent)}, near: make(map[peer.ID]bool), dir: newDirectory(), counts: newCounters(), rooms: make(map[room.ID]*Room), peers: make(map[peer.ID]bool)}
 	n.o.counts, n.o.udp = n.counts, &n.udp
+	n.viewed.Store(uint64(time.Now().UnixMicro())) // so that no node counts where one before it did
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	if err := n.start(); err != nil {
 		n.Close()
@@ -300,9 +302,10 @@ func (n *Node) nonce() uint64 {
 
 // Status is the node at a glance. Version and Guests are the caller's to fill in.
 func (n *Node) Status() Status {
+	order := n.viewed.Add(1)
 	a := n.author()
 	n.mu.Lock()
-	s := Status{Person: a.Person, Short: a.Person.Short(), Device: a.Device, Name: n.name, Peers: len(n.peers), Nearby: !n.o.NoMDNS && !n.o.Hidden, Addrs: []string{}, Notices: slices.Clone(n.notices)}
+	s := Status{Order: order, Person: a.Person, Short: a.Person.Short(), Device: a.Device, Name: n.name, Peers: len(n.peers), Nearby: !n.o.NoMDNS && !n.o.Hidden, Addrs: []string{}, Notices: slices.Clone(n.notices)}
 	n.mu.Unlock()
 	s.Volunteer = n.Volunteer()
 	for _, m := range n.entryPoints(8) {

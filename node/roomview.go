@@ -14,7 +14,7 @@ func (r *Room) View() RoomView {
 	defer r.mu.Unlock()
 	me := r.n.author()
 	v := RoomView{
-		ID: r.id, Title: r.charter.Title, Mode: r.charter.Mode.String(), Language: r.charter.Language, Created: r.charter.Created,
+		ID: r.id, Order: r.n.viewed.Add(1), Title: r.charter.Title, Mode: r.charter.Mode.String(), Language: r.charter.Language, Created: r.charter.Created,
 		Host: r.names.view(r.charter.Host), Link: r.link.String(), Demo: r.demo, Phase: r.phase, Reason: r.reason,
 		Me:    MeView{PersonView: PersonView{me.Person, r.n.displayName()}, Role: room.Listener.String()},
 		Stage: []SeatView{}, Hands: []HandView{}, CoHosts: []PersonView{}, Listeners: r.listeners, Starts: r.charter.Starts, RecordAsks: r.charter.RecordAsks,

@@ -9,6 +9,7 @@ import (
 
 // A Status is this node at a glance.
 type Status struct {
+	Order   uint64        `json:"order"` // as a RoomView's
 	Person  doc.PublicKey `json:"person"`
 	Short   string        `json:"short"`
 	Device  doc.PublicKey `json:"device"`
@@ -91,6 +92,7 @@ func (p Phase) Over() bool { return p == Ended || p == Removed || p == Failed }
 // A RoomView is a room we are in, as its page shows it.
 type RoomView struct {
 	ID        room.ID     `json:"id"`
+	Order     uint64      `json:"order"` // of two views the one with the higher order was taken later, whichever arrives first
 	Title     string      `json:"title"`
 	Mode      string      `json:"mode"`
 	Language  string      `json:"language"`

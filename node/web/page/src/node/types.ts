@@ -18,6 +18,7 @@ export interface Caution {
 }
 
 export interface Status extends Named {
+  order: number; // as a room's
   short: string;
   device: string;
   version: string;
@@ -502,6 +503,7 @@ export interface Tipped {
 
 export interface RoomView {
   id: string;
+  order: number; // of two views the later one has the higher
   title: string;
   mode: Mode;
   language: string;

@@ -58,14 +58,26 @@ export function onRoomChange(listener: (before: RoomView | undefined, after: Roo
 const unconfirmed = new Set<string>();
 const confirmWithin = 1500; // ms; the full state follows a reset at once
 
+/** Takes in a room as the node tells it, unless a later view of it is here: an answer and an event may overtake each other. */
 export function putRoom(view: RoomView): void {
   if (leftJustNow(view.id)) return;
   const room = view.id === demoRoom ? { ...view, demo: true } : view;
-  unconfirmed.delete(room.id);
   const before = world.get().joined[room.id];
+  if (before && before.order > room.order && !unconfirmed.has(room.id)) return;
+  unconfirmed.delete(room.id);
   world.set({ joined: { ...world.get().joined, [room.id]: room } });
   for (const listener of roomListeners) listener(before, room);
 }
+
+/** Takes in the node's status, unless a later one is here. */
+export function putStatus(status: Status): void {
+  const known = world.get().status;
+  if (known && known.order > status.order && !awaitsStatus) return;
+  awaitsStatus = false;
+  world.set({ status });
+}
+
+let awaitsStatus = false; // since a reset
 
 /** Takes in a room that was joined or started just now. */
 export function admitRoom(room: RoomView): void {
@@ -139,6 +151,7 @@ function apply(event: StreamEvent): void {
       // What was missed cannot be replayed, so the full state follows. A room that does not come again is left;
       // the others stay meanwhile, so that their sound goes on.
       for (const id of Object.keys(world.get().joined)) unconfirmed.add(id);
+      awaitsStatus = true;
       missedLines();
       setTimeout(() => {
         for (const id of unconfirmed) dropRoom(id);
@@ -146,7 +159,7 @@ function apply(event: StreamEvent): void {
       }, confirmWithin);
       break;
     case "status":
-      world.set({ status: data as Status });
+      putStatus(data as Status);
       for (const text of (data as Status).notices ?? []) {
         if (!told.has(text)) notify("warn", text);
         told.add(text);

@@ -2,7 +2,7 @@
 import { useId, useState } from "preact/hooks";
 import { excess, nameLimit } from "../limits";
 import { api } from "../node/api";
-import { notify, world } from "../node/world";
+import { notify, putStatus, world } from "../node/world";
 import { useStore } from "../store";
 import { t } from "../words";
 import { useAction } from "./action";
@@ -24,7 +24,7 @@ export function NameForm({ hint, told, onSaved }: Properties) {
   const save = async (event: Event) => {
     event.preventDefault();
     if (!fine) return;
-    if (!(await run(async () => world.set({ status: await api.setName(name.trim()) })))) return;
+    if (!(await run(async () => putStatus(await api.setName(name.trim()))))) return;
     if (told) notify("info", t.settings.renamed(world.get().status?.name ?? ""));
     onSaved?.();
   };

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 import { api } from "../node/api";
-import { world } from "../node/world";
+import { putStatus, world } from "../node/world";
 import type { Known, Status } from "../node/types";
 import { complain, useAction } from "../parts/action";
 import { Avatar } from "../parts/avatar";
@@ -116,7 +116,7 @@ const limits = [250, 500, 1000, 2000, 5000, 10000, 50000];
 function PassOn({ status: { volunteer } }: { status: Status }) {
   const id = useId();
   const [busy, run] = useAction();
-  const change = (on: boolean, kbps: number) => void run(async () => world.set({ status: await api.volunteer(on, kbps) }));
+  const change = (on: boolean, kbps: number) => void run(async () => putStatus(await api.volunteer(on, kbps)));
   const { on, kbps, feeds, rooms, unreachable, narrow } = volunteer;
   const choices = limits.includes(kbps) ? limits : [...limits, kbps].sort((a, b) => a - b);
   return (

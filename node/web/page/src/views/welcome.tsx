@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { excess, nameLimit } from "../limits";
 import { api } from "../node/api";
-import { world } from "../node/world";
+import { putStatus } from "../node/world";
 import { useAction } from "../parts/action";
 import { Facts } from "../parts/facts";
 import { Sign } from "../parts/icon";
@@ -19,7 +19,7 @@ export function Welcome() {
   const fine = name.trim() !== "" && !tooLong;
   const save = (event: Event) => {
     event.preventDefault();
-    if (fine) void run(async () => world.set({ status: await api.setName(name.trim()) }));
+    if (fine) void run(async () => putStatus(await api.setName(name.trim())));
   };
   return (
     <main class="alone" data-test="welcome">
