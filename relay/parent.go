@@ -419,7 +419,10 @@ func (p *Place) hearParent(u *upper, m any, now time.Time) {
 		p.nextAt = now
 	case Retract:
 		p.excuse(u, m, now)
-	case Refuse, Bye:
+	case Refuse:
 		p.drop(u, "", now)
+	case Bye:
+		p.drop(u, "", now)
+		p.askAgain(u, now)
 	}
 }

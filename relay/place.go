@@ -237,6 +237,7 @@ func (p *Place) Gone(from Peer, now time.Time) {
 	}
 	if u := p.upper(from); u != nil {
 		p.lose(u, now)
+		p.askAgain(u, now)
 	}
 }
 

@@ -418,6 +418,38 @@ func TestWhoLostItsParentDoesNotWaitForTheDead(t *testing.T) {
 	}
 }
 
+// Half the room was cut off, and all that can be asked there wait for each other. Then the way is open again, and the first word
+// from the other side is that of a parent who took us for gone.
+func TestWhoWasCutOffAsksTheParentThatComesBack(t *testing.T) {
+	for _, says := range []string{"bye", "gone"} {
+		p := newTestPlace(PlaceOptions{})
+		p.Seek(doors("root"), p.now())
+		p.hear("root", accept("root"))
+		p.run(200*time.Millisecond, "root")
+		p.Seek(doors("root", "ann", "bo"), p.now())
+		for range 12 * 100 {
+			p.run(10*time.Millisecond, "")
+			for _, id := range []Peer{"ann", "bo"} {
+				if p.trial(id) >= 0 {
+					p.hear(id, Wait{Millis: 200})
+				}
+			}
+		}
+		want(t, "parent", p.Parent(), "root")
+		p.done()
+		switch says {
+		case "bye":
+			p.hear("root", Bye{Code: "silent"})
+		case "gone":
+			p.Gone("root", p.now())
+		}
+		p.run(stagger, "")
+		if p.trial("root") < 0 {
+			t.Errorf("after its %s: did %v", says, p.done())
+		}
+	}
+}
+
 func TestAWarmParentThatIsTooDeepIsReplaced(t *testing.T) {
 	p := newTestPlace(PlaceOptions{Fanout: 4})
 	p.Seek(doors("ann"), p.now())

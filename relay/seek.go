@@ -289,6 +289,17 @@ func (p *Place) climbLater(now time.Time) {
 	p.climbAt = now.Add(every/2 + time.Duration(p.rng.Int64N(int64(every))))
 }
 
+// askAgain has a parent that went be asked next, if nobody could be reached for a while: it may have been out of reach itself,
+// taken us for gone, and now be the first to say that the way is open again.
+func (p *Place) askAgain(u *upper, now time.Time) {
+	if p.rounds == 0 || p.hot != nil {
+		return
+	}
+	delete(p.failed, u.id)
+	p.queue = append([]candidate{{entry: u.entry}}, p.queue...)
+	p.nextAt = now.Add(time.Duration(p.rng.Int64N(int64(stagger))))
+}
+
 // forget takes a trial out of the list.
 func (p *Place) forget(i int) *trial {
 	t := p.trials[i]
