@@ -78,8 +78,8 @@ func (v *visiting) know(entries [][]byte) {
 	}
 }
 
-// errNobody is why there is no place while nobody has answered yet.
-var errNobody = errors.New("node: nobody to ask for a place")
+// errNobody is why there is no place while nobody has said why: all who answered named somebody else.
+var errNobody error = &errCrowdedRoom{"There is no place in this room just now. Try again in a moment."}
 
 // errFinal ends the attempts to come back: the host has spoken.
 type errFinal struct {

@@ -3,10 +3,12 @@ package node
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 
 	"salon/relay"
@@ -55,6 +57,37 @@ func TestSilentConnectionIsCut(t *testing.T) {
 	}
 	if bo.Counts()["connection_cut"] == 0 {
 		t.Errorf("counts %v", bo.Counts())
+	}
+}
+
+// Where everybody who is asked names somebody else, as in the moment in which a relay comes or goes, that is no end: there may be
+// a place in a moment.
+func TestRedirectsInCirclesAreNoEnd(t *testing.T) {
+	const circles = 12
+	ana, bo := startNode(t, "Ana", nil), startNode(t, "Bo", nil)
+	hosted, err := ana.StartRoom(Start{Title: "Round and round", Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	ana.host.SetStreamHandler(protoControl, func(s network.Stream) {
+		if asked.Add(1) > circles {
+			ana.serve(s, ana.serveControl)
+			return
+		}
+		ctl := newControlConn(s, nil)
+		if _, err := ctl.Receive(); err == nil {
+			ctl.Finish(relay.Redirect{To: []relay.Entry{entryOf(peer.AddrInfo{ID: ana.host.ID(), Addrs: ana.host.Addrs()})}})
+		}
+		ctl.Close()
+	})
+	joined, err := bo.Join(t.Context(), hosted.View().Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitChange(t, bo, "an answer at the door", func() bool { return joined.Phase() != Connecting })
+	if p := joined.Phase(); p != Live || asked.Load() <= circles {
+		t.Errorf("asked %d times: %s, %q", asked.Load(), p, joined.View().Reason)
 	}
 }
 
