@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
 
 	"salon/relay"
@@ -77,7 +77,7 @@ func TestRedirectsInCirclesAreNoEnd(t *testing.T) {
 		}
 		ctl := newControlConn(s, nil)
 		if _, err := ctl.Receive(); err == nil {
-			ctl.Finish(relay.Redirect{To: []relay.Entry{entryOf(peer.AddrInfo{ID: ana.host.ID(), Addrs: ana.host.Addrs()})}})
+			ctl.Finish(relay.Redirect{To: []relay.Entry{entryOf(*host.InfoFromHost(ana.host))}})
 		}
 		ctl.Close()
 	})
