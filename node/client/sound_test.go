@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"salon/relay"
@@ -17,6 +18,7 @@ import (
 type microphone struct {
 	packets int // negative: without end
 	closed  chan struct{}
+	once    sync.Once // closes closed: Speak may close a microphone from several goroutines
 }
 
 func (m *microphone) Receive(p *relay.Packet) error {
@@ -36,11 +38,7 @@ func (m *microphone) Receive(p *relay.Packet) error {
 func (m *microphone) Send(*relay.Packet)     {}
 func (m *microphone) Stats() relay.LinkStats { return relay.LinkStats{} }
 func (m *microphone) Close() error {
-	select {
-	case <-m.closed:
-	default:
-		close(m.closed)
-	}
+	m.once.Do(func() { close(m.closed) })
 	return nil
 }
 
@@ -82,7 +80,7 @@ func TestSpeakTellsWhyItEnded(t *testing.T) {
 				}
 			}))
 			defer s.Close()
-			err := New(s.URL, "key").Speak(ctx, "room", &microphone{row.packets, make(chan struct{})})
+			err := New(s.URL, "key").Speak(ctx, "room", &microphone{packets: row.packets, closed: make(chan struct{})})
 			if !errors.Is(err, row.want) || row.want == nil && err != nil {
 				t.Errorf("%v, want %v", err, row.want)
 			}
