@@ -26,7 +26,8 @@ type site struct {
 	endpoint *Endpoint
 	sessions chan *Session // each that was accepted
 	stereo   bool
-	refuse   error // what OnSession returns
+	accepted func(*Session) // OnSession calls it, if it is set
+	refuse   error          // what OnSession returns
 }
 
 func newSite(t testing.TB, o Options) *site {
@@ -38,6 +39,9 @@ func newSite(t testing.TB, o Options) *site {
 	s := &site{endpoint: New(o), sessions: make(chan *Session, 2000)}
 	offer := func() Offer {
 		return Offer{Stereo: s.stereo, OnSession: func(session *Session) error {
+			if s.accepted != nil {
+				s.accepted(session)
+			}
 			s.sessions <- session
 			return s.refuse
 		}}

@@ -51,6 +51,10 @@ type client struct {
 	fingerprints    map[string]string // of its certificate, lower case, by hash
 }
 
+// bufferFirst is how many frames a client gets at once when it connects, 20 ms each: as much as libwebrtc's buffer wants to hold at
+// first (kStartDelayMs in its delay manager). With less it stretches the first sounds until it has that.
+const bufferFirst = 4
+
 var srtpProfiles = map[dtls.SRTPProtectionProfile]srtp.ProtectionProfile{
 	dtls.SRTP_AEAD_AES_128_GCM:       srtp.ProtectionProfileAeadAes128Gcm,
 	dtls.SRTP_AEAD_AES_256_GCM:       srtp.ProtectionProfileAeadAes256Gcm,
@@ -261,10 +265,24 @@ func (p *player) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	p.stream = newStream(seal, p.s.ssrc, p.s.payloadType)
-	p.mu.Unlock()
+	p.begin(newStream(seal, p.s.ssrc, p.s.payloadType))
 	return nil
+}
+
+// begin sends the client what its buffer begins with; from now on frames go as they come.
+func (p *player) begin(to *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.s.keep(bufferFirst)
+	p.stream = to
+	if p.sender == nil {
+		return // write sends it
+	}
+	for it := (item{}); p.s.frames.pop(&it); {
+		if !p.give(it.number, it.payload) {
+			p.s.drop("before_connected")
+		}
+	}
 }
 
 // verify holds the client to its offer: nobody else gets the keys.
@@ -311,7 +329,15 @@ func (p *player) chosen(local, remote ice.Candidate) {
 func (p *player) send(number uint64, payload []byte) (taken bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stream == nil || p.sender == nil || len(payload)+rtpOverhead > udp.SlotSize {
+	if p.stream == nil || p.sender == nil {
+		return false
+	}
+	return p.give(number, payload)
+}
+
+// give is send with mu held.
+func (p *player) give(number uint64, payload []byte) (taken bool) {
+	if len(payload)+rtpOverhead > udp.SlotSize {
 		return false
 	}
 	port := p.s.e.opts.Port

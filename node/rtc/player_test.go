@@ -98,6 +98,42 @@ func TestPlayer(t *testing.T) {
 	}
 }
 
+// A client gets at once what its buffer begins with, the newest of what came while it connected, and then what follows.
+func TestPlayerFillsTheBuffer(t *testing.T) {
+	for name, make := range map[string]func(testing.TB, Options) *site{"port": onPort, "ICE": newSite} {
+		t.Run(name, func(t *testing.T) {
+			const before = 10
+			s := make(t, Options{})
+			s.accepted = func(session *Session) {
+				for i := range before {
+					session.Send(frameOf(i))
+				}
+			}
+			p, session := dial(t, s, Play, nil)
+			if name == "port" {
+				straight(t, session)
+			}
+			session.Send(frameOf(before))
+			var first uint16
+			for i := before - bufferFirst; i <= before; i++ {
+				var got rtp.Packet
+				if err := got.Unmarshal(receive(t, p.got, "packet")); err != nil {
+					t.Fatal(err)
+				}
+				if i == before-bufferFirst {
+					first = got.SequenceNumber
+				}
+				if !bytes.Equal(got.Payload, opusOf(i)) || got.SequenceNumber-first != uint16(i-before+bufferFirst) {
+					t.Errorf("frame %d came as %v", i, &got)
+				}
+			}
+			if st := session.Stats(); st.Sent != bufferFirst+1 || st.Dropped != before-bufferFirst {
+				t.Errorf("%+v", st)
+			}
+		})
+	}
+}
+
 // reportsOf are the sender reports that a peer gets.
 func reportsOf(p *peer) <-chan *rtcp.SenderReport {
 	out := make(chan *rtcp.SenderReport, 10)

@@ -56,11 +56,12 @@ func (q *queue) pop(it *item) bool {
 	return true
 }
 
-// clear forgets all frames and returns how many.
-func (q *queue) clear() int {
+// keep forgets all frames but the newest n, and returns how many.
+func (q *queue) keep(n int) (forgotten int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := q.n
-	q.head, q.n = 0, 0
-	return n
+	forgotten = max(q.n-n, 0)
+	q.head = (q.head + forgotten) % len(q.ring)
+	q.n -= forgotten
+	return forgotten
 }

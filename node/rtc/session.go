@@ -312,13 +312,16 @@ func (s *Session) stateChanged(state webrtc.PeerConnectionState) {
 	}
 }
 
+// keep lets go of all but the newest n of the frames that wait for the client: they are old.
+func (s *Session) keep(n int) {
+	for range s.frames.keep(n) {
+		s.drop("before_connected")
+	}
+}
+
 // connect notes that media can flow.
 func (s *Session) connect() {
 	s.connectOnce.Do(func() {
-		// What waited for a player is old: in one burst it would only make its buffer long.
-		for range s.frames.clear() {
-			s.drop("before_connected")
-		}
 		s.log.Debug("connected")
 		close(s.connected)
 	})

@@ -157,6 +157,7 @@ func whyGone(err error) error {
 
 // writeSocket sends what is queued, and looks whether the client is there, until the session ends.
 func (s *Session) writeSocket(conn *websocket.Conn) {
+	s.keep(0) // in one burst they would only make the client's buffer long
 	s.connect()
 	look := time.NewTicker(s.e.opts.GoneAfter / 5)
 	defer look.Stop()

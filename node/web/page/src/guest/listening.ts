@@ -6,6 +6,7 @@ export type ListeningState = "off" | "connecting" | "on" | "retrying" | "blocked
 
 const backoff = [500, 1000, 2000, 4000]; // ms; the last one repeats
 const connectWithin = 8000; // ms
+const buffer = 80; // ms: what the node fills at once, and the browser keeps: it need neither stretch the first sounds nor hurry later
 const brokenAfter = 3000; // ms of "disconnected", which ICE often repairs by itself
 
 export class Listening {
@@ -69,7 +70,8 @@ export class Listening {
       else if (pc.connectionState === "connecting") this.timer = setTimeout(late, connectWithin);
       else late();
     });
-    pc.addEventListener("track", ({ track }) => {
+    pc.addEventListener("track", ({ track, receiver }) => {
+      receiver.jitterBufferTarget = buffer;
       if (pc === this.pc) this.audio.srcObject = new MediaStream([track]);
     });
     pc.addTransceiver("audio", { direction: "recvonly" });
