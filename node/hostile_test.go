@@ -22,6 +22,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 
 	"salon/ledger/doc"
+	"salon/node/busy"
 	"salon/relay"
 	"salon/room"
 	"salon/room/seal"
@@ -558,26 +559,37 @@ func testRubbish(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := newIntruder(t, hosted)
-			before := ana.Counts()[c.counted]
-			if s := c.send(x); s != nil {
-				ended(t, s)
-			} else {
-				x.letGo(c.name)
-			}
-			// The host counts after it has ended the stream; the count is no event, the sound that goes on is the clock.
-			for late := time.After(20 * time.Second); ana.Counts()[c.counted] == before; {
-				select {
-				case <-hears.levels:
-				case <-late:
-					t.Fatalf("not counted as %s: %v", c.counted, ana.Counts())
+			const tries = 3 // on a machine that kept everybody waiting
+			for try := 1; ; try++ {
+				lost, watch := joined.Stats().Concealed, busy.Begin()
+				x := newIntruder(t, hosted)
+				before := ana.Counts()[c.counted]
+				if s := c.send(x); s != nil {
+					ended(t, s)
+				} else {
+					x.letGo(c.name)
 				}
+				// The host counts after it has ended the stream; the count is no event, the sound that goes on is the clock.
+				for late := time.After(20 * time.Second); ana.Counts()[c.counted] == before; {
+					select {
+					case <-hears.levels:
+					case <-late:
+						t.Fatalf("not counted as %s: %v", c.counted, ana.Counts())
+					}
+				}
+				hears.forget()
+				hears.hears(t, "Bo to hear Ana still", true, 25) // more than his buffer holds
+				machine := watch.Stop()
+				lost = joined.Stats().Concealed - lost
+				if lost == 0 {
+					return
+				}
+				if try == tries || machine.HadTime() {
+					t.Fatalf("Bo missed %d frames, and %v", lost, machine)
+				}
+				t.Logf("sent again: Bo missed %d frames, and %v", lost, machine)
 			}
 		})
-	}
-	hears.hears(t, "Bo to hear Ana still", true, 50)
-	if s := joined.Stats(); s.Concealed > 0 {
-		t.Errorf("Bo missed %d of %d frames", s.Concealed, s.Expected)
 	}
 }
 
