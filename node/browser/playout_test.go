@@ -27,6 +27,7 @@ func TestPlayout(t *testing.T) {
 		{"a page held up for a tenth of a second", `{seconds: 60, late: (i) => (i >= 1000 && i < 1005 ? (1005 - i) * 20 : 0)}`, 1, 120},
 		{"a loudspeaker held up for a tenth of a second", `{seconds: 60, deaf: 107}`, 0, 0},
 		{"a loudspeaker held up for a fifth of a second", `{seconds: 60, deaf: 207}`, 0, 0},
+		{"a loudspeaker held up, and something else on each side", `{seconds: 60, deaf: 107, right: 330}`, 0, 0},
 		{"a page held up for three seconds", `{seconds: 60, late: (i) => (i >= 1000 && i < 1150 ? (1150 - i) * 20 : 0)}`, 1, 3050},
 	} {
 		t.Run(row.name, func(t *testing.T) {

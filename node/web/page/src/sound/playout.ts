@@ -20,11 +20,15 @@ const judgedAtFirst = 60 * ms; // and after a break, when more may have come tha
 const calmFor = 15; // judgements in a row
 const close = 5 * ms; // to what should be kept is close enough
 const behind = 60 * ms; // above it would take a minute to catch up with by a sample a frame
-const far = 250 * ms; // above it would take a second or more to catch up with in pieces
+const far = 250 * ms; // above it would take five seconds and more to catch up with in pieces
 const shortest = 2.5 * ms; // piece: a period of the highest voice
 const longest = 15 * ms; // of the lowest
 const alike = 10 * ms; // how much is compared around a piece
-const every = 3; // frames from piece to piece
+const looked = 4; // samples from one that is compared to the next: there is little time on an audio thread
+const every = 10; // frames from piece to piece, at least: nearer to each other they are heard
+const enough = 0.9; // likeness of what is brought together
+const hush = 1e-5; // power, -50 dBFS: what is fainter may be brought together however unlike it is
+const patience = 25; // frames that a better place is waited for
 
 export class Playout {
   private readonly ring: Float32Array[];
@@ -109,28 +113,33 @@ export class Playout {
     this.crossing = this.playing ? fade : 0;
   }
 
-  /** Leaves out the piece at the place it reads that is missed least. */
+  /** Leaves out the piece at the place it reads that is missed least, or waits for a place where nobody misses it. */
   private shorten(): void {
     const end = Math.min(longest, this.surplus);
     if (this.level < end + alike + fade) return; // not after all
-    this.piece = every;
-    const ring = this.ring[0]!;
-    const wave = Float32Array.from({ length: end + alike }, (_, i) => ring[(this.read + i) % capacity]!);
+    const waves = this.ring.map((ring) => Float32Array.from({ length: end + alike }, (_, i) => ring[(this.read + i) % capacity]!));
+    let before = 1e-9; // or silence would be like nothing
+    for (const wave of waves) for (let i = 0; i < alike; i += looked) before += wave[i]! ** 2;
     let best = -Infinity;
     let length = end;
+    let quiet = false;
     for (let piece = shortest; piece <= end; piece++) {
       let both = 0;
-      let after = 1e-9; // or silence would be like nothing
-      for (let i = 0; i < alike; i += 2) {
-        const there = wave[piece + i]!;
-        both += wave[i]! * there;
-        after += there * there;
-      }
-      const likeness = both / Math.sqrt(after);
+      let after = 1e-9;
+      for (const wave of waves)
+        for (let i = 0; i < alike; i += looked) {
+          const there = wave[piece + i]!;
+          both += wave[i]! * there;
+          after += there * there;
+        }
+      const likeness = both / Math.sqrt(before * after);
       if (likeness < best) continue;
       best = likeness;
       length = piece;
+      quiet = (before + after) * looked < 2 * hush * alike * waves.length;
     }
+    if (best < enough && !quiet && this.piece > -patience) return; // the next frame may be a better place
+    this.piece = every;
     this.skip(length);
   }
 
