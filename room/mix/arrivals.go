@@ -41,10 +41,12 @@ type arrivals struct {
 func (a *arrivals) restart() { a.n = 0 }
 
 func (a *arrivals) add(number uint64, at time.Time) {
-	if a.n == 0 {
-		a.zero, a.first = at, number
-	}
 	t := at.Sub(a.zero) - a.place(number)
+	// Of what comes all at once at first, as for somebody who joins, each is a frame less late than the one before it. Only the last of
+	// that tells how fast the path is, and none how uneven.
+	if a.n == 0 || a.n < arrivalTrust && t < a.base-FrameDuration/2 {
+		a.n, a.zero, a.first, t = 0, at, number, 0
+	}
 	if a.n == 0 || t < a.base {
 		a.base = t
 	}

@@ -141,6 +141,22 @@ func TestBufferWithstandsAnything(t *testing.T) {
 	})
 }
 
+// paced runs a pacer behind a path for a time; each is called with each packet that it lets through.
+func paced(p *Pacer, in *path, d time.Duration, each func(number uint64, packet []byte, now time.Time)) {
+	for now := t0; now.Before(t0.Add(d)); now = now.Add(time.Millisecond) {
+		for _, a := range in.upTo(now) {
+			p.Push(a.number, tonePacket(a.number), a.at)
+		}
+		for {
+			n, packet, ok := p.Next(now)
+			if !ok {
+				break
+			}
+			each(n, packet, now)
+		}
+	}
+}
+
 func TestPacerReleasesInTimeAndOrder(t *testing.T) {
 	p := NewPacer(Audience())
 	in := &path{ppm: 200, delay: func(n uint64) time.Duration {
@@ -155,25 +171,15 @@ func TestPacerReleasesInTimeAndOrder(t *testing.T) {
 	var last uint64
 	var got int
 	var early, behind time.Duration = time.Hour, 0
-	for ms := range 60_000 {
-		now := t0.Add(time.Duration(ms) * time.Millisecond)
-		for _, a := range in.upTo(now) {
-			p.Push(a.number, tonePacket(a.number), a.at)
+	paced(p, in, time.Minute, func(n uint64, packet []byte, now time.Time) {
+		if binary.BigEndian.Uint64(packet[2:]) != n || got > 0 && n <= last {
+			t.Fatalf("number %d after %d", n, last)
 		}
-		for {
-			n, packet, ok := p.Next(now)
-			if !ok {
-				break
-			}
-			if binary.BigEndian.Uint64(packet[2:]) != n || got > 0 && n <= last {
-				t.Fatalf("number %d after %d", n, last)
-			}
-			last = n
-			got++
-			sent := t0.Add(time.Duration(float64(n) * float64(FrameDuration) / 1.0002))
-			early, behind = min(early, now.Sub(sent)), max(behind, now.Sub(sent))
-		}
-	}
+		last = n
+		got++
+		sent := t0.Add(time.Duration(float64(n) * float64(FrameDuration) / 1.0002))
+		early, behind = min(early, now.Sub(sent)), max(behind, now.Sub(sent))
+	})
 	if want := 60*49 - 20; got < want {
 		t.Errorf("%d packets, want %d", got, want)
 	}
@@ -182,6 +188,29 @@ func TestPacerReleasesInTimeAndOrder(t *testing.T) {
 	}
 	if c := p.Counts(); c.Late > 0 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// Who joins gets what was said last all at once. That says nothing of the path, and does not change the delay later.
+func TestPacerOfWhoJoins(t *testing.T) {
+	for _, burst := range []uint64{1, 5, 14, 17, 25} {
+		p := NewPacer(Audience())
+		in := &path{delay: func(n uint64) time.Duration {
+			if n <= burst {
+				return time.Duration(burst-n) * FrameDuration
+			}
+			return time.Duration(n*7%5) * time.Millisecond
+		}}
+		least, most := time.Hour, time.Duration(0)
+		paced(p, in, 15*time.Second, func(n uint64, _ []byte, now time.Time) {
+			if n > burst {
+				delay := now.Sub(t0) - time.Duration(n)*FrameDuration
+				least, most = min(least, delay), max(most, delay)
+			}
+		})
+		if most-least > 5*time.Millisecond || p.Counts().Concealed+p.Counts().Late > 0 {
+			t.Errorf("after a burst of %d it plays %v to %v behind: %+v", burst, least, most, p.Counts())
+		}
 	}
 }
 
