@@ -57,6 +57,7 @@ type child struct {
 	heard   time.Time // when its last message came
 	moving  time.Time // when it was last asked to go
 	asked   time.Time // likewise, because we go
+	stayed  int       // times that it was asked to go because there are too many
 	accused time.Time // when it may send evidence again, were what it sent spread out evenly
 }
 
@@ -529,7 +530,8 @@ func (p *Place) tend(now time.Time) {
 	p.tellLoad(now)
 }
 
-// ease asks the child to move that is the least loss, while there are too many.
+// ease asks the child to move that is the least loss, while there are too many, and then another if that one cannot: whoever is its
+// second parent may have it for its own, and neither feeds the other then.
 func (p *Place) ease(now time.Time) {
 	var least *child
 	moving := 0
@@ -538,7 +540,7 @@ func (p *Place) ease(now time.Time) {
 		case !c.fed || p.isHeir(c.id):
 		case c.leaving || now.Sub(c.moving) < moveEvery:
 			moving++
-		case least == nil || c.carry < least.carry || c.carry == least.carry && c.since.After(least.since):
+		case least == nil || cmp.Or(cmp.Compare(c.stayed, least.stayed), cmp.Compare(c.carry, least.carry), least.since.Compare(c.since)) < 0:
 			least = c
 		}
 	}
@@ -550,6 +552,7 @@ func (p *Place) ease(now time.Time) {
 		to = append([]Entry{p.hot.entry}, to[:min(len(to), MaxEntries-1)]...)
 	}
 	if len(to) > 0 {
+		least.stayed++
 		p.move(least, to, now)
 	}
 }

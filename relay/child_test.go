@@ -77,6 +77,29 @@ func TestBoundIsKept(t *testing.T) {
 	want(t, "who is asked to move while there are too many", p.done(), []string{"tell ann's Drain", "tell bo Drain"})
 }
 
+// Two relays may each have only the other to go to, and one of them cannot: it is the other's second parent.
+func TestWhereOneCannotMoveAnotherIsAsked(t *testing.T) {
+	p := newTestPlace(PlaceOptions{Root: true, Fanout: 1})
+	p.join("ann", Join{Carry: 2})
+	p.join("bo", Join{Carry: 3, Warm: true})
+	p.hear("ann", Load{Free: 1, All: 1})
+	p.hear("bo", Resume{})
+	p.hear("bo", Load{Free: 2, All: 2})
+	want(t, "fed, for the moment", p.Feeds(), 2)
+	p.done()
+	p.run(moveEvery, "")
+	want(t, "who carries least is asked first", p.done(), []string{"tell ann Drain"})
+	p.run(moveEvery, "")
+	want(t, "and if it stays", p.done(), []string{"tell bo Drain"})
+	p.run(moveEvery, "")
+	want(t, "and then", p.done(), []string{"tell ann Drain"})
+	p.hear("bo", Bye{Code: "moved"})
+	p.hear("ann", Load{Free: 1, All: 1})
+	p.done()
+	p.run(moveEvery, "")
+	want(t, "once there are not too many", p.done(), []string(nil))
+}
+
 func TestWhoCarriesFewMakesNobodyMoveUnlessThePlacesBelowAreTooDeep(t *testing.T) {
 	full := func(path ...string) *testPlace {
 		p := newTestPlace(PlaceOptions{Fanout: 16, Admit: 1})
