@@ -31,13 +31,21 @@ func orphan(t *testing.T, test func(t *orphaning)) {
 	}
 }
 
-// goOn lets who dies die, and waits until they all are where they are to go on. It is false if they came there as newcomers
+// goOn lets who dies die, and waits until they all are where they are to go on. It is false if they came there or elsewhere as newcomers
 // because of the machine.
 func (t *orphaning) goOn(die func(), to func(*Room) bool, rooms ...*Room) bool {
 	watch := busy.Begin()
+	was := make(map[*Room]string)
+	for _, r := range rooms {
+		was[r] = r.Stats().Parent
+	}
+	newcomer := func(r *Room) bool {
+		s := r.Stats()
+		return s.Parent != "" && s.Parent != was[r] && s.Resumes == 0
+	}
 	die()
 	for _, r := range rooms {
-		awaitChange(t.T, r.n, "it to go on with the second parent", func() bool { return to(r) && r.Phase() == Live })
+		awaitChange(t.T, r.n, "it to go on with the second parent", func() bool { return (to(r) || newcomer(r)) && r.Phase() == Live })
 	}
 	machine := watch.Stop()
 	for _, r := range rooms {
